@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The event kernel: a clock and a queue of events.
+ *
+ * Events run in the order (time, priority, arming) and nothing else decides. An event armed for the present instant
+ * runs later in that instant. The queue is a hierarchical timing wheel (docs/design/kernel.md); arming and disarming
+ * are O(1) and allocate nothing.
+ *
+ * A kernel and everything that hangs on it belong to one thread.
+ */
+#ifndef IOV_KERNEL_KERNEL_H
+#define IOV_KERNEL_KERNEL_H
+
+#include <stdbool.h>
+
+#include "core/kernel/macros.h"
+#include "core/kernel/time.h"
+
+IOV_BEGIN_DECLS
+
+struct iov_kernel;
+struct iov_event;
+
+/* What an event does. The event is disarmed when its handler is called: the handler may arm it again. */
+typedef void iov_event_fn(struct iov_event *event);
+
+/* Priorities inside one instant: 0 runs first. */
+enum {
+    IOV_PRIORITY_FIRST = 0,
+    IOV_PRIORITY_DEFAULT = 8,
+    IOV_PRIORITY_LAST = 15, /* after everything else of the instant, including what that arms */
+    IOV_PRIORITY_COUNT = 16,
+};
+
+/* One event, embedded in its owner. The fields belong to the kernel. */
+struct iov_event {
+    struct iov_event *next;
+    struct iov_event *prev;
+    iov_time when;
+    uint64_t sequence; /* order of arming: for traces and asserts, never for ordering */
+    iov_event_fn *fire;
+    struct iov_kernel *kernel;
+    uint8_t priority;
+    uint8_t state;
+    uint8_t level;
+    uint8_t slot;
+    uint32_t reserved;
+    uint64_t reserved2;
+};
+
+/* The part of a kernel that inline functions read. */
+struct iov_kernel_head {
+    iov_time now;
+};
+
+/* A new kernel at time 0 with an empty queue; free it with iov_kernel_free(), which accepts NULL. */
+IOV_API struct iov_kernel *iov_kernel_new(void);
+IOV_API void iov_kernel_free(struct iov_kernel *kernel);
+
+/* The present instant, in picoseconds. */
+static inline iov_time iov_now(const struct iov_kernel *kernel)
+{
+    return ((const struct iov_kernel_head *)(const void *)kernel)->now;
+}
+
+/* Prepares an event; it is not armed. `priority` is 0 to IOV_PRIORITY_LAST. */
+IOV_API void iov_event_init(struct iov_event *event, struct iov_kernel *kernel, iov_event_fn *fire, unsigned priority);
+/* Arms an event that is not armed, at an absolute time not before now, or after a delay. From any context. */
+IOV_API void iov_event_at(struct iov_event *event, iov_time when);
+IOV_API void iov_event_in(struct iov_event *event, iov_time delay);
+/* Takes an event out of the queue; harmless if it is not armed. */
+IOV_API void iov_event_disarm(struct iov_event *event);
+static inline bool iov_event_armed(const struct iov_event *event)
+{
+    return event->state != 0;
+}
+
+/*
+ * Runs every event up to and including `until`, then sets the clock to `until`. Returns true if it got there, false
+ * if iov_kernel_stop() ended it earlier (the clock stays at the event that stopped it).
+ */
+IOV_API bool iov_kernel_run_until(struct iov_kernel *kernel, iov_time until);
+/* Runs until the queue is empty or iov_kernel_stop(). Returns false if it was stopped. The clock stays at the last event. */
+IOV_API bool iov_kernel_run(struct iov_kernel *kernel);
+/* Runs the next event, if there is one. */
+IOV_API bool iov_kernel_step(struct iov_kernel *kernel);
+/* Asks the run that is going on to end after the present handler. */
+IOV_API void iov_kernel_stop(struct iov_kernel *kernel);
+/* When the next event is due; false if the queue is empty. Does not move the clock. */
+IOV_API bool iov_kernel_next(const struct iov_kernel *kernel, iov_time *ret_when);
+
+/*
+ * Moves the clock forward by `delay` in place, without an event, if nothing else happens on the way: no event is due
+ * at or before now + delay and the run's limit is not passed. Returns false, with nothing changed, otherwise. This is how a fiber
+ * that computes alone avoids two stack switches; the order of events is the same as with a sleep.
+ */
+IOV_API bool iov_kernel_advance(struct iov_kernel *kernel, iov_time delay);
+
+/* Events run since the kernel was made (a successful iov_kernel_advance() counts as one). */
+IOV_API uint64_t iov_kernel_events(const struct iov_kernel *kernel);
+
+/* A memory pool for fixed-size records that live as long as the kernel; freed records are reused. Never NULL. */
+struct iov_pool;
+IOV_API struct iov_pool *iov_pool_new(size_t record_size);
+IOV_API void iov_pool_free(struct iov_pool *pool);
+IOV_API void *iov_pool_take(struct iov_pool *pool); /* contents undefined */
+IOV_API void iov_pool_give(struct iov_pool *pool, void *record);
+
+IOV_END_DECLS
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small macros every file may use: visibility, C linkage, owner of an embedded struct. */
+#ifndef IOV_KERNEL_MACROS_H
+#define IOV_KERNEL_MACROS_H
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+#define IOV_BEGIN_DECLS extern "C" {
+#define IOV_END_DECLS }
+#else
+#define IOV_BEGIN_DECLS
+#define IOV_END_DECLS
+#endif
+
+/* A public function of the library. */
+#define IOV_API __attribute__((visibility("default")))
+/* A check whose result must be used. */
+#define IOV_MUST_USE __attribute__((warn_unused_result))
+
+/* The struct of `type` that embeds `pointer` as its member `member`. */
+#define iov_container_of(pointer, type, member) \
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+#endif
