@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The block port: requests of a disk front to a disk back. The request is owned by the front and embeds its completion; the
+ * back keeps it until it calls done(), later or within submit().
+ */
+#ifndef IOV_PORT_BLOCK_H
+#define IOV_PORT_BLOCK_H
+
+#include <stdint.h>
+
+#include "core/port/span.h"
+
+enum iov_block_op { IOV_BLOCK_READ, IOV_BLOCK_WRITE, IOV_BLOCK_FLUSH, IOV_BLOCK_DISCARD };
+enum iov_block_status { IOV_BLOCK_OK, IOV_BLOCK_IO_ERROR, IOV_BLOCK_OUT_OF_RANGE, IOV_BLOCK_READ_ONLY };
+
+struct iov_block_req {
+    enum iov_block_op op;
+    enum iov_block_status status;
+    uint64_t offset; /* bytes */
+    uint64_t size;   /* bytes */
+    void *data;
+    struct iov_span *span;
+    void (*done)(struct iov_block_req *req);
+};
+
+struct iov_block_target;
+
+struct iov_block_target_ops {
+    void (*submit)(struct iov_block_target *target, struct iov_block_req *req);
+};
+
+struct iov_block_target {
+    const struct iov_block_target_ops *ops;
+    uint64_t size; /* bytes */
+};
+
+struct iov_block_initiator {
+    struct iov_block_target *peer;
+};
+
+#endif

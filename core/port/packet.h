@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The packet port: Ethernet frames between two equal ends. Each end sends to its peer and receives from it.
+ *
+ * A frame is owned by one party at a time; sending gives it away. iov_packet_send() returns the time from now until the
+ * link takes the next frame: the sender paces itself by it ("busy until"), the receiver gets the frame when it has arrived.
+ */
+#ifndef IOV_PORT_PACKET_H
+#define IOV_PORT_PACKET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/kernel/kernel.h"
+#include "core/port/span.h"
+
+IOV_BEGIN_DECLS
+
+#define IOV_PACKET_MAX 65550 /* a 64 KiB segment with headers: offloads hand these over */
+#define IOV_PACKET_INLINE 2048
+
+/* One frame: destination address first, no preamble, no FCS. */
+struct iov_packet {
+    struct iov_packet *next; /* for the queue of whoever owns it */
+    struct iov_span *span;   /* the request it carries, or NULL */
+    iov_time stamp;          /* free for the owner, e.g. time of queueing */
+    uint32_t size;           /* bytes in use */
+    uint16_t segment_size;   /* offload: split into segments of this payload size; 0 = as it is */
+    uint16_t flags;          /* IOV_PACKET_* */
+    bool is_large;           /* for the pool */
+    struct iov_packet_pool *pool;
+    uint8_t *data; /* room for IOV_PACKET_INLINE bytes, or IOV_PACKET_MAX for large frames */
+};
+
+enum {
+    IOV_PACKET_NEEDS_CHECKSUM = 1 << 0,
+    IOV_PACKET_CHECKSUM_GOOD = 1 << 1,
+};
+
+/* A pool of frames, one for each model that makes frames; frames may be freed after their pool. */
+IOV_API struct iov_packet_pool *iov_packet_pool_new(void);
+IOV_API void iov_packet_pool_unref(struct iov_packet_pool *pool);
+/* A frame of `size` bytes (at most IOV_PACKET_MAX), contents undefined, no span. */
+IOV_API struct iov_packet *iov_packet_new(struct iov_packet_pool *pool, uint32_t size);
+IOV_API void iov_packet_free(struct iov_packet *packet); /* accepts NULL */
+
+struct iov_packet_port;
+
+struct iov_packet_ops {
+    /* Takes ownership of `packet`. Returns the time from now until another frame can be taken. */
+    iov_time (*receive)(struct iov_packet_port *port, struct iov_packet *packet);
+};
+
+struct iov_packet_port {
+    const struct iov_packet_ops *ops; /* what this end does with a frame from its peer */
+    struct iov_packet_port *peer;
+};
+
+/* Sends to the peer; a frame into an open end is freed. */
+static inline iov_time iov_packet_send(struct iov_packet_port *port, struct iov_packet *packet)
+{
+    if (port->peer != NULL)
+        return port->peer->ops->receive(port->peer, packet);
+    iov_packet_free(packet);
+    return 0;
+}
+
+/* A queue of frames, first in first out. Initialise with zeros. */
+struct iov_packet_queue {
+    struct iov_packet *first;
+    struct iov_packet *last;
+    uint32_t count;
+};
+
+static inline void iov_packet_queue_push(struct iov_packet_queue *queue, struct iov_packet *packet)
+{
+    packet->next = NULL;
+    if (queue->last != NULL)
+        queue->last->next = packet;
+    else
+        queue->first = packet;
+    queue->last = packet;
+    queue->count++;
+}
+
+static inline struct iov_packet *iov_packet_queue_pop(struct iov_packet_queue *queue)
+{
+    struct iov_packet *packet = queue->first;
+
+    if (packet == NULL)
+        return NULL;
+    queue->first = packet->next;
+    if (queue->first == NULL)
+        queue->last = NULL;
+    queue->count--;
+    packet->next = NULL;
+    return packet;
+}
+
+IOV_END_DECLS
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a run measures: counters that models raise directly, the latency of requests and its parts, the phases of a replay. One struct a
+ * run, reached as run->measure; the report (stats.json, stats.txt, stats.csv) is written from it and from the statistics rows of the models.
+ *
+ * A measurement is open from iov_measure_begin() (end of the warm-up, called by the workload) to iov_measure_end(). Before and after,
+ * counters are raised all the same; begin sets them to zero.
+ */
+#ifndef IOV_TRACE_MEASURE_H
+#define IOV_TRACE_MEASURE_H
+
+#include <stdbool.h>
+
+#include "core/kernel/kernel.h"
+#include "core/port/span.h"
+#include "core/trace/histogram.h"
+
+IOV_BEGIN_DECLS
+
+#define IOV_MEASURE_REASONS 80 /* basic exit reasons, SDM appendix C */
+#define IOV_MEASURE_REGIONS 64
+
+/* Accesses to one named region ("nic", "lapic", "ioapic", "serial", ...). */
+struct iov_region_count {
+    const char *name; /* interned */
+    uint64_t accesses; /* by the guest's software */
+    uint64_t exits;    /* of them, those that exited */
+};
+
+struct iov_counters {
+    uint64_t exits[IOV_MEASURE_REASONS]; /* by basic exit reason */
+    uint64_t user_exits;       /* exits that went on to user space */
+    uint64_t device_accesses;  /* the driver's accesses to its device's registers, exit or not */
+    uint64_t device_exits;     /* of them, those that exited */
+    uint64_t apic_accesses;    /* accesses to the local APIC, exit or not */
+    uint64_t interrupts;       /* device interrupts taken by guests */
+    uint64_t timer_interrupts; /* timer interrupts taken by guests */
+    uint64_t injections;       /* events injected at VM entry */
+    uint64_t posted;           /* interrupts delivered without exit */
+    uint64_t kicks;            /* driver → device notifications */
+    uint64_t kicks_suppressed; /* notifications that the driver could leave out */
+    uint64_t context_switches; /* host */
+    uint64_t wakeups;          /* host threads woken */
+    uint64_t copies;           /* payload copies by software */
+    uint64_t copied_bytes;
+    uint64_t hypercalls;
+    uint64_t drops;            /* frames lost for want of room */
+    uint64_t guest_faults;     /* the guest's mistakes: bad descriptors, bad accesses */
+    struct iov_region_count regions[IOV_MEASURE_REGIONS];
+    unsigned region_count;
+};
+
+struct iov_phase {
+    char *name;
+    uint64_t units;
+    struct iov_counters counters;
+    iov_time begin;
+    iov_time end;
+    struct iov_phase *next;
+};
+
+struct iov_measure {
+    struct iov_kernel *kernel;
+    struct iov_counters counters;
+    uint64_t operations;    /* requests finished since begin */
+    uint64_t bytes;         /* payload bytes of them */
+    iov_time begin;
+    iov_time end;
+    bool open;
+    bool complete;          /* the workload reached its end */
+    struct iov_histogram *latency; /* ps */
+    uint64_t parts_high[IOV_PART_COUNT]; /* sums of parts, ps: 128 bits as high and low */
+    uint64_t parts_low[IOV_PART_COUNT];
+    uint64_t mismatches;    /* requests whose parts did not add up: must be 0 */
+    struct iov_phase *phases; /* in order */
+    struct iov_phase *last_phase;
+    void (*reset_models)(void *context); /* set by the platform: resets statistics rows at begin */
+    void *reset_context;
+};
+
+IOV_API struct iov_measure *iov_measure_new(struct iov_kernel *kernel);
+IOV_API void iov_measure_free(struct iov_measure *measure); /* accepts NULL */
+/* The warm-up is over: all counters and statistics to zero, the clock of the measurement starts. */
+IOV_API void iov_measure_begin(struct iov_measure *measure);
+/* The workload is done (or was cut: `complete` false). */
+IOV_API void iov_measure_end(struct iov_measure *measure, bool complete);
+/* One request is done now: its latency and parts are added, `bytes` of payload too. The holder of the span is the caller's. From any context. */
+IOV_API void iov_measure_request(struct iov_measure *measure, struct iov_span *span, uint64_t bytes);
+/* Index of a named region, added on first use. Slow plane: ask at realize. The name is copied. */
+IOV_API unsigned iov_measure_region(struct iov_measure *measure, const char *name);
+/* Opens a phase: its counters are the difference from here to iov_measure_phase_end(). */
+IOV_API void iov_measure_phase_begin(struct iov_measure *measure, const char *name);
+IOV_API void iov_measure_phase_end(struct iov_measure *measure, uint64_t units);
+/* "guest", "exit", ... as printed. */
+IOV_API const char *iov_part_name(enum iov_part part);
+/* "EPT_MISCONFIG", ... as Linux's perf names them; NULL if unknown. */
+IOV_API const char *iov_exit_reason_name(unsigned reason);
+
+IOV_END_DECLS
+
+#endif
