@@ -2,9 +2,9 @@
 /*
  * The event kernel: a clock and a queue of events.
  *
- * Events run in the order (time, priority, arming) and nothing else decides. An event armed for the present instant
- * runs later in that instant. The queue is a hierarchical timing wheel (docs/design/kernel.md); arming and disarming
- * are O(1) and allocate nothing.
+ * Events run in the order (time, priority, arming) and nothing else decides. An event armed for the
+ * present instant runs later in that instant. The queue is a hierarchical timing wheel
+ * (docs/design/kernel.md); arming and disarming are O(1) and allocate nothing.
  *
  * A kernel and everything that hangs on it belong to one thread.
  */
@@ -21,7 +21,8 @@ IOV_BEGIN_DECLS
 struct iov_kernel;
 struct iov_event;
 
-/* What an event does. The event is disarmed when its handler is called: the handler may arm it again. */
+/* What an event does. The event is disarmed when its handler is called: the handler may arm it
+ * again. */
 typedef void iov_event_fn(struct iov_event *event);
 
 /* Priorities inside one instant: 0 runs first. */
@@ -32,18 +33,22 @@ enum {
     IOV_PRIORITY_COUNT = 16,
 };
 
+/* A link of the queue's lists. */
+struct iov_link {
+    struct iov_link *next;
+    struct iov_link *prev;
+};
+
 /* One event, embedded in its owner. The fields belong to the kernel. */
 struct iov_event {
-    struct iov_event *next;
-    struct iov_event *prev;
+    struct iov_link link;
     iov_time when;
     uint64_t sequence; /* order of arming: for traces and asserts, never for ordering */
     iov_event_fn *fire;
     struct iov_kernel *kernel;
     uint8_t priority;
     uint8_t state;
-    uint8_t level;
-    uint8_t slot;
+    uint16_t place; /* in the wheel */
     uint32_t reserved;
     uint64_t reserved2;
 };
@@ -53,7 +58,8 @@ struct iov_kernel_head {
     iov_time now;
 };
 
-/* A new kernel at time 0 with an empty queue; free it with iov_kernel_free(), which accepts NULL. */
+/* A new kernel at time 0 with an empty queue; free it with iov_kernel_free(), which accepts NULL.
+ */
 IOV_API struct iov_kernel *iov_kernel_new(void);
 IOV_API void iov_kernel_free(struct iov_kernel *kernel);
 
@@ -64,8 +70,10 @@ static inline iov_time iov_now(const struct iov_kernel *kernel)
 }
 
 /* Prepares an event; it is not armed. `priority` is 0 to IOV_PRIORITY_LAST. */
-IOV_API void iov_event_init(struct iov_event *event, struct iov_kernel *kernel, iov_event_fn *fire, unsigned priority);
-/* Arms an event that is not armed, at an absolute time not before now, or after a delay. From any context. */
+IOV_API void iov_event_init(struct iov_event *event, struct iov_kernel *kernel, iov_event_fn *fire,
+                            unsigned priority);
+/* Arms an event that is not armed, at an absolute time not before now, or after a delay. From any
+ * context. */
 IOV_API void iov_event_at(struct iov_event *event, iov_time when);
 IOV_API void iov_event_in(struct iov_event *event, iov_time delay);
 /* Takes an event out of the queue; harmless if it is not armed. */
@@ -76,11 +84,13 @@ static inline bool iov_event_armed(const struct iov_event *event)
 }
 
 /*
- * Runs every event up to and including `until`, then sets the clock to `until`. Returns true if it got there, false
- * if iov_kernel_stop() ended it earlier (the clock stays at the event that stopped it).
+ * Runs every event up to and including `until`, then sets the clock to `until`. Returns true if it
+ * got there, false if iov_kernel_stop() ended it earlier (the clock stays at the event that stopped
+ * it).
  */
 IOV_API bool iov_kernel_run_until(struct iov_kernel *kernel, iov_time until);
-/* Runs until the queue is empty or iov_kernel_stop(). Returns false if it was stopped. The clock stays at the last event. */
+/* Runs until the queue is empty or iov_kernel_stop(). Returns false if it was stopped. The clock
+ * stays at the last event. */
 IOV_API bool iov_kernel_run(struct iov_kernel *kernel);
 /* Runs the next event, if there is one. */
 IOV_API bool iov_kernel_step(struct iov_kernel *kernel);
@@ -90,16 +100,18 @@ IOV_API void iov_kernel_stop(struct iov_kernel *kernel);
 IOV_API bool iov_kernel_next(const struct iov_kernel *kernel, iov_time *ret_when);
 
 /*
- * Moves the clock forward by `delay` in place, without an event, if nothing else happens on the way: no event is due
- * at or before now + delay and the run's limit is not passed. Returns false, with nothing changed, otherwise. This is how a fiber
- * that computes alone avoids two stack switches; the order of events is the same as with a sleep.
+ * Moves the clock forward by `delay` in place, without an event, if nothing else happens on the
+ * way: no event is due at or before now + delay and the run's limit is not passed. Returns false,
+ * with nothing changed, otherwise. This is how a fiber that computes alone avoids two stack
+ * switches; the order of events is the same as with a sleep.
  */
 IOV_API bool iov_kernel_advance(struct iov_kernel *kernel, iov_time delay);
 
 /* Events run since the kernel was made (a successful iov_kernel_advance() counts as one). */
 IOV_API uint64_t iov_kernel_events(const struct iov_kernel *kernel);
 
-/* A memory pool for fixed-size records that live as long as the kernel; freed records are reused. Never NULL. */
+/* A memory pool for fixed-size records that live as long as the kernel; freed records are reused.
+ * Never NULL. */
 struct iov_pool;
 IOV_API struct iov_pool *iov_pool_new(size_t record_size);
 IOV_API void iov_pool_free(struct iov_pool *pool);

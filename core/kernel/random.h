@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Random streams (xoshiro256**). Each model owns one, seeded by the run's seed and the model's path: adding a model does
- * not change another's numbers. Results are the same on every machine: only integer arithmetic and IEEE operations that are
- * exactly rounded are used.
+ * Random streams (xoshiro256**). Each model owns one, seeded by the run's seed and the model's
+ * path: adding a model does not change another's numbers. Results are the same on every machine:
+ * only integer arithmetic and IEEE operations that are exactly rounded are used.
  */
 #ifndef IOV_KERNEL_RANDOM_H
 #define IOV_KERNEL_RANDOM_H
@@ -26,7 +26,8 @@ IOV_API double iov_random_real(struct iov_random *random);
 /* How a duration or a size varies from draw to draw. */
 enum iov_distribution { IOV_CONSTANT, IOV_UNIFORM, IOV_EXPONENTIAL, IOV_PARETO };
 /* A draw with the given mean: uniform over 0..2*mean, Pareto with shape 2.5 (mean kept). */
-IOV_API uint64_t iov_random_draw(struct iov_random *random, enum iov_distribution distribution, uint64_t mean);
+IOV_API uint64_t iov_random_draw(struct iov_random *random, enum iov_distribution distribution,
+                                 uint64_t mean);
 /* Pareto with scale `lowest` and shape > 1. */
 IOV_API uint64_t iov_random_pareto(struct iov_random *random, uint64_t lowest, double shape);
 

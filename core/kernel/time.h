@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Simulated time: unsigned 64-bit picoseconds since the start of the run. It never goes back, is never a
- * floating-point number and covers 213 days.
+ * Simulated time: unsigned 64-bit picoseconds since the start of the run. It never goes back, is
+ * never a floating-point number and covers 213 days.
  */
 #ifndef IOV_KERNEL_TIME_H
 #define IOV_KERNEL_TIME_H

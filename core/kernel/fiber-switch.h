@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One stack switch, in one place: Boost.Context's C entry points, or ucontext with IOV_UCONTEXT.
+ * AddressSanitizer and ThreadSanitizer hear of every switch. Internal; not installed.
+ */
+#ifndef IOV_KERNEL_FIBER_SWITCH_H
+#define IOV_KERNEL_FIBER_SWITCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/kernel/macros.h"
+#include "core/kernel/sanitizer-private.h"
+
+#ifdef IOV_UCONTEXT
+#include <ucontext.h>
+#else
+typedef void *fcontext_t;
+typedef struct {
+    fcontext_t from;
+    void *data;
+} transfer_t;
+/* In libboost_context; its C++ header declares the same functions. */
+extern transfer_t jump_fcontext(fcontext_t to, void *data);
+extern fcontext_t make_fcontext(void *stack_top, size_t size, void (*function)(transfer_t));
+#endif
+
+#if IOV_ASAN
+#include <sanitizer/common_interface_defs.h>
+#endif
+#if IOV_TSAN
+extern void *__tsan_get_current_fiber(void);
+extern void *__tsan_create_fiber(unsigned flags);
+extern void __tsan_destroy_fiber(void *fiber);
+extern void __tsan_switch_to_fiber(void *fiber, unsigned flags);
+#endif
+
+/* A place where execution stands still. One for each fiber and one for the loop. */
+struct iov_context {
+#ifdef IOV_UCONTEXT
+    ucontext_t stands;
+#else
+    fcontext_t stands;
+#endif
+    void (*entry)(void *argument);
+    void *argument;
+#ifdef IOV_UCONTEXT
+    struct iov_context *came_from;
+#endif
+#if IOV_ASAN
+    const void *stack;
+    size_t stack_size;
+    void *fake_stack;
+#endif
+#if IOV_TSAN
+    void *tsan;
+#endif
+};
+
+static inline void iov_context_leave(struct iov_context *from, struct iov_context *to,
+                                     bool for_ever)
+{
+#if IOV_ASAN
+    __sanitizer_start_switch_fiber(for_ever ? NULL : &from->fake_stack, to->stack, to->stack_size);
+#endif
+#if IOV_TSAN
+    from->tsan = __tsan_get_current_fiber();
+    __tsan_switch_to_fiber(to->tsan, 0);
+#endif
+    (void)from;
+    (void)to;
+    (void)for_ever;
+}
+
+/* The first thing on arrival. The bounds of the loop's stack are learnt here. */
+static inline void iov_context_arrive(struct iov_context *here, struct iov_context *from)
+{
+#if IOV_ASAN
+    __sanitizer_finish_switch_fiber(here->fake_stack, &from->stack, &from->stack_size);
+#endif
+    (void)here;
+    (void)from;
+}
+
+#ifdef IOV_UCONTEXT
+static inline void iov_context_start(unsigned high, unsigned low)
+{
+    struct iov_context *here = (struct iov_context *)(((uintptr_t)high << 16 << 16) | low);
+
+    iov_context_arrive(here, here->came_from);
+    here->entry(here->argument);
+    __builtin_unreachable();
+}
+#else
+static inline void iov_context_start(transfer_t transfer)
+{
+    /* The one who comes hands over both ends, because nothing of the new stack is known yet. */
+    struct iov_context **ends = transfer.data;
+    struct iov_context *from = ends[0];
+    struct iov_context *here = ends[1];
+
+    from->stands = transfer.from;
+    iov_context_arrive(here, from);
+    here->entry(here->argument);
+    __builtin_unreachable();
+}
+#endif
+
+/* Leaves `from` and goes on at `to`; returns when somebody switches back, unless `for_ever`. */
+static inline void iov_context_switch(struct iov_context *from, struct iov_context *to,
+                                      bool for_ever)
+{
+    iov_context_leave(from, to, for_ever);
+#ifdef IOV_UCONTEXT
+    to->came_from = from;
+    swapcontext(&from->stands, &to->stands);
+    iov_context_arrive(from, from->came_from);
+#else
+    struct iov_context *ends[2] = { from, to };
+    transfer_t transfer = jump_fcontext(to->stands, ends);
+    struct iov_context *other = *(struct iov_context **)transfer.data;
+    other->stands = transfer.from;
+    iov_context_arrive(from, other);
+#endif
+}
+
+/* A new context that calls entry(argument), which must not return, on the stack that ends at `stack
+ * + size`. */
+static inline void iov_context_init(struct iov_context *context, void *stack, size_t size,
+                                    void (*entry)(void *argument), void *argument)
+{
+    context->entry = entry;
+    context->argument = argument;
+#if IOV_ASAN
+    context->stack = stack;
+    context->stack_size = size;
+    context->fake_stack = NULL;
+#endif
+#if IOV_TSAN
+    context->tsan = __tsan_create_fiber(0);
+#endif
+#ifdef IOV_UCONTEXT
+    getcontext(&context->stands);
+    context->stands.uc_stack.ss_sp = stack;
+    context->stands.uc_stack.ss_size = size;
+    context->stands.uc_link = NULL;
+    makecontext(&context->stands, (void (*)(void))iov_context_start, 2,
+                (unsigned)((uintptr_t)context >> 16 >> 16), (unsigned)(uintptr_t)context);
+#else
+    context->stands = make_fcontext((char *)stack + size, size, iov_context_start);
+#endif
+}
+
+/* From another context only. */
+static inline void iov_context_finish(struct iov_context *context)
+{
+#if IOV_TSAN
+    __tsan_destroy_fiber(context->tsan);
+#endif
+    (void)context;
+}
+
+#endif

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Fibers. Each has a stack of its own with a guard page below it; the fiber's struct and name lie
+ * at the top of that stack, so one mapping holds all of it and a fiber that ends leaves it to the
+ * next one.
+ *
+ * A fiber that waits takes the next event itself: if that wakes a fiber, it switches there
+ * directly; if not, it hands the event to the loop, so that handlers always run on the stack of the
+ * one who runs the kernel.
+ */
+#include "core/kernel/fiber.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "core/kernel/fiber-switch.h"
+#include "core/kernel/kernel-private.h"
+
+enum {
+    STACK_SIZE = IOV_ASAN || IOV_TSAN ? 1024 * 1024 : 256 * 1024,
+    NAME_MAX_LENGTH = 1023,
+    COLOURS = 16, /* tops of stacks start at different cache lines */
+    COLOUR_SIZE = 256,
+};
+
+struct iov_fiber {
+    struct iov_event wake;
+    struct iov_context context;
+    struct iov_kernel *kernel;
+    bool parked;
+    iov_fiber_fn *function;
+    void *argument;
+    const char *name;
+    struct iov_link all; /* in the kernel's list of fibers */
+    struct iov_fiber *next_spare;
+    bool has_context; /* made and not finished: matters while spare */
+    char *mapping;
+    size_t mapping_size;
+    char *top; /* of the part of the stack that fibers may use */
+};
+
+static void on_wake(struct iov_event *event);
+
+void iov_fibers_init(struct iov_kernel *kernel)
+{
+    kernel->current = NULL;
+    kernel->handed = NULL;
+    kernel->loop = NULL;
+    kernel->fibers.next = &kernel->fibers;
+    kernel->fibers.prev = &kernel->fibers;
+    kernel->spare = NULL;
+    kernel->stacks = 0;
+}
+
+static void unmap(struct iov_fiber *fiber)
+{
+    char *mapping = fiber->mapping;
+    size_t size = fiber->mapping_size;
+
+    if (fiber->has_context)
+        iov_context_finish(&fiber->context);
+    iov_sanitizer_unpoison(mapping, size);
+    munmap(mapping, size);
+}
+
+void iov_fibers_finish(struct iov_kernel *kernel)
+{
+    while (kernel->fibers.next != &kernel->fibers) {
+        struct iov_link *link = kernel->fibers.next;
+        kernel->fibers.next = link->next;
+        unmap(iov_container_of(link, struct iov_fiber, all));
+    }
+    while (kernel->spare != NULL) {
+        struct iov_fiber *fiber = kernel->spare;
+        kernel->spare = fiber->next_spare;
+        unmap(fiber);
+    }
+}
+
+/* Maps a new stack. LIMIT: each takes two of the process's mappings, of which Linux allows 65530 by
+ * default. */
+static struct iov_fiber *map(struct iov_kernel *kernel)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t size = page + STACK_SIZE + page; /* guard, stack, room for struct and name */
+    char *mapping = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+
+    IOV_REQUIRE(mapping != MAP_FAILED);
+    IOV_REQUIRE(mprotect(mapping, page, PROT_NONE) == 0);
+    size_t colour = (size_t)(kernel->stacks++ % COLOURS) * COLOUR_SIZE;
+    size_t fiber_size = (sizeof(struct iov_fiber) + NAME_MAX_LENGTH + 1 + 63) & ~(size_t)63;
+    char *top = mapping + size - fiber_size - colour;
+    struct iov_fiber *fiber = (struct iov_fiber *)(void *)top;
+
+    fiber->mapping = mapping;
+    fiber->mapping_size = size;
+    fiber->top = top;
+    fiber->has_context = false;
+    return fiber;
+}
+
+/* Gives up the processor: goes on with the next event of the run if that wakes a fiber, else with
+ * the loop. */
+static void leave(struct iov_kernel *kernel, struct iov_fiber *self, bool for_ever)
+{
+    struct iov_event *event = NULL;
+
+    if (!iov_kernel_stopping(kernel) && !kernel->stepping)
+        event = iov_kernel_take(kernel);
+    if (event != NULL && event->fire == on_wake) {
+        struct iov_fiber *next = iov_container_of(event, struct iov_fiber, wake);
+        if (next == self)
+            return;
+        kernel->current = next;
+        iov_context_switch(&self->context, &next->context, for_ever);
+    } else {
+        kernel->current = NULL;
+        kernel->handed = event;
+        iov_context_switch(&self->context, kernel->loop, for_ever);
+    }
+}
+
+static void on_wake(struct iov_event *event)
+{
+    struct iov_fiber *fiber = iov_container_of(event, struct iov_fiber, wake);
+    struct iov_kernel *kernel = fiber->kernel;
+    struct iov_context loop;
+
+    kernel->loop = &loop;
+    kernel->current = fiber;
+    iov_context_switch(&loop, &fiber->context, false);
+    event = kernel->handed;
+    if (event != NULL) {
+        kernel->handed = NULL;
+        event->fire(event);
+    }
+}
+
+static void fiber_main(void *argument)
+{
+    struct iov_fiber *self = argument;
+    struct iov_kernel *kernel = self->kernel;
+
+    self->function(self->argument);
+    self->all.prev->next = self->all.next;
+    self->all.next->prev = self->all.prev;
+    /* Nobody takes the stack before this fiber has left it. */
+    self->next_spare = kernel->spare;
+    kernel->spare = self;
+    leave(kernel, self, true);
+}
+
+struct iov_fiber *iov_fiber_new(struct iov_kernel *kernel, const char *name, iov_fiber_fn *function,
+                                void *argument)
+{
+    struct iov_fiber *fiber = kernel->spare;
+
+    if (fiber != NULL)
+        kernel->spare = fiber->next_spare;
+    else
+        fiber = map(kernel);
+    if (fiber->has_context)
+        iov_context_finish(&fiber->context);
+    fiber->kernel = kernel;
+    fiber->function = function;
+    fiber->argument = argument;
+    fiber->parked = false;
+
+    char *copy = (char *)(fiber + 1);
+    size_t length = strnlen(name, NAME_MAX_LENGTH);
+    memcpy(copy, name, length);
+    copy[length] = '\0';
+    fiber->name = copy;
+
+    fiber->all.next = &kernel->fibers;
+    fiber->all.prev = kernel->fibers.prev;
+    kernel->fibers.prev->next = &fiber->all;
+    kernel->fibers.prev = &fiber->all;
+
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *stack = fiber->mapping + page;
+    size_t size = (size_t)(fiber->top - stack);
+    iov_sanitizer_unpoison(stack, size);
+    iov_context_init(&fiber->context, stack, size, fiber_main, fiber);
+    fiber->has_context = true;
+    iov_event_init(&fiber->wake, kernel, on_wake, IOV_PRIORITY_DEFAULT);
+    iov_event_in(&fiber->wake, 0);
+    return fiber;
+}
+
+struct iov_fiber *iov_fiber_current(const struct iov_kernel *kernel)
+{
+    return kernel->current;
+}
+
+const char *iov_fiber_name(const struct iov_fiber *fiber)
+{
+    return fiber->name;
+}
+
+static struct iov_fiber *running_fiber(struct iov_kernel *kernel)
+{
+    IOV_REQUIRE(kernel->current != NULL);
+    return kernel->current;
+}
+
+void iov_fiber_sleep(struct iov_kernel *kernel, iov_time delay)
+{
+    struct iov_fiber *self = running_fiber(kernel);
+
+    if (delay > 0 && iov_kernel_advance(kernel, delay))
+        return;
+    iov_event_in(&self->wake, delay);
+    leave(kernel, self, false);
+}
+
+void iov_fiber_settle(struct iov_kernel *kernel)
+{
+    struct iov_fiber *self = running_fiber(kernel);
+
+    self->wake.priority = IOV_PRIORITY_LAST;
+    iov_event_in(&self->wake, 0);
+    leave(kernel, self, false);
+    self->wake.priority = IOV_PRIORITY_DEFAULT;
+}
+
+void iov_fiber_park(struct iov_kernel *kernel)
+{
+    iov_fiber_park_until(kernel, IOV_TIME_MAX);
+}
+
+bool iov_fiber_park_until(struct iov_kernel *kernel, iov_time until)
+{
+    struct iov_fiber *self = running_fiber(kernel);
+
+    if (until != IOV_TIME_MAX)
+        iov_event_at(&self->wake, until > iov_now(kernel) ? until : iov_now(kernel));
+    self->parked = true;
+    leave(kernel, self, false);
+
+    bool unparked = !self->parked;
+    self->parked = false;
+    return unparked;
+}
+
+void iov_fiber_unpark(struct iov_fiber *fiber)
+{
+    if (!fiber->parked)
+        return;
+    fiber->parked = false;
+    iov_event_disarm(&fiber->wake);
+    iov_event_in(&fiber->wake, 0);
+}

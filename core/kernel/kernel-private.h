@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of a kernel, shared by its run loop and its fibers. */
+#ifndef IOV_KERNEL_KERNEL_PRIVATE_H
+#define IOV_KERNEL_KERNEL_PRIVATE_H
+
+#include <stdatomic.h>
+
+#include "core/kernel/backend.h"
+#include "core/kernel/queue-private.h"
+
+struct iov_fiber;
+struct iov_context;
+
+struct iov_kernel {
+    struct iov_kernel_head head; /* must be first: inline functions read it */
+    iov_time limit;              /* of the run that is going on */
+    iov_time announced;          /* the back end wants to hear of events before this; 0: of none */
+    uint64_t sequence;
+    uint64_t events;
+    atomic_bool stop; /* atomic for signal handlers only */
+    bool running;     /* a run or step is going on */
+    bool stepping;    /* one event only: a fiber that waits must not go on to the next */
+    struct iov_backend *backend;
+
+    struct iov_fiber *current;
+    struct iov_event *handed; /* taken by a fiber that waits, to be run by the loop */
+    struct iov_context *loop; /* where the loop stands while a fiber runs */
+    struct iov_link fibers;   /* all that have not ended */
+    struct iov_fiber *spare;  /* stacks to use again */
+    unsigned stacks;          /* made so far */
+
+    struct iov_queue queue;
+};
+
+_Static_assert(sizeof(struct iov_event) == 64, "an event fills one cache line");
+_Static_assert(offsetof(struct iov_kernel, head) == 0, "iov_now() reads the head");
+
+/* In fiber.c. */
+void iov_fibers_init(struct iov_kernel *kernel);
+void iov_fibers_finish(struct iov_kernel *kernel);
+
+static inline bool iov_kernel_stopping(const struct iov_kernel *kernel)
+{
+    return atomic_load_explicit(&kernel->stop, memory_order_relaxed);
+}
+
+/* Takes the next event of the run and moves the clock to it; NULL at the limit. The caller calls
+ * its handler. */
+static inline struct iov_event *iov_kernel_take(struct iov_kernel *kernel)
+{
+    struct iov_event *event = iov_queue_take(&kernel->queue, kernel->limit);
+
+    if (event != NULL) {
+        event->state = IOV_EVENT_IDLE;
+        kernel->head.now = event->when;
+        kernel->events++;
+    }
+    return event;
+}
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The run loop, and the life cycle of kernels and events. The queue is in queue-private.h and
+ * queue.c. */
+#include "core/kernel/kernel.h"
+
+#include <stdlib.h>
+
+#include "core/kernel/kernel-private.h"
+
+struct iov_kernel *iov_kernel_new(void)
+{
+    size_t size = (sizeof(struct iov_kernel) + 63) & ~(size_t)63;
+    struct iov_kernel *kernel = aligned_alloc(64, size);
+
+    IOV_REQUIRE(kernel != NULL);
+    kernel->head.now = 0;
+    kernel->limit = 0;
+    kernel->announced = 0;
+    kernel->sequence = 0;
+    kernel->events = 0;
+    atomic_init(&kernel->stop, false);
+    kernel->running = false;
+    kernel->stepping = false;
+    kernel->backend = NULL;
+    iov_queue_init(&kernel->queue);
+    iov_fibers_init(kernel);
+    return kernel;
+}
+
+void iov_kernel_free(struct iov_kernel *kernel)
+{
+    if (kernel == NULL)
+        return;
+    IOV_REQUIRE(!kernel->running);
+    iov_fibers_finish(kernel);
+    free(kernel);
+}
+
+void iov_event_init(struct iov_event *event, struct iov_kernel *kernel, iov_event_fn *fire,
+                    unsigned priority)
+{
+    IOV_REQUIRE(priority < IOV_PRIORITY_COUNT);
+    *event = (struct iov_event){ .fire = fire, .kernel = kernel, .priority = (uint8_t)priority };
+}
+
+static void __attribute__((noinline)) announce(struct iov_kernel *kernel, iov_time when)
+{
+    kernel->announced = when;
+    kernel->backend->ops->earlier(kernel->backend, when);
+}
+
+static inline void arm(struct iov_kernel *kernel, struct iov_event *event, iov_time when)
+{
+    IOV_REQUIRE(event->state == IOV_EVENT_IDLE);
+    IOV_REQUIRE(when >= kernel->head.now);
+    event->when = when;
+    event->sequence = kernel->sequence++;
+    iov_queue_put(&kernel->queue, event);
+    if (__builtin_expect(when < kernel->announced, 0))
+        announce(kernel, when);
+}
+
+void iov_event_at(struct iov_event *event, iov_time when)
+{
+    arm(event->kernel, event, when);
+}
+
+void iov_event_in(struct iov_event *event, iov_time delay)
+{
+    arm(event->kernel, event, event->kernel->head.now + delay);
+}
+
+void iov_event_disarm(struct iov_event *event)
+{
+    if (event->state == IOV_EVENT_IDLE)
+        return;
+    iov_queue_remove(&event->kernel->queue, event);
+    event->state = IOV_EVENT_IDLE;
+}
+
+bool iov_kernel_serve(struct iov_kernel *kernel, iov_time until)
+{
+    struct iov_event *event;
+
+    IOV_REQUIRE(until >= kernel->head.now);
+    kernel->limit = until;
+    kernel->announced = 0;
+    while (!iov_kernel_stopping(kernel) && (event = iov_kernel_take(kernel)) != NULL)
+        event->fire(event);
+    kernel->limit = 0;
+    if (kernel->backend != NULL && !iov_kernel_next(kernel, &kernel->announced))
+        kernel->announced = IOV_TIME_MAX;
+    if (iov_kernel_stopping(kernel))
+        return false;
+    if (until != IOV_TIME_MAX)
+        kernel->head.now = until;
+    return true;
+}
+
+static bool run(struct iov_kernel *kernel, iov_time until)
+{
+    bool arrived;
+
+    IOV_REQUIRE(!kernel->running);
+    IOV_REQUIRE(until >= kernel->head.now);
+    kernel->running = true;
+    atomic_store_explicit(&kernel->stop, false, memory_order_relaxed);
+    if (kernel->backend != NULL)
+        arrived = kernel->backend->ops->run(kernel->backend, kernel, until);
+    else
+        arrived = iov_kernel_serve(kernel, until);
+    kernel->running = false;
+    return arrived;
+}
+
+bool iov_kernel_run_until(struct iov_kernel *kernel, iov_time until)
+{
+    if (!run(kernel, until))
+        return false;
+    kernel->head.now = until;
+    return true;
+}
+
+bool iov_kernel_run(struct iov_kernel *kernel)
+{
+    return run(kernel, IOV_TIME_MAX);
+}
+
+bool iov_kernel_step(struct iov_kernel *kernel)
+{
+    IOV_REQUIRE(!kernel->running);
+    IOV_REQUIRE(kernel->backend == NULL);
+    kernel->running = true;
+    kernel->stepping = true;
+    kernel->limit = IOV_TIME_MAX;
+    atomic_store_explicit(&kernel->stop, false, memory_order_relaxed);
+
+    struct iov_event *event = iov_kernel_take(kernel);
+    if (event != NULL)
+        event->fire(event);
+    kernel->limit = 0;
+    kernel->stepping = false;
+    kernel->running = false;
+    return event != NULL;
+}
+
+void iov_kernel_stop(struct iov_kernel *kernel)
+{
+    atomic_store_explicit(&kernel->stop, true, memory_order_relaxed);
+}
+
+bool iov_kernel_next(const struct iov_kernel *kernel, iov_time *ret_when)
+{
+    return iov_queue_first(&kernel->queue, ret_when);
+}
+
+bool iov_kernel_advance(struct iov_kernel *kernel, iov_time delay)
+{
+    iov_time now = kernel->head.now;
+    iov_time target = now + delay;
+
+    /* Outside of a run the limit is 0. A step is one event: what follows a fiber's wait is another.
+     */
+    if (target < now || target > kernel->limit || kernel->stepping || iov_kernel_stopping(kernel))
+        return false;
+    const struct iov_event *first = iov_queue_peek(&kernel->queue, now);
+    if (first != NULL && first->when <= target)
+        return false;
+    kernel->head.now = target;
+    kernel->events++;
+    return true;
+}
+
+uint64_t iov_kernel_events(const struct iov_kernel *kernel)
+{
+    return kernel->events;
+}
+
+void iov_kernel_set_backend(struct iov_kernel *kernel, struct iov_backend *backend)
+{
+    IOV_REQUIRE(!kernel->running);
+    kernel->backend = backend;
+    kernel->announced = 0;
+    if (backend != NULL && !iov_kernel_next(kernel, &kernel->announced))
+        kernel->announced = IOV_TIME_MAX;
+}
+
+const char *iov_kernel_backend_name(const struct iov_kernel *kernel)
+{
+    return kernel->backend != NULL ? kernel->backend->ops->name : "native";
+}
