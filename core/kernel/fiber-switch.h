@@ -44,9 +44,7 @@ struct iov_context {
 #endif
     void (*entry)(void *argument);
     void *argument;
-#ifdef IOV_UCONTEXT
-    struct iov_context *came_from;
-#endif
+    struct iov_context *came_from; /* who switched here last */
 #if IOV_ASAN
     const void *stack;
     size_t stack_size;
@@ -67,19 +65,18 @@ static inline void iov_context_leave(struct iov_context *from, struct iov_contex
     from->tsan = __tsan_get_current_fiber();
     __tsan_switch_to_fiber(to->tsan, 0);
 #endif
-    (void)from;
-    (void)to;
     (void)for_ever;
+    to->came_from = from;
 }
 
 /* The first thing on arrival. The bounds of the loop's stack are learnt here. */
-static inline void iov_context_arrive(struct iov_context *here, struct iov_context *from)
+static inline void iov_context_arrive(struct iov_context *here)
 {
 #if IOV_ASAN
-    __sanitizer_finish_switch_fiber(here->fake_stack, &from->stack, &from->stack_size);
+    __sanitizer_finish_switch_fiber(here->fake_stack, &here->came_from->stack,
+                                    &here->came_from->stack_size);
 #endif
     (void)here;
-    (void)from;
 }
 
 #ifdef IOV_UCONTEXT
@@ -87,41 +84,38 @@ static inline void iov_context_start(unsigned high, unsigned low)
 {
     struct iov_context *here = (struct iov_context *)(((uintptr_t)high << 16 << 16) | low);
 
-    iov_context_arrive(here, here->came_from);
+    iov_context_arrive(here);
     here->entry(here->argument);
     __builtin_unreachable();
 }
 #else
 static inline void iov_context_start(transfer_t transfer)
 {
-    /* The one who comes hands over both ends, because nothing of the new stack is known yet. */
-    struct iov_context **ends = transfer.data;
-    struct iov_context *from = ends[0];
-    struct iov_context *here = ends[1];
+    struct iov_context *here = transfer.data;
 
-    from->stands = transfer.from;
-    iov_context_arrive(here, from);
+    here->came_from->stands = transfer.from;
+    iov_context_arrive(here);
     here->entry(here->argument);
     __builtin_unreachable();
 }
 #endif
 
-/* Leaves `from` and goes on at `to`; returns when somebody switches back, unless `for_ever`. */
+/*
+ * Leaves `from` and goes on at `to`; returns when somebody switches back, unless `for_ever`. Once a
+ * stack is being left for ever, its locals are gone for AddressSanitizer: what the other side needs
+ * lies in the contexts.
+ */
 static inline void iov_context_switch(struct iov_context *from, struct iov_context *to,
                                       bool for_ever)
 {
     iov_context_leave(from, to, for_ever);
 #ifdef IOV_UCONTEXT
-    to->came_from = from;
     swapcontext(&from->stands, &to->stands);
-    iov_context_arrive(from, from->came_from);
 #else
-    struct iov_context *ends[2] = { from, to };
-    transfer_t transfer = jump_fcontext(to->stands, ends);
-    struct iov_context *other = *(struct iov_context **)transfer.data;
-    other->stands = transfer.from;
-    iov_context_arrive(from, other);
+    transfer_t transfer = jump_fcontext(to->stands, to);
+    from->came_from->stands = transfer.from;
 #endif
+    iov_context_arrive(from);
 }
 
 /* A new context that calls entry(argument), which must not return, on the stack that ends at `stack

@@ -6,6 +6,6 @@
 #include <glib-object.h>
 
 typedef GType iov_kind_type_fn(void);
-extern const iov_kind_type_fn *const iov_builtin_kinds[];
+extern iov_kind_type_fn *const iov_builtin_kinds[];
 
 #endif
