@@ -20,7 +20,7 @@
 
 #include "core/kernel/time.h"
 
-/* Where time goes. Names as they are printed: iov_part_name() in core/trace/latency.h. */
+/* Where time goes. Names as they are printed: iov_part_name() in core/trace/measure.h. */
 enum iov_part {
     IOV_PART_GUEST,     /* guest software: application, kernel, driver */
     IOV_PART_EXIT,      /* VM exits and entries, the processor's part */

@@ -56,6 +56,7 @@ struct iov_phase {
     struct iov_counters counters;
     iov_time begin;
     iov_time end;
+    bool open; /* counters are still those at its begin */
     struct iov_phase *next;
 };
 
@@ -67,6 +68,7 @@ struct iov_measure {
     iov_time begin;
     iov_time end;
     bool open;
+    bool ended;             /* requests that finish now do not count any more */
     bool complete;          /* the workload reached its end */
     struct iov_histogram *latency; /* ps */
     uint64_t parts_high[IOV_PART_COUNT]; /* sums of parts, ps: 128 bits as high and low */
@@ -84,11 +86,17 @@ IOV_API void iov_measure_free(struct iov_measure *measure); /* accepts NULL */
 IOV_API void iov_measure_begin(struct iov_measure *measure);
 /* The workload is done (or was cut: `complete` false). */
 IOV_API void iov_measure_end(struct iov_measure *measure, bool complete);
-/* One request is done now: its latency and parts are added, `bytes` of payload too. The holder of the span is the caller's. From any context. */
+/*
+ * One request is done now: the time since iov_span_begin() is its latency; its parts and `bytes` of payload are added. Time that nobody
+ * has marked by now makes it a mismatch. After iov_measure_end() requests are ignored. From any context.
+ */
 IOV_API void iov_measure_request(struct iov_measure *measure, struct iov_span *span, uint64_t bytes);
 /* Index of a named region, added on first use. Slow plane: ask at realize. The name is copied. */
 IOV_API unsigned iov_measure_region(struct iov_measure *measure, const char *name);
-/* Opens a phase: its counters are the difference from here to iov_measure_phase_end(). */
+/*
+ * Opens a phase: its counters are the difference from here to iov_measure_phase_end(). Phases do not nest, and those of the warm-up
+ * are forgotten by iov_measure_begin().
+ */
 IOV_API void iov_measure_phase_begin(struct iov_measure *measure, const char *name);
 IOV_API void iov_measure_phase_end(struct iov_measure *measure, uint64_t units);
 /* "guest", "exit", ... as printed. */

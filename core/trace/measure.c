@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The measurement of one run: when it is open, what requests cost, how the phases of a replay
+ * differ.
+ *
+ * Recording a request is fast plane: additions into fixed memory. Everything else is called a few
+ * times a run.
+ */
+#include "core/trace/measure.h"
+
+#include <glib.h>
+#include <string.h>
+
+struct iov_measure *iov_measure_new(struct iov_kernel *kernel)
+{
+    struct iov_measure *measure = g_new0(struct iov_measure, 1);
+
+    measure->kernel = kernel;
+    measure->latency = iov_histogram_new();
+    return measure;
+}
+
+static void drop_phases(struct iov_measure *measure)
+{
+    struct iov_phase *next;
+
+    for (struct iov_phase *phase = measure->phases; phase != NULL; phase = next) {
+        next = phase->next;
+        g_free(phase->name);
+        g_free(phase);
+    }
+    measure->phases = NULL;
+    measure->last_phase = NULL;
+}
+
+void iov_measure_free(struct iov_measure *measure)
+{
+    if (measure == NULL)
+        return;
+    drop_phases(measure);
+    iov_histogram_free(measure->latency);
+    g_free(measure);
+}
+
+/* Zeroes the numbers; regions keep their names and indices. */
+static void clear_counters(struct iov_counters *counters)
+{
+    struct iov_counters fresh = { .region_count = counters->region_count };
+
+    for (unsigned i = 0; i < counters->region_count; i++)
+        fresh.regions[i].name = counters->regions[i].name;
+    *counters = fresh;
+}
+
+void iov_measure_begin(struct iov_measure *measure)
+{
+    clear_counters(&measure->counters);
+    drop_phases(measure);
+    iov_histogram_reset(measure->latency);
+    memset(measure->parts_high, 0, sizeof measure->parts_high);
+    memset(measure->parts_low, 0, sizeof measure->parts_low);
+    measure->operations = 0;
+    measure->bytes = 0;
+    measure->mismatches = 0;
+    measure->begin = iov_now(measure->kernel);
+    measure->end = measure->begin;
+    measure->open = true;
+    measure->ended = false;
+    measure->complete = false;
+    if (measure->reset_models != NULL)
+        measure->reset_models(measure->reset_context);
+}
+
+void iov_measure_end(struct iov_measure *measure, bool complete)
+{
+    if (measure->ended)
+        return;
+    measure->end = iov_now(measure->kernel);
+    measure->open = false;
+    measure->ended = true;
+    measure->complete = complete;
+}
+
+void iov_measure_request(struct iov_measure *measure, struct iov_span *span, uint64_t bytes)
+{
+    iov_time latency = iov_now(measure->kernel) - span->begin;
+    iov_time sum = 0;
+
+    if (measure->ended)
+        return; /* a straggler: the figures of the run are closed */
+    for (unsigned part = 0; part < IOV_PART_COUNT; part++) {
+        iov_time time = span->parts[part];
+
+        sum += time;
+        measure->parts_low[part] += time;
+        measure->parts_high[part] += measure->parts_low[part] < time;
+    }
+    if (sum != latency)
+        measure->mismatches++;
+    iov_histogram_record(measure->latency, latency);
+    measure->operations++;
+    measure->bytes += bytes;
+}
+
+unsigned iov_measure_region(struct iov_measure *measure, const char *name)
+{
+    struct iov_counters *counters = &measure->counters;
+
+    for (unsigned i = 0; i < counters->region_count; i++) {
+        if (strcmp(counters->regions[i].name, name) == 0)
+            return i;
+    }
+    /* LIMIT: what does not fit any more is counted together, as the last region. */
+    if (counters->region_count == IOV_MEASURE_REGIONS)
+        return IOV_MEASURE_REGIONS - 1;
+    if (counters->region_count == IOV_MEASURE_REGIONS - 1)
+        name = "other";
+    counters->regions[counters->region_count].name = g_intern_string(name);
+    return counters->region_count++;
+}
+
+void iov_measure_phase_begin(struct iov_measure *measure, const char *name)
+{
+    struct iov_phase *phase = g_new0(struct iov_phase, 1);
+
+    phase->name = g_strdup(name);
+    phase->counters = measure->counters;
+    phase->begin = iov_now(measure->kernel);
+    phase->end = phase->begin;
+    phase->open = true;
+    if (measure->last_phase != NULL)
+        measure->last_phase->next = phase;
+    else
+        measure->phases = phase;
+    measure->last_phase = phase;
+}
+
+/* after - before, for every number of the struct. */
+static void subtract_counters(struct iov_counters *before, const struct iov_counters *after)
+{
+    struct iov_counters difference = *after;
+
+    for (unsigned i = 0; i < IOV_MEASURE_REASONS; i++)
+        difference.exits[i] -= before->exits[i];
+    for (unsigned i = 0; i < before->region_count; i++) {
+        difference.regions[i].accesses -= before->regions[i].accesses;
+        difference.regions[i].exits -= before->regions[i].exits;
+    }
+    difference.user_exits -= before->user_exits;
+    difference.device_accesses -= before->device_accesses;
+    difference.device_exits -= before->device_exits;
+    difference.apic_accesses -= before->apic_accesses;
+    difference.interrupts -= before->interrupts;
+    difference.timer_interrupts -= before->timer_interrupts;
+    difference.injections -= before->injections;
+    difference.posted -= before->posted;
+    difference.kicks -= before->kicks;
+    difference.kicks_suppressed -= before->kicks_suppressed;
+    difference.context_switches -= before->context_switches;
+    difference.wakeups -= before->wakeups;
+    difference.copies -= before->copies;
+    difference.copied_bytes -= before->copied_bytes;
+    difference.hypercalls -= before->hypercalls;
+    difference.drops -= before->drops;
+    difference.guest_faults -= before->guest_faults;
+    *before = difference;
+}
+
+void iov_measure_phase_end(struct iov_measure *measure, uint64_t units)
+{
+    struct iov_phase *phase = measure->last_phase;
+
+    if (phase == NULL || !phase->open)
+        return;
+    subtract_counters(&phase->counters, &measure->counters);
+    phase->units = units;
+    phase->end = iov_now(measure->kernel);
+    phase->open = false;
+}
