@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The apic port: a local APIC (SDM vol. 3A, chapter 11) and whoever it belongs to. The kind "local-apic" is the same model
- * whether a processor owns it as hardware or a monitor owns it as its emulation; only the owner differs.
+ * The apic port: a local APIC (SDM vol. 3A, chapter 11) and whoever it belongs to. The kind
+ * "local-apic" is the same model whether a processor owns it as hardware or a monitor owns it as
+ * its emulation; only the owner differs.
  *
  * Nothing here waits.
  */
@@ -18,13 +19,15 @@ struct iov_apic;
 struct iov_apic_owner;
 
 struct iov_apic_ops {
-    /* An interrupt message arrives: sets IRR (and TMR if level). False if it was pending already. */
+    /* An interrupt message arrives: sets IRR (and TMR if level). False if it was pending already.
+     */
     bool (*accept)(struct iov_apic *apic, uint8_t vector, bool level, struct iov_span *span);
     /* The highest vector in IRR whose class is above the processor priority, or -1. */
     int (*pending)(const struct iov_apic *apic);
     /* Interrupt acknowledge: moves that vector from IRR to ISR and returns it, or -1. */
     int (*acknowledge)(struct iov_apic *apic);
-    /* Registers by xAPIC offset (0x20 .. 0x3f0). False: reserved or read only; the caller raises what its access mode demands. */
+    /* Registers by xAPIC offset (0x20 .. 0x3f0). False: reserved or read only; the caller raises
+     * what its access mode demands. */
     bool (*read)(struct iov_apic *apic, uint32_t offset, uint64_t *ret_value);
     bool (*write)(struct iov_apic *apic, uint32_t offset, uint64_t value);
     /* Does a message with this destination address it? */
@@ -42,7 +45,8 @@ struct iov_apic_ops {
 
 struct iov_apic {
     const struct iov_apic_ops *ops;
-    uint8_t *page; /* the 4 KiB of registers as they stand in memory (it serves as virtual-APIC page) */
+    uint8_t
+        *page; /* the 4 KiB of registers as they stand in memory (it serves as virtual-APIC page) */
     uint32_t id;
     struct iov_apic_owner *owner;
     struct iov_span *span; /* request announced by the newest interrupt, or NULL */
@@ -56,8 +60,8 @@ struct iov_apic_owner_ops {
     /* EOI of `vector`; `level`: its TMR bit was set, the IOAPICs must hear of it. */
     void (*eoi)(struct iov_apic *apic, uint8_t vector, bool level);
     /*
-     * The timer is to expire at `when` (IOV_TIME_MAX: not at all). NULL: the APIC uses an event of its own, as
-     * hardware does.
+     * The timer is to expire at `when` (IOV_TIME_MAX: not at all). NULL: the APIC uses an event of
+     * its own, as hardware does.
      */
     void (*timer)(struct iov_apic *apic, iov_time when);
 };

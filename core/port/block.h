@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The block port: requests of a disk front to a disk back. The request is owned by the front and embeds its completion; the
- * back keeps it until it calls done(), later or within submit().
+ * The block port: requests of a disk front to a disk back. The request is owned by the front and
+ * embeds its completion; the back keeps it until it calls done(), later or within submit().
  */
 #ifndef IOV_PORT_BLOCK_H
 #define IOV_PORT_BLOCK_H
@@ -11,7 +11,12 @@
 #include "core/port/span.h"
 
 enum iov_block_op { IOV_BLOCK_READ, IOV_BLOCK_WRITE, IOV_BLOCK_FLUSH, IOV_BLOCK_DISCARD };
-enum iov_block_status { IOV_BLOCK_OK, IOV_BLOCK_IO_ERROR, IOV_BLOCK_OUT_OF_RANGE, IOV_BLOCK_READ_ONLY };
+enum iov_block_status {
+    IOV_BLOCK_OK,
+    IOV_BLOCK_IO_ERROR,
+    IOV_BLOCK_OUT_OF_RANGE,
+    IOV_BLOCK_READ_ONLY
+};
 
 struct iov_block_req {
     enum iov_block_op op;

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Software on a processor: what a program may ask of the processor that it runs on, and what the processor calls back.
+ * Software on a processor: what a program may ask of the processor that it runs on, and what the
+ * processor calls back.
  *
- * A struct iov_exec is one stream of instructions on a fiber: a host thread, a guest's virtual processor, or a kernel on bare metal.
- * It asks for operations (struct iov_op); the processor executes each, or takes a VM exit first, or both. With
- * `vmcs` set the stream runs in VMX non-root operation: an exit is a nested call of the monitor on the same fiber,
- * an interrupt is a nested call of the program's handler. Every call here may wait (a fiber is needed) unless it says otherwise.
+ * A struct iov_exec is one stream of instructions on a fiber: a host thread, a guest's virtual
+ * processor, or a kernel on bare metal. It asks for operations (struct iov_op); the processor
+ * executes each, or takes a VM exit first, or both. With `vmcs` set the stream runs in VMX non-root
+ * operation: an exit is a nested call of the monitor on the same fiber, an interrupt is a nested
+ * call of the program's handler. Every call here may wait (a fiber is needed) unless it says
+ * otherwise.
  *
  * Interrupts and exits come at the boundary of operations and anywhere inside iov_exec_compute().
  */
@@ -27,7 +30,8 @@ struct iov_vmcs; /* belongs to the processor family */
 
 /* ---- What a program asks for ---- */
 
-/* Instructions that can matter: those that cost, touch a device, or can exit (SDM vol. 3C, chapter 26). */
+/* Instructions that can matter: those that cost, touch a device, or can exit (SDM vol. 3C, chapter
+ * 26). */
 enum iov_op_kind {
     IOV_OP_LOAD,  /* memory at `address` (guest-physical in a guest), `size` bytes into `data` */
     IOV_OP_STORE, /* the same, from `data` */
@@ -42,7 +46,7 @@ enum iov_op_kind {
     IOV_OP_PAUSE,
     IOV_OP_MONITOR,
     IOV_OP_MWAIT,
-    IOV_OP_VMCALL, /* RAX RBX RCX RDX in value[0..3]; result in value[0] */
+    IOV_OP_VMCALL,    /* RAX RBX RCX RDX in value[0..3]; result in value[0] */
     IOV_OP_MOV_TO_CR, /* control register `index`; value[0]; `reg` = general register number */
     IOV_OP_MOV_FROM_CR,
     IOV_OP_CLTS,
@@ -63,10 +67,12 @@ enum iov_op_kind {
     IOV_OP_XRSTORS,
     IOV_OP_GETSEC,
     IOV_OP_RSM,
-    IOV_OP_DESCRIPTOR_TABLE, /* LGDT, SGDT, LIDT, SIDT: GDTR/IDTR access; index = which (SDM instruction identity) */
+    IOV_OP_DESCRIPTOR_TABLE, /* LGDT, SGDT, LIDT, SIDT: GDTR/IDTR access; index = which (SDM
+                                instruction identity) */
     IOV_OP_TASK_REGISTER,    /* LLDT, LTR, SLDT, STR */
     IOV_OP_TASK_SWITCH,
-    IOV_OP_EXCEPTION, /* the instruction raises exception `index`, error code value[0], CR2 in `linear` */
+    IOV_OP_EXCEPTION, /* the instruction raises exception `index`, error code value[0], CR2 in
+                         `linear` */
     IOV_OP_VMX,       /* a VMX instruction in non-root operation: `index` = its basic exit reason */
     IOV_OP_VMFUNC,
     IOV_OP_ENCLS,
@@ -79,8 +85,9 @@ enum iov_op_kind {
 };
 
 struct iov_op {
-    uint8_t kind;   /* enum iov_op_kind */
-    uint8_t length; /* of the instruction, bytes; 0 lets the processor take the usual one of the kind */
+    uint8_t kind; /* enum iov_op_kind */
+    uint8_t
+        length; /* of the instruction, bytes; 0 lets the processor take the usual one of the kind */
     uint8_t reg;
     uint8_t flags;  /* IOV_OP_* below */
     uint32_t size;  /* operand, bytes */
@@ -90,8 +97,8 @@ struct iov_op {
     uint64_t linear; /* guest-linear address of the operand */
     void *data;
     uint64_t value[4];
-    struct iov_span *span;   /* LOAD: out, STORE: in, with IOV_OP_PAYLOAD */
-    enum iov_status status;  /* out, of LOAD, STORE, IN, OUT: what the bus answered */
+    struct iov_span *span;  /* LOAD: out, STORE: in, with IOV_OP_PAYLOAD */
+    enum iov_status status; /* out, of LOAD, STORE, IN, OUT: what the bus answered */
 };
 
 enum {
@@ -102,14 +109,17 @@ enum {
 
 /* ---- Who runs ---- */
 
-/* A program: what the processor calls. Embedded in the model that is the program (guest kernel, host kernel). */
+/* A program: what the processor calls. Embedded in the model that is the program (guest kernel,
+ * host kernel). */
 struct iov_program_ops {
     /* First instruction of processor `index` of the program's machine. It need not return. */
     void (*start)(struct iov_program *program, struct iov_exec *exec, unsigned index);
-    /* The interrupt gate of `vector`: runs with interrupts off, IRET on return. A nested call on the fiber. */
+    /* The interrupt gate of `vector`: runs with interrupts off, IRET on return. A nested call on
+     * the fiber. */
     void (*interrupt)(struct iov_program *program, struct iov_exec *exec, uint8_t vector);
     /* An exception that was injected or raised. May be NULL: then it is counted and dropped. */
-    void (*exception)(struct iov_program *program, struct iov_exec *exec, uint8_t vector, uint32_t error_code);
+    void (*exception)(struct iov_program *program, struct iov_exec *exec, uint8_t vector,
+                      uint32_t error_code);
 };
 
 struct iov_program {
@@ -122,23 +132,25 @@ struct iov_exec {
     struct iov_vmcs *vmcs;       /* not NULL: VMX non-root operation under this VMCS */
     struct iov_monitor *monitor; /* takes the exits */
     struct iov_span *span;       /* the request it works for, or NULL */
-    const void *holder;          /* its name as a holder of spans: a vCPU and the host thread below it share one */
-    bool interrupts;             /* RFLAGS.IF */
-    uint8_t blocking;            /* IOV_BLOCKING_*: by STI, by MOV SS; cleared after the next operation */
-    uint8_t depth;               /* nested handlers */
-    bool halted;                 /* activity state HLT */
-    bool resuming;               /* for the processor: an event waits to be re-delivered */
-    uint64_t operations;         /* executed */
+    const void
+        *holder; /* its name as a holder of spans: a vCPU and the host thread below it share one */
+    bool interrupts;     /* RFLAGS.IF */
+    uint8_t blocking;    /* IOV_BLOCKING_*: by STI, by MOV SS; cleared after the next operation */
+    uint8_t depth;       /* nested handlers */
+    bool halted;         /* activity state HLT */
+    bool resuming;       /* for the processor: an event waits to be re-delivered */
+    uint64_t operations; /* executed */
     iov_time used[IOV_PART_COUNT]; /* processor time by part */
-    void *owner;                 /* for the program or monitor */
-    void *guest_state;           /* for the processor family */
+    void *owner;                   /* for the program or monitor */
+    void *guest_state;             /* for the processor family */
 };
 
 enum { IOV_BLOCKING_STI = 1 << 0, IOV_BLOCKING_MOV_SS = 1 << 1 };
 
 /* ---- Exits ---- */
 
-/* What the VMCS's exit-information fields say (SDM vol. 3C, 28.2). The processor writes them to the VMCS as well. */
+/* What the VMCS's exit-information fields say (SDM vol. 3C, 28.2). The processor writes them to the
+ * VMCS as well. */
 struct iov_exit {
     uint32_t reason; /* basic reason; bit 31: the entry failed */
     uint32_t instruction_length;
@@ -149,20 +161,22 @@ struct iov_exit {
     uint64_t qualification;
     uint64_t guest_physical;
     uint64_t guest_linear;
-    struct iov_op *op; /* the instruction, as the monitor's decoder would find it; NULL for an event */
+    struct iov_op
+        *op; /* the instruction, as the monitor's decoder would find it; NULL for an event */
 };
 
 enum iov_resume {
-    IOV_RESUME_NEXT,  /* the monitor emulated the instruction: results are in op, RIP was advanced */
+    IOV_RESUME_NEXT, /* the monitor emulated the instruction: results are in op, RIP was advanced */
     IOV_RESUME_RETRY, /* execute it again (or nothing, for an event) */
 };
 
 struct iov_monitor_ops {
     /*
-     * Root operation after an exit of `guest`, on the same fiber; the entry follows when it returns. `guest->processor` may have
-     * changed meanwhile (the thread moved).
+     * Root operation after an exit of `guest`, on the same fiber; the entry follows when it
+     * returns. `guest->processor` may have changed meanwhile (the thread moved).
      */
-    enum iov_resume (*exit)(struct iov_monitor *monitor, struct iov_exec *guest, struct iov_exit *exit);
+    enum iov_resume (*exit)(struct iov_monitor *monitor, struct iov_exec *guest,
+                            struct iov_exit *exit);
 };
 
 struct iov_monitor {
@@ -171,7 +185,8 @@ struct iov_monitor {
 
 /* ---- The processor ---- */
 
-/* Outcomes of VMX instructions (SDM vol. 3C, 31.2): the error numbers of VMfailValid are in vmx-regs.h. */
+/* Outcomes of VMX instructions (SDM vol. 3C, 31.2): the error numbers of VMfailValid are in
+ * vmx-regs.h. */
 enum iov_vmx_status { IOV_VMX_SUCCEED, IOV_VMX_FAIL_INVALID, IOV_VMX_FAIL_VALID };
 
 struct iov_processor_ops {
@@ -181,7 +196,8 @@ struct iov_processor_ops {
     void (*boundary)(struct iov_exec *exec);
     /* Arrival of interrupt `vector` at the physical local APIC. From any context; does not wait. */
     void (*interrupt)(struct iov_processor *processor, uint8_t vector, struct iov_span *span);
-    /* VMX instructions of root operation, executed by `exec`. Fields and error numbers: vmx-regs.h. */
+    /* VMX instructions of root operation, executed by `exec`. Fields and error numbers: vmx-regs.h.
+     */
     enum iov_vmx_status (*vmxon)(struct iov_exec *exec, iov_hpa region);
     enum iov_vmx_status (*vmxoff)(struct iov_exec *exec);
     enum iov_vmx_status (*vmclear)(struct iov_exec *exec, iov_hpa region);
@@ -190,11 +206,12 @@ struct iov_processor_ops {
     enum iov_vmx_status (*vmread)(struct iov_exec *exec, uint32_t field, uint64_t *ret_value);
     enum iov_vmx_status (*vmwrite)(struct iov_exec *exec, uint32_t field, uint64_t value);
     enum iov_vmx_status (*invept)(struct iov_exec *exec, uint64_t type, uint64_t eptp);
-    enum iov_vmx_status (*invvpid)(struct iov_exec *exec, uint64_t type, uint16_t vpid, uint64_t linear);
+    enum iov_vmx_status (*invvpid)(struct iov_exec *exec, uint64_t type, uint16_t vpid,
+                                   uint64_t linear);
     /*
-     * VMLAUNCH of the current VMCS: `guest` becomes the non-root stream (its vmcs is set here) and guest->program is started
-     * with `index`. On VMfail returns at once; otherwise it returns when the program's start() does. VMRESUME is implicit
-     * after every exit.
+     * VMLAUNCH of the current VMCS: `guest` becomes the non-root stream (its vmcs is set here) and
+     * guest->program is started with `index`. On VMfail returns at once; otherwise it returns when
+     * the program's start() does. VMRESUME is implicit after every exit.
      */
     enum iov_vmx_status (*vmlaunch)(struct iov_exec *host, struct iov_exec *guest, unsigned index);
     /* The number of the last VMfailValid (VM-instruction error field). */
@@ -207,7 +224,7 @@ struct iov_processor {
     struct iov_kernel *kernel;
     struct iov_apic *apic; /* its local APIC: apic.h */
     uint32_t apic_id;
-    uint64_t frequency_hz; /* of the TSC and of cycle costs */
+    uint64_t frequency_hz;    /* of the TSC and of cycle costs */
     struct iov_exec *running; /* the stream that has it, or NULL */
     iov_time idle;            /* time in HLT/MWAIT of root operation */
     iov_time busy;            /* everything else while a stream had it */
@@ -220,7 +237,8 @@ static inline struct iov_kernel *iov_exec_kernel(const struct iov_exec *exec)
     return exec->processor->kernel;
 }
 
-/* Uses the processor for `duration`, which ends up in `part` of the stream and of its request. Interrupts may come in between. */
+/* Uses the processor for `duration`, which ends up in `part` of the stream and of its request.
+ * Interrupts may come in between. */
 static inline void iov_exec_compute(struct iov_exec *exec, iov_time duration, enum iov_part part)
 {
     exec->processor->ops->compute(exec, duration, part);
@@ -240,7 +258,8 @@ static inline uint64_t iov_exec_load(struct iov_exec *exec, uint64_t address, ui
     return value;
 }
 
-static inline void iov_exec_store(struct iov_exec *exec, uint64_t address, uint32_t size, uint64_t value)
+static inline void iov_exec_store(struct iov_exec *exec, uint64_t address, uint32_t size,
+                                  uint64_t value)
 {
     struct iov_op op = { .kind = IOV_OP_STORE, .size = size, .address = address, .data = &value };
 
@@ -250,35 +269,46 @@ static inline void iov_exec_store(struct iov_exec *exec, uint64_t address, uint3
 /* Plain memory whose time is in the surrounding compute: descriptors, rings, buffers. */
 static inline void iov_exec_get(struct iov_exec *exec, uint64_t address, void *data, uint32_t size)
 {
-    struct iov_op op = { .kind = IOV_OP_LOAD, .flags = IOV_OP_FREE, .size = size, .address = address, .data = data };
+    struct iov_op op = {
+        .kind = IOV_OP_LOAD, .flags = IOV_OP_FREE, .size = size, .address = address, .data = data
+    };
 
     iov_exec_operate(exec, &op);
 }
 
-static inline void iov_exec_put(struct iov_exec *exec, uint64_t address, const void *data, uint32_t size)
+static inline void iov_exec_put(struct iov_exec *exec, uint64_t address, const void *data,
+                                uint32_t size)
 {
-    struct iov_op op = { .kind = IOV_OP_STORE, .flags = IOV_OP_FREE, .size = size, .address = address };
+    struct iov_op op = {
+        .kind = IOV_OP_STORE, .flags = IOV_OP_FREE, .size = size, .address = address
+    };
 
     memcpy(&op.data, &data, sizeof data); /* a store only reads it */
     iov_exec_operate(exec, &op);
 }
 
 /* Request data: the span goes into memory with the bytes, or comes out with them. */
-static inline void iov_exec_put_payload(struct iov_exec *exec, uint64_t address, const void *data, uint32_t size,
-                                        struct iov_span *span)
+static inline void iov_exec_put_payload(struct iov_exec *exec, uint64_t address, const void *data,
+                                        uint32_t size, struct iov_span *span)
 {
-    struct iov_op op = { .kind = IOV_OP_STORE, .flags = IOV_OP_FREE | IOV_OP_PAYLOAD, .size = size,
-                         .address = address, .span = span };
+    struct iov_op op = { .kind = IOV_OP_STORE,
+                         .flags = IOV_OP_FREE | IOV_OP_PAYLOAD,
+                         .size = size,
+                         .address = address,
+                         .span = span };
 
     memcpy(&op.data, &data, sizeof data);
     iov_exec_operate(exec, &op);
 }
 
-static inline struct iov_span *iov_exec_get_payload(struct iov_exec *exec, uint64_t address, void *data,
-                                                    uint32_t size)
+static inline struct iov_span *iov_exec_get_payload(struct iov_exec *exec, uint64_t address,
+                                                    void *data, uint32_t size)
 {
-    struct iov_op op = { .kind = IOV_OP_LOAD, .flags = IOV_OP_FREE | IOV_OP_PAYLOAD, .size = size,
-                         .address = address, .data = data };
+    struct iov_op op = { .kind = IOV_OP_LOAD,
+                         .flags = IOV_OP_FREE | IOV_OP_PAYLOAD,
+                         .size = size,
+                         .address = address,
+                         .data = data };
 
     iov_exec_operate(exec, &op);
     return op.span;

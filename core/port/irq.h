@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The irq port: one interrupt wire. A source drives a level; the sink sees every change, and a pulse is a change up and down.
- * The span is the request that the interrupt announces, or NULL: the sink becomes its holder if the source held it.
+ * The irq port: one interrupt wire. A source drives a level; the sink sees every change, and a
+ * pulse is a change up and down. The span is the request that the interrupt announces, or NULL: the
+ * sink becomes its holder if the source held it.
  */
 #ifndef IOV_PORT_IRQ_H
 #define IOV_PORT_IRQ_H

@@ -19,7 +19,8 @@ static unsigned above(const struct iov_mem_map *map, uint64_t address)
     return low;
 }
 
-bool iov_mem_map_add(struct iov_mem_map *map, uint64_t base, uint64_t size, struct iov_mem_target *target)
+bool iov_mem_map_add(struct iov_mem_map *map, uint64_t base, uint64_t size,
+                     struct iov_mem_target *target)
 {
     unsigned place = above(map, base);
 
@@ -35,7 +36,8 @@ bool iov_mem_map_add(struct iov_mem_map *map, uint64_t base, uint64_t size, stru
         if (map->windows == NULL)
             abort();
     }
-    memmove(&map->windows[place + 1], &map->windows[place], (map->count - place) * sizeof *map->windows);
+    memmove(&map->windows[place + 1], &map->windows[place],
+            (map->count - place) * sizeof *map->windows);
     map->windows[place] = (struct iov_mem_window){ base, size, target };
     map->count++;
     map->last = NULL;
@@ -46,9 +48,11 @@ bool iov_mem_map_remove(struct iov_mem_map *map, uint64_t base, const struct iov
 {
     unsigned place = above(map, base);
 
-    if (place == 0 || map->windows[place - 1].base != base || map->windows[place - 1].target != target)
+    if (place == 0 || map->windows[place - 1].base != base ||
+        map->windows[place - 1].target != target)
         return false;
-    memmove(&map->windows[place - 1], &map->windows[place], (map->count - place) * sizeof *map->windows);
+    memmove(&map->windows[place - 1], &map->windows[place],
+            (map->count - place) * sizeof *map->windows);
     map->count--;
     map->last = NULL;
     return true;

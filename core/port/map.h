@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An address map: windows of an address space, each answered by a mem target. Look-ups remember the last window, so a register access
- * costs a compare and a call. Windows are added while wiring (`at:` in a wire); they do not overlap.
+ * An address map: windows of an address space, each answered by a mem target. Look-ups remember the
+ * last window, so a register access costs a compare and a call. Windows are added while wiring
+ * (`at:` in a wire); they do not overlap.
  */
 #ifndef IOV_PORT_MAP_H
 #define IOV_PORT_MAP_H
@@ -27,14 +28,17 @@ struct iov_mem_map {
 };
 
 /* Adds a window; false if it is empty, wraps, or overlaps another (nothing is changed then). */
-IOV_API bool iov_mem_map_add(struct iov_mem_map *map, uint64_t base, uint64_t size, struct iov_mem_target *target);
+IOV_API bool iov_mem_map_add(struct iov_mem_map *map, uint64_t base, uint64_t size,
+                             struct iov_mem_target *target);
 /* Takes out the window of `target` at `base`; false if there is none. */
-IOV_API bool iov_mem_map_remove(struct iov_mem_map *map, uint64_t base, const struct iov_mem_target *target);
+IOV_API bool iov_mem_map_remove(struct iov_mem_map *map, uint64_t base,
+                                const struct iov_mem_target *target);
 IOV_API void iov_mem_map_clear(struct iov_mem_map *map);
 /* The window that holds `address`, or NULL. */
 IOV_API const struct iov_mem_window *iov_mem_map_search(struct iov_mem_map *map, uint64_t address);
 
-static inline const struct iov_mem_window *iov_mem_map_find(struct iov_mem_map *map, uint64_t address)
+static inline const struct iov_mem_window *iov_mem_map_find(struct iov_mem_map *map,
+                                                            uint64_t address)
 {
     const struct iov_mem_window *window = map->last;
 
@@ -44,10 +48,11 @@ static inline const struct iov_mem_window *iov_mem_map_find(struct iov_mem_map *
 }
 
 /*
- * Sends an access on to the window that holds all of it; the address becomes relative to the window during the call. An access to nobody, or
- * across the end of a window, is UNSUPPORTED.
+ * Sends an access on to the window that holds all of it; the address becomes relative to the window
+ * during the call. An access to nobody, or across the end of a window, is UNSUPPORTED.
  */
-static inline enum iov_status iov_mem_map_access(struct iov_mem_map *map, struct iov_mem_req *req, bool write)
+static inline enum iov_status iov_mem_map_access(struct iov_mem_map *map, struct iov_mem_req *req,
+                                                 bool write)
 {
     const struct iov_mem_window *window = iov_mem_map_find(map, req->address);
     uint64_t address = req->address;
@@ -56,7 +61,8 @@ static inline enum iov_status iov_mem_map_access(struct iov_mem_map *map, struct
     if (window == NULL || req->size > window->size - (address - window->base))
         return IOV_STATUS_UNSUPPORTED;
     req->address = address - window->base;
-    status = write ? window->target->ops->write(window->target, req) : window->target->ops->read(window->target, req);
+    status = write ? window->target->ops->write(window->target, req)
+                   : window->target->ops->read(window->target, req);
     req->address = address;
     return status;
 }

@@ -2,12 +2,14 @@
 /*
  * The mem port: an access to memory or to registers.
  *
- * The bytes move in the call. Status and the time it takes come back in the request, and the caller does the waiting: a fiber sleeps,
- * a device arms its event. This is TLM-2.0's b_transport without the wait. Nothing calls back into its caller during the call.
+ * The bytes move in the call. Status and the time it takes come back in the request, and the caller
+ * does the waiting: a fiber sleeps, a device arms its event. This is TLM-2.0's b_transport without
+ * the wait. Nothing calls back into its caller during the call.
  *
- * `delay` carries time both ways. On the way in it is the time from now until the access reaches the target (each hop adds its own); a
- * target whose reaction takes time counts from now + delay. On return it is the time from now until the initiator may go on: for a
- * posted write that is less than the time to the target.
+ * `delay` carries time both ways. On the way in it is the time from now until the access reaches
+ * the target (each hop adds its own); a target whose reaction takes time counts from now + delay.
+ * On return it is the time from now until the initiator may go on: for a posted write that is less
+ * than the time to the target.
  */
 #ifndef IOV_PORT_MEM_H
 #define IOV_PORT_MEM_H
@@ -31,32 +33,37 @@ typedef uint64_t iov_iova; /* as a device sees memory, before the IOMMU */
 
 enum {
     IOV_MEM_TRANSLATED = 1 << 0, /* the address went through ATS: no translation on the way */
-    IOV_MEM_PAYLOAD = 1 << 1,    /* request data of a workload: `span` travels with it (written: stored; read: returned) */
-    IOV_MEM_INTERRUPT = 1 << 2,  /* an interrupt message (written by the interrupt fabric, not by a DMA engine) */
-    IOV_MEM_DEBUG = 1 << 3,      /* a tool looks: no time, no side effects, no statistics */
+    IOV_MEM_PAYLOAD = 1 << 1,    /* request data of a workload: `span` travels with it (written:
+                                    stored; read: returned) */
+    IOV_MEM_INTERRUPT =
+        1 << 2, /* an interrupt message (written by the interrupt fabric, not by a DMA engine) */
+    IOV_MEM_DEBUG = 1 << 3, /* a tool looks: no time, no side effects, no statistics */
 };
 
 struct iov_mem_req {
-    uint64_t address; /* in the target's space: each decoder makes it relative */
-    void *data;       /* read into or written from */
-    uint32_t size;    /* in bytes, at least 1 */
+    uint64_t address;   /* in the target's space: each decoder makes it relative */
+    void *data;         /* read into or written from */
+    uint32_t size;      /* in bytes, at least 1 */
     uint16_t requester; /* PCIe requester ID: bus, device, function; 0 for a processor */
     uint16_t flags;
-    uint32_t pasid;        /* or IOV_NO_PASID */
-    iov_time delay;        /* see above */
-    iov_time translation;  /* how much of `delay` an IOMMU took */
-    struct iov_span *span; /* with IOV_MEM_PAYLOAD; for an interrupt message the request it announces; or NULL */
+    uint32_t pasid;       /* or IOV_NO_PASID */
+    iov_time delay;       /* see above */
+    iov_time translation; /* how much of `delay` an IOMMU took */
+    struct iov_span *
+        span; /* with IOV_MEM_PAYLOAD; for an interrupt message the request it announces; or NULL */
 };
 
 struct iov_mem_target;
 
 struct iov_mem_target_ops {
-    /* Status OK means `data` is filled, or taken. On any other status a read's data is filled with ones by the caller's helper. */
+    /* Status OK means `data` is filled, or taken. On any other status a read's data is filled with
+     * ones by the caller's helper. */
     enum iov_status (*read)(struct iov_mem_target *target, struct iov_mem_req *req);
     enum iov_status (*write)(struct iov_mem_target *target, struct iov_mem_req *req);
     /*
-     * Host address of the bytes at `address` if they are plain memory that may be accessed without a request, and in
-     * `ret_size` how many follow contiguously; NULL if not (registers). May be NULL. Never valid across a wait.
+     * Host address of the bytes at `address` if they are plain memory that may be accessed without
+     * a request, and in `ret_size` how many follow contiguously; NULL if not (registers). May be
+     * NULL. Never valid across a wait.
      */
     uint8_t *(*direct)(struct iov_mem_target *target, uint64_t address, uint64_t *ret_size);
 };
@@ -64,7 +71,8 @@ struct iov_mem_target_ops {
 /* One end: answers accesses. Embedded in its model. */
 struct iov_mem_target {
     const struct iov_mem_target_ops *ops;
-    uint64_t size; /* bytes of address space it answers, 0 if the model decides at realize; decoders read it */
+    uint64_t size; /* bytes of address space it answers, 0 if the model decides at realize; decoders
+                      read it */
 };
 
 /* The other end: makes accesses. `peer` is set by wiring. */
@@ -72,7 +80,8 @@ struct iov_mem_initiator {
     struct iov_mem_target *peer;
 };
 
-static inline enum iov_status iov_mem_read_req(struct iov_mem_initiator *port, struct iov_mem_req *req)
+static inline enum iov_status iov_mem_read_req(struct iov_mem_initiator *port,
+                                               struct iov_mem_req *req)
 {
     enum iov_status status = IOV_STATUS_UNSUPPORTED;
 
@@ -83,12 +92,14 @@ static inline enum iov_status iov_mem_read_req(struct iov_mem_initiator *port, s
     return status;
 }
 
-static inline enum iov_status iov_mem_write_req(struct iov_mem_initiator *port, struct iov_mem_req *req)
+static inline enum iov_status iov_mem_write_req(struct iov_mem_initiator *port,
+                                                struct iov_mem_req *req)
 {
     return port->peer != NULL ? port->peer->ops->write(port->peer, req) : IOV_STATUS_UNSUPPORTED;
 }
 
-/* Little-endian helpers for register models: the value of a register access of 1, 2, 4 or 8 bytes. */
+/* Little-endian helpers for register models: the value of a register access of 1, 2, 4 or 8 bytes.
+ */
 static inline uint64_t iov_mem_value(const struct iov_mem_req *req)
 {
     uint64_t value = 0;

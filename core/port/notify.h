@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The notify port: "there is something for you", as an eventfd says it. Signals merge until the receiver looks. The span is the request
- * that caused the signal, or NULL; the receiver passes or claims it.
+ * The notify port: "there is something for you", as an eventfd says it. Signals merge until the
+ * receiver looks. The span is the request that caused the signal, or NULL; the receiver passes or
+ * claims it.
  */
 #ifndef IOV_PORT_NOTIFY_H
 #define IOV_PORT_NOTIFY_H

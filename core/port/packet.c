@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames come from free lists, one for frames of ordinary size and one for large ones; a pool lives until its last frame is
- * back, so models may go in any order.
+ * Frames come from free lists, one for frames of ordinary size and one for large ones; a pool lives
+ * until its last frame is back, so models may go in any order.
  */
 #include "core/port/packet.h"
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The packet port: Ethernet frames between two equal ends. Each end sends to its peer and receives from it.
+ * The packet port: Ethernet frames between two equal ends. Each end sends to its peer and receives
+ * from it.
  *
- * A frame is owned by one party at a time; sending gives it away. iov_packet_send() returns the time from now until the
- * link takes the next frame: the sender paces itself by it ("busy until"), the receiver gets the frame when it has arrived.
+ * A frame is owned by one party at a time; sending gives it away. iov_packet_send() returns the
+ * time from now until the link takes the next frame: the sender paces itself by it ("busy until"),
+ * the receiver gets the frame when it has arrived.
  */
 #ifndef IOV_PORT_PACKET_H
 #define IOV_PORT_PACKET_H

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A span follows one I/O request from the program that asks to the program that gets the answer, and says where the time went.
+ * A span follows one I/O request from the program that asks to the program that gets the answer,
+ * and says where the time went.
  *
- * It has a cursor. Whoever holds the request closes the time since the cursor as one part, and the cursor moves on; so the parts
- * add up to the end-to-end latency to the picosecond, whatever path the request takes.
+ * It has a cursor. Whoever holds the request closes the time since the cursor as one part, and the
+ * cursor moves on; so the parts add up to the end-to-end latency to the picosecond, whatever path
+ * the request takes.
  *
- * A span has one holder at a time (a processor's software, an eventfd, a device, a wire). Marks of anybody else do not count, so a
- * vCPU that goes on running after its doorbell does not mix its own time into a request that is already on the wire. A holder hands on by
- * iov_span_pass() (the next one is known: eventfd, interrupt line) or the next one takes it by iov_span_claim()
- * (it found the request's bytes in memory). Spans travel with the bytes: see IOV_MEM_PAYLOAD in mem.h.
+ * A span has one holder at a time (a processor's software, an eventfd, a device, a wire). Marks of
+ * anybody else do not count, so a vCPU that goes on running after its doorbell does not mix its own
+ * time into a request that is already on the wire. A holder hands on by iov_span_pass() (the next
+ * one is known: eventfd, interrupt line) or the next one takes it by iov_span_claim() (it found the
+ * request's bytes in memory). Spans travel with the bytes: see IOV_MEM_PAYLOAD in mem.h.
  *
  * All functions accept a NULL span and may be called from any context.
  */
@@ -22,21 +25,23 @@
 
 /* Where time goes. Names as they are printed: iov_part_name() in core/trace/measure.h. */
 enum iov_part {
-    IOV_PART_GUEST,     /* guest software: application, kernel, driver */
-    IOV_PART_EXIT,      /* VM exits and entries, the processor's part */
-    IOV_PART_MONITOR,   /* the hypervisor's handlers */
-    IOV_PART_EMULATOR,  /* user-space device emulation, trips to user space included */
-    IOV_PART_WAKEUP,    /* from a wake-up to running: scheduling, IPI, leaving idle, context switch */
-    IOV_PART_COPY,      /* copying payload */
-    IOV_PART_HOST,      /* host kernel: tap, bridge, NIC driver, host interrupts */
-    IOV_PART_PCIE,      /* link and root complex */
-    IOV_PART_IOMMU,     /* translation */
-    IOV_PART_DEVICE,    /* the device itself */
-    IOV_PART_WIRE,      /* serialisation and propagation */
-    IOV_PART_PEER,      /* the far end's turn-round */
-    IOV_PART_INTERRUPT, /* from the device's interrupt to the first instruction of the handler, exits apart */
-    IOV_PART_IDLE,      /* waiting for a deliberately delayed event: interrupt throttling, halt polling miss */
-    IOV_PART_QUEUE,     /* waiting in a ring or queue for somebody who is busy or asleep */
+    IOV_PART_GUEST,    /* guest software: application, kernel, driver */
+    IOV_PART_EXIT,     /* VM exits and entries, the processor's part */
+    IOV_PART_MONITOR,  /* the hypervisor's handlers */
+    IOV_PART_EMULATOR, /* user-space device emulation, trips to user space included */
+    IOV_PART_WAKEUP, /* from a wake-up to running: scheduling, IPI, leaving idle, context switch */
+    IOV_PART_COPY,   /* copying payload */
+    IOV_PART_HOST,   /* host kernel: tap, bridge, NIC driver, host interrupts */
+    IOV_PART_PCIE,   /* link and root complex */
+    IOV_PART_IOMMU,  /* translation */
+    IOV_PART_DEVICE, /* the device itself */
+    IOV_PART_WIRE,   /* serialisation and propagation */
+    IOV_PART_PEER,   /* the far end's turn-round */
+    IOV_PART_INTERRUPT, /* from the device's interrupt to the first instruction of the handler,
+                           exits apart */
+    IOV_PART_IDLE,  /* waiting for a deliberately delayed event: interrupt throttling, halt polling
+                       miss */
+    IOV_PART_QUEUE, /* waiting in a ring or queue for somebody who is busy or asleep */
     IOV_PART_COUNT,
 };
 
@@ -45,19 +50,22 @@ struct iov_span {
     iov_time begin;
     iov_time cursor;
     iov_time parts[IOV_PART_COUNT];
-    uint64_t id;            /* number of the request within its workload */
-    uint32_t exits;         /* VM exits while the request was held by software */
+    uint64_t id;              /* number of the request within its workload */
+    uint32_t exits;           /* VM exits while the request was held by software */
     struct iov_span_log *log; /* waterfall of this request, or NULL */
 };
 
 /* Starts a request at `now`, held by `holder`. */
-static inline void iov_span_begin(struct iov_span *span, uint64_t id, const void *holder, iov_time now)
+static inline void iov_span_begin(struct iov_span *span, uint64_t id, const void *holder,
+                                  iov_time now)
 {
     *span = (struct iov_span){ .holder = holder, .begin = now, .cursor = now, .id = id };
 }
 
-/* Closes the time from the cursor to `when` as `part`, if `holder` holds the span. `when` may lie before or after now. */
-static inline void iov_span_mark(struct iov_span *span, const void *holder, enum iov_part part, iov_time when)
+/* Closes the time from the cursor to `when` as `part`, if `holder` holds the span. `when` may lie
+ * before or after now. */
+static inline void iov_span_mark(struct iov_span *span, const void *holder, enum iov_part part,
+                                 iov_time when)
 {
     if (span == NULL || span->holder != holder || when <= span->cursor)
         return;
@@ -73,7 +81,8 @@ static inline void iov_span_pass(struct iov_span *span, const void *from, const 
 }
 
 /* Takes the span from whoever holds it; the time since the cursor was spent in `part`. */
-static inline void iov_span_claim(struct iov_span *span, const void *holder, enum iov_part part, iov_time when)
+static inline void iov_span_claim(struct iov_span *span, const void *holder, enum iov_part part,
+                                  iov_time when)
 {
     if (span == NULL)
         return;

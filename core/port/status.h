@@ -5,7 +5,8 @@
 
 enum iov_status {
     IOV_STATUS_OK,
-    IOV_STATUS_UNSUPPORTED, /* nobody claims it, or not in this size: PCIe UR, reads give all ones */
+    IOV_STATUS_UNSUPPORTED, /* nobody claims it, or not in this size: PCIe UR, reads give all ones
+                             */
     IOV_STATUS_ABORT,       /* the target refuses it: PCIe CA */
     IOV_STATUS_FAULT,       /* blocked by a translation */
 };
