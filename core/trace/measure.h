@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a run measures: counters that models raise directly, the latency of requests and its parts, the phases of a replay. One struct a
- * run, reached as run->measure; the report (stats.json, stats.txt, stats.csv) is written from it and from the statistics rows of the models.
+ * What a run measures: counters that models raise directly, the latency of requests and its parts,
+ * the phases of a replay. One struct a run, reached as run->measure; the report (stats.json,
+ * stats.txt, stats.csv) is written from it and from the statistics rows of the models.
  *
- * A measurement is open from iov_measure_begin() (end of the warm-up, called by the workload) to iov_measure_end(). Before and after,
- * counters are raised all the same; begin sets them to zero.
+ * A measurement is open from iov_measure_begin() (end of the warm-up, called by the workload) to
+ * iov_measure_end(). Before and after, counters are raised all the same; begin sets them to zero.
  */
 #ifndef IOV_TRACE_MEASURE_H
 #define IOV_TRACE_MEASURE_H
@@ -22,14 +23,14 @@ IOV_BEGIN_DECLS
 
 /* Accesses to one named region ("nic", "lapic", "ioapic", "serial", ...). */
 struct iov_region_count {
-    const char *name; /* interned */
+    const char *name;  /* interned */
     uint64_t accesses; /* by the guest's software */
     uint64_t exits;    /* of them, those that exited */
 };
 
 struct iov_counters {
     uint64_t exits[IOV_MEASURE_REASONS]; /* by basic exit reason */
-    uint64_t user_exits;       /* exits that went on to user space */
+    uint64_t user_exits;                 /* exits that went on to user space */
     uint64_t device_accesses;  /* the driver's accesses to its device's registers, exit or not */
     uint64_t device_exits;     /* of them, those that exited */
     uint64_t apic_accesses;    /* accesses to the local APIC, exit or not */
@@ -44,8 +45,8 @@ struct iov_counters {
     uint64_t copies;           /* payload copies by software */
     uint64_t copied_bytes;
     uint64_t hypercalls;
-    uint64_t drops;            /* frames lost for want of room */
-    uint64_t guest_faults;     /* the guest's mistakes: bad descriptors, bad accesses */
+    uint64_t drops;        /* frames lost for want of room */
+    uint64_t guest_faults; /* the guest's mistakes: bad descriptors, bad accesses */
     struct iov_region_count regions[IOV_MEASURE_REGIONS];
     unsigned region_count;
 };
@@ -63,17 +64,17 @@ struct iov_phase {
 struct iov_measure {
     struct iov_kernel *kernel;
     struct iov_counters counters;
-    uint64_t operations;    /* requests finished since begin */
-    uint64_t bytes;         /* payload bytes of them */
+    uint64_t operations; /* requests finished since begin */
+    uint64_t bytes;      /* payload bytes of them */
     iov_time begin;
     iov_time end;
     bool open;
-    bool ended;             /* requests that finish now do not count any more */
-    bool complete;          /* the workload reached its end */
-    struct iov_histogram *latency; /* ps */
+    bool ended;                          /* requests that finish now do not count any more */
+    bool complete;                       /* the workload reached its end */
+    struct iov_histogram *latency;       /* ps */
     uint64_t parts_high[IOV_PART_COUNT]; /* sums of parts, ps: 128 bits as high and low */
     uint64_t parts_low[IOV_PART_COUNT];
-    uint64_t mismatches;    /* requests whose parts did not add up: must be 0 */
+    uint64_t mismatches;      /* requests whose parts did not add up: must be 0 */
     struct iov_phase *phases; /* in order */
     struct iov_phase *last_phase;
     void (*reset_models)(void *context); /* set by the platform: resets statistics rows at begin */
@@ -87,15 +88,17 @@ IOV_API void iov_measure_begin(struct iov_measure *measure);
 /* The workload is done (or was cut: `complete` false). */
 IOV_API void iov_measure_end(struct iov_measure *measure, bool complete);
 /*
- * One request is done now: the time since iov_span_begin() is its latency; its parts and `bytes` of payload are added. Time that nobody
- * has marked by now makes it a mismatch. After iov_measure_end() requests are ignored. From any context.
+ * One request is done now: the time since iov_span_begin() is its latency; its parts and `bytes` of
+ * payload are added. Time that nobody has marked by now makes it a mismatch. After
+ * iov_measure_end() requests are ignored. From any context.
  */
-IOV_API void iov_measure_request(struct iov_measure *measure, struct iov_span *span, uint64_t bytes);
+IOV_API void iov_measure_request(struct iov_measure *measure, struct iov_span *span,
+                                 uint64_t bytes);
 /* Index of a named region, added on first use. Slow plane: ask at realize. The name is copied. */
 IOV_API unsigned iov_measure_region(struct iov_measure *measure, const char *name);
 /*
- * Opens a phase: its counters are the difference from here to iov_measure_phase_end(). Phases do not nest, and those of the warm-up
- * are forgotten by iov_measure_begin().
+ * Opens a phase: its counters are the difference from here to iov_measure_phase_end(). Phases do
+ * not nest, and those of the warm-up are forgotten by iov_measure_begin().
  */
 IOV_API void iov_measure_phase_begin(struct iov_measure *measure, const char *name);
 IOV_API void iov_measure_phase_end(struct iov_measure *measure, uint64_t units);
