@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From files to one tree: `extends`, `include`, `--set` and `${parameter}`.
+ *
+ * Merging lays one mapping over another: keys of both are mappings are merged in turn, anything
+ * else of the upper one replaces the lower. The order, lowest first: the base that `extends` names,
+ * the files that `include` names, the file itself, `--set` from left to right. Parameters are
+ * substituted at the end, once, when everything is in place.
+ */
+#ifndef IOV_CONFIG_MERGE_H
+#define IOV_CONFIG_MERGE_H
+
+#include "core/config/tree.h"
+
+IOV_BEGIN_DECLS
+
+enum {
+    IOV_INCLUDE_DEPTH_MAX = 16,  /* files inside each other */
+    IOV_INCLUDE_FILES_MAX = 256, /* files read for one tree */
+    IOV_PARAMETER_DEPTH_MAX = 16,
+};
+
+/* Where files are found and what is special in them. */
+struct iov_sources {
+    struct iov_tree *tree;
+    struct iov_diagnostics *diagnostics;
+    const char *const *search_path; /* directories, tried after the including file's own;
+                                       NULL-terminated or NULL */
+    const char *const
+        *appended; /* top-level lists to which an `include` adds; others are replaced; or NULL */
+    const char *chain[IOV_INCLUDE_DEPTH_MAX];     /* private: files being read, as shown */
+    char *chain_canonical[IOV_INCLUDE_DEPTH_MAX]; /* private */
+    unsigned depth;                               /* private */
+    unsigned files;                               /* private */
+};
+
+/*
+ * Finds a file: as it is if absolute, else beside the file of `from`, then in the search path.
+ * Returns its path (g_free), or NULL with a diagnostic at `from` that names the places looked in.
+ */
+IOV_API char *iov_sources_find(const struct iov_sources *sources, const char *name,
+                               struct iov_origin from);
+/*
+ * Reads a file with all it extends and includes, and checks that each begins with `iovsim: 1`.
+ * `path` is opened as it is; `from` is the place that names it. The result is a mapping without the
+ * keys `include` and `extends`, or NULL.
+ */
+IOV_API struct iov_node *iov_sources_read(struct iov_sources *sources, const char *path,
+                                          struct iov_origin from);
+
+/* Lays the mapping `over` on the mapping `base`, which becomes the result. `over` must not be used
+ * any more. */
+IOV_API void iov_node_merge(struct iov_tree *tree, struct iov_node *base, struct iov_node *over);
+
+/*
+ * Applies one `path=value`, as in `vms[0].memory=2GiB` or `vms.0.memory=2GiB`. The value is YAML.
+ * Mappings on the way that do not exist are made; entries of lists must exist. What it sets has the
+ * origin `--set path`.
+ */
+IOV_API void iov_tree_set(struct iov_tree *tree, struct iov_node *root, const char *assignment,
+                          struct iov_diagnostics *diagnostics);
+
+/*
+ * Substitutes `${name}` in every scalar below `root` by what the mapping `parameters` under `root`
+ * says; `$${` becomes `${`. Parameters may use each other. A scalar that is nothing but `${name}`
+ * becomes the parameter's value, of whatever kind.
+ */
+IOV_API void iov_tree_substitute(struct iov_tree *tree, struct iov_node *root,
+                                 struct iov_diagnostics *diagnostics);
+
+IOV_END_DECLS
+
+#endif
