@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dram - host memory with real bytes.
+ *
+ * Memory is sparse: chunks come into being when they are first written or asked for directly; what
+ * was never written reads as zero. A write of payload leaves a tag with the request's span at its
+ * first byte, and the payload read that starts at that byte takes it, so a request can be followed
+ * through buffers. Tags live in a table of fixed size; when a set is full its oldest tag gives way.
+ * Timing: a read takes the cost dram-access, a write is posted and takes none.
+ * LIMIT: no banks, channels or caches; a tag is found by its exact first byte only.
+ */
+#include <string.h>
+
+#include "core/object/model.h"
+#include "core/trace/measure.h"
+
+#define CHUNK_SHIFT 16 /* 64 KiB */
+#define CHUNK_SIZE (UINT64_C(1) << CHUNK_SHIFT)
+#define TAG_SETS 1024u /* a power of two */
+#define TAG_WAYS 8u
+
+#define IOV_TYPE_DRAM (iov_dram_get_type())
+G_DECLARE_FINAL_TYPE(IovDram, iov_dram, IOV, DRAM, IovModel)
+
+struct tag {
+    uint64_t address;
+    struct iov_span *span; /* NULL: free */
+};
+
+struct tag_set {
+    struct tag ways[TAG_WAYS];
+    unsigned next; /* the way that gives way next */
+};
+
+struct _IovDram {
+    IovModel parent_instance;
+    uint64_t size;              /* property */
+    iov_time access;            /* cost */
+    struct iov_mem_target port; /* port */
+    uint8_t **chunks;
+    uint64_t chunk_count;
+    struct tag_set *tags;
+    uint64_t reads, writes, read_bytes, written_bytes; /* statistics */
+    uint64_t tags_lost;
+};
+
+G_DEFINE_FINAL_TYPE(IovDram, iov_dram, IOV_TYPE_MODEL)
+
+static uint8_t *chunk_get(IovDram *self, uint64_t address)
+{
+    uint8_t **chunk = &self->chunks[address >> CHUNK_SHIFT];
+
+    if (*chunk == NULL)
+        *chunk = g_malloc0(CHUNK_SIZE);
+    return *chunk;
+}
+
+static struct tag_set *tag_set_of(IovDram *self, uint64_t address)
+{
+    return &self->tags[(address * UINT64_C(0x9e3779b97f4a7c15)) >> 54 & (TAG_SETS - 1)];
+}
+
+static void tag_store(IovDram *self, uint64_t address, struct iov_span *span)
+{
+    struct tag_set *set = tag_set_of(self, address);
+    struct tag *place = NULL;
+
+    for (unsigned i = 0; i < TAG_WAYS; i++) {
+        struct tag *tag = &set->ways[i];
+
+        if (tag->span != NULL && tag->address == address) {
+            tag->span = span;
+            return;
+        }
+        if (tag->span == NULL && place == NULL)
+            place = tag;
+    }
+    if (span == NULL)
+        return;
+    if (place == NULL) {
+        place = &set->ways[set->next];
+        set->next = (set->next + 1) % TAG_WAYS;
+        self->tags_lost++;
+    }
+    *place = (struct tag){ address, span };
+}
+
+static struct iov_span *tag_take(IovDram *self, uint64_t address)
+{
+    struct tag_set *set = tag_set_of(self, address);
+
+    for (unsigned i = 0; i < TAG_WAYS; i++) {
+        struct tag *tag = &set->ways[i];
+
+        if (tag->span != NULL && tag->address == address) {
+            struct iov_span *span = tag->span;
+
+            tag->span = NULL;
+            return span;
+        }
+    }
+    return NULL;
+}
+
+static bool inside(const IovDram *self, const struct iov_mem_req *req)
+{
+    return req->size <= self->size && req->address <= self->size - req->size;
+}
+
+static enum iov_status dram_read(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    IovDram *self = iov_container_of(port, IovDram, port);
+    uint8_t *to = req->data;
+    uint64_t address = req->address;
+    uint32_t left = req->size;
+
+    if (!inside(self, req))
+        return IOV_STATUS_UNSUPPORTED;
+    while (left > 0) {
+        uint64_t offset = address & (CHUNK_SIZE - 1);
+        uint32_t part = left < CHUNK_SIZE - offset ? left : (uint32_t)(CHUNK_SIZE - offset);
+        const uint8_t *chunk = self->chunks[address >> CHUNK_SHIFT];
+
+        if (chunk != NULL)
+            memcpy(to, chunk + offset, part);
+        else
+            memset(to, 0, part);
+        to += part;
+        address += part;
+        left -= part;
+    }
+    if (req->flags & IOV_MEM_DEBUG)
+        return IOV_STATUS_OK;
+    if (req->flags & IOV_MEM_PAYLOAD)
+        req->span = tag_take(self, req->address);
+    req->delay += self->access;
+    self->reads++;
+    self->read_bytes += req->size;
+    return IOV_STATUS_OK;
+}
+
+static enum iov_status dram_write(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    IovDram *self = iov_container_of(port, IovDram, port);
+    const uint8_t *from = req->data;
+    uint64_t address = req->address;
+    uint32_t left = req->size;
+
+    if (!inside(self, req))
+        return IOV_STATUS_UNSUPPORTED;
+    while (left > 0) {
+        uint64_t offset = address & (CHUNK_SIZE - 1);
+        uint32_t part = left < CHUNK_SIZE - offset ? left : (uint32_t)(CHUNK_SIZE - offset);
+
+        memcpy(chunk_get(self, address) + offset, from, part);
+        from += part;
+        address += part;
+        left -= part;
+    }
+    if (req->flags & IOV_MEM_DEBUG)
+        return IOV_STATUS_OK;
+    if (req->flags & IOV_MEM_PAYLOAD)
+        tag_store(self, req->address, req->span);
+    self->writes++;
+    self->written_bytes += req->size;
+    return IOV_STATUS_OK;
+}
+
+static uint8_t *dram_direct(struct iov_mem_target *port, uint64_t address, uint64_t *ret_size)
+{
+    IovDram *self = iov_container_of(port, IovDram, port);
+    uint64_t offset = address & (CHUNK_SIZE - 1);
+    uint64_t size = CHUNK_SIZE - offset;
+
+    if (address >= self->size)
+        return NULL;
+    *ret_size = size < self->size - address ? size : self->size - address;
+    return chunk_get(self, address) + offset;
+}
+
+static const struct iov_mem_target_ops dram_ops = {
+    .read = dram_read,
+    .write = dram_write,
+    .direct = dram_direct,
+};
+
+/* ---- Life ---- */
+
+static bool iov_dram_prepare(IovModel *model, GError **error)
+{
+    IovDram *self = (IovDram *)(void *)model;
+
+    (void)error;
+    self->port.size = self->size;
+    if (self->chunks == NULL) {
+        self->chunk_count = (self->size + CHUNK_SIZE - 1) >> CHUNK_SHIFT;
+        self->chunks = g_new0(uint8_t *, self->chunk_count);
+        self->tags = g_new0(struct tag_set, TAG_SETS);
+    }
+    return true;
+}
+
+static void iov_dram_finalize(GObject *object)
+{
+    IovDram *self = (IovDram *)(void *)object;
+
+    for (uint64_t i = 0; i < self->chunk_count; i++)
+        g_free(self->chunks[i]);
+    g_free(self->chunks);
+    g_free(self->tags);
+    G_OBJECT_CLASS(iov_dram_parent_class)->finalize(object);
+}
+
+static void iov_dram_class_init(IovDramClass *klass)
+{
+    IovModelClass *mc = IOV_MODEL_CLASS(klass);
+
+    iov_model_class_describe(mc, "dram", "Host memory with real bytes");
+    IOV_PROP_SIZE(mc, IovDram, size, 4096, UINT64_C(1) << 40, UINT64_C(8) << 30,
+                  "Bytes of memory; only what is used takes room");
+    IOV_COST(mc, IovDram, access, "dram-access", "From a read's arrival to its data");
+    IOV_PORT_MEM_TARGET(mc, IovDram, port, &dram_ops, "The bytes");
+    IOV_STAT(mc, IovDram, reads, "Read requests");
+    IOV_STAT(mc, IovDram, writes, "Write requests");
+    IOV_STAT_BYTES(mc, IovDram, read_bytes, "Bytes read");
+    IOV_STAT_BYTES(mc, IovDram, written_bytes, "Bytes written");
+    IOV_STAT(mc, IovDram, tags_lost, "Payload tags that gave way to newer ones");
+    mc->prepare = iov_dram_prepare;
+    G_OBJECT_CLASS(klass)->finalize = iov_dram_finalize;
+}
+
+static void iov_dram_init(IovDram *self)
+{
+    (void)self;
+}
