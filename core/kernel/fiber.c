@@ -103,7 +103,7 @@ static struct iov_fiber *map(struct iov_kernel *kernel)
 
 /* Gives up the processor: goes on with the next event of the run if that wakes a fiber, else with
  * the loop. */
-static void leave(struct iov_kernel *kernel, struct iov_fiber *self, bool for_ever)
+static inline void leave(struct iov_kernel *kernel, struct iov_fiber *self, bool for_ever)
 {
     struct iov_event *event = NULL;
 
@@ -210,9 +210,9 @@ void iov_fiber_sleep(struct iov_kernel *kernel, iov_time delay)
 {
     struct iov_fiber *self = running_fiber(kernel);
 
-    if (delay > 0 && iov_kernel_advance(kernel, delay))
+    if (delay > 0 && iov_kernel_try_advance(kernel, delay))
         return;
-    iov_event_in(&self->wake, delay);
+    iov_kernel_arm(kernel, &self->wake, iov_now(kernel) + delay);
     leave(kernel, self, false);
 }
 
@@ -221,14 +221,17 @@ void iov_fiber_settle(struct iov_kernel *kernel)
     struct iov_fiber *self = running_fiber(kernel);
 
     self->wake.priority = IOV_PRIORITY_LAST;
-    iov_event_in(&self->wake, 0);
+    iov_kernel_arm(kernel, &self->wake, iov_now(kernel));
     leave(kernel, self, false);
     self->wake.priority = IOV_PRIORITY_DEFAULT;
 }
 
 void iov_fiber_park(struct iov_kernel *kernel)
 {
-    iov_fiber_park_until(kernel, IOV_TIME_MAX);
+    struct iov_fiber *self = running_fiber(kernel);
+
+    self->parked = true;
+    leave(kernel, self, false);
 }
 
 bool iov_fiber_park_until(struct iov_kernel *kernel, iov_time until)
@@ -236,7 +239,7 @@ bool iov_fiber_park_until(struct iov_kernel *kernel, iov_time until)
     struct iov_fiber *self = running_fiber(kernel);
 
     if (until != IOV_TIME_MAX)
-        iov_event_at(&self->wake, until > iov_now(kernel) ? until : iov_now(kernel));
+        iov_kernel_arm(kernel, &self->wake, until > iov_now(kernel) ? until : iov_now(kernel));
     self->parked = true;
     leave(kernel, self, false);
 
@@ -247,9 +250,14 @@ bool iov_fiber_park_until(struct iov_kernel *kernel, iov_time until)
 
 void iov_fiber_unpark(struct iov_fiber *fiber)
 {
+    struct iov_kernel *kernel = fiber->kernel;
+
     if (!fiber->parked)
         return;
     fiber->parked = false;
-    iov_event_disarm(&fiber->wake);
-    iov_event_in(&fiber->wake, 0);
+    if (fiber->wake.state != IOV_EVENT_IDLE) {
+        iov_queue_remove(&kernel->queue, &fiber->wake);
+        fiber->wake.state = IOV_EVENT_IDLE;
+    }
+    iov_kernel_arm(kernel, &fiber->wake, iov_now(kernel));
 }

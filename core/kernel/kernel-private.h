@@ -39,6 +39,9 @@ _Static_assert(offsetof(struct iov_kernel, head) == 0, "iov_now() reads the head
 void iov_fibers_init(struct iov_kernel *kernel);
 void iov_fibers_finish(struct iov_kernel *kernel);
 
+/* In kernel.c: tells the back end of an event that it does not expect. */
+void iov_kernel_announce(struct iov_kernel *kernel, iov_time when) __attribute__((cold));
+
 static inline bool iov_kernel_stopping(const struct iov_kernel *kernel)
 {
     return atomic_load_explicit(&kernel->stop, memory_order_relaxed);
@@ -56,6 +59,33 @@ static inline struct iov_event *iov_kernel_take(struct iov_kernel *kernel)
         kernel->events++;
     }
     return event;
+}
+
+static inline void iov_kernel_arm(struct iov_kernel *kernel, struct iov_event *event, iov_time when)
+{
+    IOV_REQUIRE(event->state == IOV_EVENT_IDLE);
+    IOV_REQUIRE(when >= kernel->head.now);
+    event->when = when;
+    event->sequence = kernel->sequence++;
+    iov_queue_put(&kernel->queue, event);
+    if (__builtin_expect(when < kernel->announced, 0))
+        iov_kernel_announce(kernel, when);
+}
+
+static inline bool iov_kernel_try_advance(struct iov_kernel *kernel, iov_time delay)
+{
+    iov_time now = kernel->head.now;
+    iov_time target = now + delay;
+
+    /* Outside of a run the limit is 0. A step is one event: what follows a fiber's wait is another.
+     */
+    if (target < now || target > kernel->limit || kernel->stepping || iov_kernel_stopping(kernel))
+        return false;
+    if (!iov_queue_quiet(&kernel->queue, now, target))
+        return false;
+    kernel->head.now = target;
+    kernel->events++;
+    return true;
 }
 
 #endif

@@ -43,31 +43,20 @@ void iov_event_init(struct iov_event *event, struct iov_kernel *kernel, iov_even
     *event = (struct iov_event){ .fire = fire, .kernel = kernel, .priority = (uint8_t)priority };
 }
 
-static void __attribute__((noinline)) announce(struct iov_kernel *kernel, iov_time when)
+void iov_kernel_announce(struct iov_kernel *kernel, iov_time when)
 {
     kernel->announced = when;
     kernel->backend->ops->earlier(kernel->backend, when);
 }
 
-static inline void arm(struct iov_kernel *kernel, struct iov_event *event, iov_time when)
-{
-    IOV_REQUIRE(event->state == IOV_EVENT_IDLE);
-    IOV_REQUIRE(when >= kernel->head.now);
-    event->when = when;
-    event->sequence = kernel->sequence++;
-    iov_queue_put(&kernel->queue, event);
-    if (__builtin_expect(when < kernel->announced, 0))
-        announce(kernel, when);
-}
-
 void iov_event_at(struct iov_event *event, iov_time when)
 {
-    arm(event->kernel, event, when);
+    iov_kernel_arm(event->kernel, event, when);
 }
 
 void iov_event_in(struct iov_event *event, iov_time delay)
 {
-    arm(event->kernel, event, event->kernel->head.now + delay);
+    iov_kernel_arm(event->kernel, event, event->kernel->head.now + delay);
 }
 
 void iov_event_disarm(struct iov_event *event)
@@ -156,19 +145,7 @@ bool iov_kernel_next(const struct iov_kernel *kernel, iov_time *ret_when)
 
 bool iov_kernel_advance(struct iov_kernel *kernel, iov_time delay)
 {
-    iov_time now = kernel->head.now;
-    iov_time target = now + delay;
-
-    /* Outside of a run the limit is 0. A step is one event: what follows a fiber's wait is another.
-     */
-    if (target < now || target > kernel->limit || kernel->stepping || iov_kernel_stopping(kernel))
-        return false;
-    const struct iov_event *first = iov_queue_peek(&kernel->queue, now);
-    if (first != NULL && first->when <= target)
-        return false;
-    kernel->head.now = target;
-    kernel->events++;
-    return true;
+    return iov_kernel_try_advance(kernel, delay);
 }
 
 uint64_t iov_kernel_events(const struct iov_kernel *kernel)

@@ -36,11 +36,11 @@ struct iov_queue {
 };
 
 void iov_queue_init(struct iov_queue *queue);
-/* The first event, put into the front register if it can be done at little cost; NULL if there is
- * none. Nothing is before `now`. */
-struct iov_event *iov_queue_peek(struct iov_queue *queue, iov_time now);
 /* The time of the first event without any change; false if there is none. */
 bool iov_queue_first(const struct iov_queue *queue, iov_time *ret_when);
+/* Whether nothing is due from `now` to `until`, if several events share the lowest place: sorts
+ * them finer on the way. */
+bool iov_queue_quiet_among_many(struct iov_queue *queue, iov_time now, iov_time until);
 /* Takes the first event from a place that holds several, if it is due by `limit`, and moves the
  * others down. */
 struct iov_event *iov_queue_take_from_many(struct iov_queue *queue, unsigned place, iov_time limit);
@@ -185,6 +185,20 @@ static inline struct iov_event *iov_queue_take(struct iov_queue *queue, iov_time
     ring->next = second;
     second->prev = ring;
     return event;
+}
+
+/* Whether nothing is due from `now`, the present instant, to `until`. */
+static inline bool iov_queue_quiet(struct iov_queue *queue, iov_time now, iov_time until)
+{
+    if (queue->front != NULL)
+        return queue->front->when > until;
+    if (queue->words == 0)
+        return true;
+
+    struct iov_link *ring = &queue->places[iov_queue_lowest(queue)];
+    if (ring->next == ring->prev)
+        return iov_queue_event(ring->next)->when > until;
+    return iov_queue_quiet_among_many(queue, now, until);
 }
 
 #endif

@@ -61,24 +61,24 @@ struct iov_event *iov_queue_take_from_many(struct iov_queue *queue, unsigned pla
     return best;
 }
 
-struct iov_event *iov_queue_peek(struct iov_queue *queue, iov_time now)
+bool iov_queue_quiet_among_many(struct iov_queue *queue, iov_time now, iov_time until)
 {
-    if (queue->front != NULL || queue->words == 0)
-        return queue->front;
+    unsigned place = iov_queue_lowest(queue);
 
     /* While the present instant lies inside the lowest place, sorting it finer is work that is not
      * done again. */
-    unsigned place = iov_queue_lowest(queue);
     while (place >= IOV_PRIORITY_COUNT && queue->places[place].next != queue->places[place].prev &&
            iov_queue_place(queue, now, 0) == place) {
         move_down(queue, place, now);
         place = iov_queue_lowest(queue);
     }
-    struct iov_event *event = first_of_ring(&queue->places[place]);
-    iov_queue_remove(queue, event);
-    queue->front = event;
-    event->state = IOV_EVENT_FRONT;
-    return event;
+    /* The search pays once: the first event waits in front until it is taken or an earlier one
+     * comes. */
+    struct iov_event *first = first_of_ring(&queue->places[place]);
+    iov_queue_remove(queue, first);
+    queue->front = first;
+    first->state = IOV_EVENT_FRONT;
+    return first->when > until;
 }
 
 bool iov_queue_first(const struct iov_queue *queue, iov_time *ret_when)
