@@ -132,7 +132,13 @@ static inline void iov_queue_put(struct iov_queue *queue, struct iov_event *even
         event->state = IOV_EVENT_FRONT;
         return;
     }
-    iov_queue_put_at(queue, event, iov_queue_place(queue, event->when, event->priority));
+    unsigned place = iov_queue_place(queue, event->when, event->priority);
+    if (front == NULL && place < iov_queue_lowest(queue)) {
+        queue->front = event;
+        event->state = IOV_EVENT_FRONT;
+        return;
+    }
+    iov_queue_put_at(queue, event, place);
 }
 
 static inline void iov_queue_remove(struct iov_queue *queue, struct iov_event *event)

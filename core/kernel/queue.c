@@ -55,8 +55,20 @@ struct iov_event *iov_queue_take_from_many(struct iov_queue *queue, unsigned pla
 
     if (best->when > limit)
         return NULL;
-    best->link.prev->next = best->link.next;
-    best->link.next->prev = best->link.prev;
+    struct iov_link *next = best->link.next;
+    struct iov_link *prev = best->link.prev;
+    prev->next = next;
+    next->prev = prev;
+    if (queue->places[place].next == queue->places[place].prev) { /* one is left, the first of all */
+        struct iov_event *other = iov_queue_event(queue->places[place].next);
+        queue->places[place].next = &queue->places[place];
+        queue->places[place].prev = &queue->places[place];
+        iov_queue_unmark(queue, place);
+        queue->origin = best->when;
+        queue->front = other;
+        other->state = IOV_EVENT_FRONT;
+        return best;
+    }
     move_down(queue, place, best->when);
     return best;
 }

@@ -3,11 +3,10 @@
  * The kernel under load: bench-kernel CASE EVENTS. The cases are
  *   hold-N       N events pending, each arms itself again after an exponential delay
  *   ping-pong    two events arm each other in turn
- *   churn        a tick arms a timer and disarms nine of ten before they expire
- *   fiber        two fibers wake each other in turn, in one instant
- *   fiber-sleep  two fibers sleep in turn, so that neither can go on alone
- *   fiber-alone  one fiber sleeps
- * bench-systemc does the same with SystemC.
+ *   chain        the same beside 16 timers that are far away, as in a machine with one request on
+ * its way churn        a tick arms a timer and disarms nine of ten before they expire fiber two
+ * fibers wake each other in turn, in one instant fiber-sleep  two fibers sleep in turn, so that
+ * neither can go on alone fiber-alone  one fiber sleeps bench-systemc does the same with SystemC.
  */
 #include "core/kernel/fiber.h"
 #include "tests/bench/cases.h"
@@ -76,6 +75,17 @@ static void ping_pong(struct bench *bench)
 static void on_expiry(struct iov_event *event)
 {
     (void)event;
+}
+
+static void chain(struct bench *bench)
+{
+    struct iov_event timers[16];
+
+    for (unsigned i = 0; i < 16; i++) {
+        iov_event_init(&timers[i], bench->kernel, on_expiry, IOV_PRIORITY_DEFAULT);
+        iov_event_at(&timers[i], IOV_SEC * 3600 + bench->delays[i]);
+    }
+    ping_pong(bench);
 }
 
 static void on_tick(struct iov_event *event)
@@ -154,6 +164,8 @@ int main(int count, char **arguments)
         hold(&bench, (unsigned)strtoul(name + 5, NULL, 10));
     else if (strcmp(name, "ping-pong") == 0)
         ping_pong(&bench);
+    else if (strcmp(name, "chain") == 0)
+        chain(&bench);
     else if (strcmp(name, "churn") == 0)
         churn(&bench);
     else if (strcmp(name, "fiber") == 0)

@@ -173,6 +173,13 @@ int sc_main(int count, char **arguments)
             modules.push_back(std::make_unique<Hold>(("hold" + std::to_string(i)).c_str()));
     } else if (name == "ping-pong") {
         modules.push_back(std::make_unique<PingPong>("ping-pong"));
+    } else if (name == "chain") {
+        modules.push_back(std::make_unique<PingPong>("ping-pong"));
+        for (int i = 0; i < 16; i++) {
+            auto timer = std::make_unique<Timer>(("timer" + std::to_string(i)).c_str());
+            timer->due.notify(sc_time(3600, sc_core::SC_SEC) + picoseconds(delays[i]));
+            modules.push_back(std::move(timer));
+        }
     } else if (name == "churn") {
         modules.push_back(std::make_unique<Churn>("churn"));
     } else if (name == "fiber") {
