@@ -45,11 +45,16 @@ struct iov_apic_ops {
 
 struct iov_apic {
     const struct iov_apic_ops *ops;
-    uint8_t
-        *page; /* the 4 KiB of registers as they stand in memory (it serves as virtual-APIC page) */
+    /*
+     * The 4 KiB of registers as they stand in memory. An owner may move them (copy, then point
+     * here): in simulated memory they serve as virtual-APIC page.
+     */
+    uint8_t *page;
     uint32_t id;
     struct iov_apic_owner *owner;
-    struct iov_span *span; /* request announced by the newest interrupt, or NULL */
+    /* The request announced by the interrupt that was acknowledged last, or NULL. Take it and set
+     * NULL. */
+    struct iov_span *span;
 };
 
 struct iov_apic_owner_ops {

@@ -134,12 +134,13 @@ struct iov_exec {
     struct iov_span *span;       /* the request it works for, or NULL */
     const void
         *holder; /* its name as a holder of spans: a vCPU and the host thread below it share one */
-    bool interrupts;     /* RFLAGS.IF */
-    uint8_t blocking;    /* IOV_BLOCKING_*: by STI, by MOV SS; cleared after the next operation */
-    uint8_t depth;       /* nested handlers */
-    bool halted;         /* activity state HLT */
-    bool resuming;       /* for the processor: an event waits to be re-delivered */
-    uint64_t operations; /* executed */
+    bool interrupts;  /* RFLAGS.IF */
+    uint8_t blocking; /* IOV_BLOCKING_*: by STI, by MOV SS; cleared after the next operation */
+    uint8_t depth;    /* nested handlers */
+    uint8_t part;  /* of its operations' own time: IOV_PART_GUEST (0), or a host's IOV_PART_HOST */
+    bool halted;   /* activity state HLT */
+    bool resuming; /* for the processor: an event waits to be re-delivered */
+    uint64_t operations;           /* executed */
     iov_time used[IOV_PART_COUNT]; /* processor time by part */
     void *owner;                   /* for the program or monitor */
     void *guest_state;             /* for the processor family */
