@@ -92,7 +92,7 @@ IOV_API bool iov_kernel_run_until(struct iov_kernel *kernel, iov_time until);
 /* Runs until the queue is empty or iov_kernel_stop(). Returns false if it was stopped. The clock
  * stays at the last event. */
 IOV_API bool iov_kernel_run(struct iov_kernel *kernel);
-/* Runs the next event, if there is one. */
+/* Runs the next event, if there is one. Only with the native back end (backend.h). */
 IOV_API bool iov_kernel_step(struct iov_kernel *kernel);
 /* Asks the run that is going on to end after the present handler. */
 IOV_API void iov_kernel_stop(struct iov_kernel *kernel);

@@ -25,7 +25,8 @@ IOV_API double iov_random_real(struct iov_random *random);
 
 /* How a duration or a size varies from draw to draw. */
 enum iov_distribution { IOV_CONSTANT, IOV_UNIFORM, IOV_EXPONENTIAL, IOV_PARETO };
-/* A draw with the given mean: uniform over 0..2*mean, Pareto with shape 2.5 (mean kept). */
+/* A draw with the given mean, at most 2^63 unless it is uniform or constant: uniform over
+ * 0..2*mean, Pareto with shape 2.5 (mean kept). */
 IOV_API uint64_t iov_random_draw(struct iov_random *random, enum iov_distribution distribution,
                                  uint64_t mean);
 /* Pareto with scale `lowest` and shape > 1. */
