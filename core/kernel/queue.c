@@ -59,7 +59,8 @@ struct iov_event *iov_queue_take_from_many(struct iov_queue *queue, unsigned pla
     struct iov_link *prev = best->link.prev;
     prev->next = next;
     next->prev = prev;
-    if (queue->places[place].next == queue->places[place].prev) { /* one is left, the first of all */
+    if (queue->places[place].next ==
+        queue->places[place].prev) { /* one is left, the first of all */
         struct iov_event *other = iov_queue_event(queue->places[place].next);
         queue->places[place].next = &queue->places[place];
         queue->places[place].prev = &queue->places[place];
