@@ -37,7 +37,8 @@ struct iov_fiber {
     bool has_context; /* made and not finished: matters while spare */
     char *mapping;
     size_t mapping_size;
-    char *top; /* of the part of the stack that fibers may use */
+    unsigned stack_id; /* for valgrind */
+    char *top;         /* of the part of the stack that fibers may use */
 };
 
 static void on_wake(struct iov_event *event);
@@ -60,6 +61,7 @@ static void unmap(struct iov_fiber *fiber)
 
     if (fiber->has_context)
         iov_context_finish(&fiber->context);
+    iov_sanitizer_stack_deregister(fiber->stack_id);
     iov_sanitizer_unpoison(mapping, size);
     munmap(mapping, size);
 }
@@ -98,6 +100,7 @@ static struct iov_fiber *map(struct iov_kernel *kernel)
     fiber->mapping_size = size;
     fiber->top = top;
     fiber->has_context = false;
+    fiber->stack_id = iov_sanitizer_stack_register(mapping + page, top);
     return fiber;
 }
 

@@ -25,6 +25,37 @@
 #define IOV_TSAN 0
 #endif
 
+/* valgrind takes a jump to a nearby stack for growth, unless it knows the stack. */
+#if defined(__has_include)
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#define IOV_VALGRIND 1
+#endif
+#endif
+#ifndef IOV_VALGRIND
+#define IOV_VALGRIND 0
+#endif
+
+static inline unsigned iov_sanitizer_stack_register(void *start, void *end)
+{
+#if IOV_VALGRIND
+    return VALGRIND_STACK_REGISTER(start, end);
+#else
+    (void)start;
+    (void)end;
+    return 0;
+#endif
+}
+
+static inline void iov_sanitizer_stack_deregister(unsigned id)
+{
+#if IOV_VALGRIND
+    VALGRIND_STACK_DEREGISTER(id);
+#else
+    (void)id;
+#endif
+}
+
 static inline void iov_sanitizer_poison(void *memory, size_t size)
 {
 #if IOV_ASAN
