@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stats.txt: what a person looks for first, on one screen; everything else is in stats.json. */
+#include "core/trace/report-private.h"
+
+#include <string.h>
+
+#define BAR_WIDTH 40 /* characters for the whole latency */
+#define NAME_WIDTH 24
+
+static void put_figure(GString *text, const char *name, const char *value, const char *unit)
+{
+    g_string_append_printf(text, "  %-*s %16s %s\n", NAME_WIDTH, name, value, unit);
+}
+
+static void put_head(GString *text, const struct iov_report *report)
+{
+    const struct iov_measure *measure = report->measure;
+    char buffer[REPORT_NUMBER_SIZE];
+
+    g_string_append_printf(text, "strategy %s, workload %s, seed %" G_GUINT64_FORMAT "\n",
+                           report->strategy, report->workload, report->seed);
+    g_string_append_printf(text, "%" G_GUINT64_FORMAT " operations in %s us of simulated time%s\n",
+                           measure->operations,
+                           iov_report_ratio(buffer, measure->end - measure->begin, IOV_US, 3),
+                           measure->complete ? "" : " (INCOMPLETE)");
+    if (measure->mismatches > 0)
+        g_string_append_printf(
+            text, "WARNING: the parts of %" G_GUINT64_FORMAT " operations do not add up\n",
+            measure->mismatches);
+}
+
+static void put_latency(GString *text, const struct iov_measure *measure)
+{
+    static const struct {
+        const char *name;
+        uint32_t at;
+    } quantiles[] = {
+        { "median", 500000 }, { "p90", 900000 }, { "p99", 990000 }, { "p99.9", 999000 }
+    };
+    const struct iov_histogram *latency = measure->latency;
+    char buffer[REPORT_NUMBER_SIZE];
+
+    g_string_append(text, "\nlatency\n");
+    put_figure(text, "mean", iov_report_ns(buffer, iov_histogram_mean(latency)), "ns");
+    for (unsigned i = 0; i < G_N_ELEMENTS(quantiles); i++)
+        put_figure(text, quantiles[i].name,
+                   iov_report_ns(buffer, iov_histogram_quantile(latency, quantiles[i].at)), "ns");
+    put_figure(text, "max", iov_report_ns(buffer, iov_histogram_max(latency)), "ns");
+}
+
+/* One bar a part, each beginning where the one above ends: a waterfall of the mean operation. */
+static void put_waterfall(GString *text, const struct iov_measure *measure)
+{
+    iov_time parts[IOV_PART_COUNT];
+    iov_time mean;
+    iov_time before = 0;
+    char buffer[REPORT_NUMBER_SIZE], percent[REPORT_NUMBER_SIZE];
+
+    iov_report_parts(measure, parts, &mean);
+    if (mean == 0)
+        return;
+    g_string_append(text, "\nwhere the time of a mean operation goes\n");
+    for (unsigned i = 0; i < IOV_PART_COUNT; i++) {
+        unsigned from = (unsigned)((unsigned __int128)before * BAR_WIDTH / mean);
+        unsigned to = (unsigned)(((unsigned __int128)before + parts[i]) * BAR_WIDTH / mean);
+
+        if (parts[i] == 0)
+            continue;
+        before += parts[i];
+        g_string_append_printf(
+            text, "  %-*s %16s ns %6s %%  %*s", NAME_WIDTH, iov_part_name((enum iov_part)i),
+            iov_report_ns(buffer, parts[i]),
+            iov_report_ratio(percent, (unsigned __int128)parts[i] * 100, mean, 1), (int)from, "");
+        for (unsigned column = from; column < MAX(to, from + 1); column++)
+            g_string_append_c(text, '#');
+        g_string_append_c(text, '\n');
+    }
+    put_figure(text, "sum", iov_report_ns(buffer, before), "ns");
+}
+
+static void put_exits(GString *text, const struct iov_measure *measure)
+{
+    const struct iov_counters *counters = &measure->counters;
+    char buffer[REPORT_NUMBER_SIZE];
+    uint64_t total = 0;
+
+    g_string_append(text, "\nVM exits an operation\n");
+    for (unsigned i = 0; i < IOV_MEASURE_REASONS; i++) {
+        const char *name = iov_exit_reason_name(i);
+
+        total += counters->exits[i];
+        if (counters->exits[i] > 0)
+            put_figure(text, name != NULL ? name : "other",
+                       iov_report_ratio(buffer, counters->exits[i], measure->operations, 4), "");
+    }
+    put_figure(text, "total", iov_report_ratio(buffer, total, measure->operations, 4), "");
+    put_figure(text, "of them to user space",
+               iov_report_ratio(buffer, counters->user_exits, measure->operations, 4), "");
+}
+
+static void put_costs(GString *text, const struct iov_report *report)
+{
+    const struct iov_measure *measure = report->measure;
+    const struct iov_counters *c = &measure->counters;
+    const struct {
+        const char *name;
+        uint64_t count;
+    } rows[] = {
+        { "device accesses", c->device_accesses },
+        { "of them exits", c->device_exits },
+        { "APIC accesses", c->apic_accesses },
+        { "device interrupts", c->interrupts },
+        { "injections", c->injections },
+        { "kicks", c->kicks },
+        { "context switches", c->context_switches },
+        { "wake-ups", c->wakeups },
+        { "copies", c->copies },
+    };
+    char buffer[REPORT_NUMBER_SIZE];
+
+    g_string_append(text, "\nan operation takes\n");
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++)
+        put_figure(text, rows[i].name,
+                   iov_report_ratio(buffer, rows[i].count, measure->operations, 4), "");
+    put_figure(text, "host CPU",
+               iov_report_ratio(buffer, report->cpu.busy, measure->operations * 1000, 3), "ns");
+    put_figure(text, "throughput",
+               iov_report_ratio(buffer, (unsigned __int128)measure->operations * IOV_SEC,
+                                measure->end - measure->begin, 0),
+               "op/s");
+}
+
+static void put_phases(GString *text, const struct iov_measure *measure)
+{
+    if (measure->phases == NULL)
+        return;
+    g_string_append_printf(text, "\n%-*s %10s %10s %10s\n", NAME_WIDTH + 2, "phase", "units",
+                           "exits", "user");
+    for (const struct iov_phase *phase = measure->phases; phase != NULL; phase = phase->next) {
+        uint64_t total = 0;
+
+        for (unsigned i = 0; i < IOV_MEASURE_REASONS; i++)
+            total += phase->counters.exits[i];
+        if (!phase->open)
+            g_string_append_printf(
+                text,
+                "  %-*s %10" G_GUINT64_FORMAT " %10" G_GUINT64_FORMAT " %10" G_GUINT64_FORMAT "\n",
+                NAME_WIDTH, phase->name, phase->units, total, phase->counters.user_exits);
+    }
+}
+
+char *iov_report_text(const struct iov_report *report)
+{
+    GString *text = g_string_new(NULL);
+
+    put_head(text, report);
+    if (report->measure->operations > 0) {
+        put_latency(text, report->measure);
+        put_waterfall(text, report->measure);
+        put_exits(text, report->measure);
+        put_costs(text, report);
+    }
+    put_phases(text, report->measure);
+    return g_string_free(text, FALSE);
+}
