@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "core/kernel/fiber.h"
 #include "core/kernel/random.h"
@@ -100,6 +101,74 @@ static void *live(void *argument)
     return NULL;
 }
 
+static unsigned allocations;
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+void *__real_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset);
+void *__wrap_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset);
+
+void *__wrap_malloc(size_t size)
+{
+    __atomic_fetch_add(&allocations, 1, __ATOMIC_RELAXED);
+    return __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    __atomic_fetch_add(&allocations, 1, __ATOMIC_RELAXED);
+    return __real_calloc(count, size);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    __atomic_fetch_add(&allocations, 1, __ATOMIC_RELAXED);
+    return __real_aligned_alloc(alignment, size);
+}
+
+void *__wrap_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset)
+{
+    __atomic_fetch_add(&allocations, 1, __ATOMIC_RELAXED);
+    return __real_mmap(address, size, protection, flags, file, offset);
+}
+
+static void live_on(void *argument)
+{
+    struct world *world = argument;
+
+    for (;;) {
+        iov_fiber_sleep(world->kernel, 10);
+        iov_signal_wait_for(world->kernel, &world->signal, 25);
+        iov_signal_one(&world->signal);
+        iov_fiber_new(world->kernel, "child", child, world);
+        iov_fiber_settle(world->kernel);
+    }
+}
+
+/* How often a world that has warmed up asks for memory. */
+static unsigned allocations_when_warm(void)
+{
+    struct world world = { .kernel = iov_kernel_new() };
+    struct timer timer = { .world = &world, .left = UINT64_MAX };
+
+    iov_random_init(&world.random, 1, "warm");
+    iov_event_init(&timer.event, world.kernel, on_timer, IOV_PRIORITY_DEFAULT);
+    iov_event_in(&timer.event, 0);
+    for (int i = 0; i < FIBERS; i++)
+        iov_fiber_new(world.kernel, "fiber", live_on, &world);
+    iov_kernel_run_until(world.kernel, 10000);
+
+    unsigned before = allocations;
+    iov_kernel_run_until(world.kernel, 200000);
+    unsigned after = allocations;
+    iov_kernel_free(world.kernel);
+    return before == 0 ? ~0u : after - before; /* 0: the calls do not come here at all */
+}
+
 int main(void)
 {
     struct world worlds[2] = { 0 };
@@ -113,5 +182,7 @@ int main(void)
         pthread_join(threads[i], NULL);
     for (int i = 0; i < 2; i++)
         printf("%u fibers ended, digest %016" PRIx64 "\n", worlds[i].ended, worlds[i].digest);
-    return worlds[0].ended == FIBERS && worlds[0].digest == worlds[1].digest ? 0 : 1;
+    unsigned warm = allocations_when_warm();
+    printf("%u allocations when warm\n", warm);
+    return warm == 0 && worlds[0].ended == FIBERS && worlds[0].digest == worlds[1].digest ? 0 : 1;
 }
