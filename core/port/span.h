@@ -45,14 +45,20 @@ enum iov_part {
     IOV_PART_COUNT,
 };
 
+/* Somebody who wants to hear of every mark of one request (core/trace/waterfall.h). */
+struct iov_span_log {
+    void (*mark)(struct iov_span_log *log, const void *holder, enum iov_part part, iov_time from, iov_time to);
+    void (*note)(struct iov_span_log *log, iov_time when, const char *text);
+};
+
 struct iov_span {
     const void *holder; /* who may mark */
     iov_time begin;
     iov_time cursor;
+    struct iov_span_log *log; /* or NULL: set after iov_span_begin() */
     iov_time parts[IOV_PART_COUNT];
     uint64_t id;              /* number of the request within its workload */
     uint32_t exits;           /* VM exits while the request was held by software */
-    struct iov_span_log *log; /* waterfall of this request, or NULL */
 };
 
 /* Starts a request at `now`, held by `holder`. */
@@ -69,6 +75,8 @@ static inline void iov_span_mark(struct iov_span *span, const void *holder, enum
 {
     if (span == NULL || span->holder != holder || when <= span->cursor)
         return;
+    if (__builtin_expect(span->log != NULL, 0))
+        span->log->mark(span->log, holder, part, span->cursor, when);
     span->parts[part] += when - span->cursor;
     span->cursor = when;
 }
@@ -90,6 +98,13 @@ static inline void iov_span_claim(struct iov_span *span, const void *holder, enu
         span->holder = holder;
         iov_span_mark(span, holder, part, when);
     }
+}
+
+/* Says what happens, for the log; `text` is static. */
+static inline void iov_span_note(struct iov_span *span, iov_time when, const char *text)
+{
+    if (span != NULL && __builtin_expect(span->log != NULL, 0))
+        span->log->note(span->log, when, text);
 }
 
 static inline bool iov_span_held(const struct iov_span *span, const void *holder)
