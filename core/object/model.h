@@ -412,6 +412,8 @@ IOV_API bool iov_model_is_kind(IovModel *model, const char *kind);
  */
 IOV_API bool iov_model_wire(IovModel *a, const char *port_a, IovModel *b, const char *port_b,
                             bool has_at, uint64_t at, GError **error);
+/* Whether nothing is wired to a port (targets cannot tell: never). For arrays, the first element. */
+IOV_API bool iov_model_port_is_open(IovModel *model, const struct iov_port *row);
 /* False with a message if a required port is open or a required property is unset. */
 IOV_API bool iov_model_check_complete(IovModel *model, GError **error);
 

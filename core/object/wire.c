@@ -162,7 +162,7 @@ bool iov_model_wire(IovModel *a, const char *port_a, IovModel *b, const char *po
     return connect(&from, &to, error);
 }
 
-static bool port_is_open(IovModel *model, const struct iov_port *row)
+bool iov_model_port_is_open(IovModel *model, const struct iov_port *row)
 {
     struct wire_end end = { model, row, 0 };
 
@@ -178,7 +178,7 @@ bool iov_model_check_complete(IovModel *model, GError **error)
     for (unsigned i = 0; i < info->ports->len; i++) {
         const struct iov_port *row = &g_array_index(info->ports, struct iov_port, i);
 
-        if ((row->flags & IOV_PORT_REQUIRED) && port_is_open(model, row))
+        if ((row->flags & IOV_PORT_REQUIRED) && iov_model_port_is_open(model, row))
             return iov_model_fail(model, error, "port '%s' must be wired", row->name);
     }
     for (unsigned i = 0; i < info->properties->len; i++) {
