@@ -47,6 +47,24 @@ void iov_node_merge(struct iov_tree *tree, struct iov_node *base, struct iov_nod
         g_hash_table_unref(table);
 }
 
+void iov_node_merge_under(struct iov_tree *tree, struct iov_node *upper, struct iov_node *base)
+{
+    GHashTable *table = index_of(upper);
+    struct iov_node *next;
+
+    for (struct iov_node *child = base->children; child != NULL; child = next) {
+        next = child->next;
+        struct iov_node *above = table != NULL ? g_hash_table_lookup(table, child->key)
+                                               : iov_node_get(upper, child->key);
+        if (above == NULL)
+            iov_node_add_new_key(tree, upper, child->key, child->key_origin, child);
+        else if (above->kind == IOV_NODE_MAPPING && child->kind == IOV_NODE_MAPPING)
+            iov_node_merge_under(tree, above, child);
+    }
+    if (table != NULL)
+        g_hash_table_unref(table);
+}
+
 /* Moves the entries of the lists that are appended from the lower mapping to the front of the upper
  * one's. */
 static void append_lists(const struct iov_sources *sources, struct iov_node *base,
@@ -130,8 +148,10 @@ static struct iov_node *read_named(struct iov_sources *sources, const struct iov
         return NULL;
     }
     char *path = iov_sources_find(sources, name->text, name->origin);
-    if (path == NULL)
+    if (path == NULL) {
+        sources->failed = true;
         return NULL;
+    }
     struct iov_node *root = iov_sources_read(sources, path, name->origin);
     g_free(path);
     return root;
@@ -214,13 +234,16 @@ static void leave(struct iov_sources *sources)
 struct iov_node *iov_sources_read(struct iov_sources *sources, const char *path,
                                   struct iov_origin from)
 {
-    if (!enter(sources, path, from))
+    if (!enter(sources, path, from)) {
+        sources->failed = true;
         return NULL;
+    }
     struct iov_node *root = iov_tree_parse_file(sources->tree, path, from, sources->diagnostics);
     if (root != NULL && check_version(sources->diagnostics, root))
         root = with_files_below(sources, root);
     else
         root = NULL;
+    sources->failed |= root == NULL;
     leave(sources);
     return root;
 }

@@ -28,6 +28,8 @@ struct iov_sources {
                                        NULL-terminated or NULL */
     const char *const
         *appended; /* top-level lists to which an `include` adds; others are replaced; or NULL */
+    bool failed; /* set when a file could not be found or read: what follows from that is not worth
+                    telling */
     const char *chain[IOV_INCLUDE_DEPTH_MAX];     /* private: files being read, as shown */
     char *chain_canonical[IOV_INCLUDE_DEPTH_MAX]; /* private */
     unsigned depth;                               /* private */
@@ -51,6 +53,11 @@ IOV_API struct iov_node *iov_sources_read(struct iov_sources *sources, const cha
 /* Lays the mapping `over` on the mapping `base`, which becomes the result. `over` must not be used
  * any more. */
 IOV_API void iov_node_merge(struct iov_tree *tree, struct iov_node *base, struct iov_node *over);
+
+/* The same, but `upper` becomes the result and keeps its keys in front. `base` must not be used any
+ * more. */
+IOV_API void iov_node_merge_under(struct iov_tree *tree, struct iov_node *upper,
+                                  struct iov_node *base);
 
 /*
  * Applies one `path=value`, as in `vms[0].memory=2GiB` or `vms.0.memory=2GiB`. The value is YAML.

@@ -88,8 +88,8 @@ static void replace_whole(struct substitution *s, struct iov_node *node, const c
 
 /* Appends the value of `${name}`, which begins at `text`, and returns what follows it; NULL after a
  * mistake. */
-static const char *append_parameter(struct substitution *s, const struct iov_node *node,
-                                    const char *text, GString *out)
+static const char *append_parameter(struct substitution *s, struct iov_node *node, const char *text,
+                                    GString *out)
 {
     const char *end = strchr(text, '}');
 
@@ -109,6 +109,7 @@ static const char *append_parameter(struct substitution *s, const struct iov_nod
     g_free(name);
     if (parameter == NULL)
         return NULL;
+    node->bad |= parameter->bad;
     g_string_append(out, parameter->text);
     return end + 1;
 }
@@ -145,11 +146,13 @@ static void substitute(struct substitution *s, struct iov_node *node, unsigned d
     if (node->kind == IOV_NODE_SCALAR) {
         if (s->full || strstr(node->text, "${") == NULL)
             return;
+        unsigned before = iov_diagnostics_count(s->diagnostics);
         char *name = lone_name(node->text);
         if (name != NULL)
             replace_whole(s, node, name, depth);
         else
             replace_parts(s, node);
+        node->bad |= iov_diagnostics_count(s->diagnostics) != before;
         g_free(name);
         return;
     }

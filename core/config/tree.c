@@ -132,6 +132,7 @@ void iov_node_become(struct iov_node *node, struct iov_node *source)
 {
     node->kind = source->kind;
     node->quoted = source->quoted;
+    node->bad = source->bad;
     node->text = source->text;
     node->origin = source->origin;
     node->children = source->children;
@@ -151,6 +152,7 @@ struct iov_node *iov_node_copy(struct iov_tree *tree, const struct iov_node *nod
     if (copy == NULL)
         return NULL;
     copy->quoted = node->quoted;
+    copy->bad = node->bad;
     copy->text = node->text;
     for (const struct iov_node *child = node->children; child != NULL; child = child->next) {
         struct iov_node *twin = iov_node_copy(tree, child, depth + 1, diagnostics);

@@ -31,6 +31,7 @@ struct iov_node {
     enum iov_node_kind kind;
     bool quoted;                  /* a scalar that was written in quotes or as a block */
     const char *text;             /* a scalar's text, "" if it has no value; NULL for the others */
+    bool bad;                     /* a mistake in it was reported: who reads it says no more */
     const char *key;              /* in a mapping; NULL elsewhere */
     struct iov_origin key_origin; /* of the key, or of the value where there is no key */
     struct iov_origin origin;     /* of the value */
