@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The cost table of a run: `costs` of the resolved tree as times. All entries are checked, used or
+ * not; which were used is remembered for the manifest.
+ */
+#include <string.h>
+
+#include "core/config/config-private.h"
+#include "core/config/quantity.h"
+
+struct cost_table {
+    struct iov_cost_table base; /* must be first */
+    GArray *entries;            /* struct iov_cost_use, in the order of the file */
+    GHashTable *by_name;        /* name to index + 1 */
+    GPtrArray *names;           /* for suggestions, NULL-terminated */
+};
+
+static struct iov_cost_use *find(const struct cost_table *table, const char *name)
+{
+    unsigned index = GPOINTER_TO_UINT(g_hash_table_lookup(table->by_name, name));
+
+    return index > 0 ? &g_array_index(table->entries, struct iov_cost_use, index - 1) : NULL;
+}
+
+/* "; did you mean 'x'?" or nothing. */
+static char *hint(const struct cost_table *table, const char *name)
+{
+    const char *near = iov_suggest(name, (const char *const *)table->names->pdata);
+
+    return near != NULL ? g_strdup_printf("; did you mean '%s'?", near) : g_strdup("");
+}
+
+static bool lookup(struct iov_cost_table *base, const char *name, const char *kind,
+                   iov_time *ret_cost, GError **error)
+{
+    struct cost_table *table = iov_container_of(base, struct cost_table, base);
+    struct iov_cost_use *use = find(table, name);
+
+    if (use == NULL) {
+        char *nearest = hint(table, name);
+        g_set_error(error, IOV_ERROR, IOV_ERROR_CONFIG,
+                    "'costs' has no entry '%s', which kind '%s' needs%s", name, kind, nearest);
+        g_free(nearest);
+        return false;
+    }
+    use->used = true;
+    *ret_cost = use->value;
+    return true;
+}
+
+static const char *text_of(const struct iov_node *entry, const char *key)
+{
+    const char *text = iov_node_text(entry, key);
+
+    return text != NULL ? text : "";
+}
+
+static void read_value(const struct iov_node *value, const char *name, uint64_t frequency_hz,
+                       struct iov_diagnostics *diagnostics, iov_time *ret_time)
+{
+    struct iov_quantity quantity;
+
+    if (value->bad)
+        return;
+    if (value->kind != IOV_NODE_SCALAR || !iov_quantity_parse_any(value->text, &quantity, NULL) ||
+        quantity.dimension != IOV_DIMENSION_CYCLES) {
+        (void)quantity_of_node(value, IOV_DIMENSION_TIME, name, diagnostics, ret_time);
+        return;
+    }
+    if (frequency_hz == 0)
+        iov_diagnostics_add(diagnostics, value->origin,
+                            "'%s' is in cycles, and no 'frequency' says how long one is", name);
+    else if (!iov_cycles_to_time(quantity.value, frequency_hz, ret_time))
+        iov_diagnostics_add(diagnostics, value->origin, "'%s' is too many cycles", value->text);
+}
+
+static void check_keys(const struct iov_node *entry, struct iov_diagnostics *diagnostics)
+{
+    static const char *const keys[] = { "value",      "source", "year", "hardware",
+                                        "confidence", "note",   NULL };
+    static const char *const levels[] = { "high", "medium", "low", NULL };
+    const struct iov_node *confidence = iov_node_get(entry, "confidence");
+
+    for (const struct iov_node *node = entry->children; node != NULL; node = node->next) {
+        if (!g_strv_contains(keys, node->key))
+            iov_diagnostics_add_near(diagnostics, node->key_origin, node->key, keys,
+                                     "a cost has no key '%s'", node->key);
+        else if (node->kind != IOV_NODE_SCALAR)
+            iov_diagnostics_add(diagnostics, node->origin, "'%s' wants a text, not %s", node->key,
+                                iov_node_kind_name(node));
+    }
+    if (iov_node_is(confidence, IOV_NODE_SCALAR) && !g_strv_contains(levels, confidence->text))
+        iov_diagnostics_add_near(diagnostics, confidence->origin, confidence->text, levels,
+                                 "'%s' is no choice for 'confidence': high, medium, low",
+                                 confidence->text);
+    if (iov_node_get(entry, "source") == NULL)
+        iov_diagnostics_add(
+            diagnostics, entry->key_origin,
+            "cost '%s' names no source; write 'source: estimate' and say why in 'note'",
+            entry->key);
+}
+
+static void add_entry(struct cost_table *table, const struct iov_node *entry, uint64_t frequency_hz,
+                      struct iov_diagnostics *diagnostics)
+{
+    const struct iov_node *value =
+        entry->kind == IOV_NODE_SCALAR ? entry : iov_node_get(entry, "value");
+    struct iov_cost_use use = { .name = entry->key };
+
+    if (value == NULL || iov_node_is_empty(value)) {
+        iov_diagnostics_add(diagnostics, entry->origin, "cost '%s' has no 'value'", entry->key);
+    } else {
+        read_value(value, entry->key, frequency_hz, diagnostics, &use.value);
+        use.text = value->text;
+    }
+    if (entry->kind == IOV_NODE_MAPPING)
+        check_keys(entry, diagnostics);
+    use.source =
+        entry->kind == IOV_NODE_SCALAR ? "given in the run file" : text_of(entry, "source");
+    use.year = text_of(entry, "year");
+    use.hardware = text_of(entry, "hardware");
+    use.confidence = text_of(entry, "confidence");
+    use.note = text_of(entry, "note");
+    g_array_append_val(table->entries, use);
+    g_hash_table_insert(table->by_name, (gpointer)(guintptr)use.name,
+                        GUINT_TO_POINTER(table->entries->len));
+    g_ptr_array_add(table->names, (gpointer)(guintptr)use.name);
+}
+
+struct cost_table *cost_table_new(const struct iov_node *costs, uint64_t frequency_hz,
+                                  struct iov_diagnostics *diagnostics)
+{
+    struct cost_table *table = g_new0(struct cost_table, 1);
+
+    table->base.lookup = lookup;
+    table->entries = g_array_new(FALSE, TRUE, sizeof(struct iov_cost_use));
+    table->by_name = g_hash_table_new(g_str_hash, g_str_equal);
+    table->names = g_ptr_array_new();
+    for (const struct iov_node *entry = costs != NULL ? costs->children : NULL; entry != NULL;
+         entry = entry->next)
+        add_entry(table, entry, frequency_hz, diagnostics);
+    g_ptr_array_add(table->names, NULL);
+    return table;
+}
+
+void cost_table_free(struct cost_table *table)
+{
+    if (table == NULL)
+        return;
+    g_array_unref(table->entries);
+    g_hash_table_unref(table->by_name);
+    g_ptr_array_unref(table->names);
+    g_free(table);
+}
+
+struct iov_cost_table *cost_table_interface(struct cost_table *table)
+{
+    return &table->base;
+}
+
+unsigned cost_table_count(const struct cost_table *table)
+{
+    return table->entries->len;
+}
+
+const struct iov_cost_use *cost_table_at(const struct cost_table *table, unsigned index)
+{
+    return index < table->entries->len ? &g_array_index(table->entries, struct iov_cost_use, index)
+                                       : NULL;
+}
+
+void cost_table_check_kind(struct cost_table *table, const struct iov_model_info *info,
+                           struct iov_origin origin, struct iov_diagnostics *diagnostics)
+{
+    for (unsigned i = 0; i < info->costs->len; i++) {
+        const char *name = g_array_index(info->costs, struct iov_cost, i).name;
+        if (find(table, name) != NULL)
+            continue;
+        char *nearest = hint(table, name);
+        iov_diagnostics_add(diagnostics, origin,
+                            "'costs' has no entry '%s', which kind '%s' needs%s", name, info->kind,
+                            nearest);
+        g_free(nearest);
+    }
+}
