@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <glib/gstdio.h>
+#include <json-glib/json-glib.h>
 #include <string.h>
 
 #include "core/config/platform.h"
@@ -705,7 +706,7 @@ Test(platform, changes_values_but_not_the_strategy_of_a_resolved_file)
     finish(&l);
 }
 
-/* ---- One model ---- */
+/* ---- One model, and the schema ---- */
 
 Test(platform, configures_one_model_from_text)
 {
@@ -724,4 +725,25 @@ Test(platform, configures_one_model_from_text)
     g_error_free(error);
     g_object_unref(model);
     iov_kernel_free(bench.kernel);
+}
+
+Test(platform, writes_a_json_schema_of_all_kinds)
+{
+    char *text = iov_schema_json();
+    JsonParser *parser = json_parser_new();
+
+    cr_assert(json_parser_load_from_data(parser, text, -1, NULL));
+    JsonObject *schema = json_node_get_object(json_parser_get_root(parser));
+    cr_assert_str_eq(json_object_get_string_member(schema, "$schema"),
+                     "https://json-schema.org/draft/2020-12/schema");
+    JsonObject *kinds =
+        json_object_get_object_member(json_object_get_object_member(schema, "$defs"), "kinds");
+    JsonObject *properties = json_object_get_object_member(
+        json_object_get_object_member(kinds, "test-box"), "properties");
+    JsonObject *delay = json_object_get_object_member(properties, "delay");
+    cr_assert_str_eq(json_object_get_string_member(delay, "default"), "100ns");
+    cr_assert_str_eq(json_object_get_string_member(delay, "description"), "How late");
+    cr_assert(json_object_has_member(properties, "others"));
+    g_object_unref(parser);
+    g_free(text);
 }
