@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Control commands of virtio-net (virtio 1.2, clause 5.1.6.5): receive modes, address filter,
+ * active queue pairs. Anything else is answered with an error, as the clause wants it.
+ */
+#include "models/virtio/virtio-net-private.h"
+
+#define IS_MULTICAST(address) (((address)[0] & 1) != 0)
+
+static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+
+void iov_virtio_net_filter_reset(IovVirtioNet *net)
+{
+    net->filter = (struct iov_virtio_net_filter){ .promiscuous = true };
+    memcpy(net->filter.mac, net->address, sizeof net->filter.mac);
+    memcpy(net->parent_instance.device_config + VIRTIO_NET_CONFIG_MAC, net->address, 6);
+}
+
+static bool in_table(const struct iov_virtio_net_filter *filter, const uint8_t *address,
+                     unsigned first, unsigned count)
+{
+    for (unsigned i = first; i < first + count; i++) {
+        if (memcmp(filter->table[i], address, 6) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool iov_virtio_net_accepts(const IovVirtioNet *net, const uint8_t *frame)
+{
+    const struct iov_virtio_net_filter *filter = &net->filter;
+
+    if (filter->promiscuous)
+        return true;
+    if (IS_MULTICAST(frame)) {
+        if (memcmp(frame, broadcast, sizeof broadcast) == 0)
+            return !filter->no_broadcast;
+        return !filter->no_multicast &&
+               (filter->all_multicast || filter->multicast_overflow ||
+                in_table(filter, frame, filter->unicasts, filter->multicasts));
+    }
+    return !filter->no_unicast && (filter->all_unicast || filter->unicast_overflow ||
+                                   memcmp(frame, filter->mac, sizeof filter->mac) == 0 ||
+                                   in_table(filter, frame, 0, filter->unicasts));
+}
+
+static uint8_t set_receive_mode(struct iov_virtio_net_filter *filter, uint8_t command,
+                                const uint8_t *data, uint32_t size)
+{
+    bool on;
+
+    if (size < 1)
+        return VIRTIO_NET_ERR;
+    on = data[0] != 0;
+    switch (command) {
+    case VIRTIO_NET_CTRL_RX_PROMISC:
+        filter->promiscuous = on;
+        return VIRTIO_NET_OK;
+    case VIRTIO_NET_CTRL_RX_ALLMULTI:
+        filter->all_multicast = on;
+        return VIRTIO_NET_OK;
+    case VIRTIO_NET_CTRL_RX_ALLUNI:
+        filter->all_unicast = on;
+        return VIRTIO_NET_OK;
+    case VIRTIO_NET_CTRL_RX_NOMULTI:
+        filter->no_multicast = on;
+        return VIRTIO_NET_OK;
+    case VIRTIO_NET_CTRL_RX_NOUNI:
+        filter->no_unicast = on;
+        return VIRTIO_NET_OK;
+    case VIRTIO_NET_CTRL_RX_NOBCAST:
+        filter->no_broadcast = on;
+        return VIRTIO_NET_OK;
+    default:
+        return VIRTIO_NET_ERR;
+    }
+}
+
+/* One of the two lists of MAC_TABLE_SET: a count, then addresses. Moves `data` behind it. */
+static bool take_addresses(struct iov_virtio_net_filter *filter, const uint8_t **data,
+                           uint32_t *size, unsigned *ret_count, bool *ret_overflow)
+{
+    unsigned used = filter->unicasts + filter->multicasts;
+    uint32_t count;
+
+    if (*size < sizeof count)
+        return false;
+    memcpy(&count, *data, sizeof count);
+    *data += sizeof count;
+    *size -= (uint32_t)sizeof count;
+    if (count > *size / 6)
+        return false;
+    if (count > IOV_VIRTIO_NET_MACS - used) {
+        *ret_overflow = true;
+    } else {
+        memcpy(filter->table[used], *data, count * 6u);
+        *ret_count = count;
+    }
+    *data += count * 6u;
+    *size -= count * 6u;
+    return true;
+}
+
+static uint8_t set_addresses(IovVirtioNet *net, uint8_t command, const uint8_t *data, uint32_t size)
+{
+    struct iov_virtio_net_filter filter = net->filter;
+
+    if (command == VIRTIO_NET_CTRL_MAC_ADDR_SET) {
+        if (size != 6 || IS_MULTICAST(data))
+            return VIRTIO_NET_ERR;
+        memcpy(net->filter.mac, data, 6);
+        memcpy(net->parent_instance.device_config + VIRTIO_NET_CONFIG_MAC, data, 6);
+        return VIRTIO_NET_OK;
+    }
+    if (command != VIRTIO_NET_CTRL_MAC_TABLE_SET)
+        return VIRTIO_NET_ERR;
+    filter.unicasts = 0;
+    filter.multicasts = 0;
+    filter.unicast_overflow = false;
+    filter.multicast_overflow = false;
+    if (!take_addresses(&filter, &data, &size, &filter.unicasts, &filter.unicast_overflow) ||
+        !take_addresses(&filter, &data, &size, &filter.multicasts, &filter.multicast_overflow))
+        return VIRTIO_NET_ERR;
+    net->filter = filter;
+    return VIRTIO_NET_OK;
+}
+
+static uint8_t set_pairs(IovVirtioNet *net, uint8_t command, const uint8_t *data, uint32_t size)
+{
+    uint16_t pairs;
+
+    if (command != VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET || size < sizeof pairs ||
+        !iov_virtio_has(&net->parent_instance, VIRTIO_NET_F_MQ))
+        return VIRTIO_NET_ERR;
+    memcpy(&pairs, data, sizeof pairs);
+    if (pairs == 0 || pairs > net->queue_pairs)
+        return VIRTIO_NET_ERR;
+    net->active_pairs = pairs;
+    return VIRTIO_NET_OK;
+}
+
+uint8_t iov_virtio_net_command(IovVirtioNet *net, const uint8_t *command, uint32_t size)
+{
+    const uint8_t *data = command + 2;
+
+    size -= 2;
+    switch (command[0]) {
+    case VIRTIO_NET_CTRL_RX:
+        return set_receive_mode(&net->filter, command[1], data, size);
+    case VIRTIO_NET_CTRL_MAC:
+        return set_addresses(net, command[1], data, size);
+    case VIRTIO_NET_CTRL_MQ:
+        return set_pairs(net, command[1], data, size);
+    default:
+        return VIRTIO_NET_ERR;
+    }
+}

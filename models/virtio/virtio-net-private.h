@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The parts of virtio-net: the device with its engines (virtio-net.c) and what the control queue
+ * sets: receive filter and number of active pairs (virtio-net-control.c).
+ */
+#ifndef IOV_VIRTIO_NET_PRIVATE_H
+#define IOV_VIRTIO_NET_PRIVATE_H
+
+#include "models/virtio/virtio-pci-private.h"
+
+#define IOV_VIRTIO_NET_PAIRS_MAX 16
+#define IOV_VIRTIO_NET_MACS 64      /* entries of the receive filter's table */
+#define IOV_VIRTIO_NET_COMMAND 1024 /* longest control command that is looked at */
+
+G_DECLARE_FINAL_TYPE(IovVirtioNet, iov_virtio_net, IOV, VIRTIO_NET, IovVirtioPci)
+#define IOV_VIRTIO_NET_CAST(object) ((IovVirtioNet *)(void *)(object))
+
+enum iov_virtio_net_placement { IOV_VIRTIO_NET_HARDWARE, IOV_VIRTIO_NET_SOFTWARE };
+
+enum iov_virtio_net_state {
+    IOV_VIRTIO_NET_IDLE,
+    IOV_VIRTIO_NET_FETCH, /* transmit, control: next chain */
+    IOV_VIRTIO_NET_SEND,
+    IOV_VIRTIO_NET_STORE, /* receive: next frame */
+    IOV_VIRTIO_NET_FINISH,
+};
+
+struct iov_virtio_net_used {
+    uint16_t head;
+    uint32_t length;
+};
+
+/* One queue's worker. */
+struct iov_virtio_net_engine {
+    IovVirtioNet *net;
+    unsigned queue;
+    enum iov_virtio_net_state state;
+    struct iov_event event; /* next step; armed unless IDLE */
+    /* transmit: the frame that was read, NULL if it made no sense */
+    struct iov_packet *packet;
+    uint16_t head;
+    /* receive */
+    struct iov_packet_queue waiting;
+    struct iov_virtio_net_used *used; /* chains of the first waiting frame */
+    uint16_t count;
+};
+
+/* What the driver wants to receive. */
+struct iov_virtio_net_filter {
+    bool promiscuous;
+    bool all_multicast;
+    bool all_unicast;
+    bool no_multicast;
+    bool no_unicast;
+    bool no_broadcast;
+    bool unicast_overflow; /* more addresses than the table holds: take all */
+    bool multicast_overflow;
+    uint8_t mac[6];
+    unsigned unicasts; /* first in the table, then multicasts */
+    unsigned multicasts;
+    uint8_t table[IOV_VIRTIO_NET_MACS][6];
+};
+
+struct _IovVirtioNet {
+    IovVirtioPci parent_instance;
+    /* properties */
+    enum iov_virtio_net_placement placement;
+    unsigned queue_pairs;
+    bool mergeable_buffers;
+    bool checksum;
+    bool poll_mode;
+    uint16_t mtu;
+    char *mac;
+    uint32_t tx_burst;
+    uint32_t backlog;
+    /* costs */
+    iov_time doorbell_cost;
+    iov_time frame_cost;
+    /* ports */
+    struct iov_packet_port wire;
+    struct iov_notify_sink poll;
+    /* state */
+    iov_time doorbell_time; /* the costs, or 0 in software */
+    iov_time frame_time;
+    uint8_t address[6]; /* property mac */
+    unsigned usable_pairs;
+    unsigned active_pairs; /* that receive */
+    struct iov_virtio_net_engine *receive;
+    struct iov_virtio_net_engine *transmit;
+    struct iov_virtio_net_engine control;
+    struct iov_virtio_net_filter filter;
+    struct iov_virtq_chain *chain;
+    struct iov_virtq_chain *first_chain; /* of a received frame: gets the header */
+    struct iov_packet_pool *pool;
+    uint8_t command[IOV_VIRTIO_NET_COMMAND];
+    /* statistics */
+    uint64_t tx_frames;
+    uint64_t tx_bytes;
+    uint64_t tx_malformed;
+    uint64_t rx_frames;
+    uint64_t rx_bytes;
+    uint64_t rx_buffers;
+    uint64_t rx_no_buffer;
+    uint64_t rx_overrun;
+    uint64_t rx_not_ready;
+    uint64_t rx_filtered;
+    uint64_t commands;
+};
+
+/* After a reset everything is received, until the driver says what it wants. */
+void iov_virtio_net_filter_reset(IovVirtioNet *net);
+/* Is a frame that begins with these bytes (at least 6) for this station? */
+bool iov_virtio_net_accepts(const IovVirtioNet *net, const uint8_t *frame);
+/* Executes a control command of `size` bytes (at least 2); returns VIRTIO_NET_OK or VIRTIO_NET_ERR.
+ */
+uint8_t iov_virtio_net_command(IovVirtioNet *net, const uint8_t *command, uint32_t size);
+
+#endif
