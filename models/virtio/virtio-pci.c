@@ -482,7 +482,7 @@ static void iov_virtio_pci_class_init(IovVirtioPciClass *klass)
     mc->unrealize = virtio_pci_unrealize;
     mc->update_statistics = virtio_pci_update_statistics;
     mc->reset_statistics = virtio_pci_reset_statistics;
-    iov_model_class_describe(mc, NULL, "A virtio device behind the modern PCI transport");
+    iov_model_class_describe(mc, "virtio-pci", "A virtio device behind the modern PCI transport");
     IOV_PROP_ENUM(mc, IovVirtioPci, setup, setup_names, IOV_VIRTIO_SETUP_MSIX,
                   "Set up as by: nobody; firmware, interrupts by wire; a kernel, MSI-X on");
     IOV_PROP_COUNT(mc, IovVirtioPci, queue_size, 2, IOV_VIRTQ_SEGMENTS, 256,

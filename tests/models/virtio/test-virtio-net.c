@@ -1,0 +1,561 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* virtio-net on the bench: frames both ways, what interrupts and notifications are left out, control commands, time. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "tests/models/virtio/virtio-driver.h"
+
+#define VECTOR_RX 0x41
+#define VECTOR_TX 0x42
+#define VECTOR_CTRL 0x43
+#define TX_BUFFERS 0x200000
+#define RX_BUFFERS 0x400000
+#define STRIDE 0x1000
+#define HEADER 12u
+
+static struct iov_harness *bench;
+static struct iov_fake_mem *mem;
+static struct iov_fake_packet *wire;
+static struct driver_queue rx, tx, control;
+
+/* Starts the device as a Linux driver would; `without`: features to leave out. */
+static void start(const char *text, uint64_t without)
+{
+    bench = iov_harness_new(text);
+    iov_harness_start(bench);
+    mem = iov_harness_mem(bench, "dma", 0);
+    wire = iov_harness_packet(bench, "wire", 0);
+    cr_assert(driver_negotiate(bench, driver_offered(bench) & ~without));
+    rx = driver_queue_at(mem, 0, 256, 0x10000);
+    tx = driver_queue_at(mem, 1, 256, 0x20000);
+    control = driver_queue_at(mem, 2, 64, 0x30000);
+    driver_vector(bench, 0, 0x40);
+    driver_vector(bench, 1, VECTOR_RX);
+    driver_vector(bench, 2, VECTOR_TX);
+    driver_vector(bench, 3, VECTOR_CTRL);
+    driver_write(bench, COMMON(CONFIG_VECTOR), 2, 0);
+    driver_queue_setup(bench, &rx, 1);
+    driver_queue_setup(bench, &tx, 2);
+    driver_queue_setup(bench, &control, 3);
+    driver_ok(bench);
+    iov_fake_mem_forget(mem);
+}
+
+static void finish(void)
+{
+    iov_harness_free(bench);
+}
+
+static void start_plain(void)
+{
+    start("kind: virtio-net\n", 0);
+}
+
+TestSuite(net, .fini = finish);
+TestSuite(net_plain, .init = start_plain, .fini = finish);
+
+/* A frame of `size` bytes whose first byte is `mark`, header before it, in one descriptor. */
+static void offer_frame(uint8_t mark, uint32_t size, struct iov_span *span)
+{
+    uint16_t index = tx.next_avail % tx.size;
+    uint64_t address = TX_BUFFERS + (uint64_t)STRIDE * index;
+    uint8_t frame[1600];
+
+    memset(frame, 0, sizeof frame);
+    frame[0] = mark;
+    iov_fake_mem_set(mem, address, 8, 0);
+    iov_fake_mem_put(mem, address + HEADER, frame, size, span);
+    driver_desc(&tx, index, address, HEADER + size, 0, 0);
+    driver_offer(&tx, index);
+}
+
+static void send_frame(uint8_t mark)
+{
+    offer_frame(mark, 100, NULL);
+    driver_kick(bench, &tx);
+    iov_harness_settle(bench);
+}
+
+/* `count` receive buffers of `size` bytes. */
+static void offer_buffers(unsigned count, uint32_t size)
+{
+    for (unsigned i = 0; i < count; i++) {
+        uint16_t index = rx.next_avail % rx.size;
+
+        driver_desc(&rx, index, RX_BUFFERS + (uint64_t)STRIDE * index, size, VIRTQ_DESC_WRITE, 0);
+        driver_offer(&rx, index);
+    }
+}
+
+static void receive(const void *frame, uint32_t size, struct iov_span *span)
+{
+    iov_harness_inject(bench, "wire", frame, size, span);
+    iov_harness_settle(bench);
+}
+
+static uint64_t stat(const char *name)
+{
+    return iov_harness_stat(bench, name);
+}
+
+/* ---- Transmit ---- */
+
+Test(net_plain, a_frame_goes_from_the_ring_to_the_wire)
+{
+    struct iov_packet *packet;
+
+    send_frame(0xa5);
+    packet = iov_fake_packet_take(wire);
+    cr_assert(ne(ptr, packet, NULL));
+    cr_assert(eq(u32, packet->size, 100));
+    cr_assert(eq(u8, packet->data[0], 0xa5));
+    iov_packet_free(packet);
+    cr_assert(eq(u16, driver_used_index(&tx), 1));
+    cr_assert(eq(u32, driver_used_elem(&tx, 0).length, 0));
+}
+
+Test(net_plain, header_and_frame_may_lie_in_descriptors_of_their_own)
+{
+    struct iov_packet *packet;
+
+    iov_fake_mem_put(mem, 0x201000, "0123456789abcdefghij", 20, NULL);
+    driver_desc(&tx, 0, 0x200000, HEADER, VIRTQ_DESC_NEXT, 1);
+    driver_desc(&tx, 1, 0x201000, 10, VIRTQ_DESC_NEXT, 2);
+    driver_desc(&tx, 2, 0x20100a, 10, 0, 0);
+    driver_offer(&tx, 0);
+    driver_kick(bench, &tx);
+    iov_harness_settle(bench);
+    packet = iov_fake_packet_take(wire);
+    cr_assert(eq(u32, packet->size, 20));
+    cr_assert(eq(int, memcmp(packet->data, "0123456789abcdefghij", 20), 0));
+    iov_packet_free(packet);
+}
+
+Test(net_plain, one_doorbell_sends_everything_that_is_there)
+{
+    for (unsigned i = 0; i < 200; i++)
+        offer_frame((uint8_t)i, 64, NULL);
+    driver_kick(bench, &tx);
+    iov_harness_settle(bench);
+    cr_assert(eq(uint, wire->received, 200));
+    for (unsigned i = 0; i < 200; i++) {
+        struct iov_packet *packet = iov_fake_packet_take(wire);
+
+        cr_assert(eq(u8, packet->data[0], (uint8_t)i), "frames keep their order");
+        iov_packet_free(packet);
+    }
+}
+
+Test(net, a_burst_longer_than_the_limit_is_sent_all_the_same)
+{
+    start("kind: virtio-net\ntx-burst: 10\n", 0);
+    for (unsigned i = 0; i < 200; i++)
+        offer_frame((uint8_t)i, 64, NULL);
+    driver_kick(bench, &tx);
+    iov_harness_settle(bench);
+    cr_assert(eq(uint, wire->received, 200));
+}
+
+Test(net_plain, the_payload_read_claims_the_span_and_the_frame_carries_it)
+{
+    struct iov_packet *packet;
+    struct iov_span span;
+
+    iov_span_begin(&span, 1, &span, iov_harness_now(bench));
+    offer_frame(1, 100, &span);
+    iov_harness_run_for(bench, 500 * IOV_NS);
+    driver_kick(bench, &tx);
+    iov_harness_settle(bench);
+    packet = iov_fake_packet_take(wire);
+    cr_assert(eq(ptr, packet->span, &span));
+    cr_assert(iov_span_held(&span, bench->model));
+    cr_assert(eq(u64, span.parts[IOV_PART_QUEUE], 500 * IOV_NS));
+    iov_packet_free(packet);
+}
+
+Test(net_plain, a_completion_interrupts_by_msi_x)
+{
+    send_frame(1);
+    cr_assert(eq(uint, mem->messages, 1));
+    cr_assert(eq(u64, mem->last_message.value, VECTOR_TX));
+    cr_assert(eq(u32, mem->last_message.size, 4));
+    cr_assert(ne(u16, mem->last_message.flags & IOV_MEM_INTERRUPT, 0));
+}
+
+Test(net_plain, the_event_index_leaves_interrupts_out)
+{
+    driver_set_used_event(&tx, 3);
+    for (unsigned i = 0; i < 8; i++)
+        send_frame(1);
+    /* The first decision after a reset has nothing to compare with and always interrupts. */
+    cr_assert(eq(uint, mem->messages, 2));
+    cr_assert(eq(u64, stat("interrupts-suppressed"), 6));
+}
+
+Test(net_plain, the_event_index_asks_for_the_next_doorbell_when_the_ring_is_empty)
+{
+    cr_assert(eq(u16, driver_avail_event(&tx), 0));
+    send_frame(1);
+    cr_assert(eq(u16, driver_avail_event(&tx), 1));
+    offer_frame(2, 64, NULL);
+    offer_frame(3, 64, NULL);
+    driver_kick(bench, &tx);
+    iov_harness_settle(bench);
+    cr_assert(eq(u16, driver_avail_event(&tx), 3));
+}
+
+Test(net, without_event_index_every_completion_interrupts)
+{
+    start("kind: virtio-net\n", VIRTIO_FEATURE(VIRTIO_F_EVENT_IDX));
+    for (unsigned i = 0; i < 8; i++)
+        send_frame(1);
+    cr_assert(eq(uint, mem->messages, 8));
+}
+
+Test(net, without_event_index_doorbells_are_off_while_the_device_is_busy)
+{
+    start("kind: virtio-net\nplacement: hardware\n", VIRTIO_FEATURE(VIRTIO_F_EVENT_IDX));
+    mem->read_delay = 1 * IOV_US;
+    cr_assert(not(driver_no_notify(&tx)));
+    offer_frame(1, 64, NULL);
+    driver_kick(bench, &tx);
+    iov_harness_run_for(bench, 2 * IOV_US);
+    cr_assert(driver_no_notify(&tx));
+    offer_frame(2, 64, NULL); /* no doorbell: the device looks again by itself */
+    cr_assert(iov_harness_run_idle(bench, 1 * IOV_MS));
+    cr_assert(eq(uint, wire->received, 2));
+    cr_assert(not(driver_no_notify(&tx)));
+    cr_assert(eq(u64, stat("notifications"), 1));
+}
+
+Test(net, a_poller_needs_no_doorbells)
+{
+    start("kind: virtio-net\npoll-mode: on\n", VIRTIO_FEATURE(VIRTIO_F_EVENT_IDX));
+    cr_assert(driver_no_notify(&tx));
+    cr_assert(driver_no_notify(&rx));
+    offer_frame(1, 64, NULL);
+    iov_harness_signal(bench, "poll", 0, NULL);
+    iov_harness_settle(bench);
+    cr_assert(eq(uint, wire->received, 1));
+    cr_assert(driver_no_notify(&tx));
+}
+
+Test(net_plain, a_transmit_chain_without_a_frame_is_completed_unsent)
+{
+    offer_frame(1, 13, NULL);
+    driver_kick(bench, &tx);
+    iov_harness_settle(bench);
+    cr_assert(eq(uint, wire->received, 0));
+    cr_assert(eq(u16, driver_used_index(&tx), 1));
+    cr_assert(eq(u64, stat("tx-malformed"), 1));
+}
+
+Test(net, checksums_are_left_to_the_link_if_negotiated)
+{
+    struct iov_packet *packet;
+
+    start("kind: virtio-net\nchecksum: on\n", 0);
+    offer_frame(1, 100, NULL);
+    iov_fake_mem_set(mem, TX_BUFFERS, 1, VIRTIO_NET_HDR_NEEDS_CSUM);
+    driver_kick(bench, &tx);
+    iov_harness_settle(bench);
+    packet = iov_fake_packet_take(wire);
+    cr_assert(ne(u16, packet->flags & IOV_PACKET_NEEDS_CHECKSUM, 0));
+    iov_packet_free(packet);
+}
+
+/* ---- Receive ---- */
+
+Test(net_plain, a_frame_goes_from_the_wire_into_a_buffer)
+{
+    uint8_t frame[60] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56, 7 };
+
+    offer_buffers(4, 1526);
+    receive(frame, sizeof frame, NULL);
+    cr_assert(eq(u16, driver_used_index(&rx), 1));
+    cr_assert(eq(u32, driver_used_elem(&rx, 0).id, 0));
+    cr_assert(eq(u32, driver_used_elem(&rx, 0).length, HEADER + 60));
+    cr_assert(eq(u64, iov_fake_mem_get(mem, RX_BUFFERS + 10, 2), 1), "num_buffers");
+    cr_assert(eq(int, memcmp(mem->ram + RX_BUFFERS + HEADER, frame, sizeof frame), 0));
+    cr_assert(eq(u64, mem->last_message.value, VECTOR_RX));
+}
+
+Test(net_plain, a_long_frame_is_merged_over_buffers)
+{
+    uint8_t frame[3000];
+
+    for (unsigned i = 0; i < sizeof frame; i++)
+        frame[i] = (uint8_t)(i * 7);
+    offer_buffers(8, 1024);
+    receive(frame, sizeof frame, NULL);
+    cr_assert(eq(u16, driver_used_index(&rx), 3));
+    cr_assert(eq(u64, iov_fake_mem_get(mem, RX_BUFFERS + 10, 2), 3));
+    cr_assert(eq(u32, driver_used_elem(&rx, 0).length, 1024));
+    cr_assert(eq(u32, driver_used_elem(&rx, 2).length, HEADER + 3000 - 2048));
+    cr_assert(eq(int, memcmp(mem->ram + RX_BUFFERS + STRIDE, frame + 1012, 1024), 0));
+    cr_assert(eq(uint, mem->messages, 1));
+}
+
+Test(net, without_mergeable_buffers_a_frame_that_does_not_fit_is_dropped)
+{
+    uint8_t frame[3000] = { 0 };
+
+    start("kind: virtio-net\n", VIRTIO_FEATURE(VIRTIO_NET_F_MRG_RXBUF));
+    offer_buffers(8, 1024);
+    receive(frame, sizeof frame, NULL);
+    cr_assert(eq(u16, driver_used_index(&rx), 0));
+    cr_assert(eq(u64, stat("rx-no-buffer"), 1));
+    receive(frame, 1000, NULL);
+    cr_assert(eq(u16, driver_used_index(&rx), 1));
+    cr_assert(eq(u32, driver_used_elem(&rx, 0).id, 0));
+}
+
+Test(net_plain, a_frame_without_a_buffer_is_dropped_and_counted)
+{
+    uint8_t frame[60] = { 0 };
+
+    receive(frame, sizeof frame, NULL);
+    cr_assert(eq(u64, stat("rx-no-buffer"), 1));
+    cr_assert(eq(u64, bench->measure->counters.drops, 1));
+    offer_buffers(1, 1526);
+    receive(frame, sizeof frame, NULL);
+    cr_assert(eq(u64, stat("rx-frames"), 1));
+}
+
+Test(net_plain, receive_doorbells_are_wanted_only_when_buffers_ran_out)
+{
+    uint8_t frame[60] = { 0 };
+
+    offer_buffers(2, 1526);
+    receive(frame, sizeof frame, NULL);
+    receive(frame, sizeof frame, NULL);
+    cr_assert(eq(u16, driver_avail_event(&rx), 0));
+    receive(frame, sizeof frame, NULL);
+    cr_assert(eq(u16, driver_avail_event(&rx), 2));
+}
+
+Test(net_plain, the_span_goes_with_payload_and_interrupt)
+{
+    uint8_t frame[60] = { 0 };
+    struct iov_span span;
+
+    iov_span_begin(&span, 1, "sender", iov_harness_now(bench));
+    offer_buffers(1, 1526);
+    receive(frame, sizeof frame, &span);
+    cr_assert(eq(ptr, mem->last_message.span, &span));
+    cr_assert(eq(ptr, iov_fake_mem_span(mem, RX_BUFFERS + HEADER), &span));
+    cr_assert(iov_span_held(&span, bench->model));
+}
+
+Test(net_plain, a_frame_of_no_request_clears_the_buffer_s_old_span)
+{
+    uint8_t frame[60] = { 0 };
+    struct iov_span span;
+
+    iov_span_begin(&span, 1, "sender", iov_harness_now(bench));
+    offer_buffers(1, 1526);
+    iov_fake_mem_put(mem, RX_BUFFERS + HEADER, "x", 1, &span);
+    receive(frame, sizeof frame, NULL);
+    cr_assert(eq(ptr, iov_fake_mem_span(mem, RX_BUFFERS + HEADER), NULL));
+}
+
+Test(net, frames_that_come_before_the_driver_are_dropped)
+{
+    uint8_t frame[60] = { 0 };
+
+    bench = iov_harness_new("kind: virtio-net\n");
+    iov_harness_start(bench);
+    receive(frame, sizeof frame, NULL);
+    cr_assert(eq(u64, stat("rx-not-ready"), 1));
+}
+
+/* ---- Time of hardware ---- */
+
+Test(net, hardware_takes_its_time_and_the_span_says_where)
+{
+    struct iov_packet *packet;
+    struct iov_span span;
+    iov_time sent;
+
+    start("kind: virtio-net\nplacement: hardware\n"
+          "costs: { virtio-device-doorbell: 100ns, virtio-device-frame: 200ns }\n",
+          0);
+    mem->read_delay = 400 * IOV_NS;
+    iov_span_begin(&span, 1, &span, iov_harness_now(bench));
+    offer_frame(1, 100, &span);
+    sent = iov_harness_now(bench);
+    driver_kick(bench, &tx);
+    cr_assert(iov_harness_run_idle(bench, 1 * IOV_MS));
+    packet = iov_fake_packet_take(wire);
+    /* doorbell; index, entry, descriptor, header, frame; the device */
+    cr_assert(eq(u64, packet->stamp - sent, (100 + 5 * 400 + 200) * IOV_NS));
+    cr_assert(eq(u64, span.parts[IOV_PART_QUEUE], (100 + 4 * 400) * IOV_NS));
+    cr_assert(eq(u64, span.parts[IOV_PART_PCIE], 400 * IOV_NS));
+    cr_assert(eq(u64, span.parts[IOV_PART_DEVICE], 200 * IOV_NS));
+    cr_assert(eq(u64, span.cursor, packet->stamp));
+    iov_packet_free(packet);
+}
+
+Test(net, the_wire_paces_hardware)
+{
+    start("kind: virtio-net\nplacement: hardware\n", 0);
+    wire->interval = 10 * IOV_US;
+    for (unsigned i = 0; i < 4; i++)
+        offer_frame(1, 64, NULL);
+    driver_kick(bench, &tx);
+    iov_harness_run_for(bench, 30 * IOV_US - 1);
+    cr_assert(eq(uint, wire->received, 3));
+    iov_harness_run_for(bench, 1);
+    cr_assert(eq(uint, wire->received, 4));
+}
+
+Test(net, software_has_no_time_of_its_own)
+{
+    start("kind: virtio-net\n"
+          "costs: { virtio-device-doorbell: 100ns, virtio-device-frame: 200ns }\n",
+          0);
+    send_frame(1);
+    cr_assert(eq(uint, wire->received, 1));
+}
+
+/* ---- Control queue ---- */
+
+static uint8_t command(uint8_t class, uint8_t number, const void *data, uint32_t size)
+{
+    uint8_t bytes[1024] = { class, number };
+
+    memcpy(bytes + 2, data, size);
+    iov_fake_mem_put(mem, 0x300000, bytes, 2 + size, NULL);
+    iov_fake_mem_set(mem, 0x301000, 1, 0xee);
+    driver_desc(&control, 0, 0x300000, 2, VIRTQ_DESC_NEXT, 1);
+    driver_desc(&control, 1, 0x300002, size, VIRTQ_DESC_NEXT, 2);
+    driver_desc(&control, 2, 0x301000, 1, VIRTQ_DESC_WRITE, 0);
+    driver_offer(&control, 0);
+    driver_kick(bench, &control);
+    iov_harness_settle(bench);
+    return (uint8_t)iov_fake_mem_get(mem, 0x301000, 1);
+}
+
+Test(net_plain, a_command_is_answered_and_interrupts)
+{
+    uint8_t off = 0;
+
+    cr_assert(
+        eq(u8, command(VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, &off, 1), VIRTIO_NET_OK));
+    cr_assert(eq(u16, driver_used_index(&control), 1));
+    cr_assert(eq(u32, driver_used_elem(&control, 0).length, 1));
+    cr_assert(eq(u64, mem->last_message.value, VECTOR_CTRL));
+}
+
+Test(net_plain, without_promiscuous_mode_frames_for_others_are_filtered)
+{
+    uint8_t off = 0;
+    uint8_t mine[60] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 };
+    uint8_t other[60] = { 0x52, 0x54, 0, 0x12, 0x34, 0x57 };
+    uint8_t all[60] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+    uint8_t group[60] = { 0x33, 0x33, 0, 0, 0, 1 };
+    uint8_t table[4 + 4 + 6] = { 0, 0, 0, 0, 1, 0, 0, 0, 0x33, 0x33, 0, 0, 0, 1 };
+
+    command(VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, &off, 1);
+    offer_buffers(8, 1526);
+    receive(mine, 60, NULL);
+    receive(all, 60, NULL);
+    cr_assert(eq(u64, stat("rx-frames"), 2));
+    receive(other, 60, NULL);
+    receive(group, 60, NULL);
+    cr_assert(eq(u64, stat("rx-filtered"), 2));
+    cr_assert(eq(u8, command(VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, table, 14),
+                 VIRTIO_NET_OK));
+    receive(group, 60, NULL);
+    cr_assert(eq(u64, stat("rx-frames"), 3));
+}
+
+Test(net_plain, the_driver_may_set_the_address)
+{
+    uint8_t mac[6] = { 2, 0, 0, 0, 0, 9 };
+
+    cr_assert(
+        eq(u8, command(VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, mac, 6), VIRTIO_NET_OK));
+    cr_assert(eq(u64, driver_read(bench, VIRTIO_PCI_REGION_DEVICE + 5, 1), 9));
+}
+
+Test(net_plain, commands_that_make_no_sense_get_an_error)
+{
+    uint8_t data[1000];
+
+    memset(data, 0xff, sizeof data);
+    cr_assert(eq(u8, command(99, 0, data, 4), VIRTIO_NET_ERR));
+    cr_assert(eq(u8, command(VIRTIO_NET_CTRL_RX, 99, data, 1), VIRTIO_NET_ERR));
+    cr_assert(eq(u8, command(VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, data, 1000),
+                 VIRTIO_NET_ERR));
+    cr_assert(eq(u8, command(VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, data, 5),
+                 VIRTIO_NET_ERR));
+    cr_assert(eq(u8, command(VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, data, 2),
+                 VIRTIO_NET_ERR));
+}
+
+Test(net_plain, a_table_with_too_many_addresses_lets_all_of_them_in)
+{
+    uint8_t off = 0, data[4 + 65 * 6 + 4] = { 65 };
+    uint8_t other[60] = { 0x52, 0x54, 0, 0x12, 0x34, 0x57 };
+
+    command(VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, &off, 1);
+    cr_assert(eq(u8, command(VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, data, sizeof data),
+                 VIRTIO_NET_OK));
+    offer_buffers(1, 1526);
+    receive(other, 60, NULL);
+    cr_assert(eq(u64, stat("rx-frames"), 1));
+}
+
+/* ---- Several pairs ---- */
+
+Test(net, flows_are_spread_over_the_active_pairs)
+{
+    uint16_t pairs = 2;
+    uint8_t frame[60] = { 0 };
+    struct driver_queue rx1;
+
+    bench = iov_harness_new("kind: virtio-net\nqueue-pairs: 2\n");
+    iov_harness_start(bench);
+    mem = iov_harness_mem(bench, "dma", 0);
+    cr_assert(driver_negotiate(bench, driver_offered(bench)));
+    cr_assert(eq(u64, driver_read(bench, COMMON(QUEUES), 2), 5));
+    rx = driver_queue_at(mem, 0, 256, 0x10000);
+    rx1 = driver_queue_at(mem, 2, 256, 0x20000);
+    control = driver_queue_at(mem, 4, 64, 0x30000);
+    driver_queue_setup(bench, &rx, 1);
+    driver_queue_setup(bench, &rx1, 2);
+    driver_queue_setup(bench, &control, 3);
+    driver_ok(bench);
+    driver_desc(&rx, 0, RX_BUFFERS, 1526, VIRTQ_DESC_WRITE, 0);
+    driver_offer(&rx, 0);
+    driver_desc(&rx1, 0, RX_BUFFERS + STRIDE, 1526, VIRTQ_DESC_WRITE, 0);
+    driver_offer(&rx1, 0);
+    cr_assert(eq(u8, command(VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, &pairs, 2),
+                 VIRTIO_NET_OK));
+    frame[37] = 1;
+    receive(frame, sizeof frame, NULL);
+    cr_assert(eq(u16, driver_used_index(&rx1), 1));
+    frame[37] = 2;
+    receive(frame, sizeof frame, NULL);
+    cr_assert(eq(u16, driver_used_index(&rx), 1));
+}
+
+/* ---- The user's mistakes ---- */
+
+Test(net, bad_properties_are_errors)
+{
+    static const char texts[][64] = { "kind: virtio-net\nqueue-size: 100\n",
+                                      "kind: virtio-net\nmac: 52:54:00\n",
+                                      "kind: virtio-net\nmac: \"01:54:00:12:34:56\"\n" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autoptr(GError) error = NULL;
+        struct iov_harness *trial = iov_harness_try_new(texts[i], &error);
+
+        cr_assert(trial == NULL || !iov_harness_try_start(trial, &error), "case %u", i);
+        cr_assert(g_error_matches(error, IOV_ERROR, IOV_ERROR_CONFIG));
+        iov_harness_free(trial);
+    }
+    bench = NULL;
+}
