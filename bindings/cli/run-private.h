@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Running experiments from the command line: shared by run and compare. */
+#ifndef IOV_CLI_RUN_PRIVATE_H
+#define IOV_CLI_RUN_PRIVATE_H
+
+#include "core/config/experiment.h"
+
+/* Ctrl-C from here on ends a run instead of the program; a second one ends the program. */
+void catch_interrupt(void);
+gboolean was_interrupted(void);
+/* `sets` with the seed appended; free with g_strfreev(). */
+char **sets_of(char **sets, const char *seed);
+/* Opens with the usual search path. */
+struct iov_experiment *open_experiment(const char *file, char **sets, GError **error);
+/* Runs it, with progress on a terminal. */
+gboolean run_experiment(struct iov_experiment *experiment, gboolean quiet, GError **error);
+
+#endif
