@@ -125,6 +125,8 @@ static bool check_version(struct iov_diagnostics *diagnostics, const struct iov_
                             VERSION_KEY, VERSION, iov_node_kind_name(root));
         return false;
     }
+    if (version == NULL && root->count == 1 && strcmp(root->children->key, "costs") == 0)
+        return true; /* a fragment of a cost table */
     if (version == NULL || version != root->children) {
         iov_diagnostics_add(diagnostics, root->origin,
                             "the first key must be '%s: %s', the version of the format",
@@ -170,6 +172,18 @@ static void stack_up(struct iov_sources *sources, struct iov_node **lower, struc
     }
 }
 
+/* Makes a node, which may be NULL, the first of a mapping. */
+static void put_first(struct iov_node *mapping, struct iov_node *node)
+{
+    if (node == NULL)
+        return;
+    node->next = mapping->children;
+    mapping->children = node;
+    if (mapping->last == NULL)
+        mapping->last = node;
+    mapping->count++;
+}
+
 /* The file under all that it extends and includes. */
 static struct iov_node *with_files_below(struct iov_sources *sources, struct iov_node *root)
 {
@@ -188,6 +202,7 @@ static struct iov_node *with_files_below(struct iov_sources *sources, struct iov
     if (extends != NULL)
         result = read_named(sources, extends);
     stack_up(sources, &result, included, false);
+    put_first(result, iov_node_take(result, VERSION_KEY)); /* what is below may have none */
     return result;
 }
 

@@ -196,6 +196,13 @@ Test(merge, wants_the_version_of_the_format_on_top)
         "list.yaml:1:1: the file must be a mapping that begins with 'iovsim: 1'; it is a list");
 }
 
+Test(merge, takes_a_fragment_of_a_cost_table_without_version)
+{
+    put("part.yaml", "costs: {a: 1ns}\n");
+    put("run.yaml", "iovsim: 1\ninclude: part.yaml\ncosts: {b: 2ns}\n");
+    expect_tree(load("run.yaml"), "{iovsim: 1, costs: {a: 1ns, b: 2ns}}");
+}
+
 static struct iov_node *text_tree(const char *text)
 {
     return iov_tree_parse(sources.tree, "f.yaml", text, strlen(text), sources.diagnostics);
