@@ -54,7 +54,7 @@ static struct row *row_of(const char *name, struct iov_experiment *experiment)
     row->interrupts = per(counters->interrupts, operations);
     row->p50_us = (double)iov_histogram_quantile(measure->latency, 500000) / (double)IOV_US;
     row->p99_us = (double)iov_histogram_quantile(measure->latency, 990000) / (double)IOV_US;
-    row->cpu_us = per(report->cpu.busy, operations) / (double)IOV_US;
+    row->cpu_us = per(measure->use.busy, operations) / (double)IOV_US;
     row->rate = span != 0 ? (double)operations * (double)IOV_SEC / (double)span : 0.0;
     iov_report_parts(measure, parts, &mean);
     for (unsigned i = 0; i < IOV_PART_COUNT; i++)

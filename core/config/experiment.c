@@ -237,26 +237,6 @@ static void collect_constants(struct iov_experiment *self)
     }
 }
 
-/* Sums of what the processors did: every part that has the contract "processor". */
-static struct iov_report_cpu collect_cpu(const struct iov_experiment *self)
-{
-    struct iov_report_cpu cpu = { 0 };
-
-    for (unsigned i = 0; i < self->models->len; i++) {
-        IovModel *model = g_ptr_array_index(self->models, i);
-        const struct iov_port *row = iov_model_find_port(model, "processor");
-        const struct iov_processor *processor;
-
-        if (row == NULL || row->type != IOV_PORT_PROCESSOR)
-            continue;
-        processor = iov_model_port(model, "processor", 0);
-        cpu.processors++;
-        cpu.busy += processor->busy;
-        cpu.idle += processor->idle;
-    }
-    return cpu;
-}
-
 const struct iov_report *iov_experiment_report(struct iov_experiment *self)
 {
     const struct iov_run *run = iov_platform_run(self->platform);
@@ -276,7 +256,6 @@ const struct iov_report *iov_experiment_report(struct iov_experiment *self)
         .wall_ns = iov_experiment_wall_ns(self),
         .models = (IovModel *const *)self->models->pdata,
         .model_count = self->models->len,
-        .cpu = collect_cpu(self),
         .version = IOV_VERSION,
         .started = self->started,
         .constants = (const struct iov_report_constant *)(void *)self->constants->data,

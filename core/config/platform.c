@@ -9,6 +9,7 @@
 #include "core/config/config-private.h"
 #include "core/config/quantity.h"
 #include "core/trace/measure.h"
+#include "core/trace/report.h"
 
 struct iov_platform {
     struct iov_config *config;
@@ -271,8 +272,12 @@ bool iov_platform_realize(struct iov_platform *platform, GError **error)
 
 void iov_platform_start(struct iov_platform *platform)
 {
-    for (guint i = 0; i < platform->parts.list->len; i++)
-        iov_model_start(((const struct part *)g_ptr_array_index(platform->parts.list, i))->model);
+    for (guint i = 0; i < platform->parts.list->len; i++) {
+        IovModel *model = ((const struct part *)g_ptr_array_index(platform->parts.list, i))->model;
+
+        iov_report_watch(platform->run.measure, model);
+        iov_model_start(model);
+    }
 }
 
 struct iov_run *iov_platform_run(struct iov_platform *platform)

@@ -229,6 +229,7 @@ struct iov_processor {
     struct iov_exec *running; /* the stream that has it, or NULL */
     iov_time idle;            /* time in HLT/MWAIT of root operation */
     iov_time busy;            /* everything else while a stream had it */
+    iov_time used[IOV_PART_COUNT]; /* of `busy`, by part: what compute() was asked for */
 };
 
 /* ---- Shorthand ---- */

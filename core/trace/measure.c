@@ -11,12 +11,27 @@
 #include <glib.h>
 #include <string.h>
 
+#include "core/port/exec.h"
+
+/* A processor and how it stood at the beginning. */
+struct watched {
+    const struct iov_processor *processor;
+    iov_time busy;
+    iov_time used[IOV_PART_COUNT];
+};
+
+struct iov_measure_private {
+    GArray *watched; /* struct watched */
+};
+
 struct iov_measure *iov_measure_new(struct iov_kernel *kernel)
 {
     struct iov_measure *measure = g_new0(struct iov_measure, 1);
 
     measure->kernel = kernel;
     measure->latency = iov_histogram_new();
+    measure->private_data = g_new0(struct iov_measure_private, 1);
+    measure->private_data->watched = g_array_new(FALSE, FALSE, sizeof(struct watched));
     return measure;
 }
 
@@ -39,6 +54,8 @@ void iov_measure_free(struct iov_measure *measure)
         return;
     drop_phases(measure);
     iov_histogram_free(measure->latency);
+    g_array_unref(measure->private_data->watched);
+    g_free(measure->private_data);
     g_free(measure);
 }
 
@@ -50,6 +67,38 @@ static void clear_counters(struct iov_counters *counters)
     for (unsigned i = 0; i < counters->region_count; i++)
         fresh.regions[i].name = counters->regions[i].name;
     *counters = fresh;
+}
+
+static void note_processor(struct watched *watched)
+{
+    watched->busy = watched->processor->busy;
+    memcpy(watched->used, watched->processor->used, sizeof watched->used);
+}
+
+void iov_measure_watch(struct iov_measure *measure, const struct iov_processor *processor)
+{
+    struct watched watched = { .processor = processor };
+
+    note_processor(&watched);
+    g_array_append_val(measure->private_data->watched, watched);
+}
+
+/* LIMIT: a stretch of busy time that begins before the measurement and ends in it counts as a whole. */
+static void sum_processors(struct iov_measure *measure)
+{
+    const GArray *list = measure->private_data->watched;
+    struct iov_processor_use use = { .processors = list->len };
+    iov_time all = list->len * (measure->end - measure->begin);
+
+    for (unsigned i = 0; i < list->len; i++) {
+        const struct watched *watched = &g_array_index(list, struct watched, i);
+
+        use.busy += watched->processor->busy - watched->busy;
+        for (unsigned part = 0; part < IOV_PART_COUNT; part++)
+            use.used[part] += watched->processor->used[part] - watched->used[part];
+    }
+    use.idle = all > use.busy ? all - use.busy : 0;
+    measure->use = use;
 }
 
 void iov_measure_begin(struct iov_measure *measure)
@@ -69,6 +118,8 @@ void iov_measure_begin(struct iov_measure *measure)
     measure->complete = false;
     if (measure->reset_models != NULL)
         measure->reset_models(measure->reset_context);
+    for (unsigned i = 0; i < measure->private_data->watched->len; i++)
+        note_processor(&g_array_index(measure->private_data->watched, struct watched, i));
 }
 
 void iov_measure_end(struct iov_measure *measure, bool complete)
@@ -79,6 +130,7 @@ void iov_measure_end(struct iov_measure *measure, bool complete)
     measure->open = false;
     measure->ended = true;
     measure->complete = complete;
+    sum_processors(measure);
 }
 
 void iov_measure_request(struct iov_measure *measure, struct iov_span *span, uint64_t bytes)

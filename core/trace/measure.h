@@ -61,6 +61,16 @@ struct iov_phase {
     struct iov_phase *next;
 };
 
+struct iov_processor; /* core/port/exec.h */
+
+/* What the watched processors did during the measurement, all together. */
+struct iov_processor_use {
+    unsigned processors;
+    iov_time busy;
+    iov_time idle;                 /* the rest of the time */
+    iov_time used[IOV_PART_COUNT]; /* of `busy`, by part */
+};
+
 struct iov_measure {
     struct iov_kernel *kernel;
     struct iov_counters counters;
@@ -77,12 +87,16 @@ struct iov_measure {
     uint64_t mismatches;      /* requests whose parts did not add up: must be 0 */
     struct iov_phase *phases; /* in order */
     struct iov_phase *last_phase;
+    struct iov_processor_use use; /* from begin to end; filled by iov_measure_end() */
+    struct iov_measure_private *private_data;
     void (*reset_models)(void *context); /* set by the platform: resets statistics rows at begin */
     void *reset_context;
 };
 
 IOV_API struct iov_measure *iov_measure_new(struct iov_kernel *kernel);
 IOV_API void iov_measure_free(struct iov_measure *measure); /* accepts NULL */
+/* From now on this processor, which outlives the measurement, counts as one of the host's. Slow plane. */
+IOV_API void iov_measure_watch(struct iov_measure *measure, const struct iov_processor *processor);
 /* The warm-up is over: all counters and statistics to zero, the clock of the measurement starts. */
 IOV_API void iov_measure_begin(struct iov_measure *measure);
 /* The workload is done (or was cut: `complete` false). */

@@ -98,9 +98,8 @@ static void put_exits(GString *text, const struct iov_measure *measure)
                iov_report_ratio(buffer, counters->user_exits, measure->operations, 4), "");
 }
 
-static void put_costs(GString *text, const struct iov_report *report)
+static void put_costs(GString *text, const struct iov_measure *measure)
 {
-    const struct iov_measure *measure = report->measure;
     const struct iov_counters *c = &measure->counters;
     const struct {
         const char *name;
@@ -123,7 +122,7 @@ static void put_costs(GString *text, const struct iov_report *report)
         put_figure(text, rows[i].name,
                    iov_report_ratio(buffer, rows[i].count, measure->operations, 4), "");
     put_figure(text, "host CPU",
-               iov_report_ratio(buffer, report->cpu.busy, measure->operations * 1000, 3), "ns");
+               iov_report_ratio(buffer, measure->use.busy, measure->operations * 1000, 3), "ns");
     put_figure(text, "throughput",
                iov_report_ratio(buffer, (unsigned __int128)measure->operations * IOV_SEC,
                                 measure->end - measure->begin, 0),
@@ -158,7 +157,7 @@ char *iov_report_text(const struct iov_report *report)
         put_latency(text, report->measure);
         put_waterfall(text, report->measure);
         put_exits(text, report->measure);
-        put_costs(text, report);
+        put_costs(text, report->measure);
     }
     put_phases(text, report->measure);
     return g_string_free(text, FALSE);

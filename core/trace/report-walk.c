@@ -225,10 +225,10 @@ static void walk_throughput(const struct iov_measure *measure, struct report_vis
 
 /* Mean host processor time of an operation by part; the last entry is what no stream accounts for.
  * They add up to the result. */
-static iov_time split_cpu(const struct iov_report *report, iov_time ret_parts[IOV_PART_COUNT + 1])
+static iov_time split_cpu(const struct iov_measure *measure, iov_time ret_parts[IOV_PART_COUNT + 1])
 {
-    const struct iov_report_cpu *cpu = &report->cpu;
-    uint64_t operations = report->measure->operations;
+    const struct iov_processor_use *cpu = &measure->use;
+    uint64_t operations = measure->operations;
     uint64_t rests[IOV_PART_COUNT + 1];
     iov_time other = cpu->busy;
     iov_time sum = 0;
@@ -250,13 +250,13 @@ static iov_time split_cpu(const struct iov_report *report, iov_time ret_parts[IO
     return mean;
 }
 
-static void walk_cpu(const struct iov_report *report, struct report_visitor *visitor)
+static void walk_cpu(const struct iov_measure *measure, struct report_visitor *visitor)
 {
-    const struct iov_report_cpu *cpu = &report->cpu;
+    const struct iov_processor_use *cpu = &measure->use;
     iov_time parts[IOV_PART_COUNT + 1];
     char buffer[REPORT_NUMBER_SIZE];
 
-    put_ns(visitor, "host_cpu_ns_per_op", split_cpu(report, parts),
+    put_ns(visitor, "host_cpu_ns_per_op", split_cpu(measure, parts),
            "Time of the host's processors, guests included");
     visitor->begin(visitor, "host_cpu_split_ns_per_op", false);
     for (unsigned i = 0; i < IOV_PART_COUNT; i++) {
@@ -391,7 +391,7 @@ void iov_report_walk(const struct iov_report *report, struct report_visitor *vis
     walk_per_op(measure, visitor);
     walk_latency(measure, visitor);
     walk_throughput(measure, visitor);
-    walk_cpu(report, visitor);
+    walk_cpu(measure, visitor);
     walk_regions(&measure->counters, visitor);
     walk_phases(measure, visitor);
     visitor->begin(visitor, "models", false);

@@ -126,3 +126,17 @@ bool iov_report_write(const struct iov_report *report, const char *folder, GErro
     }
     return written;
 }
+
+void iov_report_watch(struct iov_measure *measure, IovModel *model)
+{
+    const GArray *ports = IOV_MODEL_GET_CLASS(model)->info->ports;
+
+    for (unsigned i = 0; i < ports->len; i++) {
+        const struct iov_port *row = &g_array_index(ports, struct iov_port, i);
+
+        for (unsigned at = 0; row->type == IOV_PORT_PROCESSOR && at < row->count; at++)
+            iov_measure_watch(measure, iov_model_port(model, row->name, at));
+    }
+    for (unsigned i = 0; i < model->children->len; i++)
+        iov_report_watch(measure, g_ptr_array_index(model->children, i));
+}

@@ -25,15 +25,6 @@ IOV_BEGIN_DECLS
 #define IOV_REPORT_FORMAT \
     1 /* of stats.json, printed as `iovsim`: raised when a key changes its meaning */
 
-/* What the processors of the host did during the measurement, all together. */
-struct iov_report_cpu {
-    unsigned processors;
-    iov_time busy;
-    iov_time idle;
-    iov_time used[IOV_PART_COUNT]; /* of `busy`, by part: sums of iov_exec.used; what is missing is
-                                      printed as "other" */
-};
-
 /* One constant that the run took from its cost table. Texts may be NULL. */
 struct iov_report_constant {
     const char *name;
@@ -55,7 +46,6 @@ struct iov_report {
     IovModel *const
         *models; /* whose statistics are printed, with their children's, in this order */
     unsigned model_count;
-    struct iov_report_cpu cpu;
     /* For the manifest. */
     const char *version;
     const char *const *command; /* NULL-terminated, or NULL */
@@ -86,6 +76,9 @@ IOV_API char *iov_report_manifest(const struct iov_report *report);
  */
 IOV_API void iov_report_parts(const struct iov_measure *measure, iov_time ret_parts[IOV_PART_COUNT],
                               iov_time *ret_mean);
+
+/* Watches (iov_measure_watch) every processor that this part and its children have as a port. Before the run. */
+IOV_API void iov_report_watch(struct iov_measure *measure, IovModel *model);
 
 IOV_END_DECLS
 

@@ -19,6 +19,7 @@ typedef struct {
     uint64_t bytes;
     iov_time busy;
     struct iov_histogram *sizes;
+    struct iov_processor processor;
 } IovGauge;
 typedef IovModelClass IovGaugeClass;
 
@@ -46,6 +47,7 @@ static void iov_gauge_class_init(IovGaugeClass *klass)
     IOV_STAT(mc, IovGauge, frames, "Frames seen");
     IOV_STAT_BYTES(mc, IovGauge, bytes, "Bytes, headers \"included\", seen");
     IOV_STAT_TIME(mc, IovGauge, busy, "Time at work");
+    IOV_PORT_CONTRACT(mc, IovGauge, processor, IOV_PORT_PROCESSOR, "Counts as a processor");
     IOV_STAT_HISTOGRAM(mc, IovGauge, sizes, "Sizes of frames");
 }
 
@@ -102,6 +104,7 @@ static struct made_up *make_run(void)
     };
     struct made_up *run = g_new0(struct made_up, 1);
     struct iov_counters *counters;
+    struct iov_processor *processor;
     unsigned nic;
 
     g_type_ensure(iov_gauge_get_type());
@@ -113,6 +116,10 @@ static struct made_up *make_run(void)
     ((IovGauge *)run->models[0])->frames = 3;
     ((IovGauge *)run->models[0])->busy = 1234567;
     iov_histogram_record(((IovGauge *)run->models[0])->sizes, 60);
+
+    processor = &((IovGauge *)run->models[0])->processor;
+    processor->busy = 777; /* of the warm-up */
+    iov_report_watch(run->measure, run->models[0]);
 
     advance(run, IOV_US);
     nic = iov_measure_region(run->measure, "nic");
@@ -131,6 +138,9 @@ static struct made_up *make_run(void)
     counters->interrupts = 3;
     counters->kicks = 1;
     make_requests(run);
+    processor->busy += 10000;
+    processor->used[IOV_PART_GUEST] += 5000;
+    processor->used[IOV_PART_EXIT] += 4000;
     iov_measure_end(run->measure, true);
     run->report = (struct iov_report){
         .measure = run->measure,
@@ -140,10 +150,6 @@ static struct made_up *make_run(void)
         .wall_ns = 1500000000,
         .models = run->models,
         .model_count = 1,
-        .cpu = { .processors = 2,
-                 .busy = 10000,
-                 .idle = 30000,
-                 .used = { [IOV_PART_GUEST] = 5000, [IOV_PART_EXIT] = 4000 } },
         .version = "0.1.0",
         .command = command,
         .constants = constants,
@@ -278,6 +284,7 @@ Test(report, parts_as_printed_add_up_to_the_mean_as_printed)
     expect_number(root, "host_cpu_ns_per_op", 3.333);
     expect_number(root, "host_cpu_split_ns_per_op.other", 0.333);
     cr_assert(eq(i64, sum_of(root, "host_cpu_split_ns_per_op"), 3333));
+    expect_number(root, "host_processors", 2); /* the part and its child */
     json_node_unref(root);
     free_run(run);
 }
