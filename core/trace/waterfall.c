@@ -22,8 +22,7 @@ static void on_mark(struct iov_span_log *log, const void *holder, enum iov_part 
     struct iov_waterfall_entry *last =
         waterfall->count > 0 ? &waterfall->entries[waterfall->count - 1] : NULL;
 
-    if (last != NULL && last->note == NULL && last->holder == holder && last->part == part &&
-        last->to == from)
+    if (last != NULL && last->holder == holder && last->part == part) /* a cursor leaves no gaps */
         last->to = to;
     else
         append(waterfall, (struct iov_waterfall_entry){ from, to, holder, part, NULL });

@@ -109,6 +109,10 @@ Test(histogram, a_sum_of_two_is_the_one_of_all_records)
         iov_histogram_record(parts[value % 2], value);
         iov_histogram_record(all, value);
     }
+    iov_histogram_record(parts[1], UINT64_MAX);
+    iov_histogram_record(all, UINT64_MAX);
+    iov_histogram_record(parts[1], UINT64_MAX / 3);
+    iov_histogram_record(all, UINT64_MAX / 3);
     iov_histogram_add(parts[0], parts[1]);
     cr_assert(eq(u64, iov_histogram_count(parts[0]), iov_histogram_count(all)));
     cr_assert(eq(u64, iov_histogram_mean(parts[0]), iov_histogram_mean(all)));
@@ -132,5 +136,10 @@ Test(histogram, a_reset_forgets_every_record)
     cr_assert(eq(u64, iov_histogram_min(histogram), 100));
     cr_assert(eq(u64, iov_histogram_quantile(histogram, 500000), 101));
     cr_assert(eq(u64, iov_histogram_max(histogram), 102));
+    iov_histogram_reset(histogram);
+    iov_histogram_record(histogram, 10);
+    iov_histogram_record(histogram, 110);
+    iov_histogram_record(histogram, 120);
+    cr_assert(eq(u64, iov_histogram_quantile(histogram, 500000), 110)); /* 102 is gone */
     iov_histogram_free(histogram);
 }

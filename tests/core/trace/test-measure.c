@@ -26,8 +26,9 @@ Test(measure, a_request_that_three_parties_hold_adds_up)
     iov_span_mark(&span, software, IOV_PART_GUEST, iov_now(kernel));
     advance(kernel, 50);
     iov_span_claim(&span, device, IOV_PART_QUEUE, iov_now(kernel));
+    advance(kernel, 5);
     iov_span_mark(&span, software, IOV_PART_GUEST, iov_now(kernel)); /* not the holder any more */
-    advance(kernel, 7);
+    advance(kernel, 2);
     iov_span_mark(&span, device, IOV_PART_WIRE, iov_now(kernel));
     iov_span_pass(&span, device, software);
     advance(kernel, 3);

@@ -120,6 +120,8 @@ static struct made_up *make_run(void)
     processor = &((IovGauge *)run->models[0])->processor;
     processor->busy = 777; /* of the warm-up */
     iov_report_watch(run->measure, run->models[0]);
+    processor->busy += 111;
+    processor->used[IOV_PART_GUEST] += 111;
 
     advance(run, IOV_US);
     nic = iov_measure_region(run->measure, "nic");
@@ -364,6 +366,7 @@ Test(report, the_manifest_names_the_source_of_every_constant)
                      "1300cycles");
     expect_number(first, "ns", 325.5);
     cr_assert_str_eq(json_object_get_string_member(second, "note"), "three lines\nof\ttext");
+    cr_assert_not_null(strstr(text, "lines\\u000aof\\u0009text"));
     cr_assert_str_eq(
         json_array_get_string_element(json_object_get_array_member(object, "command"), 2),
         "a \"b\".yaml");

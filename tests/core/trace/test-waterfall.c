@@ -23,12 +23,14 @@ Test(waterfall, stretches_that_touch_become_one_and_notes_stand_between)
     iov_span_mark(&span, software, IOV_PART_GUEST, 7500);
     iov_span_note(&span, 7500, "doorbell");
     iov_span_mark(&span, device, IOV_PART_WIRE, 7600); /* does not hold it */
+    iov_span_mark(&span, software, IOV_PART_GUEST, 7700);
     iov_span_claim(&span, device, IOV_PART_QUEUE, 8000);
-    cr_assert(eq(uint, waterfall->count, 3));
+    cr_assert(eq(uint, waterfall->count, 4));
     text = iov_waterfall_text(waterfall);
     cr_assert_str_eq(text, "         0.000          2.500  guest      vm0/vcpu0\n"
                            "         2.500  doorbell\n"
-                           "         2.500          0.500  queue      ?\n");
+                           "         2.500          0.200  guest      vm0/vcpu0\n"
+                           "         2.700          0.300  queue      ?\n");
     iov_waterfall_free(waterfall);
 }
 
