@@ -7,6 +7,10 @@ install(TARGETS iovsim iovsim_static EXPORT iovsimTargets
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 
+if(TARGET iovsim_cli) # the installed command finds its library where the tree stands
+  set_target_properties(iovsim_cli PROPERTIES INSTALL_RPATH "\$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+endif()
+
 # Headers are included as in the sources: "core/port/mem.h" below include/iovsim.
 set(IOV_INSTALL_INCLUDE ${CMAKE_INSTALL_INCLUDEDIR}/iovsim)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/core DESTINATION ${IOV_INSTALL_INCLUDE}

@@ -7,6 +7,7 @@
 #ifndef IOV_NIC_E1000_REGS_H
 #define IOV_NIC_E1000_REGS_H
 
+#include <assert.h>
 #include <stdint.h>
 
 #define E1000_VENDOR_ID 0x8086
@@ -228,7 +229,7 @@ struct e1000_rx_descriptor {
     uint8_t errors;
     uint16_t special;
 };
-_Static_assert(sizeof(struct e1000_rx_descriptor) == 16, "SPEC: 3.2.3");
+static_assert(sizeof(struct e1000_rx_descriptor) == 16, "SPEC: 3.2.3");
 
 #define E1000_RXD_STATUS_DD (1u << 0)
 #define E1000_RXD_STATUS_EOP (1u << 1)
@@ -246,7 +247,7 @@ struct e1000_tx_descriptor {
     uint32_t lower; /* length, command */
     uint32_t upper; /* status, options, special */
 };
-_Static_assert(sizeof(struct e1000_tx_descriptor) == 16, "SPEC: 3.3.3");
+static_assert(sizeof(struct e1000_tx_descriptor) == 16, "SPEC: 3.3.3");
 
 struct e1000_context_descriptor {
     uint8_t ipcss;
@@ -260,7 +261,7 @@ struct e1000_context_descriptor {
     uint8_t header_length;
     uint16_t mss;
 };
-_Static_assert(sizeof(struct e1000_context_descriptor) == 16, "SPEC: 3.3.6");
+static_assert(sizeof(struct e1000_context_descriptor) == 16, "SPEC: 3.3.6");
 
 /* lower, all types */
 #define E1000_TXD_EOP (1u << 24)
