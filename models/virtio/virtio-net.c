@@ -425,7 +425,8 @@ static void on_control(struct iov_event *event)
 
 static void engine_wake(struct iov_virtio_net_engine *engine)
 {
-    if (engine->state != IOV_VIRTIO_NET_IDLE || !queue_of(engine)->enabled)
+    if (engine->state != IOV_VIRTIO_NET_IDLE || !queue_of(engine)->enabled ||
+        !iov_virtio_live(&engine->net->parent_instance))
         return;
     engine->state = IOV_VIRTIO_NET_FETCH;
     iov_event_in(&engine->event, engine->net->doorbell_time);

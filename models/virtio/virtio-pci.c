@@ -133,6 +133,7 @@ void iov_virtio_pci_setup(IovVirtioPci *pci, unsigned queues, unsigned vectors, 
     g_free(pci->queues);
     pci->queues = g_new0(struct iov_virtq, queues);
     pci->access.port = &pci->dma;
+    pci->access.kernel = pci->parent_instance.kernel;
     pci->access.requester = pci->requester_id;
     iov_virtio_config_init(pci);
     iov_virtio_msix_reset(pci);

@@ -15,15 +15,19 @@
 
 #include <stdbool.h>
 
+#include "core/kernel/kernel.h"
 #include "core/port/mem.h"
 #include "models/virtio/virtio-regs.h"
 
 /* The longest queue that devices here offer, and with it the longest chain. */
 #define IOV_VIRTQ_SEGMENTS 1024
+/* Chains of one queue in one instant: more come only from a used ring that overwrites the available ring. */
+#define IOV_VIRTQ_INSTANT_MAX 65536
 
 /* A device's way to memory, and the time that the present step has taken there. */
 struct iov_virtio_dma {
     struct iov_mem_initiator *port;
+    const struct iov_kernel *kernel;
     uint16_t requester;
     bool enabled;         /* the device may master the bus */
     iov_time delay;       /* from now until the accesses of this step are through */
@@ -50,12 +54,12 @@ bool iov_virtio_dma_access(struct iov_virtio_dma *dma, uint64_t address, void *d
 /* Why a ring is broken. */
 enum iov_virtq_fault {
     IOV_VIRTQ_OK,
-    IOV_VIRTQ_FAULT_SIZE,       /* no power of two, 0, or above what the device offers */
-    IOV_VIRTQ_FAULT_ADDRESS,    /* a part of the ring is unaligned or wraps */
-    IOV_VIRTQ_FAULT_MEMORY,     /* memory refused an access */
-    IOV_VIRTQ_FAULT_AVAIL,      /* the available index ran more than a queue ahead */
-    IOV_VIRTQ_FAULT_HEAD,       /* a head or next index outside its table */
-    IOV_VIRTQ_FAULT_LOOP,       /* more descriptors than the table or the queue has */
+    IOV_VIRTQ_FAULT_SIZE,    /* no power of two, 0, or above what the device offers */
+    IOV_VIRTQ_FAULT_ADDRESS, /* a part of the ring is unaligned or wraps */
+    IOV_VIRTQ_FAULT_MEMORY,  /* memory refused an access */
+    IOV_VIRTQ_FAULT_AVAIL,   /* the available index ran more than a queue ahead */
+    IOV_VIRTQ_FAULT_HEAD,    /* a head or next index outside its table */
+    IOV_VIRTQ_FAULT_LOOP, /* more descriptors than the table or the queue has; a ring that feeds itself */
     IOV_VIRTQ_FAULT_INDIRECT,   /* not negotiated, nested, with NEXT, or a bad table size */
     IOV_VIRTQ_FAULT_DESCRIPTOR, /* empty or wrapping buffer, readable after writable */
     IOV_VIRTQ_FAULT_CHAIN,      /* the device cannot make sense of the buffers */
@@ -95,7 +99,9 @@ struct iov_virtq {
     uint16_t next_used;
     uint16_t signalled; /* used index at the last decision about an interrupt */
     bool signalled_valid;
-    bool notifications; /* the driver is to tell us of new chains */
+    bool notifications;  /* the driver is to tell us of new chains */
+    iov_time instant;    /* of the newest chain */
+    uint32_t of_instant; /* chains taken in it */
     enum iov_virtq_fault fault;
 };
 

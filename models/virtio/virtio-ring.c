@@ -218,6 +218,19 @@ static bool walk_chain(struct iov_virtq *queue, struct iov_virtio_dma *dma,
     }
 }
 
+/* Does time stand still while the ring goes round? */
+static bool feeds_itself(struct iov_virtq *queue, iov_time now)
+{
+    if (queue->instant != now) {
+        queue->instant = now;
+        queue->of_instant = 0;
+    }
+    if (++queue->of_instant <= IOV_VIRTQ_INSTANT_MAX)
+        return false;
+    iov_virtq_break(queue, IOV_VIRTQ_FAULT_LOOP);
+    return true;
+}
+
 enum iov_virtq_result iov_virtq_pop(struct iov_virtq *queue, struct iov_virtio_dma *dma,
                                     struct iov_virtq_chain *chain)
 {
@@ -231,7 +244,8 @@ enum iov_virtq_result iov_virtq_pop(struct iov_virtq *queue, struct iov_virtio_d
     chain->writable = 0;
     chain->readable_size = 0;
     chain->writable_size = 0;
-    if (!ring_read(queue, dma, entry, &chain->head, sizeof chain->head) ||
+    if (feeds_itself(queue, iov_now(dma->kernel)) ||
+        !ring_read(queue, dma, entry, &chain->head, sizeof chain->head) ||
         !walk_chain(queue, dma, chain))
         return IOV_VIRTQ_BROKEN;
     queue->next_avail++;

@@ -24,7 +24,9 @@ static void make_ring(bool event_index)
     kernel = iov_kernel_new();
     mem = iov_fake_mem_new(kernel);
     port.peer = &mem->target;
-    dma = (struct iov_virtio_dma){ .port = &port, .requester = 0x10, .enabled = true };
+    dma = (struct iov_virtio_dma){
+        .port = &port, .kernel = kernel, .requester = 0x10, .enabled = true
+    };
     driver = driver_queue_at(mem, 0, SIZE, RING);
     iov_virtq_reset(&device, 256);
     device.size = SIZE;
@@ -159,14 +161,21 @@ Test(ring, used_elements_show_when_they_are_published)
     cr_assert(eq(u32, driver_used_elem(&driver, 1).length, 200));
 }
 
+static void take_and_return_one(unsigned i)
+{
+    iov_fake_mem_forget(mem);
+    offer_one((uint16_t)(i % SIZE));
+    cr_assert(eq(int, pop(), IOV_VIRTQ_CHAIN));
+    cr_assert(iov_virtq_fill(&device, &dma, 0, chain.head, 0));
+    cr_assert(iov_virtq_publish(&device, &dma, 1));
+}
+
 Test(ring, indexes_wrap_at_65536_without_harm)
 {
     for (unsigned i = 0; i < 70000; i++) {
-        iov_fake_mem_forget(mem);
-        offer_one((uint16_t)(i % SIZE));
-        cr_assert(eq(int, pop(), IOV_VIRTQ_CHAIN));
-        cr_assert(iov_virtq_fill(&device, &dma, 0, chain.head, 0));
-        cr_assert(iov_virtq_publish(&device, &dma, 1));
+        take_and_return_one(i);
+        if (i % 1000 == 0)
+            iov_kernel_run_until(kernel, iov_now(kernel) + 1);
     }
     cr_assert(eq(u16, driver_used_index(&driver), (uint16_t)70000));
 }
@@ -374,6 +383,14 @@ Test(ring, a_table_that_was_not_negotiated_breaks_it)
     driver_desc(&driver, 0, TABLE, 16, VIRTQ_DESC_INDIRECT, 0);
     driver_offer(&driver, 0);
     expect_fault(IOV_VIRTQ_FAULT_INDIRECT);
+}
+
+Test(ring, more_chains_in_one_instant_than_a_driver_can_offer_break_it)
+{
+    for (unsigned i = 0; i < IOV_VIRTQ_INSTANT_MAX; i++)
+        take_and_return_one(i);
+    offer_one(0);
+    expect_fault(IOV_VIRTQ_FAULT_LOOP);
 }
 
 Test(ring, an_empty_buffer_breaks_it)
