@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * e1000 - Intel 82540EM Gigabit Ethernet controller, as Linux's e1000 driver uses it.
+ *
+ * The same model is a card behind a root port (placement hardware: descriptor fetches and data take the time that its `dma` port
+ * says, each descriptor the cost e1000-processing, moderation timers run) and the device inside an emulator (placement software:
+ * it reacts in the instant it is touched, and whoever carries out its DMA, frames and interrupts accounts for the time).
+ * Serialisation on the cable is the wire's. What each engine leaves out is said in its file.
+ */
+#include "models/nic/e1000-private.h"
+
+#include <stdio.h>
+
+#include "core/trace/measure.h"
+
+G_DEFINE_FINAL_TYPE(IovE1000, iov_e1000, IOV_TYPE_MODEL)
+
+static const char *const placements[] = { "hardware", "software", NULL };
+
+/* ---- Counting ---- */
+
+void e1000_guest_fault(IovE1000 *self)
+{
+    struct iov_measure *measure = self->parent_instance.run->measure;
+
+    self->guest_faults++;
+    if (measure != NULL)
+        measure->counters.guest_faults++;
+}
+
+void e1000_drop(IovE1000 *self)
+{
+    struct iov_measure *measure = self->parent_instance.run->measure;
+
+    self->frames_dropped++;
+    if (measure != NULL)
+        measure->counters.drops++;
+}
+
+void e1000_count(IovE1000 *self, uint32_t reg, uint32_t by)
+{
+    uint32_t *counter = &self->statistics[(reg - E1000_STATISTICS) / 4];
+
+    *counter = *counter > UINT32_MAX - by ? UINT32_MAX : *counter + by;
+}
+
+void e1000_count64(IovE1000 *self, uint32_t low_reg, uint64_t by)
+{
+    uint32_t *counter = &self->statistics[(low_reg - E1000_STATISTICS) / 4];
+    uint64_t value = (uint64_t)counter[1] << 32 | counter[0];
+
+    value = value > UINT64_MAX - by ? UINT64_MAX : value + by;
+    counter[0] = (uint32_t)value;
+    counter[1] = (uint32_t)(value >> 32);
+}
+
+void e1000_count_size(IovE1000 *self, uint32_t first, uint32_t size)
+{
+    static const uint32_t limits[] = { 64, 127, 255, 511, 1023 };
+    uint32_t place = 0;
+
+    while (place < G_N_ELEMENTS(limits) && size > limits[place])
+        place++;
+    e1000_count(self, first + 4 * place, 1);
+}
+
+bool e1000_step_allowed(IovE1000 *self, uint32_t *steps, iov_time *steps_at)
+{
+    if (*steps_at != e1000_now(self)) {
+        *steps_at = e1000_now(self);
+        *steps = 0;
+    }
+    if (++*steps <= E1000_STEPS_MAX)
+        return true;
+    e1000_guest_fault(self);
+    return false;
+}
+
+/* ---- DMA ---- */
+
+static bool dma(IovE1000 *self, struct iov_mem_req *req, bool write)
+{
+    enum iov_status status = IOV_STATUS_UNSUPPORTED;
+
+    req->requester = (uint16_t)self->requester;
+    req->pasid = IOV_NO_PASID;
+    if (nic_config_may_master(&self->space))
+        status = write ? iov_mem_write_req(&self->dma, req) : iov_mem_read_req(&self->dma, req);
+    if (status != IOV_STATUS_OK)
+        e1000_guest_fault(self);
+    return status == IOV_STATUS_OK;
+}
+
+bool e1000_dma_read(IovE1000 *self, uint64_t address, void *data, uint32_t size, iov_time *delay)
+{
+    struct iov_mem_req req = { .address = address, .data = data, .size = size, .delay = *delay };
+    bool done = dma(self, &req, false);
+
+    *delay = req.delay;
+    return done;
+}
+
+/* Requests hold what is written as `void *`, too; a write only reads it. */
+static void *unconst(const void *data)
+{
+    void *result;
+
+    memcpy(&result, &data, sizeof result);
+    return result;
+}
+
+bool e1000_dma_write(IovE1000 *self, uint64_t address, const void *data, uint32_t size,
+                     iov_time *delay)
+{
+    struct iov_mem_req req = {
+        .address = address, .data = unconst(data), .size = size, .delay = *delay
+    };
+    bool done = dma(self, &req, true);
+
+    *delay = req.delay;
+    return done;
+}
+
+bool e1000_dma_read_payload(IovE1000 *self, uint64_t address, void *data, uint32_t size,
+                            iov_time *delay, iov_time *translation, struct iov_span **span)
+{
+    struct iov_mem_req req = {
+        .address = address, .data = data, .size = size, .flags = IOV_MEM_PAYLOAD, .delay = *delay
+    };
+    bool done = dma(self, &req, false);
+
+    *delay = req.delay;
+    *translation = req.translation;
+    *span = done ? req.span : NULL;
+    return done;
+}
+
+bool e1000_dma_write_payload(IovE1000 *self, uint64_t address, const void *data, uint32_t size,
+                             iov_time *delay, struct iov_span *span)
+{
+    struct iov_mem_req req = { .address = address,
+                               .data = unconst(data),
+                               .size = size,
+                               .flags = IOV_MEM_PAYLOAD,
+                               .delay = *delay,
+                               .span = span };
+    bool done = dma(self, &req, true);
+
+    *delay = req.delay;
+    return done;
+}
+
+/* ---- Ports ---- */
+
+/* Reads of any size see the 32-bit registers they touch, each read once. */
+static enum iov_status registers_read(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    IovE1000 *self = iov_container_of(port, IovE1000, registers);
+    bool peek = req->flags & IOV_MEM_DEBUG;
+    uint32_t offset = (uint32_t)req->address;
+    uint32_t words[3] = { 0 };
+    uint32_t first = offset & ~3u;
+
+    if (req->size > 8 || req->address >= E1000_BAR_SIZE ||
+        req->size > E1000_BAR_SIZE - req->address)
+        return IOV_STATUS_UNSUPPORTED;
+    self->register_reads += !peek;
+    for (unsigned i = 0; first + 4 * i < offset + req->size; i++)
+        words[i] = e1000_register_read(self, first + 4 * i, peek);
+    memcpy(req->data, (const uint8_t *)words + (offset & 3), req->size);
+    return IOV_STATUS_OK;
+}
+
+/* SPEC: 13.2: registers are written as aligned 32-bit words; anything else is the driver's mistake and changes nothing. */
+static enum iov_status registers_write(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    IovE1000 *self = iov_container_of(port, IovE1000, registers);
+    uint32_t offset = (uint32_t)req->address;
+    uint64_t value = iov_mem_value(req);
+
+    if (req->size > 8 || req->address >= E1000_BAR_SIZE ||
+        req->size > E1000_BAR_SIZE - req->address || req->flags & IOV_MEM_DEBUG)
+        return IOV_STATUS_UNSUPPORTED;
+    self->register_writes++;
+    if (offset & 3 || (req->size != 4 && req->size != 8)) {
+        e1000_guest_fault(self);
+        return IOV_STATUS_OK;
+    }
+    e1000_register_write(self, offset, (uint32_t)value, req->delay);
+    if (req->size == 8)
+        e1000_register_write(self, offset + 4, (uint32_t)(value >> 32), req->delay);
+    return IOV_STATUS_OK;
+}
+
+static const struct iov_mem_target_ops registers_ops = { .read = registers_read,
+                                                         .write = registers_write };
+
+/* SPEC: 13.3: a window of two registers, address and data. */
+static enum iov_status io_read(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    IovE1000 *self = iov_container_of(port, IovE1000, io);
+    uint32_t value = 0;
+
+    if (req->address == E1000_IOADDR)
+        value = self->io_address;
+    else if (req->address == E1000_IODATA && self->io_address < E1000_BAR_SIZE)
+        value = e1000_register_read(self, self->io_address & ~3u, req->flags & IOV_MEM_DEBUG);
+    iov_mem_set_value(req, value);
+    return IOV_STATUS_OK;
+}
+
+static enum iov_status io_write(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    IovE1000 *self = iov_container_of(port, IovE1000, io);
+    uint32_t value = (uint32_t)iov_mem_value(req);
+
+    if (req->flags & IOV_MEM_DEBUG)
+        return IOV_STATUS_UNSUPPORTED;
+    if (req->size != 4)
+        e1000_guest_fault(self);
+    else if (req->address == E1000_IOADDR)
+        self->io_address = value;
+    else if (req->address == E1000_IODATA && self->io_address < E1000_BAR_SIZE)
+        e1000_register_write(self, self->io_address & ~3u, value, req->delay);
+    return IOV_STATUS_OK;
+}
+
+static const struct iov_mem_target_ops io_ops = { .read = io_read, .write = io_write };
+
+static enum iov_status config_read(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    return nic_config_read(&iov_container_of(port, IovE1000, config)->space, req);
+}
+
+static enum iov_status config_write(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    return nic_config_write(&iov_container_of(port, IovE1000, config)->space, req);
+}
+
+static const struct iov_mem_target_ops config_ops = { .read = config_read, .write = config_write };
+
+static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *packet)
+{
+    return e1000_rx_frame(iov_container_of(port, IovE1000, wire), packet);
+}
+
+static const struct iov_packet_ops wire_ops = { .receive = wire_receive };
+
+/* ---- Life ---- */
+
+/* What power-on and CTRL.RST leave. SPEC: 13.4, initial values; the values of CTRL, MANC and LEDCTL come from the EEPROM. */
+void e1000_reset(IovE1000 *self)
+{
+    e1000_irq_reset(self);
+    e1000_tx_reset(self);
+    e1000_rx_reset(self);
+    self->ctrl = E1000_CTRL_RESET;
+    self->status = (self->status & E1000_STATUS_LU) | (E1000_STATUS_RESET & ~E1000_STATUS_LU);
+    self->ctrl_ext = self->eerd = self->mdic = 0;
+    self->itr = self->rctl = self->tipg = 0;
+    self->tctl = E1000_TCTL_PSP;
+    self->pba = 0x00100030;
+    self->ledctl = 0x00000602;
+    self->manc = 0x00222300;
+    self->fcal = self->fcah = self->fct = self->fcttv = self->fcrtl = self->fcrth = self->vet = 0;
+    self->txcw = self->ait = self->rxcsum = self->wuc = self->wufc = self->swsm = self->rsrpd = 0;
+    self->rdbal = self->rdbah = self->rdlen = self->rdh = self->rdt = self->rdtr = self->radv =
+        self->rxdctl = 0;
+    self->tdbal = self->tdbah = self->tdlen = self->tdh = self->tdt = self->tidv = self->tadv =
+        self->txdctl = 0;
+    self->tspmt = 0;
+    memset(self->ra, 0, sizeof self->ra);
+    memset(self->statistics, 0, sizeof self->statistics);
+    self->ra[0] = (uint32_t)self->eeprom[1] << 16 | self->eeprom[0];
+    self->ra[1] = E1000_RAH_VALID | self->eeprom[2];
+    self->eecd = 0;
+    self->eeprom_reading = false;
+}
+
+static bool parse_address(const char *text, uint8_t address[6])
+{
+    unsigned parts[6];
+    int end = 0;
+
+    if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &parts[0], &parts[1], &parts[2], &parts[3],
+               &parts[4], &parts[5], &end) != 6 ||
+        text[end] != '\0')
+        return false;
+    for (unsigned i = 0; i < 6; i++)
+        address[i] = (uint8_t)parts[i];
+    return true;
+}
+
+static bool iov_e1000_realize(IovModel *model, GError **error)
+{
+    IovE1000 *self = (IovE1000 *)(void *)model;
+
+    if (!parse_address(self->mac, self->address) || self->address[0] & 1)
+        return iov_model_fail(
+            model, error, "mac: '%s' is not a unicast address like 52:54:00:12:34:56", self->mac);
+    nic_config_init(&self->space, E1000_VENDOR_ID, E1000_DEVICE_ID, E1000_REVISION, 0x020000);
+    nic_config_bar(&self->space, 0, (uint32_t)self->registers_at, E1000_BAR_SIZE, false);
+    nic_config_bar(&self->space, 1, (uint32_t)self->io_at, E1000_IO_SIZE, true);
+    nic_config_power_management(&self->space);
+    e1000_eeprom_init(self);
+    iov_event_init(&self->link_up, model->kernel, e1000_on_link_up, IOV_PRIORITY_DEFAULT);
+    e1000_irq_init(self);
+    e1000_tx_init(self);
+    e1000_rx_init(self);
+    e1000_phy_reset(self);
+    e1000_reset(self);
+    return true;
+}
+
+static void iov_e1000_unrealize(IovModel *model)
+{
+    IovE1000 *self = (IovE1000 *)(void *)model;
+
+    if (self->tx.staging == NULL)
+        return; /* realize failed */
+    e1000_irq_reset(self);
+    e1000_tx_reset(self);
+    e1000_rx_reset(self);
+    iov_event_disarm(&self->link_up);
+    g_clear_pointer(&self->tx.staging, g_free);
+}
+
+static void iov_e1000_finalize(GObject *object)
+{
+    IovE1000 *self = (IovE1000 *)(void *)object;
+
+    iov_packet_pool_unref(self->pool);
+    G_OBJECT_CLASS(iov_e1000_parent_class)->finalize(object);
+}
+
+static void describe_ports(IovModelClass *mc)
+{
+    IOV_PORT_MEM_TARGET(mc, IovE1000, registers, &registers_ops, "Memory BAR, 128 KiB");
+    IOV_PORT_MEM_TARGET(mc, IovE1000, io, &io_ops, "I/O BAR: IOADDR, IODATA");
+    IOV_PORT_MEM_TARGET(mc, IovE1000, config, &config_ops, "PCI configuration space, 256 bytes");
+    IOV_PORT_MEM_INITIATOR(mc, IovE1000, dma, "Descriptors and frames in memory");
+    IOV_PORT_IRQ_SOURCE(mc, IovE1000, interrupt, "INTA, level");
+    IOV_PORT_PACKET_END(mc, IovE1000, wire, &wire_ops, "The cable");
+}
+
+static void describe_statistics(IovModelClass *mc)
+{
+    IOV_STAT(mc, IovE1000, frames_sent, "Frames and segments sent");
+    IOV_STAT(mc, IovE1000, frames_received, "Frames stored in memory");
+    IOV_STAT_BYTES(mc, IovE1000, bytes_sent, "Bytes of frames sent, without FCS");
+    IOV_STAT_BYTES(mc, IovE1000, bytes_received, "Bytes of frames stored, without FCS");
+    IOV_STAT(mc, IovE1000, segments, "Segments cut from larger frames");
+    IOV_STAT(mc, IovE1000, frames_dropped,
+             "Frames lost: no room, receiver off, broken descriptors");
+    IOV_STAT(mc, IovE1000, frames_filtered, "Frames for somebody else");
+    IOV_STAT(mc, IovE1000, interrupts, "Times the interrupt line rose");
+    IOV_STAT(mc, IovE1000, throttled, "Times it had to wait for ITR");
+    IOV_STAT(mc, IovE1000, descriptor_fetches, "DMA reads of descriptors");
+    IOV_STAT(mc, IovE1000, register_reads, "Register reads");
+    IOV_STAT(mc, IovE1000, register_writes, "Register writes");
+    IOV_STAT(mc, IovE1000, guest_faults,
+             "The driver's mistakes: bad rings, failed DMA, partial writes");
+}
+
+static void iov_e1000_class_init(IovE1000Class *klass)
+{
+    IovModelClass *mc = IOV_MODEL_CLASS(klass);
+
+    iov_model_class_describe(mc, "e1000", "Intel 82540EM Gigabit Ethernet controller");
+    IOV_PROP_ENUM(mc, IovE1000, placement, placements, E1000_HARDWARE,
+                  "hardware: a card; software: inside an emulator, takes no time of its own");
+    IOV_PROP_STRING(mc, IovE1000, mac, "52:54:00:12:34:56", "Ethernet address");
+    IOV_PROP_COUNT(mc, IovE1000, requester, 0, 0xffff, 0x0008,
+                   "PCI requester ID: bus, device, function");
+    IOV_PROP_COUNT(mc, IovE1000, cache, 1, E1000_CACHE, E1000_CACHE,
+                   "Descriptors fetched at once, as hardware");
+    IOV_PROP_COUNT(mc, IovE1000, registers_at, 0, UINT32_MAX, 0xfebc0000,
+                   "BAR 0 as firmware leaves it");
+    IOV_PROP_COUNT(mc, IovE1000, io_at, 0, 0xffff, 0xc000, "BAR 1 as firmware leaves it");
+    IOV_PROP_TIME(mc, IovE1000, negotiation, 0, 10 * IOV_SEC, 500 * IOV_MS,
+                  "Auto-negotiation of the link");
+    IOV_PROP_TIME(mc, IovE1000, interval_floor, 0, IOV_SEC, 0,
+                  "Least time between interrupts whatever ITR says; common emulators use 128us");
+    IOV_COST(mc, IovE1000, processing, "e1000-processing", "Of a descriptor, as hardware");
+    describe_ports(mc);
+    describe_statistics(mc);
+    mc->realize = iov_e1000_realize;
+    mc->unrealize = iov_e1000_unrealize;
+    G_OBJECT_CLASS(klass)->finalize = iov_e1000_finalize;
+}
+
+static void iov_e1000_init(IovE1000 *self)
+{
+    self->registers.size = E1000_BAR_SIZE;
+    self->io.size = E1000_IO_SIZE;
+    self->config.size = NIC_CONFIG_SIZE;
+    self->pool = iov_packet_pool_new();
+}
