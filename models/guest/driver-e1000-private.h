@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The e1000 driver: what its two halves share. driver-e1000-hw.c sets the adapter up, driver-e1000.c moves frames. */
+#ifndef IOV_GUEST_DRIVER_E1000_PRIVATE_H
+#define IOV_GUEST_DRIVER_E1000_PRIVATE_H
+
+#include "models/guest/guest-private.h"
+
+#define E1000_RING 256u
+#define E1000_RX_BUFFER 2048u
+#define E1000_TX_BUFFER 2048u
+
+enum e1000_latency { E1000_LOWEST_LATENCY, E1000_LOW_LATENCY, E1000_BULK_LATENCY };
+
+struct e1000_totals {
+    uint32_t packets;
+    uint32_t bytes;
+};
+
+struct e1000_driver {
+    struct iov_guest_netdev dev;
+    IovLinuxGuest *guest;
+    struct iov_guest_napi napi;
+    uint64_t registers;
+    /* transmit ring: next_to_clean .. next_to_use are the device's */
+    iov_gpa tx_ring;
+    iov_gpa tx_buffers;
+    uint32_t tx_use;
+    uint32_t tx_clean;
+    struct {
+        struct iov_guest_sent sent;
+        uint16_t last; /* index of the frame's last descriptor, in its first one */
+        bool first;
+    } tx_info[E1000_RING];
+    /* receive ring */
+    iov_gpa rx_ring;
+    iov_gpa rx_buffers;
+    uint32_t rx_use;
+    uint32_t rx_clean;
+    /* interrupt throttling, as the driver adapts it */
+    uint32_t interrupts_per_second;
+    uint8_t tx_latency;
+    uint8_t rx_latency;
+    struct e1000_totals tx_total;
+    struct e1000_totals rx_total;
+    bool gigabit; /* the link is up at 1000 Mb/s */
+    bool opened;
+};
+
+uint32_t iov_e1000_read(struct e1000_driver *self, struct iov_guest_cpu *cpu, uint32_t reg);
+void iov_e1000_write(struct e1000_driver *self, struct iov_guest_cpu *cpu, uint32_t reg,
+                     uint32_t value);
+/* A read that makes sure that the writes before it have arrived. */
+void iov_e1000_flush(struct e1000_driver *self, struct iov_guest_cpu *cpu);
+
+bool iov_e1000_probe(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu);
+/* Addresses that are received. */
+void iov_e1000_set_rx_mode(struct e1000_driver *self, struct iov_guest_cpu *cpu);
+void iov_e1000_power_up_phy(struct e1000_driver *self, struct iov_guest_cpu *cpu);
+/* One run of the watchdog: is the link up? Then the transmitter is turned on. */
+bool iov_e1000_check_link(struct e1000_driver *self, struct iov_guest_cpu *cpu);
+/* The throttle for what was seen since the last interrupt; 0: as it is. For the test. */
+uint32_t iov_e1000_next_rate(struct e1000_driver *self);
+
+#endif

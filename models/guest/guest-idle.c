@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The guest kernel's clock, its idle loop and how tasks wait.
+ *
+ * A processor has two timers: the tick (HZ a second) and the end of its task's sleep. The earlier one is programmed, by a write of
+ * the TSC deadline or of the APIC timer's initial count. The tick stops in idle if the governor expects a sleep of at
+ * least one period: the shorter of the next timer and the typical length of the last eight idle periods (Linux's
+ * menu governor without its correction factors). Leaving idle starts it again. So a short wait costs no timer writes and
+ * a long one costs one to stop, one an expiry and one to restart.
+ *
+ * LIMIT: no timer slack, no timer wheel granularity, no high-resolution switch; one idle state.
+ */
+#include "models/cpu/apic-regs.h"
+#include "models/cpu/msr-regs.h"
+#include "models/guest/guest-private.h"
+
+#define POLL_START (50 * IOV_US) /* halt polling begins with this and doubles */
+#define CLOCK_DIVIDE_BY_16 0x3
+
+iov_time iov_guest_now(const struct iov_guest_cpu *cpu)
+{
+    return iov_now(cpu->guest->parent_instance.kernel);
+}
+
+/* ---- Timers ---- */
+
+/* Clock periods in `duration`, rounded up. */
+static uint64_t periods(iov_time duration, uint64_t frequency_hz)
+{
+    unsigned __int128 product = (unsigned __int128)duration * frequency_hz;
+
+    return (uint64_t)((product + IOV_SEC - 1) / IOV_SEC);
+}
+
+static void write_timer(struct iov_guest_cpu *cpu, iov_time when)
+{
+    iov_time now = iov_guest_now(cpu);
+    iov_time delay = when > now ? when - now : 0;
+
+    cpu->programmed = when;
+    cpu->guest->timer_writes++;
+    if (cpu->tsc_deadline) {
+        struct iov_op tsc = { .kind = IOV_OP_RDTSC };
+        uint64_t deadline = 0; /* disarmed */
+
+        if (when != IOV_TIME_MAX) {
+            iov_exec_operate(cpu->exec, &tsc);
+            /* One more, so that it is not early when both clocks round down. */
+            deadline = tsc.value[0] + periods(delay, cpu->exec->processor->frequency_hz) + 1;
+        }
+        iov_exec_wrmsr(cpu->exec, IOV_MSR_TSC_DEADLINE, deadline);
+        return;
+    }
+    uint64_t count = when == IOV_TIME_MAX ? 0 : periods(delay, cpu->guest->apic_timer / 16);
+
+    if (when != IOV_TIME_MAX && count == 0)
+        count = 1;
+    iov_guest_apic_write(cpu, IOV_APIC_TIMER_INITIAL,
+                         count > UINT32_MAX ? UINT32_MAX : (uint32_t)count);
+}
+
+static iov_time next_timer(const struct iov_guest_cpu *cpu)
+{
+    iov_time tick = cpu->tick_stopped ? IOV_TIME_MAX : cpu->tick;
+
+    return tick < cpu->sleep ? tick : cpu->sleep;
+}
+
+static iov_time tick_period(const struct iov_guest_cpu *cpu)
+{
+    return IOV_SEC / cpu->guest->hz;
+}
+
+void iov_guest_start_timer(struct iov_guest_cpu *cpu)
+{
+    uint32_t mode = cpu->tsc_deadline ? IOV_APIC_TIMER_DEADLINE : IOV_APIC_TIMER_ONE_SHOT;
+
+    cpu->sleep = IOV_TIME_MAX;
+    cpu->programmed = IOV_TIME_MAX;
+    cpu->tick = IOV_TIME_MAX;
+    if (!cpu->tsc_deadline)
+        iov_guest_apic_write(cpu, IOV_APIC_TIMER_DIVIDE, CLOCK_DIVIDE_BY_16);
+    iov_guest_apic_write(cpu, IOV_APIC_LVT_TIMER,
+                         mode << IOV_APIC_TIMER_MODE_SHIFT | IOV_GUEST_VECTOR_TIMER);
+    if (cpu->guest->tick == IOV_GUEST_NO_TICK)
+        return;
+    cpu->tick = iov_guest_now(cpu) + tick_period(cpu);
+    write_timer(cpu, cpu->tick);
+}
+
+void iov_guest_timer_interrupt(struct iov_guest_cpu *cpu)
+{
+    const struct iov_guest_costs *costs = &cpu->guest->costs;
+    iov_time now = iov_guest_now(cpu);
+    bool ticks = !cpu->tick_stopped && cpu->tick <= now;
+
+    cpu->programmed = IOV_TIME_MAX;
+    if (ticks) {
+        while (cpu->tick <= now)
+            cpu->tick += tick_period(cpu);
+    }
+    iov_guest_charge(cpu, ticks ? costs->tick : costs->timer);
+    if (cpu->sleep <= now) {
+        cpu->sleep = IOV_TIME_MAX;
+        iov_guest_wake(cpu, cpu);
+    }
+    write_timer(cpu, next_timer(cpu));
+}
+
+/* ---- Idle ---- */
+
+/*
+ * The typical idle period: the mean of the past ones when they are close together; the longest are left out
+ * one by one as outliers, but at most a quarter of them.
+ */
+static iov_time typical_interval(const struct iov_guest_cpu *cpu)
+{
+    uint32_t limit = UINT32_MAX;
+
+    for (;;) {
+        uint64_t sum = 0;
+        uint64_t squares = 0;
+        uint32_t longest = 0;
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < IOV_GUEST_INTERVALS; i++) {
+            uint32_t value = cpu->intervals_us[i];
+
+            if (value > limit)
+                continue;
+            sum += value;
+            n++;
+            longest = value > longest ? value : longest;
+        }
+        if (n == 0)
+            return IOV_TIME_MAX;
+        uint64_t mean = sum / n;
+
+        for (unsigned i = 0; i < IOV_GUEST_INTERVALS; i++) {
+            uint32_t value = cpu->intervals_us[i];
+            uint64_t distance = value > mean ? value - mean : mean - value;
+
+            if (value <= limit)
+                squares += distance * distance;
+        }
+        uint64_t variance = squares / n;
+        bool enough = 4 * n >= 3 * IOV_GUEST_INTERVALS;
+
+        if (variance <= 400 || (enough && mean * mean > 36 * variance))
+            return mean * IOV_US;
+        if (4 * n <= 3 * IOV_GUEST_INTERVALS)
+            return IOV_TIME_MAX;
+        limit = longest - 1;
+    }
+}
+
+static void stop_tick(struct iov_guest_cpu *cpu)
+{
+    if (cpu->guest->tick != IOV_GUEST_TICKLESS || cpu->tick_stopped)
+        return;
+    iov_time now = iov_guest_now(cpu);
+    iov_time sleep = cpu->sleep > now ? cpu->sleep - now : 0;
+    iov_time typical = typical_interval(cpu);
+
+    if ((sleep < typical ? sleep : typical) < tick_period(cpu))
+        return;
+    cpu->tick_stopped = true;
+    write_timer(cpu, next_timer(cpu));
+}
+
+static void restart_tick(struct iov_guest_cpu *cpu)
+{
+    if (!cpu->tick_stopped)
+        return;
+    iov_time now = iov_guest_now(cpu);
+
+    cpu->tick_stopped = false;
+    while (cpu->tick <= now)
+        cpu->tick += tick_period(cpu);
+    if (next_timer(cpu) != cpu->programmed)
+        write_timer(cpu, next_timer(cpu));
+}
+
+/* Polls until there is something to do or the time is up. */
+static void poll(struct iov_guest_cpu *cpu, iov_time limit)
+{
+    iov_time until = limit == IOV_TIME_MAX ? IOV_TIME_MAX : iov_guest_now(cpu) + limit;
+
+    while (!cpu->need_resched && iov_guest_now(cpu) < until) {
+        cpu->guest->idle_polls++;
+        iov_exec_do(cpu->exec, IOV_OP_PAUSE);
+        iov_exec_compute(cpu->exec, cpu->guest->costs.idle_poll, IOV_PART_GUEST);
+    }
+}
+
+/* The guest's own halt polling grows while it would have paid, and shrinks after long sleeps. */
+static void adjust_poll_limit(struct iov_guest_cpu *cpu, iov_time slept)
+{
+    iov_time highest = cpu->guest->haltpoll;
+
+    if (slept > cpu->poll_limit && slept <= highest) {
+        cpu->poll_limit = cpu->poll_limit == 0 ? POLL_START : 2 * cpu->poll_limit;
+        if (cpu->poll_limit > highest)
+            cpu->poll_limit = highest;
+    } else if (slept > highest) {
+        cpu->poll_limit /= 2;
+    }
+}
+
+/* One pass of the idle loop, entered with interrupts off and left with interrupts on. */
+static void idle_once(struct iov_guest_cpu *cpu)
+{
+    IovLinuxGuest *guest = cpu->guest;
+    iov_time begin = iov_guest_now(cpu);
+
+    if (guest->idle == IOV_GUEST_IDLE_POLL ||
+        (guest->idle == IOV_GUEST_IDLE_HALTPOLL && cpu->poll_limit > 0)) {
+        iov_exec_do(cpu->exec, IOV_OP_STI);
+        poll(cpu, guest->idle == IOV_GUEST_IDLE_POLL ? IOV_TIME_MAX : cpu->poll_limit);
+        if (cpu->need_resched)
+            return;
+        iov_exec_do(cpu->exec, IOV_OP_CLI);
+    }
+    stop_tick(cpu);
+    if (next_timer(cpu) < cpu->programmed) /* a sleep, and no tick before it */
+        write_timer(cpu, next_timer(cpu));
+    cpu->asleep = true;
+    if (cpu->need_resched) {
+        iov_exec_do(cpu->exec, IOV_OP_STI);
+    } else {
+        guest->halts++;
+        iov_exec_do(cpu->exec, IOV_OP_STI);
+        iov_exec_do(cpu->exec, IOV_OP_HLT);
+    }
+    cpu->asleep = false;
+    iov_time slept = iov_guest_now(cpu) - begin;
+
+    cpu->intervals_us[cpu->interval++ % IOV_GUEST_INTERVALS] =
+        slept / IOV_US > UINT32_MAX ? UINT32_MAX : (uint32_t)(slept / IOV_US);
+    adjust_poll_limit(cpu, slept);
+}
+
+static void idle_until_resched(struct iov_guest_cpu *cpu)
+{
+    cpu->idle = true;
+    while (!cpu->need_resched) {
+        iov_exec_do(cpu->exec, IOV_OP_CLI);
+        iov_guest_charge(cpu, cpu->guest->costs.idle_entry);
+        if (cpu->need_resched) {
+            iov_exec_do(cpu->exec, IOV_OP_STI);
+            break;
+        }
+        idle_once(cpu);
+    }
+    restart_tick(cpu);
+    iov_guest_charge(cpu, cpu->guest->costs.idle_exit);
+    cpu->idle = false;
+}
+
+void iov_guest_idle_for_ever(struct iov_guest_cpu *cpu)
+{
+    iov_guest_work_for(cpu, NULL);
+    cpu->waiting = false;
+    for (;;) {
+        cpu->need_resched = false;
+        idle_until_resched(cpu);
+    }
+}
+
+/* ---- Waiting ---- */
+
+void iov_guest_wait_prepare(struct iov_guest_cpu *cpu)
+{
+    cpu->waiting = true;
+    cpu->need_resched = false;
+}
+
+void iov_guest_wait_block(struct iov_guest_cpu *cpu)
+{
+    if (!cpu->waiting)
+        return; /* woken since prepare: the scheduler picks the same task */
+    iov_guest_work_for(cpu, NULL);
+    cpu->guest->context_switches += 2;
+    iov_guest_charge(cpu, cpu->guest->costs.context_switch);
+    idle_until_resched(cpu);
+    iov_guest_charge(cpu, cpu->guest->costs.context_switch);
+}
+
+void iov_guest_wait_done(struct iov_guest_cpu *cpu)
+{
+    cpu->waiting = false;
+    cpu->need_resched = false;
+}
+
+void iov_guest_wake(struct iov_guest_cpu *cpu, struct iov_guest_cpu *target)
+{
+    if (!target->waiting)
+        return;
+    target->waiting = false;
+    iov_guest_charge(cpu, cpu->guest->costs.wake_up);
+    target->need_resched = true;
+    /* An idle processor that sleeps needs an interrupt; one that polls sees the flag. */
+    if (target == cpu || !target->asleep)
+        return;
+    uint32_t command = IOV_APIC_MODE_FIXED << IOV_APIC_ICR_MODE_SHIFT | IOV_GUEST_VECTOR_RESCHEDULE;
+
+    if (cpu->x2apic) {
+        cpu->guest->apic_accesses++;
+        cpu->guest->measure->counters.apic_accesses++;
+        iov_exec_wrmsr(cpu->exec, IOV_MSR_X2APIC_FIRST + (IOV_APIC_ICR >> 4),
+                       (uint64_t)target->apic_id << 32 | command);
+        return;
+    }
+    /* LIMIT: Linux in flat mode addresses the target logically; the count of writes is the same. */
+    iov_guest_apic_write(cpu, IOV_APIC_ICR_HIGH, target->apic_id << 24);
+    iov_guest_apic_write(cpu, IOV_APIC_ICR, command);
+}
+
+void iov_guest_sleep_until(struct iov_guest_cpu *cpu, iov_time when)
+{
+    if (when <= iov_guest_now(cpu))
+        return;
+    iov_guest_work_for(cpu, NULL);
+    iov_guest_wait_prepare(cpu);
+    cpu->sleep = when;
+    if (when < cpu->programmed)
+        write_timer(cpu, when);
+    while (cpu->sleep != IOV_TIME_MAX) {
+        iov_guest_wait_block(cpu);
+        if (cpu->sleep != IOV_TIME_MAX) /* somebody else's wake-up */
+            iov_guest_wait_prepare(cpu);
+    }
+    iov_guest_wait_done(cpu);
+}
+
+void iov_guest_sleep(struct iov_guest_cpu *cpu, iov_time duration)
+{
+    iov_guest_sleep_until(cpu, iov_guest_now(cpu) + duration);
+}
+
+void iov_guest_delay(struct iov_guest_cpu *cpu, iov_time duration)
+{
+    iov_guest_charge(cpu, duration);
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The guest kernel's interrupts, in Linux's order:
+ *
+ *   edge and MSI:  entry, EOI, handler, exit
+ *   level:         entry, handler, one read of the local APIC's TMR, EOI, exit (that is the I/O APIC's fasteoi flow)
+ *   timer, IPI:    entry, EOI, handler, exit
+ *
+ * The exit of the outermost interrupt runs the raised softirqs with interrupts on. The local APIC is reached by memory (xAPIC)
+ * or by MSRs (x2APIC). An EOI is left out when the hypervisor offered that in the paravirtual flag.
+ * Costs are instruction counts of recorded runs (docs/validation/guest-costs.md).
+ */
+#include "models/cpu/apic-regs.h"
+#include "models/cpu/msr-regs.h"
+#include "models/guest/guest-private.h"
+#include "models/guest/paravirt-regs.h"
+#include "models/irq/ioapic-regs.h"
+
+/* SPEC: CPUID leaf 1, ECX (SDM vol. 2A, CPUID). */
+#define CPUID_X2APIC (1u << 21)
+#define CPUID_TSC_DEADLINE (1u << 24)
+#define CPUID_HYPERVISOR (1u << 31)
+#define SOFTIRQ_ROUNDS 10 /* before Linux hands over to ksoftirqd */
+
+/* ---- The local APIC ---- */
+
+static void count_apic_access(struct iov_guest_cpu *cpu)
+{
+    cpu->guest->apic_accesses++;
+    cpu->guest->measure->counters.apic_accesses++;
+}
+
+uint32_t iov_guest_apic_read(struct iov_guest_cpu *cpu, uint32_t offset)
+{
+    count_apic_access(cpu);
+    if (cpu->x2apic)
+        return (uint32_t)iov_exec_rdmsr(cpu->exec, IOV_MSR_X2APIC_FIRST + (offset >> 4));
+    return (uint32_t)iov_exec_load(cpu->exec, IOV_APIC_DEFAULT_BASE + offset, 4);
+}
+
+void iov_guest_apic_write(struct iov_guest_cpu *cpu, uint32_t offset, uint32_t value)
+{
+    count_apic_access(cpu);
+    if (cpu->x2apic)
+        iov_exec_wrmsr(cpu->exec, IOV_MSR_X2APIC_FIRST + (offset >> 4), value);
+    else
+        iov_exec_store(cpu->exec, IOV_APIC_DEFAULT_BASE + offset, 4, value);
+}
+
+static void cpuid(struct iov_guest_cpu *cpu, uint32_t leaf, uint64_t ret_registers[4])
+{
+    struct iov_op op = { .kind = IOV_OP_CPUID, .value = { leaf } };
+
+    iov_exec_operate(cpu->exec, &op);
+    memcpy(ret_registers, op.value, sizeof op.value);
+}
+
+/* The features that KVM offers, or 0 if this is another hypervisor. */
+static uint32_t paravirtual_features(struct iov_guest_cpu *cpu)
+{
+    uint64_t registers[4];
+
+    cpuid(cpu, KVM_CPUID_SIGNATURE, registers);
+    if ((uint32_t)registers[1] != KVM_SIGNATURE_EBX ||
+        (uint32_t)registers[2] != KVM_SIGNATURE_ECX || (uint32_t)registers[3] != KVM_SIGNATURE_EDX)
+        return 0;
+    cpuid(cpu, KVM_CPUID_FEATURES, registers);
+    return (uint32_t)registers[0];
+}
+
+static void enable_paravirtual_eoi(struct iov_guest_cpu *cpu)
+{
+    const uint32_t none = 0;
+    iov_gpa flag = iov_guest_allocate(cpu->guest, 64, 64);
+
+    if (flag == 0)
+        return;
+    iov_exec_put(cpu->exec, flag, &none, sizeof none);
+    iov_exec_wrmsr(cpu->exec, KVM_MSR_PV_EOI_EN, flag | KVM_PV_EOI_ENABLED);
+    cpu->eoi_flag = flag;
+}
+
+void iov_guest_boot_apic(struct iov_guest_cpu *cpu)
+{
+    IovLinuxGuest *guest = cpu->guest;
+    uint64_t registers[4];
+
+    cpuid(cpu, 1, registers);
+    cpu->tsc_deadline = (registers[2] & CPUID_TSC_DEADLINE) != 0;
+    bool has_x2apic = (registers[2] & CPUID_X2APIC) != 0;
+    bool has_hypervisor = (registers[2] & CPUID_HYPERVISOR) != 0;
+
+    cpu->x2apic =
+        guest->apic == IOV_GUEST_X2APIC || (guest->apic == IOV_GUEST_APIC_AUTO && has_x2apic);
+    uint64_t base = iov_exec_rdmsr(cpu->exec, IOV_MSR_APIC_BASE);
+
+    /* SPEC: SDM vol. 3A, 11.12.5: x2APIC mode is entered from the enabled xAPIC mode. */
+    base |= IOV_APIC_BASE_ENABLE;
+    iov_exec_wrmsr(cpu->exec, IOV_MSR_APIC_BASE, base);
+    if (cpu->x2apic)
+        iov_exec_wrmsr(cpu->exec, IOV_MSR_APIC_BASE, base | IOV_APIC_BASE_X2APIC);
+    uint32_t id = iov_guest_apic_read(cpu, IOV_APIC_ID);
+
+    cpu->apic_id = cpu->x2apic ? id : id >> 24;
+    if (!cpu->x2apic) { /* flat logical mode, one bit a processor */
+        iov_guest_apic_write(cpu, IOV_APIC_DFR, 0xffffffff);
+        iov_guest_apic_write(cpu, IOV_APIC_LDR, (1u << (cpu->index & 7)) << 24);
+    }
+    iov_guest_apic_write(cpu, IOV_APIC_TPR, 0x10); /* Linux bars vectors 0 to 31 */
+    iov_guest_apic_write(cpu, IOV_APIC_SVR, IOV_APIC_SVR_ENABLE | IOV_GUEST_VECTOR_SPURIOUS);
+    uint32_t features = has_hypervisor ? paravirtual_features(cpu) : 0;
+
+    if (guest->paravirtual_eoi && features & (1u << KVM_FEATURE_PV_EOI))
+        enable_paravirtual_eoi(cpu);
+    if (guest->idle == IOV_GUEST_IDLE_HALTPOLL && features & (1u << KVM_FEATURE_POLL_CONTROL))
+        iov_exec_wrmsr(cpu->exec, KVM_MSR_POLL_CONTROL, 0); /* the guest polls: the host need not */
+}
+
+static void end_of_interrupt(struct iov_guest_cpu *cpu)
+{
+    if (cpu->eoi_flag != 0) {
+        uint32_t flag;
+
+        iov_exec_get(cpu->exec, cpu->eoi_flag, &flag, sizeof flag);
+        if (flag & KVM_PV_EOI_PENDING) {
+            flag &= ~KVM_PV_EOI_PENDING;
+            iov_exec_put(cpu->exec, cpu->eoi_flag, &flag, sizeof flag);
+            cpu->guest->eois_avoided++;
+            return;
+        }
+    }
+    cpu->guest->eois++;
+    iov_guest_apic_write(cpu, IOV_APIC_EOI, 0);
+}
+
+/* ---- Routing ---- */
+
+uint8_t iov_guest_request_irq(IovLinuxGuest *guest, bool level,
+                              void (*handler)(void *context, struct iov_guest_cpu *cpu),
+                              void *context)
+{
+    if (guest->next_vector >= IOV_GUEST_VECTOR_TIMER)
+        return 0;
+    uint8_t vector = guest->next_vector++;
+
+    guest->irqs[vector] =
+        (struct iov_guest_irq){ .handler = handler, .context = context, .level = level };
+    return vector;
+}
+
+/* The processor that device interrupts go to, as the destination field says it. */
+static uint32_t destination(const struct iov_guest_cpu *cpu)
+{
+    const IovLinuxGuest *guest = cpu->guest;
+    const struct iov_guest_cpu *target = &guest->cpus[guest->interrupt_cpu];
+
+    if (target->guest == NULL)
+        target = cpu; /* not booted: this one takes them */
+    return cpu->x2apic ? target->apic_id : 1u << (target->index & 7);
+}
+
+uint64_t iov_guest_msi_address(struct iov_guest_cpu *cpu)
+{
+    return MSI_BASE | (uint64_t)destination(cpu) << MSI_ADDRESS_DESTINATION_SHIFT |
+           (cpu->x2apic ? 0 : MSI_ADDRESS_LOGICAL);
+}
+
+static void ioapic_write(struct iov_guest_cpu *cpu, uint32_t index, uint32_t value)
+{
+    cpu->guest->ioapic_accesses += 2;
+    iov_exec_store(cpu->exec, cpu->guest->ioapic + IOAPIC_IOREGSEL, 4, index);
+    iov_exec_store(cpu->exec, cpu->guest->ioapic + IOAPIC_IOWIN, 4, value);
+}
+
+void iov_guest_route_gsi(struct iov_guest_cpu *cpu, uint32_t gsi, uint8_t vector)
+{
+    uint32_t entry = IOAPIC_REG_TABLE + 2 * gsi;
+    uint32_t low =
+        (uint32_t)IOAPIC_ENTRY_LEVEL | vector | (cpu->x2apic ? 0 : (uint32_t)IOAPIC_ENTRY_LOGICAL);
+
+    /* Linux writes the masked entry twice (activation, then start-up) and unmasks it. */
+    for (int i = 0; i < 2; i++) {
+        ioapic_write(cpu, entry + 1, destination(cpu) << 24);
+        ioapic_write(cpu, entry, low | (uint32_t)IOAPIC_ENTRY_MASKED);
+    }
+    ioapic_write(cpu, entry, low);
+}
+
+/* ---- Softirqs ---- */
+
+void iov_guest_raise_softirq(struct iov_guest_cpu *cpu, enum iov_guest_softirq softirq)
+{
+    cpu->softirqs |= 1u << softirq;
+}
+
+/* Called with interrupts off, returns with interrupts off. */
+static void run_softirqs(struct iov_guest_cpu *cpu)
+{
+    struct iov_span *span = cpu->span;
+
+    cpu->in_softirq = true;
+    for (int round = 0; cpu->softirqs != 0 && round < SOFTIRQ_ROUNDS; round++) {
+        uint32_t pending = cpu->softirqs;
+
+        cpu->softirqs = 0;
+        cpu->guest->softirq_rounds++;
+        iov_exec_do(cpu->exec, IOV_OP_STI);
+        iov_guest_charge(cpu, cpu->guest->costs.softirq);
+        if (pending & (1u << IOV_GUEST_NET_TX))
+            iov_guest_net_tx_softirq(cpu);
+        if (pending & (1u << IOV_GUEST_NET_RX))
+            iov_guest_net_rx_softirq(cpu);
+        iov_exec_do(cpu->exec, IOV_OP_CLI);
+    }
+    cpu->in_softirq = false;
+    iov_guest_work_for(cpu, span);
+}
+
+void iov_guest_bottom_half_disable(struct iov_guest_cpu *cpu)
+{
+    cpu->bottom_half_off++;
+}
+
+void iov_guest_bottom_half_enable(struct iov_guest_cpu *cpu)
+{
+    cpu->bottom_half_off--;
+    if (cpu->bottom_half_off != 0 || cpu->hardirqs != 0 || cpu->in_softirq || cpu->softirqs == 0)
+        return;
+    iov_exec_do(cpu->exec, IOV_OP_CLI);
+    run_softirqs(cpu);
+    iov_exec_do(cpu->exec, IOV_OP_STI);
+}
+
+/* ---- The interrupt gate ---- */
+
+static void device_interrupt(struct iov_guest_cpu *cpu, uint8_t vector)
+{
+    IovLinuxGuest *guest = cpu->guest;
+    const struct iov_guest_irq *irq = &guest->irqs[vector];
+
+    guest->device_interrupts++;
+    guest->measure->counters.interrupts++;
+    if (!irq->level) {
+        end_of_interrupt(cpu);
+        irq->handler(irq->context, cpu);
+        iov_guest_charge(cpu, guest->costs.irq_flow);
+        return;
+    }
+    irq->handler(irq->context, cpu);
+    iov_guest_charge(cpu, guest->costs.irq_flow);
+    iov_guest_apic_read(cpu, IOV_APIC_TMR + (vector / 32u) * 0x10);
+    end_of_interrupt(cpu);
+}
+
+static struct iov_guest_cpu *find_cpu(IovLinuxGuest *guest, const struct iov_exec *exec)
+{
+    for (unsigned i = 0; i < IOV_GUEST_CPUS; i++)
+        if (guest->cpus[i].exec == exec)
+            return &guest->cpus[i];
+    return NULL;
+}
+
+void iov_guest_program_interrupt(struct iov_program *program, struct iov_exec *exec, uint8_t vector)
+{
+    IovLinuxGuest *guest = iov_container_of(program, IovLinuxGuest, program);
+    struct iov_guest_cpu *cpu = find_cpu(guest, exec);
+
+    if (cpu == NULL) { /* before the kernel has set up anything */
+        guest->spurious_interrupts++;
+        return;
+    }
+    struct iov_span *interrupted = cpu->span;
+    struct iov_span *announced = exec->span;
+
+    /* Linux counts the time of its tick only here, when the interrupt ends the sleep of the idle loop. */
+    bool wakes = cpu->idle && cpu->hardirqs == 0 && !cpu->in_softirq;
+
+    cpu->hardirqs++;
+    iov_guest_work_for(cpu, announced);
+    iov_guest_charge(cpu, guest->costs.irq_entry + (wakes ? guest->costs.irq_idle : 0));
+    if (vector == IOV_GUEST_VECTOR_TIMER) {
+        guest->timer_interrupts++;
+        guest->measure->counters.timer_interrupts++;
+        end_of_interrupt(cpu);
+        iov_guest_timer_interrupt(cpu);
+    } else if (vector == IOV_GUEST_VECTOR_RESCHEDULE) {
+        guest->reschedule_interrupts++;
+        end_of_interrupt(cpu);
+        iov_guest_charge(cpu, guest->costs.reschedule);
+    } else if (guest->irqs[vector].handler != NULL) {
+        device_interrupt(cpu, vector);
+    } else {
+        guest->spurious_interrupts++;
+        if (vector != IOV_GUEST_VECTOR_SPURIOUS)
+            end_of_interrupt(cpu);
+    }
+    cpu->hardirqs--;
+    if (cpu->hardirqs == 0 && !cpu->in_softirq && cpu->bottom_half_off == 0 && cpu->softirqs != 0)
+        run_softirqs(cpu);
+    iov_guest_charge(cpu, guest->costs.irq_exit);
+    iov_guest_work_for(cpu, interrupted);
+}

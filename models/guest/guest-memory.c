@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The guest kernel's memory and its accesses to devices. Memory is real guest RAM, given out once and never taken back: drivers
+ * allocate rings and buffers when they open. Every access to a device's register is counted here, exit or not.
+ */
+#include "models/guest/guest-private.h"
+
+iov_gpa iov_guest_allocate(IovLinuxGuest *guest, uint64_t size, uint64_t align)
+{
+    iov_gpa address = (guest->next_memory + align - 1) & ~(align - 1);
+
+    if (address + size > guest->memory_base + guest->memory_size)
+        return 0;
+    guest->next_memory = address + size;
+    return address;
+}
+
+static void count_device_access(IovLinuxGuest *guest)
+{
+    guest->device_accesses++;
+    guest->measure->counters.device_accesses++;
+}
+
+uint64_t iov_guest_read(struct iov_guest_cpu *cpu, uint64_t address, uint32_t size)
+{
+    count_device_access(cpu->guest);
+    return iov_exec_load(cpu->exec, address, size);
+}
+
+void iov_guest_write(struct iov_guest_cpu *cpu, uint64_t address, uint32_t size, uint64_t value)
+{
+    count_device_access(cpu->guest);
+    iov_exec_store(cpu->exec, address, size, value);
+}
+
+void iov_guest_out(struct iov_guest_cpu *cpu, uint16_t port, uint32_t size, uint32_t value)
+{
+    count_device_access(cpu->guest);
+    iov_exec_out(cpu->exec, port, size, value);
+}
+
+void iov_guest_kick(struct iov_guest_cpu *cpu, uint64_t address, uint32_t size, uint64_t value)
+{
+    cpu->guest->kicks++;
+    cpu->guest->measure->counters.kicks++;
+    /* The exit is still the request's; whatever interrupts after it is not. */
+    cpu->span = NULL;
+    iov_guest_write(cpu, address, size, value);
+    iov_guest_work_for(cpu, NULL);
+}
+
+void iov_guest_kick_suppressed(struct iov_guest_cpu *cpu)
+{
+    cpu->guest->kicks_suppressed++;
+    cpu->guest->measure->counters.kicks_suppressed++;
+    iov_guest_work_for(cpu, NULL);
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside the guest kernel: its processors, interrupts, softirqs, timers, sleep and memory. One kernel runs on all virtual
+ * processors of a VM; each has one task (the workload runs on processor 0) and an idle loop, which share the fiber of
+ * the processor: a task that waits runs the idle loop where it stands, and interrupts nest on top.
+ *
+ * LIMIT: one task a processor, no user-space preemption, no ksoftirqd, no work queues.
+ */
+#ifndef IOV_GUEST_PRIVATE_H
+#define IOV_GUEST_PRIVATE_H
+
+#include "core/object/model.h"
+#include "core/trace/measure.h"
+#include "models/guest/net.h"
+#include "models/guest/workload.h"
+
+#define IOV_GUEST_CPUS 64
+#define IOV_GUEST_INTERVALS 8 /* idle periods that the governor looks back on */
+
+/* Vectors as Linux gives them out. */
+#define IOV_GUEST_VECTOR_DEVICE 0x26 /* the first device's */
+#define IOV_GUEST_VECTOR_TIMER 0xec
+#define IOV_GUEST_VECTOR_RESCHEDULE 0xfd
+#define IOV_GUEST_VECTOR_SPURIOUS 0xff
+
+enum iov_guest_softirq { IOV_GUEST_TIMER, IOV_GUEST_NET_TX, IOV_GUEST_NET_RX };
+enum iov_guest_idle { IOV_GUEST_IDLE_HALT, IOV_GUEST_IDLE_POLL, IOV_GUEST_IDLE_HALTPOLL };
+enum iov_guest_tick { IOV_GUEST_TICKLESS, IOV_GUEST_PERIODIC, IOV_GUEST_NO_TICK };
+enum iov_guest_apic { IOV_GUEST_APIC_AUTO, IOV_GUEST_XAPIC, IOV_GUEST_X2APIC };
+
+G_DECLARE_FINAL_TYPE(IovLinuxGuest, iov_linux_guest, IOV, LINUX_GUEST, IovModel)
+
+/* Costs of the guest's software: rows of the cost table. */
+struct iov_guest_costs {
+    iov_time irq_entry;
+    iov_time irq_idle;
+    iov_time irq_flow;
+    iov_time irq_exit;
+    iov_time softirq;
+    iov_time napi_poll;
+    iov_time timer;
+    iov_time tick;
+    iov_time reschedule;
+    iov_time context_switch;
+    iov_time idle_entry;
+    iov_time idle_exit;
+    iov_time idle_poll;
+    iov_time wake_up;
+    iov_time syscall_entry;
+    iov_time syscall_exit;
+    iov_time socket_block;
+    iov_time socket_receive;
+    iov_time application;
+    iov_time copy; /* 1 KiB */
+    iov_time udp_tx;
+    iov_time udp_rx;
+    iov_time icmp_tx;
+    iov_time icmp_rx;
+    iov_time tx_return;
+    iov_time e1000_tx;
+    iov_time e1000_tx_clean;
+    iov_time e1000_rx;
+    iov_time virtio_tx;
+    iov_time virtio_tx_clean;
+    iov_time virtio_rx;
+};
+
+struct iov_guest_cpu {
+    IovLinuxGuest *guest;
+    struct iov_exec *exec;
+    struct iov_span *span; /* the request this processor works for now */
+    unsigned index;
+    uint32_t apic_id;
+    bool x2apic;
+    bool tsc_deadline;
+    uint8_t hardirqs; /* nested interrupt handlers */
+    bool in_softirq;
+    uint8_t bottom_half_off;
+    uint32_t softirqs; /* raised, bit per enum iov_guest_softirq */
+    bool waiting;      /* the task waits for a wake-up */
+    bool need_resched;
+    bool idle;                    /* the idle loop has the processor */
+    bool asleep;                  /* and is about to HLT, or has */
+    iov_gpa eoi_flag;             /* of paravirtual EOI; 0: not used */
+    struct iov_guest_napi *polls; /* to be polled */
+    struct iov_guest_napi *last_poll;
+
+    bool tick_stopped;
+    iov_time tick;                              /* when the next is due */
+    iov_time sleep;                             /* end of the task's sleep, or IOV_TIME_MAX */
+    iov_time programmed;                        /* what the timer is set to, or IOV_TIME_MAX */
+    uint32_t intervals_us[IOV_GUEST_INTERVALS]; /* past idle periods */
+    unsigned interval;
+    iov_time poll_limit; /* of halt polling, now */
+};
+
+struct iov_guest_irq {
+    void (*handler)(void *context, struct iov_guest_cpu *cpu);
+    void *context;
+    bool level;
+};
+
+struct _IovLinuxGuest {
+    IovModel parent_instance;
+    /* properties */
+    int driver;
+    uint64_t registers;
+    uint64_t ports;
+    uint64_t msix;
+    uint64_t gsi;
+    uint64_t ioapic;
+    uint64_t memory_base;
+    uint64_t memory_size;
+    int apic;
+    int tick;
+    uint64_t hz;
+    int idle;
+    iov_time haltpoll;
+    bool paravirtual_eoi;
+    uint64_t interrupt_cpu;
+    uint64_t apic_timer;
+    IovModel *workload;
+    struct iov_guest_costs costs;
+    /* ports */
+    struct iov_program program;
+    /* statistics */
+    uint64_t device_interrupts;
+    uint64_t timer_interrupts;
+    uint64_t reschedule_interrupts;
+    uint64_t spurious_interrupts;
+    uint64_t eois;
+    uint64_t eois_avoided;
+    uint64_t apic_accesses;
+    uint64_t ioapic_accesses;
+    uint64_t device_accesses;
+    uint64_t kicks;
+    uint64_t kicks_suppressed;
+    uint64_t halts;
+    uint64_t idle_polls;
+    uint64_t timer_writes;
+    uint64_t context_switches;
+    uint64_t softirq_rounds;
+    uint64_t napi_polls;
+    uint64_t device_errors;
+    uint64_t faults;
+    /* state */
+    struct iov_measure *measure;
+    struct iov_guest_netdev *netdev;
+    iov_gpa next_memory;
+    uint8_t next_vector;
+    struct iov_guest_net net; /* rows point into it: before the large arrays */
+    struct iov_guest_cpu cpus[IOV_GUEST_CPUS];
+    struct iov_guest_irq irqs[256];
+};
+
+/* ---- guest-memory.c: memory and devices ---- */
+
+/* `size` bytes of guest memory, for ever; 0 if it is used up. */
+iov_gpa iov_guest_allocate(IovLinuxGuest *guest, uint64_t size, uint64_t align);
+/* An access to a register of a device: counted, and timed by the processor. */
+uint64_t iov_guest_read(struct iov_guest_cpu *cpu, uint64_t address, uint32_t size);
+void iov_guest_write(struct iov_guest_cpu *cpu, uint64_t address, uint32_t size, uint64_t value);
+void iov_guest_out(struct iov_guest_cpu *cpu, uint16_t port, uint32_t size, uint32_t value);
+/* A doorbell: a write that notifies the device. The request goes with it: the processor no longer works for it. */
+void iov_guest_kick(struct iov_guest_cpu *cpu, uint64_t address, uint32_t size, uint64_t value);
+void iov_guest_kick_suppressed(struct iov_guest_cpu *cpu);
+
+/* ---- guest.c ---- */
+
+/* Works for `cost`; interrupts may come in between. */
+void iov_guest_charge(struct iov_guest_cpu *cpu, iov_time cost);
+/* Copying `bytes` between user and kernel. */
+void iov_guest_charge_copy(struct iov_guest_cpu *cpu, uint32_t bytes);
+/* The processor works for `span` from now on (NULL: for no request). */
+void iov_guest_work_for(struct iov_guest_cpu *cpu, struct iov_span *span);
+/* The run cannot go on: ends it as incomplete. */
+void iov_guest_fail(struct iov_guest_cpu *cpu);
+iov_time iov_guest_now(const struct iov_guest_cpu *cpu);
+
+/* ---- guest-irq.c ---- */
+
+void iov_guest_boot_apic(struct iov_guest_cpu *cpu);
+void iov_guest_program_interrupt(struct iov_program *program, struct iov_exec *exec,
+                                 uint8_t vector);
+/* A free vector with this handler; 0 if there is none left. */
+uint8_t iov_guest_request_irq(IovLinuxGuest *guest, bool level,
+                              void (*handler)(void *context, struct iov_guest_cpu *cpu),
+                              void *context);
+/* Address and data of an interrupt message for `vector` to the processor that takes device interrupts. */
+uint64_t iov_guest_msi_address(struct iov_guest_cpu *cpu);
+/* Sends the level interrupt of I/O APIC pin `gsi` to `vector`. */
+void iov_guest_route_gsi(struct iov_guest_cpu *cpu, uint32_t gsi, uint8_t vector);
+void iov_guest_apic_write(struct iov_guest_cpu *cpu, uint32_t offset, uint32_t value);
+uint32_t iov_guest_apic_read(struct iov_guest_cpu *cpu, uint32_t offset);
+void iov_guest_raise_softirq(struct iov_guest_cpu *cpu, enum iov_guest_softirq softirq);
+/* Bottom halves off and on; on runs the softirqs that were raised. */
+void iov_guest_bottom_half_disable(struct iov_guest_cpu *cpu);
+void iov_guest_bottom_half_enable(struct iov_guest_cpu *cpu);
+/* Runs the network receive softirq: net.c polls. */
+void iov_guest_net_rx_softirq(struct iov_guest_cpu *cpu);
+void iov_guest_net_tx_softirq(struct iov_guest_cpu *cpu);
+
+/* ---- guest-idle.c ---- */
+
+void iov_guest_start_timer(struct iov_guest_cpu *cpu);
+void iov_guest_timer_interrupt(struct iov_guest_cpu *cpu);
+/*
+ * How a task waits: prepare; if the condition does not hold yet, block; check again; at the end done. A wake-up between
+ * prepare and block is not lost.
+ */
+void iov_guest_wait_prepare(struct iov_guest_cpu *cpu);
+void iov_guest_wait_block(struct iov_guest_cpu *cpu);
+void iov_guest_wait_done(struct iov_guest_cpu *cpu);
+/* Wakes the task of `target`, if it waits; `cpu` executes this. */
+void iov_guest_wake(struct iov_guest_cpu *cpu, struct iov_guest_cpu *target);
+/* The task sleeps until `when`. */
+void iov_guest_sleep_until(struct iov_guest_cpu *cpu, iov_time when);
+void iov_guest_sleep(struct iov_guest_cpu *cpu, iov_time duration);
+/* Busy waiting, as udelay() does. */
+void iov_guest_delay(struct iov_guest_cpu *cpu, iov_time duration);
+/* The idle loop, for ever. */
+void iov_guest_idle_for_ever(struct iov_guest_cpu *cpu);
+
+#endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * linux-guest - the kernel of a guest, and of a machine without hypervisor: it boots its processors, drives one network device as
+ * Linux 6.1's driver does, and runs a workload. What matters for I/O is executed (accesses, interrupts, timers, HLT); the rest
+ * is time from the cost table.
+ *
+ * LIMIT: no user space, no PCI enumeration (addresses of the device are properties), FS and GS base are not written
+ * at a context switch (processors since Ivy Bridge use an instruction that never exits).
+ */
+#include "models/guest/guest-private.h"
+
+G_DEFINE_FINAL_TYPE(IovLinuxGuest, iov_linux_guest, IOV_TYPE_MODEL)
+
+static const char *const driver_names[] = { "none", "e1000", "virtio-net", NULL };
+static const char *const apic_names[] = { "auto", "xapic", "x2apic", NULL };
+static const char *const tick_names[] = { "tickless", "periodic", "none", NULL };
+static const char *const idle_names[] = { "halt", "poll", "haltpoll", NULL };
+
+void iov_guest_work_for(struct iov_guest_cpu *cpu, struct iov_span *span)
+{
+    cpu->span = span;
+    cpu->exec->span = span;
+}
+
+void iov_guest_charge(struct iov_guest_cpu *cpu, iov_time cost)
+{
+    if (cost == 0)
+        return;
+    iov_exec_compute(cpu->exec, cost, IOV_PART_GUEST);
+}
+
+void iov_guest_charge_copy(struct iov_guest_cpu *cpu, uint32_t bytes)
+{
+    iov_exec_compute(cpu->exec, cpu->guest->costs.copy * bytes / 1024, IOV_PART_COPY);
+    cpu->guest->measure->counters.copies++;
+    cpu->guest->measure->counters.copied_bytes += bytes;
+}
+
+void iov_guest_fail(struct iov_guest_cpu *cpu)
+{
+    cpu->guest->faults++;
+    cpu->guest->measure->counters.guest_faults++;
+    iov_measure_end(cpu->guest->measure, false);
+    iov_kernel_stop(cpu->guest->parent_instance.kernel);
+}
+
+static bool start_network(struct iov_guest_cpu *cpu)
+{
+    struct iov_guest_netdev *dev = cpu->guest->netdev;
+
+    if (dev == NULL)
+        return true;
+    if (!dev->ops->probe(dev, cpu) || !dev->ops->open(dev, cpu))
+        return false;
+    dev->running = true;
+    return true;
+}
+
+static void program_start(struct iov_program *program, struct iov_exec *exec, unsigned index)
+{
+    IovLinuxGuest *self = iov_container_of(program, IovLinuxGuest, program);
+
+    IOV_REQUIRE(index < IOV_GUEST_CPUS);
+    struct iov_guest_cpu *cpu = &self->cpus[index];
+
+    *cpu = (struct iov_guest_cpu){
+        .guest = self, .exec = exec, .index = index, .sleep = IOV_TIME_MAX
+    };
+    iov_exec_do(exec, IOV_OP_CLI);
+    iov_guest_boot_apic(cpu);
+    iov_guest_start_timer(cpu);
+    iov_exec_do(exec, IOV_OP_STI);
+    if (index == 0) {
+        if (!start_network(cpu))
+            iov_guest_fail(cpu);
+        else if (self->workload != NULL)
+            IOV_WORKLOAD_GET_CLASS(self->workload)->run(IOV_WORKLOAD(self->workload), cpu);
+    }
+    iov_guest_idle_for_ever(cpu);
+}
+
+static const struct iov_program_ops program_ops = {
+    .start = program_start,
+    .interrupt = iov_guest_program_interrupt,
+};
+
+/* ---- Life cycle ---- */
+
+static bool guest_realize(IovModel *model, GError **error)
+{
+    IovLinuxGuest *self = IOV_LINUX_GUEST(model);
+
+    self->measure = model->run->measure;
+    self->next_memory = self->memory_base;
+    if (self->workload != NULL && IOV_WORKLOAD_GET_CLASS(self->workload)->run == NULL)
+        return iov_model_fail(model, error, "workload '%s' is not a program of this guest kernel",
+                              self->workload->path);
+    if (self->driver == 0)
+        return self->workload == NULL ||
+               iov_model_fail(model, error, "the workload needs a network driver: set 'driver'");
+    if (self->registers == 0)
+        return iov_model_fail(model, error, "driver %s needs the address of its 'registers'",
+                              driver_names[self->driver]);
+    const struct iov_guest_netdev_ops *ops = iov_guest_netdev_find(driver_names[self->driver]);
+
+    iov_guest_net_init(&self->net, self);
+    self->netdev = ops->create(&self->net);
+    self->net.dev = self->netdev;
+    return true;
+}
+
+static void guest_unrealize(IovModel *model)
+{
+    IovLinuxGuest *self = IOV_LINUX_GUEST(model);
+
+    if (self->netdev != NULL) {
+        self->netdev->ops->destroy(self->netdev);
+        iov_guest_net_finish(&self->net);
+    }
+    self->netdev = NULL;
+}
+
+static void describe_costs(IovModelClass *mc)
+{
+#define COST(field, name, text) IOV_COST(mc, IovLinuxGuest, costs.field, name, text)
+    COST(irq_entry, "guest-irq-entry", "From the interrupt gate to the handler");
+    COST(irq_idle, "guest-irq-idle",
+         "More of that when the interrupt ends idle: the clock is brought up to date");
+    COST(irq_flow, "guest-irq-flow",
+         "A device's handler besides its accesses, and the flow around it");
+    COST(irq_exit, "guest-irq-exit", "Leaving an interrupt");
+    COST(softirq, "guest-softirq", "One round of softirqs besides the work in it");
+    COST(napi_poll, "guest-napi-poll", "One poll of a device besides the frames in it");
+    COST(timer, "guest-timer", "Timer interrupt that ends a sleep");
+    COST(tick, "guest-tick", "Timer interrupt with a tick: clock, scheduler, RCU");
+    COST(reschedule, "guest-reschedule", "Handler of the reschedule interrupt");
+    COST(context_switch, "guest-context-switch", "From one task to another, or to and from idle");
+    COST(idle_entry, "guest-idle-entry", "One pass of the idle loop up to HLT");
+    COST(idle_exit, "guest-idle-exit", "Leaving the idle loop");
+    COST(idle_poll, "guest-idle-poll", "One round of polling in idle, besides the PAUSE");
+    COST(wake_up, "guest-wake-up", "Waking a task");
+    COST(syscall_entry, "guest-syscall-entry", "Entering the kernel, up to the socket layer");
+    COST(syscall_exit, "guest-syscall-exit", "Returning to the program");
+    COST(socket_block, "guest-socket-block", "Finding an empty socket and preparing to wait");
+    COST(socket_receive, "guest-socket-receive", "Taking a datagram from a socket");
+    COST(application, "guest-application", "The program between two system calls");
+    COST(copy, "guest-copy", "Copying 1 KiB between program and kernel");
+    COST(udp_tx, "guest-udp-tx", "UDP, IP and queueing of a datagram, up to the driver");
+    COST(udp_rx, "guest-udp-rx", "A received datagram from the driver to its socket");
+    COST(icmp_tx, "guest-icmp-tx", "An echo request, up to the driver");
+    COST(icmp_rx, "guest-icmp-rx", "An echo reply from the driver to its socket");
+    COST(tx_return, "guest-tx-return", "From the doorbell back to the system call");
+    COST(e1000_tx, "guest-e1000-tx", "e1000: descriptors of one frame, up to the doorbell");
+    COST(e1000_tx_clean, "guest-e1000-tx-clean", "e1000: taking back one sent frame");
+    COST(e1000_rx, "guest-e1000-rx", "e1000: one received frame and its new buffer");
+    COST(virtio_tx, "guest-virtio-tx", "virtio-net: descriptors of one frame, up to the doorbell");
+    COST(virtio_tx_clean, "guest-virtio-tx-clean", "virtio-net: taking back one sent frame");
+    COST(virtio_rx, "guest-virtio-rx", "virtio-net: one received frame and its new buffer");
+#undef COST
+}
+
+static void net_statistic(IovModelClass *mc, const char *name, size_t offset, const char *text)
+{
+    iov_model_class_add_stat(mc, &(struct iov_stat){ .name = name,
+                                                     .type = IOV_STAT_TYPE_COUNT,
+                                                     .offset = (uint16_t)offset,
+                                                     .text = text });
+}
+
+static void describe_statistics(IovModelClass *mc)
+{
+    IOV_STAT(mc, IovLinuxGuest, device_interrupts, "Device interrupts taken");
+    IOV_STAT(mc, IovLinuxGuest, timer_interrupts, "Timer interrupts taken");
+    IOV_STAT(mc, IovLinuxGuest, reschedule_interrupts, "Reschedule interrupts taken");
+    IOV_STAT(mc, IovLinuxGuest, spurious_interrupts, "Interrupts nobody had asked for");
+    IOV_STAT(mc, IovLinuxGuest, eois, "EOI written to the local APIC");
+    IOV_STAT(mc, IovLinuxGuest, eois_avoided, "EOI left out: the paravirtual flag was set");
+    IOV_STAT(mc, IovLinuxGuest, apic_accesses, "Accesses to the local APIC");
+    IOV_STAT(mc, IovLinuxGuest, ioapic_accesses, "Accesses to the I/O APIC");
+    IOV_STAT(mc, IovLinuxGuest, device_accesses, "Accesses to the device's registers");
+    IOV_STAT(mc, IovLinuxGuest, kicks, "Notifications of the device");
+    IOV_STAT(mc, IovLinuxGuest, kicks_suppressed, "Notifications the device did not want");
+    IOV_STAT(mc, IovLinuxGuest, halts, "HLT executed");
+    IOV_STAT(mc, IovLinuxGuest, idle_polls, "Rounds of polling in idle");
+    IOV_STAT(mc, IovLinuxGuest, timer_writes, "Times the timer was programmed");
+    IOV_STAT(mc, IovLinuxGuest, context_switches, "Context switches");
+    IOV_STAT(mc, IovLinuxGuest, softirq_rounds, "Rounds of softirqs");
+    IOV_STAT(mc, IovLinuxGuest, napi_polls, "Polls of the device");
+    net_statistic(mc, "frames-sent", G_STRUCT_OFFSET(IovLinuxGuest, net.sent),
+                  "Frames the device has sent");
+    net_statistic(mc, "messages-delivered", G_STRUCT_OFFSET(IovLinuxGuest, net.delivered),
+                  "Datagrams and echo replies put into the socket");
+    net_statistic(mc, "frames-dropped", G_STRUCT_OFFSET(IovLinuxGuest, net.dropped),
+                  "Frames lost for want of room in the guest");
+    net_statistic(mc, "bad-frames", G_STRUCT_OFFSET(IovLinuxGuest, net.bad_frames),
+                  "Received frames that were malformed");
+    net_statistic(mc, "foreign-frames", G_STRUCT_OFFSET(IovLinuxGuest, net.foreign_frames),
+                  "Received frames for nobody here");
+    IOV_STAT(mc, IovLinuxGuest, device_errors, "Answers of the device that cannot be right");
+    IOV_STAT(mc, IovLinuxGuest, faults, "Reasons the guest kernel gave up");
+}
+
+static void iov_linux_guest_class_init(IovLinuxGuestClass *klass)
+{
+    IovModelClass *mc = IOV_MODEL_CLASS(klass);
+
+    mc->realize = guest_realize;
+    mc->unrealize = guest_unrealize;
+    iov_model_class_describe(mc, "linux-guest", "A guest kernel with Linux's drivers and habits");
+    IOV_PROP_ENUM(mc, IovLinuxGuest, driver, driver_names, 0, "Driver of the network device");
+    IOV_PROP_SIZE(mc, IovLinuxGuest, registers, 0, UINT64_MAX, 0,
+                  "Guest-physical address of the device's registers");
+    IOV_PROP_SIZE(mc, IovLinuxGuest, ports, 0, 0xffff, 0xc000,
+                  "I/O ports of the device, for a reset through them");
+    IOV_PROP_SIZE(mc, IovLinuxGuest, msix, 0, UINT64_MAX, 0,
+                  "Guest-physical address of the device's MSI-X table");
+    IOV_PROP_COUNT(mc, IovLinuxGuest, gsi, 0, 23, 21, "I/O APIC pin of the device");
+    IOV_PROP_SIZE(mc, IovLinuxGuest, ioapic, 0, UINT64_MAX, 0xfec00000,
+                  "Guest-physical address of the I/O APIC");
+    IOV_PROP_SIZE(mc, IovLinuxGuest, memory_base, 4096, UINT64_MAX / 2, 0x100000,
+                  "Guest-physical address of the memory the kernel uses");
+    IOV_PROP_SIZE(mc, IovLinuxGuest, memory_size, 4096, UINT64_MAX / 2, 16 * 1024 * 1024,
+                  "And how much of it");
+    IOV_PROP_ENUM(mc, IovLinuxGuest, apic, apic_names, IOV_GUEST_APIC_AUTO,
+                  "How the local APIC is reached; auto: as CPUID offers");
+    IOV_PROP_ENUM(mc, IovLinuxGuest, tick, tick_names, IOV_GUEST_TICKLESS, "The timer tick");
+    IOV_PROP_COUNT(mc, IovLinuxGuest, hz, 1, 10000, 250, "Ticks a second");
+    IOV_PROP_ENUM(mc, IovLinuxGuest, idle, idle_names, IOV_GUEST_IDLE_HALT,
+                  "What an idle processor does");
+    IOV_PROP_TIME(mc, IovLinuxGuest, haltpoll, 0, IOV_SEC, 200 * IOV_US,
+                  "Longest polling before HLT with idle: haltpoll");
+    IOV_PROP_BOOL(mc, IovLinuxGuest, paravirtual_eoi, true,
+                  "Use KVM's paravirtual EOI if it is offered");
+    IOV_PROP_COUNT(mc, IovLinuxGuest, interrupt_cpu, 0, IOV_GUEST_CPUS - 1, 0,
+                   "Processor that takes device interrupts");
+    IOV_PROP_FREQUENCY(mc, IovLinuxGuest, apic_timer, 1000000, 10000000000, 1000000000,
+                       "Input of the APIC timer, where there is no TSC deadline");
+    IOV_PROP_REF(mc, IovLinuxGuest, workload, "workload", false, "What the guest does");
+    describe_costs(mc);
+    IOV_PORT_CONTRACT(mc, IovLinuxGuest, program, IOV_PORT_PROGRAM,
+                      "The kernel, for the virtual processors");
+    describe_statistics(mc);
+}
+
+static void iov_linux_guest_init(IovLinuxGuest *self)
+{
+    self->program.ops = &program_ops;
+    self->next_vector = IOV_GUEST_VECTOR_DEVICE;
+}

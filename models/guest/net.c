@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The guest's network stack between system calls and driver.
+ *
+ * Transmit:  system call, copy, UDP/IP, driver; if the driver's ring is full the frame waits in the queue in front of
+ *            it, and the sender blocks when the frames in flight fill the socket's send buffer.
+ * Receive:   a poll collects frames; when it ends, or after eight, they go up: parse, socket queue, wake-up of the reader.
+ *
+ * Times are rows of the cost table. LIMIT: no byte queue limits, so e1000's queue is longer than Linux's under load.
+ */
+#include <glib.h>
+#include <string.h>
+
+#include "models/guest/guest-private.h"
+
+/* Linux's default socket buffers, and what a frame counts for in them: its buffer, rounded, and the descriptor of it. */
+#define SEND_BUFFER 212992u
+#define FRAME_OVERHEAD 576u
+#define FRAME_GRAIN 64u
+
+#define ADDRESS 0x0a00020fu      /* 10.0.2.15 */
+#define PEER_ADDRESS 0x0a000202u /* 10.0.2.2 */
+#define PORT 40000
+#define PEER_PORT 7 /* echo */
+
+/* ---- Frames ---- */
+
+static void push(struct iov_guest_queue *queue, struct iov_guest_frame *frame)
+{
+    frame->next = NULL;
+    if (queue->last != NULL)
+        queue->last->next = frame;
+    else
+        queue->first = frame;
+    queue->last = frame;
+    queue->count++;
+}
+
+static struct iov_guest_frame *pop(struct iov_guest_queue *queue)
+{
+    struct iov_guest_frame *frame = queue->first;
+
+    if (frame == NULL)
+        return NULL;
+    queue->first = frame->next;
+    if (queue->first == NULL)
+        queue->last = NULL;
+    queue->count--;
+    return frame;
+}
+
+static struct iov_guest_frame *take_frame(struct iov_guest_net *net)
+{
+    struct iov_guest_frame *frame = net->free;
+
+    if (frame != NULL)
+        net->free = frame->next;
+    return frame;
+}
+
+static void give_frame(struct iov_guest_net *net, struct iov_guest_frame *frame)
+{
+    frame->span = NULL;
+    frame->next = net->free;
+    net->free = frame;
+}
+
+void iov_guest_net_init(struct iov_guest_net *net, struct _IovLinuxGuest *guest)
+{
+    static const uint8_t peer_mac[6] = { 0x52, 0x55, 0x0a, 0x00, 0x02, 0x02 };
+
+    *net = (struct iov_guest_net){ .guest = guest,
+                                   .address = ADDRESS,
+                                   .peer_address = PEER_ADDRESS,
+                                   .port = PORT,
+                                   .peer_port = PEER_PORT };
+    memcpy(net->peer_mac, peer_mac, sizeof peer_mac);
+    net->frames = g_new0(struct iov_guest_frame, IOV_GUEST_FRAMES);
+    for (unsigned i = IOV_GUEST_FRAMES; i-- > 0;)
+        give_frame(net, &net->frames[i]);
+}
+
+void iov_guest_net_finish(struct iov_guest_net *net)
+{
+    g_clear_pointer(&net->frames, g_free);
+    net->free = NULL;
+}
+
+/* ---- Transmit ---- */
+
+static uint32_t frame_memory(uint32_t size)
+{
+    return (size + FRAME_GRAIN - 1) / FRAME_GRAIN * FRAME_GRAIN + FRAME_OVERHEAD;
+}
+
+void iov_guest_netdev_sent(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
+                           const struct iov_guest_sent *sent)
+{
+    struct iov_guest_net *net = dev->net;
+
+    net->sent++;
+    net->send_memory -= frame_memory(sent->size);
+    if (net->writer != NULL && 2 * net->send_memory <= SEND_BUFFER) {
+        struct iov_guest_cpu *writer = net->writer;
+
+        net->writer = NULL;
+        iov_guest_wake(cpu, writer);
+    }
+    if (net->on_sent != NULL)
+        net->on_sent(net->sent_context, cpu, sent);
+}
+
+/* Gives waiting frames to the driver until it stops. */
+static void transmit_waiting(struct iov_guest_net *net, struct iov_guest_cpu *cpu)
+{
+    if (net->transmitting)
+        return; /* whoever does it takes the new frames as well */
+    net->transmitting = true;
+    while (net->waiting.first != NULL && !net->dev->stopped) {
+        struct iov_guest_frame *frame = net->waiting.first;
+
+        iov_guest_work_for(cpu, frame->span);
+        if (!net->dev->ops->transmit(net->dev, cpu, frame))
+            break;
+        give_frame(net, pop(&net->waiting));
+    }
+    net->transmitting = false;
+}
+
+void iov_guest_netdev_wake(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
+{
+    if (!dev->stopped)
+        return;
+    dev->stopped = false;
+    if (dev->net->waiting.first != NULL)
+        iov_guest_raise_softirq(cpu, IOV_GUEST_NET_TX);
+}
+
+void iov_guest_net_tx_softirq(struct iov_guest_cpu *cpu)
+{
+    transmit_waiting(&cpu->guest->net, cpu);
+}
+
+static void wait_for_room(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
+                          struct iov_span *span)
+{
+    while (net->send_memory >= SEND_BUFFER || net->free == NULL) {
+        iov_guest_wait_prepare(cpu);
+        net->writer = cpu;
+        iov_guest_charge(cpu, cpu->guest->costs.socket_block);
+        if (net->send_memory >= SEND_BUFFER || net->free == NULL)
+            iov_guest_wait_block(cpu);
+        iov_guest_wait_done(cpu);
+        net->writer = NULL;
+        iov_guest_work_for(cpu, span);
+    }
+}
+
+/* The frame's way to the driver, and back to the program. */
+static void send_frame(struct iov_guest_cpu *cpu, struct iov_guest_frame *frame, iov_time cost)
+{
+    IovLinuxGuest *guest = cpu->guest;
+    struct iov_guest_net *net = &guest->net;
+
+    net->send_memory += frame_memory(frame->size);
+    iov_guest_charge(cpu, cost);
+    iov_guest_bottom_half_disable(cpu);
+    push(&net->waiting, frame);
+    transmit_waiting(net, cpu);
+    iov_guest_work_for(cpu, NULL);
+    iov_guest_bottom_half_enable(cpu);
+    iov_guest_charge(cpu, guest->costs.tx_return + guest->costs.syscall_exit);
+}
+
+void iov_guest_send_udp(struct iov_guest_cpu *cpu, const void *payload, uint32_t size,
+                        struct iov_span *span)
+{
+    struct iov_guest_net *net = &cpu->guest->net;
+
+    IOV_REQUIRE(size <= IOV_GUEST_PAYLOAD_MAX);
+    iov_guest_work_for(cpu, span);
+    iov_guest_charge(cpu, cpu->guest->costs.syscall_entry);
+    wait_for_room(cpu, net, span);
+    struct iov_guest_frame *frame = take_frame(net);
+
+    frame->span = span;
+    iov_guest_build_udp(net, frame, payload, size);
+    iov_guest_charge_copy(cpu, size);
+    send_frame(cpu, frame, cpu->guest->costs.udp_tx);
+}
+
+void iov_guest_send_echo(struct iov_guest_cpu *cpu, uint16_t sequence, uint32_t size,
+                         struct iov_span *span)
+{
+    struct iov_guest_net *net = &cpu->guest->net;
+
+    IOV_REQUIRE(size <= IOV_GUEST_PAYLOAD_MAX);
+    iov_guest_work_for(cpu, span);
+    iov_guest_charge(cpu, cpu->guest->costs.syscall_entry);
+    wait_for_room(cpu, net, span);
+    struct iov_guest_frame *frame = take_frame(net);
+
+    frame->span = span;
+    iov_guest_build_echo(net, frame, sequence, size);
+    iov_guest_charge_copy(cpu, size);
+    send_frame(cpu, frame, cpu->guest->costs.icmp_tx);
+}
+
+/* ---- Receive ---- */
+
+void iov_guest_napi_init(struct iov_guest_napi *napi, struct iov_guest_netdev *dev,
+                         unsigned (*poll)(struct iov_guest_napi *, struct iov_guest_cpu *,
+                                          unsigned))
+{
+    *napi = (struct iov_guest_napi){ .poll = poll, .dev = dev };
+    napi->batch = g_new0(struct iov_guest_frame, IOV_GUEST_NAPI_BATCH);
+}
+
+void iov_guest_napi_finish(struct iov_guest_napi *napi)
+{
+    g_clear_pointer(&napi->batch, g_free);
+}
+
+static void append_poll(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)
+{
+    napi->next = NULL;
+    if (cpu->polls != NULL)
+        cpu->last_poll->next = napi;
+    else
+        cpu->polls = napi;
+    cpu->last_poll = napi;
+}
+
+bool iov_guest_napi_schedule(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)
+{
+    if (napi->scheduled) {
+        napi->missed = true;
+        return false;
+    }
+    napi->scheduled = true;
+    append_poll(cpu, napi);
+    iov_guest_raise_softirq(cpu, IOV_GUEST_NET_RX);
+    return true;
+}
+
+struct iov_guest_frame *iov_guest_napi_frame(struct iov_guest_napi *napi)
+{
+    return &napi->batch[napi->batched];
+}
+
+/* One frame goes up the stack. */
+static void deliver(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
+                    const struct iov_guest_frame *frame)
+{
+    const struct iov_guest_costs *costs = &cpu->guest->costs;
+    uint32_t offset, size;
+    enum iov_guest_frame_kind kind =
+        iov_guest_parse(net, frame, frame->checksum_start != 0, &offset, &size);
+
+    iov_guest_work_for(cpu, frame->span);
+    iov_guest_charge(cpu, kind == IOV_GUEST_FRAME_ECHO ? costs->icmp_rx : costs->udp_rx);
+    if (kind == IOV_GUEST_FRAME_BAD || kind == IOV_GUEST_FRAME_FOREIGN) {
+        uint64_t *counter = kind == IOV_GUEST_FRAME_BAD ? &net->bad_frames : &net->foreign_frames;
+
+        (*counter)++;
+        return;
+    }
+    struct iov_guest_frame *copy =
+        net->received.count < IOV_GUEST_RECEIVE_MAX ? take_frame(net) : NULL;
+
+    if (copy == NULL) {
+        net->dropped++;
+        net->guest->measure->counters.drops++;
+        return;
+    }
+    copy->span = frame->span;
+    copy->size = (uint16_t)size;
+    memcpy(copy->data, frame->data + offset, size);
+    push(&net->received, copy);
+    net->delivered++;
+    if (net->reader == NULL)
+        return;
+    struct iov_guest_cpu *reader = net->reader;
+
+    net->reader = NULL;
+    iov_guest_wake(cpu, reader);
+}
+
+static void deliver_batch(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)
+{
+    for (unsigned i = 0; i < napi->batched; i++)
+        deliver(cpu, napi->dev->net, &napi->batch[i]);
+    napi->batched = 0;
+}
+
+void iov_guest_napi_receive(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)
+{
+    napi->batched++;
+    if (napi->batched == IOV_GUEST_NAPI_BATCH)
+        deliver_batch(cpu, napi);
+}
+
+bool iov_guest_napi_complete(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)
+{
+    deliver_batch(cpu, napi);
+    if (napi->missed) {
+        napi->missed = false;
+        append_poll(cpu, napi);
+        iov_guest_raise_softirq(cpu, IOV_GUEST_NET_RX);
+        return false;
+    }
+    napi->scheduled = false;
+    return true;
+}
+
+void iov_guest_net_rx_softirq(struct iov_guest_cpu *cpu)
+{
+    int budget = 300; /* of one softirq, over all devices */
+
+    while (cpu->polls != NULL && budget > 0) {
+        struct iov_guest_napi *napi = cpu->polls;
+
+        cpu->polls = napi->next;
+        cpu->guest->napi_polls++;
+        iov_guest_charge(cpu, cpu->guest->costs.napi_poll);
+        unsigned done = napi->poll(napi, cpu, IOV_GUEST_NAPI_BUDGET);
+
+        budget -= (int)done;
+        if (done >= IOV_GUEST_NAPI_BUDGET) { /* more to do: the others first */
+            deliver_batch(cpu, napi);
+            append_poll(cpu, napi);
+        }
+    }
+    if (cpu->polls != NULL)
+        iov_guest_raise_softirq(cpu, IOV_GUEST_NET_RX);
+}
+
+/* Waits until a datagram is there or `deadline` has passed. */
+static void wait_for_datagram(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
+                              iov_time deadline)
+{
+    while (net->received.first == NULL && iov_guest_now(cpu) < deadline) {
+        iov_guest_wait_prepare(cpu);
+        net->reader = cpu;
+        cpu->sleep = deadline; /* a far one: it does not program the timer, the tick is earlier */
+        iov_guest_charge(cpu, cpu->guest->costs.socket_block);
+        if (net->received.first == NULL)
+            iov_guest_wait_block(cpu);
+        iov_guest_wait_done(cpu);
+        cpu->sleep = IOV_TIME_MAX;
+        net->reader = NULL;
+    }
+}
+
+bool iov_guest_receive(struct iov_guest_cpu *cpu, iov_time deadline, void *data, uint32_t size,
+                       uint32_t *ret_size, struct iov_span **ret_span)
+{
+    IovLinuxGuest *guest = cpu->guest;
+    struct iov_guest_net *net = &guest->net;
+
+    iov_guest_charge(cpu, guest->costs.syscall_entry);
+    wait_for_datagram(cpu, net, deadline);
+    struct iov_guest_frame *frame = pop(&net->received);
+
+    if (frame == NULL) {
+        iov_guest_charge(cpu, guest->costs.syscall_exit);
+        return false;
+    }
+    iov_guest_work_for(cpu, frame->span);
+    iov_guest_charge(cpu, guest->costs.socket_receive);
+    uint32_t bytes = frame->size < size ? frame->size : size;
+
+    memcpy(data, frame->data, bytes);
+    iov_guest_charge_copy(cpu, bytes);
+    *ret_size = bytes;
+    *ret_span = frame->span;
+    give_frame(net, frame);
+    iov_guest_charge(cpu, guest->costs.syscall_exit);
+    return true;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside the guest kernel: the network stack reduced to one UDP socket and ICMP echo. Frames are real Ethernet/IPv4 bytes with
+ * right checksums; layers are costs. The socket has Linux's limits: a send buffer that blocks the sender, a receive queue
+ * that drops, a queue in front of a driver whose ring is full.
+ *
+ * LIMIT: one socket, no fragments, no ARP (the peer's address is fixed), no routing, no GRO merging.
+ */
+#ifndef IOV_GUEST_NET_H
+#define IOV_GUEST_NET_H
+
+#include "models/guest/netdev.h"
+
+#define IOV_GUEST_PAYLOAD_MAX 1472 /* of a UDP datagram in one frame: MTU 1500 */
+#define IOV_GUEST_FRAMES 640       /* in the socket's queues, sent and received */
+#define IOV_GUEST_RECEIVE_MAX \
+    278 /* datagrams, as 212,992 bytes of receive buffer hold small ones */
+
+struct _IovLinuxGuest;
+
+struct iov_guest_queue {
+    struct iov_guest_frame *first;
+    struct iov_guest_frame *last;
+    unsigned count;
+};
+
+struct iov_guest_net {
+    struct _IovLinuxGuest *guest;
+    struct iov_guest_netdev *dev;
+    uint8_t peer_mac[6];
+    uint32_t address;
+    uint32_t peer_address;
+    uint16_t port;
+    uint16_t peer_port;
+    uint16_t identification;
+    struct iov_guest_frame *frames; /* all of them */
+    struct iov_guest_frame *free;
+    struct iov_guest_queue received; /* for the socket */
+    struct iov_guest_queue waiting;  /* in front of the driver */
+    bool transmitting;               /* some processor is emptying that queue */
+    uint32_t send_memory;            /* bytes in flight, as the socket accounts them */
+    struct iov_guest_cpu *reader;    /* whose task waits for a datagram */
+    struct iov_guest_cpu *writer;    /* and for room to send */
+    void (*on_sent)(void *context, struct iov_guest_cpu *cpu, const struct iov_guest_sent *sent);
+    void *sent_context;
+    bool checksum_offload; /* set by the driver */
+    uint64_t sent;
+    uint64_t delivered;
+    uint64_t dropped;        /* for want of room */
+    uint64_t bad_frames;     /* malformed or with a wrong checksum */
+    uint64_t foreign_frames; /* for nobody here */
+};
+
+void iov_guest_net_init(struct iov_guest_net *net, struct _IovLinuxGuest *guest);
+void iov_guest_net_finish(struct iov_guest_net *net);
+
+/* ---- Frames; no processor needed ---- */
+
+/* A UDP datagram; the checksum is complete, or left to the device (checksum_start is set then). */
+void iov_guest_build_udp(struct iov_guest_net *net, struct iov_guest_frame *frame,
+                         const void *payload, uint32_t size);
+/* An ICMP echo request. */
+void iov_guest_build_echo(struct iov_guest_net *net, struct iov_guest_frame *frame,
+                          uint16_t sequence, uint32_t size);
+enum iov_guest_frame_kind {
+    IOV_GUEST_FRAME_BAD,
+    IOV_GUEST_FRAME_FOREIGN,
+    IOV_GUEST_FRAME_UDP,
+    IOV_GUEST_FRAME_ECHO
+};
+/* What arrived: payload's place in the frame and, of an echo reply, its sequence number. `verified`: by the device. */
+enum iov_guest_frame_kind iov_guest_parse(const struct iov_guest_net *net,
+                                          const struct iov_guest_frame *frame, bool verified,
+                                          uint32_t *ret_offset, uint32_t *ret_size);
+/* The Internet checksum (RFC 1071) of `size` bytes, starting from `sum`; folded, not inverted. */
+uint32_t iov_guest_sum(uint32_t sum, const void *data, uint32_t size);
+
+/* ---- System calls of the task on `cpu`: may block ---- */
+
+/* The span is the request that the datagram carries, or NULL; the processor works for it until it is with the device. */
+void iov_guest_send_udp(struct iov_guest_cpu *cpu, const void *payload, uint32_t size,
+                        struct iov_span *span);
+void iov_guest_send_echo(struct iov_guest_cpu *cpu, uint16_t sequence, uint32_t size,
+                         struct iov_span *span);
+/*
+ * Waits for a datagram (or an echo reply) until `deadline` (IOV_TIME_MAX: for ever). False: the time is over. On success the
+ * processor works for *ret_span, and it holds it.
+ */
+bool iov_guest_receive(struct iov_guest_cpu *cpu, iov_time deadline, void *data, uint32_t size,
+                       uint32_t *ret_size, struct iov_span **ret_span);
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside the guest kernel: the line between its network stack and a driver. A driver is a struct iov_guest_netdev_ops and a
+ * struct that begins with struct iov_guest_netdev; it is found by name in iov_guest_netdev_find().
+ *
+ * All calls come from a processor of the guest and may wait.
+ */
+#ifndef IOV_GUEST_NETDEV_H
+#define IOV_GUEST_NETDEV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/kernel/time.h"
+#include "core/port/span.h"
+
+struct iov_guest_cpu;
+struct iov_guest_net;
+struct iov_guest_netdev;
+
+#define IOV_GUEST_FRAME_MAX 1536 /* a full Ethernet frame, with some room */
+#define IOV_GUEST_NAPI_BUDGET 64
+#define IOV_GUEST_NAPI_BATCH 8 /* frames a poll collects before the stack sees them */
+
+/* A frame on its way through the stack. */
+struct iov_guest_frame {
+    struct iov_guest_frame *next;
+    struct iov_span *span;
+    uint16_t size;
+    uint16_t checksum_start;  /* transmit: the device sums from here to the end ... */
+    uint16_t checksum_offset; /* ... and puts the result here; 0: nothing to do */
+    uint8_t data[IOV_GUEST_FRAME_MAX];
+};
+
+/* What a driver remembers of a frame until the device has sent it. */
+struct iov_guest_sent {
+    struct iov_span *span;
+    uint32_t size;
+};
+
+/* A source of work that is polled with interrupts of its device off. */
+struct iov_guest_napi {
+    /* Does at most `budget` frames; returns how many. If fewer, it called iov_guest_napi_complete(). */
+    unsigned (*poll)(struct iov_guest_napi *napi, struct iov_guest_cpu *cpu, unsigned budget);
+    struct iov_guest_netdev *dev;
+    struct iov_guest_napi *next; /* in the processor's list */
+    bool scheduled;
+    bool missed; /* scheduled again while it was polled */
+    unsigned batched;
+    struct iov_guest_frame *batch; /* IOV_GUEST_NAPI_BATCH frames */
+};
+
+struct iov_guest_netdev_ops {
+    const char *name;
+    struct iov_guest_netdev *(*create)(struct iov_guest_net *net);
+    void (*destroy)(struct iov_guest_netdev *dev);
+    /* Finds and resets the device, reads its address. False: it is not there or does not work. */
+    bool (*probe)(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu);
+    /* Rings, buffers, interrupts, link. False: the link did not come up. */
+    bool (*open)(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu);
+    /* Queues a frame for the device and tells it. False: no room (the queue is stopped). */
+    bool (*transmit)(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
+                     const struct iov_guest_frame *frame);
+};
+
+struct iov_guest_netdev {
+    const struct iov_guest_netdev_ops *ops;
+    struct iov_guest_net *net;
+    uint8_t mac[6];
+    bool running;
+    bool stopped; /* the stack must not transmit until iov_guest_netdev_wake() */
+};
+
+/* A driver by its name, or NULL. */
+const struct iov_guest_netdev_ops *iov_guest_netdev_find(const char *name);
+
+/* From an interrupt handler: the softirq will poll. False if it was scheduled already. */
+bool iov_guest_napi_schedule(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi);
+/* From poll: everything collected goes up the stack, and the polling ends. False if it was scheduled again meanwhile. */
+bool iov_guest_napi_complete(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi);
+void iov_guest_napi_init(struct iov_guest_napi *napi, struct iov_guest_netdev *dev,
+                         unsigned (*poll)(struct iov_guest_napi *, struct iov_guest_cpu *,
+                                          unsigned));
+void iov_guest_napi_finish(struct iov_guest_napi *napi);
+
+/* From poll: room for the next received frame; then hand it in with its size and span set. */
+struct iov_guest_frame *iov_guest_napi_frame(struct iov_guest_napi *napi);
+void iov_guest_napi_receive(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi);
+/* The device has sent a frame. */
+void iov_guest_netdev_sent(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
+                           const struct iov_guest_sent *sent);
+/* There is room again: the stack goes on transmitting (in a softirq). */
+void iov_guest_netdev_wake(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu);
+
+#endif

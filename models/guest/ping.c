@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ping - ICMP echo requests at an interval, or the next as soon as the reply is there. An operation is one echo: from the
+ * system call that sends it to the return of the one that receives the reply.
+ */
+#include "models/guest/guest-private.h"
+
+G_DECLARE_FINAL_TYPE(IovPing, iov_ping, IOV, PING, IovWorkload)
+
+struct _IovPing {
+    IovWorkload parent_instance;
+    iov_time interval; /* property */
+};
+
+G_DEFINE_FINAL_TYPE(IovPing, iov_ping, IOV_TYPE_WORKLOAD)
+
+static void ping_run(IovWorkload *workload, struct iov_guest_cpu *cpu)
+{
+    IovPing *self = (IovPing *)(void *)workload;
+    uint8_t reply[IOV_GUEST_PAYLOAD_MAX];
+    uint16_t sequence = 0;
+
+    iov_workload_start(workload);
+    while (!workload->done) {
+        struct iov_span *span = iov_workload_begin(workload, cpu);
+        iov_time begin = iov_guest_now(cpu);
+        uint32_t size;
+
+        iov_guest_work_for(cpu, span);
+        iov_guest_charge(cpu, cpu->guest->costs.application);
+        iov_guest_send_echo(cpu, sequence++, (uint32_t)workload->size, span);
+        struct iov_span *answer;
+
+        if (!iov_guest_receive(cpu, iov_guest_now(cpu) + workload->timeout, reply, sizeof reply,
+                               &size, &answer))
+            workload->lost++;
+        else if (answer == span)
+            iov_workload_finish(workload, span, size);
+        iov_guest_work_for(cpu, NULL);
+        if (begin + self->interval > iov_guest_now(cpu))
+            iov_guest_sleep_until(cpu, begin + self->interval);
+        iov_workload_think(workload, cpu);
+    }
+}
+
+static void iov_ping_class_init(IovPingClass *klass)
+{
+    IovModelClass *mc = IOV_MODEL_CLASS(klass);
+
+    IOV_WORKLOAD_CLASS(klass)->run = ping_run;
+    iov_model_class_describe(mc, "ping", "ICMP echo at an interval");
+    IOV_PROP_TIME(mc, IovPing, interval, 0, 100 * IOV_SEC, IOV_MS,
+                  "From one request to the next; 0: at once");
+}
+
+static void iov_ping_init(IovPing *self)
+{
+    (void)self;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* workload - what all workloads share: how long they run, when the measurement opens, what a request is. */
+#include "models/guest/workload.h"
+
+#include <glib.h>
+
+#include "core/trace/measure.h"
+#include "models/guest/guest-private.h"
+
+G_DEFINE_ABSTRACT_TYPE(IovWorkload, iov_workload, IOV_TYPE_MODEL)
+
+static const char *const distribution_names[] = { "constant", "uniform", "exponential", "pareto",
+                                                  NULL };
+
+struct iov_span *iov_workload_begin(IovWorkload *self, struct iov_guest_cpu *cpu)
+{
+    struct iov_span *span = &self->spans[self->begun % IOV_WORKLOAD_SPANS];
+
+    iov_span_begin(span, self->begun++, cpu->exec->holder, iov_guest_now(cpu));
+    return span;
+}
+
+void iov_workload_start(IovWorkload *self)
+{
+    if (self->warmup == 0)
+        iov_measure_begin(self->measure);
+}
+
+void iov_workload_finish(IovWorkload *self, struct iov_span *span, uint64_t bytes)
+{
+    struct iov_kernel *kernel = self->parent_instance.kernel;
+
+    if (self->done)
+        return;
+    iov_span_mark(span, span->holder, IOV_PART_GUEST, iov_now(kernel));
+    self->count++;
+    self->finished++;
+    if (self->count > self->warmup)
+        iov_measure_request(self->measure, span, bytes);
+    else if (self->count == self->warmup)
+        iov_measure_begin(self->measure);
+    if (self->count == self->warmup + self->operations) {
+        self->done = true;
+        iov_measure_end(self->measure, true);
+        iov_kernel_stop(kernel);
+    }
+}
+
+void iov_workload_think(IovWorkload *self, struct iov_guest_cpu *cpu)
+{
+    if (self->think_time == 0)
+        return;
+    iov_guest_sleep(cpu, iov_random_draw(&self->parent_instance.random,
+                                         (enum iov_distribution)self->think_distribution,
+                                         self->think_time));
+}
+
+static bool workload_realize(IovModel *model, GError **error)
+{
+    IovWorkload *self = IOV_WORKLOAD(model);
+
+    (void)error;
+    self->measure = model->run->measure;
+    self->spans = g_new0(struct iov_span, IOV_WORKLOAD_SPANS);
+    return true;
+}
+
+static void workload_unrealize(IovModel *model)
+{
+    g_clear_pointer(&IOV_WORKLOAD(model)->spans, g_free);
+}
+
+static void iov_workload_class_init(IovWorkloadClass *klass)
+{
+    IovModelClass *mc = IOV_MODEL_CLASS(klass);
+
+    mc->realize = workload_realize;
+    mc->unrealize = workload_unrealize;
+    iov_model_class_describe(mc, "workload", "Parent of all workloads: it cannot be made itself");
+    IOV_PROP_COUNT(mc, IovWorkload, operations, 1, UINT32_MAX, 10000,
+                   "Operations that are measured");
+    IOV_PROP_COUNT(mc, IovWorkload, warmup, 0, UINT32_MAX, 500,
+                   "Operations before the measurement opens");
+    IOV_PROP_SIZE(mc, IovWorkload, size, 1, IOV_GUEST_PAYLOAD_MAX, 64, "Payload of one message");
+    IOV_PROP_TIME(mc, IovWorkload, think_time, 0, IOV_SEC, 0, "Mean pause between two operations");
+    IOV_PROP_ENUM(mc, IovWorkload, think_distribution, distribution_names, IOV_CONSTANT,
+                  "How the pause varies");
+    IOV_PROP_TIME(mc, IovWorkload, timeout, IOV_MS, 100 * IOV_SEC, IOV_SEC,
+                  "When an answer counts as lost");
+    IOV_STAT(mc, IovWorkload, finished, "Operations finished since the measurement opened");
+    IOV_STAT(mc, IovWorkload, lost, "Operations given up");
+}
+
+static void iov_workload_init(IovWorkload *self)
+{
+    (void)self;
+}

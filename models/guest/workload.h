@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a guest is asked to do: the parent of the kinds ping, udp-rr and udp-stream (run as a program of the guest kernel) and
+ * trace-replay (which is a program of its own). It counts operations, opens the measurement when the warm-up is
+ * over and ends the run when enough are done.
+ */
+#ifndef IOV_GUEST_WORKLOAD_H
+#define IOV_GUEST_WORKLOAD_H
+
+#include "core/object/model.h"
+
+#define IOV_WORKLOAD_SPANS 4096 /* requests that may be on their way at once; a power of two */
+
+struct iov_guest_cpu;
+struct iov_measure;
+
+#define IOV_TYPE_WORKLOAD (iov_workload_get_type())
+GType iov_workload_get_type(void);
+typedef struct _IovWorkload IovWorkload;
+typedef struct _IovWorkloadClass IovWorkloadClass;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(IovWorkload, g_object_unref)
+#define IOV_WORKLOAD(object) ((IovWorkload *)(void *)(object))
+#define IOV_WORKLOAD_GET_CLASS(object) \
+    ((IovWorkloadClass *)(void *)((GTypeInstance *)(void *)(object))->g_class)
+#define IOV_WORKLOAD_CLASS(klass) ((IovWorkloadClass *)(void *)(klass))
+
+struct _IovWorkload {
+    IovModel parent_instance;
+    /* properties */
+    uint64_t operations;
+    uint64_t warmup;
+    uint64_t size;
+    iov_time think_time;
+    int think_distribution;
+    iov_time timeout;
+    /* statistics */
+    uint64_t finished; /* operations since the measurement opened */
+    uint64_t lost;     /* given up after the timeout */
+    /* state */
+    struct iov_measure *measure;
+    struct iov_span *spans;
+    uint64_t begun;
+    uint64_t count; /* finished, warm-up included */
+    bool done;
+};
+
+struct _IovWorkloadClass {
+    IovModelClass parent_class;
+    /* The program: runs on the task of `cpu`, returns when the workload is done. NULL: not a program of the guest kernel. */
+    void (*run)(IovWorkload *self, struct iov_guest_cpu *cpu);
+};
+
+/* Before the first operation: without a warm-up the measurement opens here. */
+void iov_workload_start(IovWorkload *self);
+/* A new request, begun now and held by the processor. The oldest of IOV_WORKLOAD_SPANS is used again. */
+struct iov_span *iov_workload_begin(IovWorkload *self, struct iov_guest_cpu *cpu);
+/* The request is done: counts it, moves from warm-up to measurement, ends the run. The caller holds the span. */
+void iov_workload_finish(IovWorkload *self, struct iov_span *span, uint64_t bytes);
+/* Sleeps the think time. */
+void iov_workload_think(IovWorkload *self, struct iov_guest_cpu *cpu);
+
+#endif
