@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * peer - the machine at the far end of a cable.
+ *
+ * Role echo sends UDP datagrams back to where they came from; role sink counts them, and answers every `acknowledge`th with an empty
+ * one; role source waits for a first datagram and then sends datagrams to its sender at random or fixed distances. Every role
+ * answers ARP requests for its address and ICMP echo requests. Answers come after `turn-round`, one after the other, as drawn from its
+ * distribution; with `local` they are given in the call that brings the frame, as a peer in the same host's memory would.
+ * Frames are real: addresses and ports are swapped, checksums right.
+ * LIMIT: IPv4 without options only; no fragments, no TCP (its segments count as datagrams in role sink).
+ */
+#include <stdio.h>
+
+#include "core/object/model.h"
+#include "models/nic/ethernet-regs.h"
+
+#define IOV_TYPE_PEER (iov_peer_get_type())
+G_DECLARE_FINAL_TYPE(IovPeer, iov_peer, IOV, PEER, IovModel)
+
+struct _IovPeer {
+    IovModel parent_instance;
+    int role;                         /* property */
+    char *mac, *address;              /* properties */
+    iov_time turn_round;              /* property */
+    int turn_round_distribution;      /* property */
+    bool local;                       /* property */
+    uint64_t acknowledge;             /* property */
+    iov_time source_interval;         /* property */
+    int source_interval_distribution; /* property */
+    uint64_t source_size;             /* property */
+    int source_size_distribution;     /* property */
+    uint64_t source_count;            /* property */
+    struct iov_packet_port wire;      /* port */
+    uint8_t own_mac[ETHERNET_ADDRESS];
+    uint8_t own_address[4];
+    struct iov_packet_pool *pool;
+    struct iov_packet_queue answers; /* stamp: when to send */
+    struct iov_event answer;         /* armed for the first of them */
+    struct iov_event generate;
+    iov_time last_answer;
+    uint8_t headers[ETHERNET_HEADER + IPV4_HEADER + UDP_HEADER]; /* of generated frames */
+    uint64_t generated;
+    bool generating;
+    uint64_t since_acknowledge;                                                 /* datagrams */
+    uint64_t frames_received, frames_sent, bytes_received, bytes_sent, ignored; /* statistics */
+};
+
+G_DEFINE_FINAL_TYPE(IovPeer, iov_peer, IOV_TYPE_MODEL)
+
+enum { ROLE_ECHO, ROLE_SINK, ROLE_SOURCE };
+static const char *const roles[] = { "echo", "sink", "source", NULL };
+static const char *const distributions[] = { "constant", "uniform", "exponential", "pareto", NULL };
+
+/* ---- Frames ---- */
+
+static uint16_t get16(const uint8_t *at)
+{
+    return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+static void put16(uint8_t *at, uint32_t value)
+{
+    at[0] = (uint8_t)(value >> 8);
+    at[1] = (uint8_t)value;
+}
+
+static uint32_t sum_of(const uint8_t *data, uint32_t size, uint32_t sum)
+{
+    for (uint32_t i = 0; i + 1 < size; i += 2)
+        sum += get16(data + i);
+    if (size & 1)
+        sum += (uint32_t)data[size - 1] << 8;
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return sum;
+}
+
+static void swap(uint8_t *a, uint8_t *b, unsigned size)
+{
+    for (unsigned i = 0; i < size; i++) {
+        uint8_t byte = a[i];
+
+        a[i] = b[i];
+        b[i] = byte;
+    }
+}
+
+/* The IPv4 header of a frame whose lengths hold, and in `ret_length` the bytes after it; NULL for anything else. */
+static uint8_t *ipv4_of(const struct iov_packet *packet, uint32_t *ret_length)
+{
+    uint8_t *ip = packet->data + ETHERNET_HEADER;
+    uint32_t length;
+
+    if (packet->size < ETHERNET_HEADER + IPV4_HEADER ||
+        get16(packet->data + ETHERNET_TYPE) != ETHERNET_TYPE_IPV4 || ip[IPV4_VERSION] != 0x45)
+        return NULL;
+    length = get16(ip + IPV4_LENGTH);
+    if (length < IPV4_HEADER || length > packet->size - ETHERNET_HEADER ||
+        (get16(ip + IPV4_FRAGMENT) & 0x3fff) != 0)
+        return NULL;
+    *ret_length = length - IPV4_HEADER;
+    return ip;
+}
+
+static uint8_t *udp_of(const struct iov_packet *packet, uint32_t *ret_length)
+{
+    uint8_t *ip = ipv4_of(packet, ret_length);
+
+    if (ip == NULL || ip[IPV4_PROTOCOL] != IPV4_PROTOCOL_UDP || *ret_length < UDP_HEADER)
+        return NULL;
+    return ip;
+}
+
+static void ip_sum(uint8_t *ip)
+{
+    put16(ip + IPV4_CHECKSUM, 0);
+    put16(ip + IPV4_CHECKSUM, ~sum_of(ip, IPV4_HEADER, 0));
+}
+
+/* `length`: of the datagram with its header. */
+static void udp_sum(uint8_t *ip, uint32_t length)
+{
+    uint8_t *udp = ip + IPV4_HEADER;
+    uint32_t sum;
+
+    put16(udp + UDP_CHECKSUM, 0);
+    sum = sum_of(ip + IPV4_SOURCE, 8, IPV4_PROTOCOL_UDP + length);
+    sum = ~sum_of(udp, length, sum) & 0xffff;
+    put16(udp + UDP_CHECKSUM, sum != 0 ? sum : 0xffff);
+}
+
+/* Swapping leaves checksums right; one that an offload left open is closed. */
+static bool make_udp_echo(struct iov_packet *packet)
+{
+    uint32_t length;
+    uint8_t *ip = udp_of(packet, &length);
+
+    if (ip == NULL)
+        return false;
+    swap(packet->data + ETHERNET_DESTINATION, packet->data + ETHERNET_SOURCE, ETHERNET_ADDRESS);
+    swap(ip + IPV4_SOURCE, ip + IPV4_DESTINATION, 4);
+    swap(ip + IPV4_HEADER + UDP_SOURCE, ip + IPV4_HEADER + UDP_DESTINATION, 2);
+    if (packet->flags & IOV_PACKET_NEEDS_CHECKSUM)
+        udp_sum(ip, length);
+    packet->flags = 0;
+    packet->segment_size = 0;
+    return true;
+}
+
+static bool make_icmp_echo(struct iov_packet *packet)
+{
+    uint32_t length;
+    uint8_t *ip = ipv4_of(packet, &length), *icmp;
+
+    if (ip == NULL || ip[IPV4_PROTOCOL] != IPV4_PROTOCOL_ICMP || length < ICMP_HEADER)
+        return false;
+    icmp = ip + IPV4_HEADER;
+    if (icmp[ICMP_TYPE] != ICMP_TYPE_ECHO)
+        return false;
+    swap(packet->data + ETHERNET_DESTINATION, packet->data + ETHERNET_SOURCE, ETHERNET_ADDRESS);
+    swap(ip + IPV4_SOURCE, ip + IPV4_DESTINATION, 4);
+    icmp[ICMP_TYPE] = ICMP_TYPE_ECHO_REPLY;
+    put16(icmp + ICMP_CHECKSUM, 0);
+    put16(icmp + ICMP_CHECKSUM, ~sum_of(icmp, length, 0));
+    return true;
+}
+
+static bool make_arp_reply(const IovPeer *self, struct iov_packet *packet)
+{
+    uint8_t *arp = packet->data + ETHERNET_HEADER;
+
+    if (packet->size < ETHERNET_HEADER + ARP_SIZE ||
+        get16(packet->data + ETHERNET_TYPE) != ETHERNET_TYPE_ARP ||
+        get16(arp + ARP_OPERATION) != ARP_REQUEST ||
+        memcmp(arp + ARP_TARGET_PROTOCOL, self->own_address, 4) != 0)
+        return false;
+    put16(arp + ARP_OPERATION, ARP_REPLY);
+    memcpy(arp + ARP_TARGET_HARDWARE, arp + ARP_SENDER_HARDWARE, ETHERNET_ADDRESS + 4);
+    memcpy(arp + ARP_SENDER_HARDWARE, self->own_mac, ETHERNET_ADDRESS);
+    memcpy(arp + ARP_SENDER_PROTOCOL, self->own_address, 4);
+    memcpy(packet->data + ETHERNET_DESTINATION, arp + ARP_TARGET_HARDWARE, ETHERNET_ADDRESS);
+    memcpy(packet->data + ETHERNET_SOURCE, self->own_mac, ETHERNET_ADDRESS);
+    return true;
+}
+
+/* An empty datagram back to the sender of `packet`, in its place. */
+static bool make_acknowledgement(IovPeer *self, struct iov_packet *packet)
+{
+    uint8_t *ip = packet->data + ETHERNET_HEADER;
+
+    if (self->acknowledge == 0 || ++self->since_acknowledge < self->acknowledge ||
+        !make_udp_echo(packet))
+        return false;
+    self->since_acknowledge = 0;
+    put16(ip + IPV4_LENGTH, IPV4_HEADER + UDP_HEADER);
+    put16(ip + IPV4_HEADER + UDP_LENGTH, UDP_HEADER);
+    ip_sum(ip);
+    udp_sum(ip, UDP_HEADER);
+    memset(ip + IPV4_HEADER + UDP_HEADER, 0,
+           ETHERNET_MIN - ETHERNET_HEADER - IPV4_HEADER - UDP_HEADER);
+    packet->size = ETHERNET_MIN;
+    return true;
+}
+
+/* ---- Answers ---- */
+
+static iov_time send(IovPeer *self, struct iov_packet *packet)
+{
+    self->frames_sent++;
+    self->bytes_sent += packet->size;
+    return iov_packet_send(&self->wire, packet);
+}
+
+static void answer(IovPeer *self, struct iov_packet *packet)
+{
+    iov_time now = iov_now(self->parent_instance.kernel);
+    iov_time due;
+
+    if (self->local) {
+        send(self, packet);
+        return;
+    }
+    due = now + iov_random_draw(&self->parent_instance.random,
+                                (enum iov_distribution)self->turn_round_distribution,
+                                self->turn_round);
+    self->last_answer = MAX(self->last_answer, due);
+    packet->stamp = self->last_answer;
+    iov_span_claim(packet->span, self, IOV_PART_WIRE, now);
+    iov_packet_queue_push(&self->answers, packet);
+    if (!iov_event_armed(&self->answer))
+        iov_event_at(&self->answer, packet->stamp);
+}
+
+static void on_answer(struct iov_event *event)
+{
+    IovPeer *self = iov_container_of(event, IovPeer, answer);
+    struct iov_packet *packet = iov_packet_queue_pop(&self->answers);
+
+    if (self->answers.first != NULL)
+        iov_event_at(event, self->answers.first->stamp);
+    iov_span_mark(packet->span, self, IOV_PART_PEER, iov_now(self->parent_instance.kernel));
+    send(self, packet);
+}
+
+/* ---- The source ---- */
+
+static uint64_t draw(IovPeer *self, int distribution, uint64_t mean)
+{
+    return iov_random_draw(&self->parent_instance.random, (enum iov_distribution)distribution,
+                           mean);
+}
+
+/* The first datagram tells whom to send to. */
+static void source_begin(IovPeer *self, struct iov_packet *packet)
+{
+    if (self->generating || !make_udp_echo(packet))
+        return;
+    memcpy(self->headers, packet->data, sizeof self->headers);
+    self->generating = true;
+    self->generated = 0;
+    iov_event_in(&self->generate,
+                 draw(self, self->source_interval_distribution, self->source_interval));
+}
+
+static void on_generate(struct iov_event *event)
+{
+    IovPeer *self = iov_container_of(event, IovPeer, generate);
+    uint64_t payload = MIN(draw(self, self->source_size_distribution, self->source_size), 1472);
+    uint32_t length = UDP_HEADER + (uint32_t)payload;
+    uint32_t size = MAX((uint32_t)(ETHERNET_HEADER + IPV4_HEADER) + length, ETHERNET_MIN);
+    struct iov_packet *packet = iov_packet_new(self->pool, size);
+    uint8_t *ip = packet->data + ETHERNET_HEADER;
+    iov_time interval = draw(self, self->source_interval_distribution, self->source_interval);
+    iov_time busy;
+
+    memset(packet->data, 0, size);
+    memcpy(packet->data, self->headers, sizeof self->headers);
+    put16(ip + IPV4_LENGTH, IPV4_HEADER + length);
+    put16(ip + IPV4_ID, (uint32_t)self->generated);
+    put16(ip + IPV4_HEADER + UDP_LENGTH, length);
+    ip_sum(ip);
+    udp_sum(ip, length);
+    self->generated++;
+    busy = send(self, packet);
+    if (self->source_count != 0 && self->generated >= self->source_count) {
+        self->generating = false;
+        return;
+    }
+    interval = MAX(interval, busy);
+    iov_event_in(event, interval != 0 ? interval : IOV_NS); /* never twice in one instant */
+}
+
+/* ---- Ports ---- */
+
+static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *packet)
+{
+    IovPeer *self = iov_container_of(port, IovPeer, wire);
+
+    self->frames_received++;
+    self->bytes_received += packet->size;
+    if (make_arp_reply(self, packet) || make_icmp_echo(packet)) {
+        answer(self, packet);
+        return 0;
+    }
+    switch (self->role) {
+    case ROLE_ECHO:
+        if (make_udp_echo(packet)) {
+            answer(self, packet);
+            return 0;
+        }
+        self->ignored++;
+        break;
+    case ROLE_SINK:
+        if (make_acknowledgement(self, packet)) {
+            answer(self, packet);
+            return 0;
+        }
+        break;
+    default:
+        source_begin(self, packet);
+        break;
+    }
+    iov_packet_free(packet);
+    return 0;
+}
+
+static const struct iov_packet_ops wire_ops = { .receive = wire_receive };
+
+/* ---- Life ---- */
+
+static bool parse_bytes(const char *text, const char *format, unsigned count, uint8_t *bytes)
+{
+    for (unsigned i = 0; i < count; i++) {
+        unsigned value;
+        int end = 0;
+
+        if (sscanf(text, format[0] == 'x' ? "%2x%n" : "%3u%n", &value, &end) != 1 || value > 255)
+            return false;
+        bytes[i] = (uint8_t)value;
+        text += end;
+        if (i + 1 < count && *text++ != format[1])
+            return false;
+    }
+    return *text == '\0';
+}
+
+static bool iov_peer_realize(IovModel *model, GError **error)
+{
+    IovPeer *self = (IovPeer *)(void *)model;
+
+    if (!parse_bytes(self->mac, "x:", ETHERNET_ADDRESS, self->own_mac) || self->own_mac[0] & 1)
+        return iov_model_fail(
+            model, error, "mac: '%s' is not a unicast address like 52:54:00:00:00:02", self->mac);
+    if (!parse_bytes(self->address, "d.", 4, self->own_address))
+        return iov_model_fail(model, error, "address: '%s' is not an address like 10.0.0.2",
+                              self->address);
+    iov_event_init(&self->answer, model->kernel, on_answer, IOV_PRIORITY_DEFAULT);
+    iov_event_init(&self->generate, model->kernel, on_generate, IOV_PRIORITY_DEFAULT);
+    return true;
+}
+
+static void iov_peer_unrealize(IovModel *model)
+{
+    IovPeer *self = (IovPeer *)(void *)model;
+    struct iov_packet *packet;
+
+    iov_event_disarm(&self->answer);
+    iov_event_disarm(&self->generate);
+    while ((packet = iov_packet_queue_pop(&self->answers)) != NULL)
+        iov_packet_free(packet);
+}
+
+static void iov_peer_finalize(GObject *object)
+{
+    iov_packet_pool_unref(((IovPeer *)(void *)object)->pool);
+    G_OBJECT_CLASS(iov_peer_parent_class)->finalize(object);
+}
+
+static void iov_peer_class_init(IovPeerClass *klass)
+{
+    IovModelClass *mc = IOV_MODEL_CLASS(klass);
+
+    iov_model_class_describe(mc, "peer", "The machine at the far end of a cable");
+    IOV_PROP_ENUM(
+        mc, IovPeer, role, roles, ROLE_ECHO,
+        "echo: sends datagrams back; sink: counts them; source: sends to whoever sent first");
+    IOV_PROP_STRING(mc, IovPeer, mac, "52:54:00:00:00:02", "Ethernet address");
+    IOV_PROP_STRING(mc, IovPeer, address, "10.0.0.2", "IPv4 address");
+    IOV_PROP_TIME(mc, IovPeer, turn_round, 0, IOV_SEC, 10 * IOV_US, "From a frame to its answer");
+    IOV_PROP_ENUM(mc, IovPeer, turn_round_distribution, distributions, IOV_CONSTANT,
+                  "How it varies");
+    IOV_PROP_BOOL(mc, IovPeer, local, false, "Answers in the call that brings the frame");
+    IOV_PROP_COUNT(mc, IovPeer, acknowledge, 0, 1 << 20, 0,
+                   "Sink: answers every n-th datagram with an empty one; 0: none");
+    IOV_PROP_TIME(mc, IovPeer, source_interval, 0, IOV_SEC, 12 * IOV_US,
+                  "Source: mean time between frames");
+    IOV_PROP_ENUM(mc, IovPeer, source_interval_distribution, distributions, IOV_CONSTANT,
+                  "How it varies");
+    IOV_PROP_SIZE(mc, IovPeer, source_size, 0, 1472, 1472, "Source: mean payload of a datagram");
+    IOV_PROP_ENUM(mc, IovPeer, source_size_distribution, distributions, IOV_CONSTANT,
+                  "How it varies");
+    IOV_PROP_COUNT(mc, IovPeer, source_count, 0, UINT64_MAX, 0,
+                   "Source: frames to send; 0: without end");
+    IOV_PORT_PACKET_END(mc, IovPeer, wire, &wire_ops, "Its end of the cable");
+    IOV_STAT(mc, IovPeer, frames_received, "Frames that arrived");
+    IOV_STAT(mc, IovPeer, frames_sent, "Frames sent");
+    IOV_STAT_BYTES(mc, IovPeer, bytes_received, "Bytes of frames that arrived");
+    IOV_STAT_BYTES(mc, IovPeer, bytes_sent, "Bytes of frames sent");
+    IOV_STAT(mc, IovPeer, ignored, "Echo: frames that it has no answer to");
+    mc->realize = iov_peer_realize;
+    mc->unrealize = iov_peer_unrealize;
+    G_OBJECT_CLASS(klass)->finalize = iov_peer_finalize;
+}
+
+static void iov_peer_init(IovPeer *self)
+{
+    self->pool = iov_packet_pool_new();
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The far end answers datagrams, pings and ARP requests with right frames at the right time. */
+#include "models/nic/ethernet-regs.h"
+#include "tests/models/bench.h"
+
+static struct bench *bench;
+static IovModel *peer;
+static struct bench_end end;
+
+static void setup(void)
+{
+    bench = bench_new(NULL);
+    peer = bench_add(bench, "peer", "peer");
+    bench_prepare(bench);
+    bench_end_connect(bench, &end, peer, "wire");
+}
+
+static void teardown(void)
+{
+    bench_end_free(&end);
+    bench_free(bench);
+}
+
+TestSuite(peer, .init = setup, .fini = teardown);
+
+static uint32_t sum(const uint8_t *data, uint32_t size, uint32_t total)
+{
+    for (uint32_t i = 0; i < size; i++)
+        total += i & 1 ? data[i] : (uint32_t)data[i] << 8;
+    while (total >> 16)
+        total = (total & 0xffff) + (total >> 16);
+    return total;
+}
+
+static void put16(uint8_t *at, uint32_t value)
+{
+    at[0] = (uint8_t)(value >> 8);
+    at[1] = (uint8_t)value;
+}
+
+/* From 10.0.0.1, 52:54:00:00:00:01 to the peer, with right checksums. */
+static struct iov_packet *ipv4(uint8_t protocol, uint32_t length)
+{
+    static const uint8_t header[] = { 0x52, 0x54, 0,    0, 0, 2, 0x52, 0x54, 0, 0, 0,  1,
+                                      0x08, 0,    0x45, 0, 0, 0, 0,    9,    0, 0, 64, 0,
+                                      0,    0,    10,   0, 0, 1, 10,   0,    0, 2 };
+    uint32_t size = ETHERNET_HEADER + IPV4_HEADER + length;
+    struct iov_packet *packet = iov_packet_new(end.pool, MAX(size, ETHERNET_MIN));
+    uint8_t *ip = packet->data + ETHERNET_HEADER;
+
+    memset(packet->data, 0, packet->size);
+    memcpy(packet->data, header, sizeof header);
+    ip[IPV4_PROTOCOL] = protocol;
+    put16(ip + IPV4_LENGTH, IPV4_HEADER + length);
+    put16(ip + IPV4_CHECKSUM, ~sum(ip, IPV4_HEADER, 0));
+    return packet;
+}
+
+static struct iov_packet *udp(uint32_t payload)
+{
+    struct iov_packet *packet = ipv4(IPV4_PROTOCOL_UDP, UDP_HEADER + payload);
+    uint8_t *ip = packet->data + ETHERNET_HEADER, *header = ip + IPV4_HEADER;
+
+    put16(header + UDP_SOURCE, 4000);
+    put16(header + UDP_DESTINATION, 7);
+    put16(header + UDP_LENGTH, UDP_HEADER + payload);
+    for (uint32_t i = 0; i < payload; i++)
+        header[UDP_HEADER + i] = (uint8_t)(3 * i);
+    put16(header + UDP_CHECKSUM,
+          ~sum(header, UDP_HEADER + payload,
+               sum(ip + IPV4_SOURCE, 8, IPV4_PROTOCOL_UDP + UDP_HEADER + payload)));
+    return packet;
+}
+
+/* Is it an Ethernet frame with right IPv4 and UDP lengths and checksums? */
+static void assert_udp(const struct iov_packet *packet)
+{
+    const uint8_t *ip = packet->data + ETHERNET_HEADER, *header = ip + IPV4_HEADER;
+    uint32_t length = (uint32_t)header[UDP_LENGTH] << 8 | header[UDP_LENGTH + 1];
+
+    cr_assert(eq(u32, sum(ip, IPV4_HEADER, 0), 0xffff));
+    cr_assert(eq(uint, ip[IPV4_LENGTH] << 8 | ip[IPV4_LENGTH + 1], IPV4_HEADER + length));
+    cr_assert(le(u32, ETHERNET_HEADER + IPV4_HEADER + length, packet->size));
+    cr_assert(
+        eq(u32, sum(header, length, sum(ip + IPV4_SOURCE, 8, IPV4_PROTOCOL_UDP + length)), 0xffff));
+}
+
+static void run(void)
+{
+    iov_kernel_run(bench->run.kernel);
+}
+
+Test(peer, a_datagram_comes_back_with_addresses_and_ports_swapped)
+{
+    const uint8_t *data;
+
+    bench_start(bench);
+    iov_packet_send(&end.port, udp(64));
+    cr_assert(eq(u32, end.queue.count, 0));
+    run();
+    cr_assert(eq(u32, end.queue.count, 1));
+    cr_assert(eq(u64, end.last, 10 * IOV_US));
+    data = end.queue.first->data;
+    cr_assert(eq(u8, data[5], 1));
+    cr_assert(eq(u8, data[11], 2));
+    cr_assert(eq(u8, data[14 + 15], 2));
+    cr_assert(eq(u8, data[14 + 19], 1));
+    cr_assert(eq(u8, data[35], 7));
+    cr_assert(eq(uint, data[36] << 8 | data[37], 4000));
+    cr_assert(eq(u8, data[42 + 5], 15));
+    assert_udp(end.queue.first);
+}
+
+Test(peer, an_open_checksum_is_closed)
+{
+    struct iov_packet *packet = udp(65);
+
+    bench_start(bench);
+    put16(packet->data + 40, 0x1234);
+    packet->flags = IOV_PACKET_NEEDS_CHECKSUM;
+    iov_packet_send(&end.port, packet);
+    run();
+    assert_udp(end.queue.first);
+}
+
+Test(peer, answers_keep_their_order_and_turn_round_varies_as_told)
+{
+    iov_time last = 0;
+
+    bench_string(peer, "turn-round-distribution", "exponential");
+    bench_start(bench);
+    for (unsigned i = 0; i < 100; i++)
+        iov_packet_send(&end.port, udp(i));
+    run();
+    cr_assert(eq(u32, end.queue.count, 100));
+    for (unsigned i = 0; i < 100; i++) {
+        struct iov_packet *packet = iov_packet_queue_pop(&end.queue);
+
+        cr_assert(eq(uint, packet->data[39], UDP_HEADER + i));
+        cr_assert(ge(u64, packet->stamp, last));
+        last = packet->stamp;
+        iov_packet_free(packet);
+    }
+    cr_assert(gt(u64, last, 10 * IOV_US));
+}
+
+Test(peer, a_local_peer_answers_in_the_same_call)
+{
+    bench_number(peer, "local", 1);
+    bench_start(bench);
+    iov_packet_send(&end.port, udp(64));
+    cr_assert(eq(u32, end.queue.count, 1));
+}
+
+Test(peer, a_ping_is_answered_whatever_the_role)
+{
+    struct iov_packet *packet = ipv4(IPV4_PROTOCOL_ICMP, ICMP_HEADER + 57);
+    uint8_t *icmp = packet->data + 34;
+
+    bench_string(peer, "role", "sink");
+    bench_start(bench);
+    icmp[ICMP_TYPE] = ICMP_TYPE_ECHO;
+    put16(icmp + ICMP_CHECKSUM, ~sum(icmp, ICMP_HEADER + 57, 0));
+    iov_packet_send(&end.port, packet);
+    run();
+    cr_assert(eq(u8, end.queue.first->data[34], ICMP_TYPE_ECHO_REPLY));
+    cr_assert(eq(u32, sum(end.queue.first->data + 34, ICMP_HEADER + 57, 0), 0xffff));
+}
+
+Test(peer, arp_requests_for_its_address_are_answered)
+{
+    static const uint8_t request[] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x52, 0x54, 0, 0, 0,
+                                       1,    8,    6,    0,    1,    8,    0,    6,    4, 0, 1,
+                                       0x52, 0x54, 0,    0,    0,    1,    10,   0,    0, 1, 0,
+                                       0,    0,    0,    0,    0,    10,   0,    0,    2 };
+    uint8_t frame[60] = { 0 };
+    const uint8_t *data;
+
+    bench_start(bench);
+    memcpy(frame, request, sizeof request);
+    iov_packet_send(&end.port, bench_end_frame(&end, frame, sizeof frame));
+    frame[41] = 3;
+    iov_packet_send(&end.port, bench_end_frame(&end, frame, sizeof frame));
+    run();
+    cr_assert(eq(u32, end.queue.count, 1));
+    data = end.queue.first->data;
+    cr_assert(zero(int, memcmp(data, "\x52\x54\x00\x00\x00\x01\x52\x54\x00\x00\x00\x02", 12)));
+    cr_assert(eq(u8, data[21], ARP_REPLY));
+    cr_assert(zero(int, memcmp(data + 22, "\x52\x54\x00\x00\x00\x02\x0a\x00\x00\x02", 10)));
+    cr_assert(zero(int, memcmp(data + 32, "\x52\x54\x00\x00\x00\x01\x0a\x00\x00\x01", 10)));
+}
+
+Test(peer, a_sink_acknowledges_every_nth_datagram)
+{
+    bench_string(peer, "role", "sink");
+    bench_number(peer, "acknowledge", 3);
+    bench_start(bench);
+    for (unsigned i = 0; i < 7; i++)
+        iov_packet_send(&end.port, udp(1000));
+    run();
+    cr_assert(eq(u32, end.queue.count, 2));
+    cr_assert(eq(u32, end.queue.first->size, ETHERNET_MIN));
+    assert_udp(end.queue.first);
+    cr_assert(eq(u64, bench_stat(peer, "frames-received"), 7));
+}
+
+Test(peer, a_source_sends_to_whoever_sent_first_at_its_interval)
+{
+    bench_string(peer, "role", "source");
+    bench_number(peer, "source-count", 5);
+    bench_number(peer, "source-size", 200);
+    bench_start(bench);
+    run();
+    cr_assert(eq(u32, end.queue.count, 0));
+    iov_packet_send(&end.port, udp(8));
+    run();
+    cr_assert(eq(u32, end.queue.count, 5));
+    cr_assert(eq(u64, end.last, 5 * 12 * IOV_US));
+    for (struct iov_packet *packet = end.queue.first; packet != NULL; packet = packet->next) {
+        assert_udp(packet);
+        cr_assert(eq(u32, packet->size, 242));
+        cr_assert(eq(u8, packet->data[5], 1));
+    }
+}
+
+Test(peer, a_source_heeds_the_time_the_wire_is_busy)
+{
+    bench_string(peer, "role", "source");
+    bench_number(peer, "source-count", 3);
+    bench_number(peer, "source-interval", 0);
+    bench_start(bench);
+    end.busy = 20 * IOV_US;
+    iov_packet_send(&end.port, udp(8));
+    run();
+    cr_assert(eq(u64, end.last, 40 * IOV_US));
+}
+
+Test(peer, rubbish_is_ignored)
+{
+    uint8_t frame[1500];
+
+    bench_start(bench);
+    for (unsigned size = 0; size < 100; size++) {
+        for (unsigned fill = 0; fill < 256; fill += 5) {
+            memset(frame, (int)fill, sizeof frame);
+            if (size > 23 && fill % 2) {
+                memcpy(frame + 12, "\x08\x00\x45", 3);
+                frame[23] = fill % 3 ? IPV4_PROTOCOL_UDP : IPV4_PROTOCOL_ICMP;
+            }
+            iov_packet_send(&end.port, bench_end_frame(&end, frame, size));
+        }
+    }
+    run();
+    cr_assert(eq(u32, end.queue.count, 0));
+}
+
+Test(peer, the_turn_round_is_marked)
+{
+    struct iov_packet *packet = udp(8);
+    struct iov_span span;
+
+    bench_start(bench);
+    iov_span_begin(&span, 1, &end, 0);
+    packet->span = &span;
+    iov_packet_send(&end.port, packet);
+    run();
+    cr_assert(eq(ptr, end.queue.first->span, &span));
+    cr_assert(eq(u64, span.parts[IOV_PART_PEER], 10 * IOV_US));
+}
