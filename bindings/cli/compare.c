@@ -188,33 +188,46 @@ static bool split_over(const char *over, const char *file, char **ret_key, char 
         return true;
     }
     equals = strchr(over, '=');
-    if (equals == NULL || equals == over || equals[1] == '\0')
+    if (equals == NULL || equals == over)
         return false;
     *ret_key = g_strndup(over, (gsize)(equals - over));
     *ret_values = g_strsplit(equals + 1, ",", -1);
-    return true;
+    for (unsigned i = 0; (*ret_values)[i] != NULL; i++) {
+        if ((*ret_values)[i][0] == '\0')
+            return false;
+    }
+    return (*ret_values)[0] != NULL;
 }
 
-/* Runs one value; a row, or NULL with the error. */
+/* Runs one value; a row, or NULL with the error, which is printed, and the exit status. */
 static struct row *run_value(const char *file, const char *key, const char *value, char **sets,
-                             const char *folder, char **command, gboolean quiet, GError **error)
+                             const char *folder, char **command, gboolean quiet, int *ret_status)
 {
     g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(g_free);
     struct iov_experiment *experiment;
     struct row *row = NULL;
+    GError *error = NULL;
 
     for (unsigned i = 0; sets[i] != NULL; i++)
         g_ptr_array_add(all, g_strdup(sets[i]));
     g_ptr_array_add(all, g_strdup_printf("%s=%s", key, value));
     g_ptr_array_add(all, NULL);
-    experiment = open_experiment(file, (char **)all->pdata, error);
-    if (experiment != NULL && run_experiment(experiment, quiet, error)) {
+    experiment = open_experiment(file, (char **)all->pdata, &error);
+    if (experiment == NULL) {
+        *ret_status = report_error(error);
+        return NULL;
+    }
+    if (run_experiment(experiment, quiet, &error)) {
         g_autofree char *name = g_strdelimit(g_strdup(value), "/", '_');
         g_autofree char *run_folder = folder != NULL ? g_build_filename(folder, name, NULL) : NULL;
 
         if (run_folder == NULL ||
-            iov_experiment_write(experiment, run_folder, (const char *const *)command, error))
+            iov_experiment_write(experiment, run_folder, (const char *const *)command, &error))
             row = row_of(value, experiment);
+    }
+    if (row == NULL) {
+        g_prefix_error(&error, "%s=%s: ", key, value);
+        *ret_status = report_failure(error);
     }
     iov_experiment_free(experiment);
     return row;
@@ -248,6 +261,7 @@ int command_compare(int argc, char **argv)
         G_OPTION_ENTRY_NULL,
     };
     GError *error = NULL;
+    int status = STATUS_OK;
 
     if (!parse_options(&argc, &argv, "FILE",
                        "Runs an experiment once for each value of a key and prints one table.",
@@ -260,13 +274,18 @@ int command_compare(int argc, char **argv)
         return usage_error("compare takes one file; see 'iovsim compare --help'");
     if (!split_over(over, argv[1], &key, &values))
         return usage_error("--over wants KEY=A,B,... such as strategy=bare-metal,virtio-net");
+    if (values[0] == NULL)
+        return usage_error("no strategy is in the search path of '%s'; say --over KEY=A,B,...",
+                           argv[1]);
+    if (!open_folder(folder, &error))
+        return report_error(error);
     sets = sets_of(given, seed);
     catch_interrupt();
     for (unsigned i = 0; values[i] != NULL && !was_interrupted(); i++) {
-        struct row *row = run_value(argv[1], key, values[i], sets, folder, command, quiet, &error);
+        struct row *row = run_value(argv[1], key, values[i], sets, folder, command, quiet, &status);
 
         if (row == NULL)
-            return report_error(error);
+            return status;
         g_ptr_array_add(rows, row);
     }
     if (was_interrupted())
@@ -275,6 +294,6 @@ int command_compare(int argc, char **argv)
     csv = make_csv(rows, key);
     fputs(table, stdout);
     if (folder != NULL && !write_tables(folder, table, csv, &error))
-        return report_error(error);
+        return report_failure(error);
     return STATUS_OK;
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command `iovsim`: finds the command's function by name and loads plug-ins before it runs. */
+#include <errno.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "bindings/cli/cli-private.h"
+#include "core/config/diagnostics.h"
 #include "core/object/model.h"
 
 static const struct command {
@@ -43,6 +45,25 @@ int report_error(GError *error)
     return status;
 }
 
+/* GLib's message, with the option that was probably meant. */
+static void option_error(const GError *error, const GOptionEntry *entries, const char *name)
+{
+    g_autoptr(GPtrArray) options = g_ptr_array_new_with_free_func(g_free);
+    const char *given = strrchr(error->message, ' ');
+    const char *near = NULL;
+
+    for (; entries->long_name != NULL; entries++)
+        g_ptr_array_add(options, g_strconcat("--", entries->long_name, NULL));
+    g_ptr_array_add(options, g_strdup("--help"));
+    g_ptr_array_add(options, NULL);
+    if (g_error_matches(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION) && given != NULL)
+        near = iov_suggest(given + 1, (const char *const *)options->pdata);
+    if (near != NULL)
+        usage_error("%s; did you mean '%s'?", error->message, near);
+    else
+        usage_error("%s; see '%s --help'", error->message, name);
+}
+
 gboolean parse_options(int *argc, char ***argv, const char *parameters, const char *summary,
                        const char *examples, const GOptionEntry *entries)
 {
@@ -56,7 +77,7 @@ gboolean parse_options(int *argc, char ***argv, const char *parameters, const ch
     g_option_context_add_main_entries(context, entries, NULL);
     if (g_option_context_parse(context, argc, argv, &error))
         return TRUE;
-    usage_error("%s; see '%s --help'", error->message, name);
+    option_error(error, entries, name);
     return FALSE;
 }
 
@@ -82,6 +103,34 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
+static int unknown_command(const char *name)
+{
+    const char *names[G_N_ELEMENTS(commands) + 3] = { NULL };
+    const char *near;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++)
+        names[i] = commands[i].name;
+    names[G_N_ELEMENTS(commands)] = "--help";
+    names[G_N_ELEMENTS(commands) + 1] = "--version";
+    near = iov_suggest(name, names);
+    if (near != NULL)
+        return usage_error("there is no command '%s'; did you mean '%s'?", name, near);
+    return usage_error("there is no command '%s'; see 'iovsim --help'", name);
+}
+
+/* What a full disk or a closed pipe swallowed is a failure, whatever the command thought of it. */
+static int close_output(int status)
+{
+    bool was_bad = ferror(stdout) != 0;
+
+    errno = 0;
+    if (fclose(stdout) == 0 && !was_bad)
+        return status;
+    fprintf(stderr, "iovsim: standard output: %s\n",
+            errno != 0 ? g_strerror(errno) : "cannot be written");
+    return status == STATUS_OK ? STATUS_FAILED : status;
+}
+
 int main(int argc, char **argv)
 {
     const struct command *command;
@@ -95,16 +144,16 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0) {
         print_help();
-        return STATUS_OK;
+        return close_output(STATUS_OK);
     }
     if (strcmp(argv[1], "--version") == 0) {
         puts("iovsim " IOV_VERSION);
-        return STATUS_OK;
+        return close_output(STATUS_OK);
     }
     command = find_command(argv[1]);
     if (command == NULL)
-        return usage_error("there is no command '%s'; see 'iovsim --help'", argv[1]);
+        return unknown_command(argv[1]);
     if (!iov_plugins_load(g_getenv("IOVSIM_PLUGIN_PATH"), &error))
         return report_error(error);
-    return command->run(argc - 1, argv + 1);
+    return close_output(command->run(argc - 1, argv + 1));
 }

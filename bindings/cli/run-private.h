@@ -14,5 +14,9 @@ char **sets_of(char **sets, const char *seed);
 struct iov_experiment *open_experiment(const char *file, char **sets, GError **error);
 /* Runs it, with progress on a terminal. */
 gboolean run_experiment(struct iov_experiment *experiment, gboolean quiet, GError **error);
+/* Makes the folder that results go to (NULL: none), so that a run does not end in vain. */
+bool open_folder(const char *folder, GError **error);
+/* Like report_error(), for what goes wrong once a run has begun: STATUS_FAILED. */
+int report_failure(GError *error);
 
 #endif

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `iovsim run` and `iovsim check`: one experiment; progress on a terminal; Ctrl-C ends it with its statistics so far. */
+#include <errno.h>
+#include <glib/gstdio.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -96,6 +98,23 @@ struct iov_experiment *open_experiment(const char *file, char **sets, GError **e
     return iov_experiment_open(file, &options, error);
 }
 
+bool open_folder(const char *folder, GError **error)
+{
+    if (folder == NULL)
+        return true;
+    if (g_mkdir_with_parents(folder, 0777) == 0 && g_access(folder, W_OK | X_OK) == 0)
+        return true;
+    g_set_error(error, IOV_ERROR, IOV_ERROR_FILE, "cannot write into folder '%s': %s", folder,
+                g_strerror(errno));
+    return false;
+}
+
+int report_failure(GError *error)
+{
+    report_error(error);
+    return STATUS_FAILED;
+}
+
 /* ---- run ---- */
 
 int command_run(int argc, char **argv)
@@ -126,8 +145,10 @@ int command_run(int argc, char **argv)
         return usage_error("run takes one file; see 'iovsim run --help'");
     sets = sets_of(given, seed);
     experiment = open_experiment(argv[1], sets, &error);
-    if (experiment == NULL)
+    if (experiment == NULL || !open_folder(folder, &error)) {
+        iov_experiment_free(experiment);
         return report_error(error);
+    }
     catch_interrupt();
     if (!run_experiment(experiment, quiet, &error))
         status = report_error(error); /* the statistics so far are written all the same */
@@ -139,7 +160,7 @@ int command_run(int argc, char **argv)
     error = NULL;
     if (folder != NULL &&
         !iov_experiment_write(experiment, folder, (const char *const *)command, &error))
-        status = report_error(error);
+        status = report_failure(error);
     if (was_interrupted())
         status = STATUS_FAILED;
     iov_experiment_free(experiment);
@@ -188,6 +209,8 @@ int command_schema(int argc, char **argv)
     if (!parse_options(&argc, &argv, NULL, "Prints the JSON Schema of experiment files.",
                        "Example:\n  iovsim schema > iovsim.schema.json", entries))
         return STATUS_USAGE;
+    if (argc > 1)
+        return usage_error("schema takes no argument");
     schema = iov_schema_json();
     puts(schema);
     return STATUS_OK;
