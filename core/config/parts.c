@@ -64,10 +64,11 @@ static void add_part(struct parts *parts, GHashTable *scope, const char *name, c
     part->origin = kind != NULL ? kind->origin : node->key_origin;
     part->kind =
         iov_node_is(kind, IOV_NODE_SCALAR) && !iov_node_is_empty(kind) ? kind->text : standard_kind;
+    /* Of two VMs with one name the parts have one path, too: told for the VMs. */
     if (!is_name(name))
         iov_diagnostics_add(diagnostics, node->key_origin,
                             "'%s' is no name: letters, digits, '-' and '_' make one", name);
-    else if (g_hash_table_contains(parts->by_path, path))
+    else if (g_hash_table_contains(parts->by_path, path) && strchr(path, '/') == NULL)
         iov_diagnostics_add(diagnostics, node->key_origin, "there are two parts '%s'", path);
     if (node->kind != IOV_NODE_MAPPING) {
         if (!node->bad)

@@ -261,10 +261,10 @@ bool iov_platform_realize(struct iov_platform *platform, GError **error)
         if (iov_model_realize(part->model, &problem))
             continue;
         /* What comes after builds on it: one message is enough. */
-        g_set_error(error, problem->domain, problem->code, "%s%s%s",
-                    part->origin.file != NULL ? part->origin.file : "",
-                    part->origin.file != NULL ? ": " : "", problem->message);
-        g_error_free(problem);
+        if (part->origin.file != NULL && part->origin.line > 0)
+            g_prefix_error(&problem, "%s:%u:%u: ", part->origin.file, part->origin.line,
+                           part->origin.column);
+        g_propagate_error(error, problem);
         return false;
     }
     return true;

@@ -17,8 +17,10 @@ static void put_head(GString *text, const struct iov_report *report)
     const struct iov_measure *measure = report->measure;
     char buffer[REPORT_NUMBER_SIZE];
 
-    g_string_append_printf(text, "strategy %s, workload %s, seed %" G_GUINT64_FORMAT "\n",
-                           report->strategy, report->workload, report->seed);
+    if (report->strategy[0] != '\0')
+        g_string_append_printf(text, "strategy %s, ", report->strategy);
+    g_string_append_printf(text, "workload %s, seed %" G_GUINT64_FORMAT "\n", report->workload,
+                           report->seed);
     g_string_append_printf(text, "%" G_GUINT64_FORMAT " operations in %s us of simulated time%s\n",
                            measure->operations,
                            iov_report_ratio(buffer, measure->end - measure->begin, IOV_US, 3),
