@@ -139,7 +139,7 @@ static uint8_t set_pairs(IovVirtioNet *net, uint8_t command, const uint8_t *data
     return VIRTIO_NET_OK;
 }
 
-uint8_t iov_virtio_net_command(IovVirtioNet *net, const uint8_t *command, uint32_t size)
+static uint8_t execute(IovVirtioNet *net, const uint8_t *command, uint32_t size)
 {
     const uint8_t *data = command + 2;
 
@@ -154,4 +154,50 @@ uint8_t iov_virtio_net_command(IovVirtioNet *net, const uint8_t *command, uint32
     default:
         return VIRTIO_NET_ERR;
     }
+}
+
+/* ---- The queue ---- */
+
+void iov_virtio_net_on_control(struct iov_event *event)
+{
+    struct iov_virtio_net_engine *engine =
+        iov_container_of(event, struct iov_virtio_net_engine, event);
+    IovVirtioNet *net = engine->net;
+    struct iov_virtq *queue = iov_virtio_net_queue(engine);
+    struct iov_virtio_dma *dma = iov_virtio_net_dma(engine);
+    struct iov_virtq_chain *chain = net->chain;
+    uint8_t answer;
+
+    iov_virtio_dma_begin(dma);
+    (void)iov_virtq_set_notifications(queue, dma, false);
+    switch (iov_virtq_pop(queue, dma, chain)) {
+    case IOV_VIRTQ_EMPTY:
+        if (!iov_virtio_net_rest(engine))
+            iov_event_in(&engine->event, dma->delay);
+        else
+            (void)iov_virtio_net_broken(engine);
+        return;
+    case IOV_VIRTQ_BROKEN:
+        (void)iov_virtio_net_broken(engine);
+        return;
+    default:
+        break;
+    }
+    /* SPEC: 5.1.6.5: class and command to read, one byte to write. */
+    if (chain->readable_size < 2 || chain->writable_size < 1) {
+        iov_virtq_break(queue, IOV_VIRTQ_FAULT_CHAIN);
+    } else {
+        uint32_t size = chain->readable_size < sizeof net->command ? (uint32_t)chain->readable_size
+                                                                   : sizeof net->command;
+
+        net->commands++;
+        if (iov_virtq_chain_read(queue, dma, chain, 0, net->command, size, NULL)) {
+            answer = execute(net, net->command, size);
+            if (iov_virtq_chain_write(queue, dma, chain, 0, &answer, 1, false, NULL) &&
+                iov_virtq_fill(queue, dma, 0, chain->head, 1) && iov_virtq_publish(queue, dma, 1))
+                iov_virtio_signal(&net->parent_instance, engine->queue, NULL);
+        }
+    }
+    if (!iov_virtio_net_broken(engine))
+        iov_event_in(&engine->event, dma->delay);
 }

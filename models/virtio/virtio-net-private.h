@@ -9,6 +9,8 @@
 #include "models/virtio/virtio-pci-private.h"
 
 #define IOV_VIRTIO_NET_PAIRS_MAX 16
+#define IOV_VIRTIO_NET_FRAME_MIN 14 /* an Ethernet header */
+#define IOV_VIRTIO_NET_HEADER ((uint32_t)sizeof(struct virtio_net_hdr))
 #define IOV_VIRTIO_NET_MACS 64      /* entries of the receive filter's table */
 #define IOV_VIRTIO_NET_COMMAND 1024 /* longest control command that is looked at */
 
@@ -111,8 +113,48 @@ struct _IovVirtioNet {
 void iov_virtio_net_filter_reset(IovVirtioNet *net);
 /* Is a frame that begins with these bytes (at least 6) for this station? */
 bool iov_virtio_net_accepts(const IovVirtioNet *net, const uint8_t *frame);
-/* Executes a control command of `size` bytes (at least 2); returns VIRTIO_NET_OK or VIRTIO_NET_ERR.
+/* ---- What the engines share ---- */
+
+static inline struct iov_virtq *iov_virtio_net_queue(const struct iov_virtio_net_engine *engine)
+{
+    return &engine->net->parent_instance.queues[engine->queue];
+}
+
+static inline struct iov_virtio_dma *iov_virtio_net_dma(const struct iov_virtio_net_engine *engine)
+{
+    return &engine->net->parent_instance.access;
+}
+
+static inline iov_time iov_virtio_net_now(const IovVirtioNet *net)
+{
+    return iov_now(net->parent_instance.parent_instance.kernel);
+}
+
+/* The engine goes on after `delay`; true if that is now and the caller may just continue. */
+static inline bool iov_virtio_net_continue(struct iov_virtio_net_engine *engine, iov_time delay)
+{
+    if (delay == 0)
+        return true;
+    iov_event_in(&engine->event, delay);
+    return false;
+}
+
+/* A frame is lost; `why` is the statistic that says so. */
+void iov_virtio_net_drop(IovVirtioNet *net, uint64_t *why);
+/*
+ * A request is here: up to `when` it waited. Hardware becomes its holder, so that later marks count; software leaves it with the
+ * thread that runs the device, and the device's marks do not count.
  */
-uint8_t iov_virtio_net_command(IovVirtioNet *net, const uint8_t *command, uint32_t size);
+void iov_virtio_net_take(IovVirtioNet *net, struct iov_span *span, iov_time when);
+/* After any step: true if the ring is broken. The device has stopped then. */
+bool iov_virtio_net_broken(struct iov_virtio_net_engine *engine);
+/* The ring is empty: asks for notifications and looks again. True: the engine is idle now, or its ring broke. */
+bool iov_virtio_net_rest(struct iov_virtio_net_engine *engine);
+
+/* The engines' events and the wire's end. */
+void iov_virtio_net_on_transmit(struct iov_event *event);
+void iov_virtio_net_on_receive(struct iov_event *event);
+void iov_virtio_net_on_control(struct iov_event *event);
+extern const struct iov_packet_ops iov_virtio_net_wire_ops;
 
 #endif

@@ -7,8 +7,9 @@
  * Each transmit queue and each receive queue is an engine with one event:
  *
  *     transmit:  IDLE --doorbell--> FETCH --frame read--> SEND --used, interrupt--> FETCH ...
- * --empty--> IDLE receive:   IDLE --frame from the wire--> STORE --buffers written--> FINISH
- * --used, interrupt--> STORE ... IDLE
+ *                FETCH --nothing there--> IDLE
+ *     receive:   IDLE --frame came--> STORE --buffers written--> FINISH --used, interrupt--> STORE ...
+ *                STORE --no frame waits--> IDLE
  *
  * A busy transmit engine leaves notifications off; when it finds the ring empty it asks for them
  * and looks once more, as QEMU's and vhost's back ends do. Receive notifications are asked for only
@@ -16,7 +17,8 @@
  *
  * Timing: in hardware each step takes what its DMAs take, and each doorbell and frame the device's
  * own time; in software (a back end in an emulator or host kernel) whoever runs the device pays,
- * and all steps fall into one instant.
+ * and all steps fall into one instant. Likewise hardware holds the requests that it works on; in
+ * software the thread that runs the device does.
  *
  * LIMIT: no segmentation offloads, VLAN filter, RSS (a plain hash of the flow picks the receive
  * queue) and link changes; a frame that finds no buffer is dropped, where a back end on a tap would
@@ -26,58 +28,45 @@
 
 #include "core/trace/measure.h"
 
-#define FRAME_MIN 14 /* an Ethernet header */
-#define HEADER_SIZE ((uint32_t)sizeof(struct virtio_net_hdr))
+#define CONTROL_QUEUE_SIZE 64 /* as QEMU has it */
 
 G_DEFINE_FINAL_TYPE(IovVirtioNet, iov_virtio_net, IOV_TYPE_VIRTIO_PCI)
 
 static const char *const placement_names[] = { "hardware", "software", NULL };
 
-static struct iov_virtq *queue_of(const struct iov_virtio_net_engine *engine)
-{
-    return &engine->net->parent_instance.queues[engine->queue];
-}
+/* ---- What the engines share ---- */
 
-static struct iov_virtio_dma *dma_of(const struct iov_virtio_net_engine *engine)
-{
-    return &engine->net->parent_instance.access;
-}
-
-static iov_time now_of(const IovVirtioNet *net)
-{
-    return iov_now(net->parent_instance.parent_instance.kernel);
-}
-
-static void count_drop(IovVirtioNet *net, uint64_t *why)
+void iov_virtio_net_drop(IovVirtioNet *net, uint64_t *why)
 {
     (*why)++;
     if (net->parent_instance.parent_instance.run->measure != NULL)
         net->parent_instance.parent_instance.run->measure->counters.drops++;
 }
 
-/* The engine goes on after `delay`; true if that is now and the caller may just continue. */
-static bool engine_continue(struct iov_virtio_net_engine *engine, iov_time delay)
+void iov_virtio_net_take(IovVirtioNet *net, struct iov_span *span, iov_time when)
 {
-    if (delay == 0)
-        return true;
-    iov_event_in(&engine->event, delay);
-    return false;
+    if (span == NULL)
+        return;
+    if (net->placement == IOV_VIRTIO_NET_HARDWARE)
+        iov_span_claim(span, net, IOV_PART_QUEUE, when);
+    else
+        iov_span_mark(span, span->holder, IOV_PART_QUEUE, when);
 }
 
 /* After any step: a broken ring stops the device until the driver resets it. */
-static bool engine_broken(struct iov_virtio_net_engine *engine)
+bool iov_virtio_net_broken(struct iov_virtio_net_engine *engine)
 {
-    if (queue_of(engine)->fault == IOV_VIRTQ_OK)
+    if (iov_virtio_net_queue(engine)->fault == IOV_VIRTQ_OK)
         return false;
     iov_virtio_broken(&engine->net->parent_instance);
     return true;
 }
 
 /* Nothing in the ring: asks for notifications and looks again. True: idle now, or broken. */
-static bool engine_rest(struct iov_virtio_net_engine *engine)
+bool iov_virtio_net_rest(struct iov_virtio_net_engine *engine)
 {
-    struct iov_virtq *queue = queue_of(engine);
-    struct iov_virtio_dma *dma = dma_of(engine);
+    struct iov_virtq *queue = iov_virtio_net_queue(engine);
+    struct iov_virtio_dma *dma = iov_virtio_net_dma(engine);
 
     if (!engine->net->poll_mode) {
         (void)iov_virtq_set_notifications(queue, dma, true);
@@ -90,342 +79,11 @@ static bool engine_rest(struct iov_virtio_net_engine *engine)
     return true;
 }
 
-/* ---- Transmit ---- */
-
-/* Reads header and frame of the chain just taken. A frame that makes no sense is completed unsent.
- */
-static void read_frame(struct iov_virtio_net_engine *engine, const struct iov_virtq_chain *chain)
-{
-    IovVirtioNet *net = engine->net;
-    struct iov_virtq *queue = queue_of(engine);
-    struct iov_virtio_dma *dma = dma_of(engine);
-    uint64_t size = chain->readable_size - HEADER_SIZE;
-    struct virtio_net_hdr header;
-    struct iov_span *span = NULL;
-    iov_time before, translated;
-
-    engine->head = chain->head;
-    if (size < FRAME_MIN || size > IOV_PACKET_MAX) {
-        count_drop(net, &net->tx_malformed);
-        return;
-    }
-    if (!iov_virtq_chain_read(queue, dma, chain, 0, &header, sizeof header, NULL))
-        return;
-    if (header.gso_type != VIRTIO_NET_HDR_GSO_NONE) { /* not offered */
-        count_drop(net, &net->tx_malformed);
-        return;
-    }
-    before = dma->delay;
-    translated = dma->translation;
-    engine->packet = iov_packet_new(net->pool, (uint32_t)size);
-    if (!iov_virtq_chain_read(queue, dma, chain, HEADER_SIZE, engine->packet->data, (uint32_t)size,
-                              &span))
-        return;
-    if ((header.flags & VIRTIO_NET_HDR_NEEDS_CSUM) != 0 &&
-        iov_virtio_has(&net->parent_instance, VIRTIO_NET_F_CSUM))
-        engine->packet->flags |= IOV_PACKET_NEEDS_CHECKSUM;
-    engine->packet->span = span;
-    iov_span_claim(span, net, IOV_PART_QUEUE, now_of(net) + before);
-    iov_span_mark(span, net, IOV_PART_IOMMU,
-                  now_of(net) + before + (dma->translation - translated));
-    iov_span_mark(span, net, IOV_PART_PCIE, now_of(net) + dma->delay);
-}
-
-/* Takes the next chain. True: go on with SEND at once. */
-static bool tx_fetch(struct iov_virtio_net_engine *engine)
-{
-    IovVirtioNet *net = engine->net;
-    struct iov_virtq *queue = queue_of(engine);
-    struct iov_virtq_chain *chain = net->chain;
-
-    iov_virtio_dma_begin(dma_of(engine));
-    (void)iov_virtq_set_notifications(queue, dma_of(engine), false);
-    switch (iov_virtq_pop(queue, dma_of(engine), chain)) {
-    case IOV_VIRTQ_EMPTY:
-        if (!engine_rest(engine))
-            return engine_continue(engine, dma_of(engine)->delay);
-        (void)engine_broken(engine);
-        return false;
-    case IOV_VIRTQ_BROKEN:
-        (void)engine_broken(engine);
-        return false;
-    default:
-        break;
-    }
-    /* SPEC: 5.1.6.2: a transmit chain is readable and begins with the header. */
-    if (chain->writable != 0 || chain->readable_size < HEADER_SIZE)
-        iov_virtq_break(queue, IOV_VIRTQ_FAULT_CHAIN);
-    else
-        read_frame(engine, chain);
-    if (engine_broken(engine))
-        return false;
-    engine->state = IOV_VIRTIO_NET_SEND;
-    return engine_continue(engine, dma_of(engine)->delay + net->frame_time);
-}
-
-/* The frame is here: out on the wire, back to the driver. True: go on with FETCH at once. */
-static bool tx_send(struct iov_virtio_net_engine *engine)
-{
-    IovVirtioNet *net = engine->net;
-    struct iov_virtq *queue = queue_of(engine);
-    struct iov_virtio_dma *dma = dma_of(engine);
-    struct iov_packet *packet = engine->packet;
-    iov_time busy = 0;
-
-    if (packet != NULL) {
-        engine->packet = NULL;
-        net->tx_frames++;
-        net->tx_bytes += packet->size;
-        iov_span_mark(packet->span, net, IOV_PART_DEVICE, now_of(net));
-        busy = iov_packet_send(&net->wire, packet);
-    }
-    iov_virtio_dma_begin(dma);
-    if (iov_virtq_fill(queue, dma, 0, engine->head, 0) && iov_virtq_publish(queue, dma, 1))
-        iov_virtio_signal(&net->parent_instance, engine->queue, NULL);
-    if (engine_broken(engine))
-        return false;
-    engine->state = IOV_VIRTIO_NET_FETCH;
-    return engine_continue(engine, busy > dma->delay ? busy : dma->delay);
-}
-
-static void on_transmit(struct iov_event *event)
-{
-    struct iov_virtio_net_engine *engine =
-        iov_container_of(event, struct iov_virtio_net_engine, event);
-    uint32_t burst = engine->net->tx_burst;
-
-    for (uint32_t sent = 0; sent < burst;) {
-        if (engine->state == IOV_VIRTIO_NET_SEND) {
-            sent++;
-            if (!tx_send(engine))
-                return;
-        } else if (!tx_fetch(engine)) {
-            return;
-        }
-    }
-    iov_event_in(&engine->event, 0); /* others of this instant first */
-}
-
-/* ---- Receive ---- */
-
-/*
- * Takes as many chains as the frame needs and writes it there. Returns the number of chains, 0 if
- * there is no room: the chains are given back then.
- */
-static uint16_t store_frame(struct iov_virtio_net_engine *engine, const struct iov_packet *packet)
-{
-    IovVirtioNet *net = engine->net;
-    struct iov_virtq *queue = queue_of(engine);
-    struct iov_virtio_dma *dma = dma_of(engine);
-    bool mergeable = iov_virtio_has(&net->parent_instance, VIRTIO_NET_F_MRG_RXBUF);
-    struct virtio_net_hdr header = { .num_buffers = 1 };
-    uint32_t done = 0;
-    uint16_t count = 0;
-
-    while (count == 0 || done < packet->size) {
-        struct iov_virtq_chain *chain = count == 0 ? net->first_chain : net->chain;
-        uint32_t offset = count == 0 ? HEADER_SIZE : 0;
-        uint32_t part = packet->size - done;
-
-        if (iov_virtq_pop(queue, dma, chain) != IOV_VIRTQ_CHAIN)
-            break;
-        /* SPEC: 5.1.6.3: a receive buffer is writable and holds at least the header. */
-        if (chain->readable != 0 || chain->writable_size < offset + 1u) {
-            iov_virtq_break(queue, IOV_VIRTQ_FAULT_CHAIN);
-            break;
-        }
-        if (part > chain->writable_size - offset)
-            part = (uint32_t)(chain->writable_size - offset);
-        engine->used[count].head = chain->head;
-        engine->used[count].length = offset + part;
-        count++;
-        if (part < packet->size - done && !mergeable)
-            break; /* the buffer is too small for this frame */
-        if (!iov_virtq_chain_write(queue, dma, chain, offset, packet->data + done, part, true,
-                                   packet->span))
-            break;
-        done += part;
-    }
-    if (queue->fault != IOV_VIRTQ_OK)
-        return 0;
-    if (done < packet->size) {
-        iov_virtq_rewind(queue, count);
-        return 0;
-    }
-    header.num_buffers = count;
-    if ((packet->flags & (IOV_PACKET_CHECKSUM_GOOD | IOV_PACKET_NEEDS_CHECKSUM)) != 0 &&
-        iov_virtio_has(&net->parent_instance, VIRTIO_NET_F_GUEST_CSUM))
-        header.flags = VIRTIO_NET_HDR_DATA_VALID;
-    if (!iov_virtq_chain_write(queue, dma, net->first_chain, 0, &header, sizeof header, false,
-                               NULL))
-        return 0;
-    return count;
-}
-
-/* Puts the first waiting frame into buffers, or drops it. True: go on at once. */
-static bool rx_store(struct iov_virtio_net_engine *engine)
-{
-    IovVirtioNet *net = engine->net;
-    struct iov_virtq *queue = queue_of(engine);
-    struct iov_virtio_dma *dma = dma_of(engine);
-    struct iov_packet *packet = engine->waiting.first;
-
-    iov_virtio_dma_begin(dma);
-    (void)iov_virtq_set_notifications(queue, dma, false);
-    if (packet == NULL) {
-        engine->state = IOV_VIRTIO_NET_IDLE;
-        (void)engine_broken(engine);
-        return false;
-    }
-    iov_span_mark(packet->span, net, IOV_PART_QUEUE, now_of(net));
-    engine->count = store_frame(engine, packet);
-    /* Out of buffers: says so to the driver and looks again, once. */
-    if (engine->count == 0 && queue->fault == IOV_VIRTQ_OK && !net->poll_mode) {
-        (void)iov_virtq_set_notifications(queue, dma, true);
-        engine->count = store_frame(engine, packet);
-    }
-    if (engine_broken(engine))
-        return false;
-    if (engine->count == 0) {
-        iov_packet_free(iov_packet_queue_pop(&engine->waiting));
-        count_drop(net, &net->rx_no_buffer);
-    } else {
-        iov_span_mark(packet->span, net, IOV_PART_IOMMU, now_of(net) + dma->translation);
-        iov_span_mark(packet->span, net, IOV_PART_PCIE, now_of(net) + dma->delay);
-        engine->state = IOV_VIRTIO_NET_FINISH;
-    }
-    return engine_continue(engine, dma->delay + net->frame_time);
-}
-
-/* The bytes are in memory: used elements, index, interrupt. True: go on at once. */
-static bool rx_finish(struct iov_virtio_net_engine *engine)
-{
-    IovVirtioNet *net = engine->net;
-    struct iov_virtq *queue = queue_of(engine);
-    struct iov_virtio_dma *dma = dma_of(engine);
-    struct iov_packet *packet = iov_packet_queue_pop(&engine->waiting);
-    bool done = true;
-
-    iov_span_mark(packet->span, net, IOV_PART_DEVICE, now_of(net));
-    iov_virtio_dma_begin(dma);
-    for (uint16_t i = 0; i < engine->count && done; i++)
-        done = iov_virtq_fill(queue, dma, i, engine->used[i].head, engine->used[i].length);
-    net->rx_frames++;
-    net->rx_bytes += packet->size;
-    net->rx_buffers += engine->count;
-    if (done && iov_virtq_publish(queue, dma, engine->count))
-        iov_virtio_signal(&net->parent_instance, engine->queue, packet->span);
-    iov_packet_free(packet);
-    engine->state = IOV_VIRTIO_NET_STORE;
-    if (engine_broken(engine))
-        return false;
-    return engine_continue(engine, dma->delay);
-}
-
-static void on_receive(struct iov_event *event)
-{
-    struct iov_virtio_net_engine *engine =
-        iov_container_of(event, struct iov_virtio_net_engine, event);
-
-    /* Bounded by the frames that wait: none arrives during this call. */
-    for (;;) {
-        bool again = engine->state == IOV_VIRTIO_NET_FINISH ? rx_finish(engine) : rx_store(engine);
-
-        if (!again)
-            return;
-    }
-}
-
-/* The pair that takes a frame: flows keep to one pair (IPv4 addresses and ports, XORed). */
-static unsigned pick_pair(const IovVirtioNet *net, const struct iov_packet *packet)
-{
-    unsigned hash = 0;
-
-    if (net->active_pairs <= 1 || packet->size < 38)
-        return 0;
-    for (unsigned i = 26; i < 38; i++)
-        hash ^= packet->data[i];
-    return hash % net->active_pairs;
-}
-
-static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *packet)
-{
-    IovVirtioNet *net = iov_container_of(port, IovVirtioNet, wire);
-    IovVirtioPci *pci = &net->parent_instance;
-    struct iov_virtio_net_engine *engine = &net->receive[pick_pair(net, packet)];
-
-    iov_span_claim(packet->span, net, IOV_PART_QUEUE, now_of(net));
-    if (!iov_virtio_live(pci) || !pci->queues[engine->queue].enabled) {
-        count_drop(net, &net->rx_not_ready);
-    } else if (packet->size < FRAME_MIN || !iov_virtio_net_accepts(net, packet->data)) {
-        net->rx_filtered++;
-    } else if (engine->waiting.count >= net->backlog) {
-        count_drop(net, &net->rx_overrun);
-    } else {
-        iov_packet_queue_push(&engine->waiting, packet);
-        if (engine->state == IOV_VIRTIO_NET_IDLE) {
-            engine->state = IOV_VIRTIO_NET_STORE;
-            iov_event_in(&engine->event, 0);
-        }
-        return 0;
-    }
-    iov_packet_free(packet);
-    return 0;
-}
-
-static const struct iov_packet_ops wire_ops = { .receive = wire_receive };
-
-/* ---- Control queue ---- */
-
-static void on_control(struct iov_event *event)
-{
-    struct iov_virtio_net_engine *engine =
-        iov_container_of(event, struct iov_virtio_net_engine, event);
-    IovVirtioNet *net = engine->net;
-    struct iov_virtq *queue = queue_of(engine);
-    struct iov_virtio_dma *dma = dma_of(engine);
-    struct iov_virtq_chain *chain = net->chain;
-    uint8_t answer;
-
-    iov_virtio_dma_begin(dma);
-    (void)iov_virtq_set_notifications(queue, dma, false);
-    switch (iov_virtq_pop(queue, dma, chain)) {
-    case IOV_VIRTQ_EMPTY:
-        if (!engine_rest(engine))
-            iov_event_in(&engine->event, dma->delay);
-        else
-            (void)engine_broken(engine);
-        return;
-    case IOV_VIRTQ_BROKEN:
-        (void)engine_broken(engine);
-        return;
-    default:
-        break;
-    }
-    /* SPEC: 5.1.6.5: class and command to read, one byte to write. */
-    if (chain->readable_size < 2 || chain->writable_size < 1) {
-        iov_virtq_break(queue, IOV_VIRTQ_FAULT_CHAIN);
-    } else {
-        uint32_t size = chain->readable_size < sizeof net->command ? (uint32_t)chain->readable_size
-                                                                   : sizeof net->command;
-
-        net->commands++;
-        if (iov_virtq_chain_read(queue, dma, chain, 0, net->command, size, NULL)) {
-            answer = iov_virtio_net_command(net, net->command, size);
-            if (iov_virtq_chain_write(queue, dma, chain, 0, &answer, 1, false, NULL) &&
-                iov_virtq_fill(queue, dma, 0, chain->head, 1) && iov_virtq_publish(queue, dma, 1))
-                iov_virtio_signal(&net->parent_instance, engine->queue, NULL);
-        }
-    }
-    if (!engine_broken(engine))
-        iov_event_in(&engine->event, dma->delay);
-}
-
 /* ---- What the transport tells ---- */
 
 static void engine_wake(struct iov_virtio_net_engine *engine)
 {
-    if (engine->state != IOV_VIRTIO_NET_IDLE || !queue_of(engine)->enabled ||
+    if (engine->state != IOV_VIRTIO_NET_IDLE || !iov_virtio_net_queue(engine)->enabled ||
         !iov_virtio_live(&engine->net->parent_instance))
         return;
     engine->state = IOV_VIRTIO_NET_FETCH;
@@ -548,11 +206,11 @@ static void make_engines(IovVirtioNet *net)
     net->receive = g_new0(struct iov_virtio_net_engine, net->queue_pairs);
     net->transmit = g_new0(struct iov_virtio_net_engine, net->queue_pairs);
     for (unsigned i = 0; i < net->queue_pairs; i++) {
-        engine_init(net, &net->receive[i], VIRTIO_NET_RECEIVEQ(i), on_receive);
-        engine_init(net, &net->transmit[i], VIRTIO_NET_TRANSMITQ(i), on_transmit);
+        engine_init(net, &net->receive[i], VIRTIO_NET_RECEIVEQ(i), iov_virtio_net_on_receive);
+        engine_init(net, &net->transmit[i], VIRTIO_NET_TRANSMITQ(i), iov_virtio_net_on_transmit);
         net->receive[i].used = g_new(struct iov_virtio_net_used, net->parent_instance.queue_size);
     }
-    engine_init(net, &net->control, 2 * net->queue_pairs, on_control);
+    engine_init(net, &net->control, 2 * net->queue_pairs, iov_virtio_net_on_control);
     net->chain = g_new(struct iov_virtq_chain, 1);
     net->first_chain = g_new(struct iov_virtq_chain, 1);
     net->pool = iov_packet_pool_new();
@@ -596,6 +254,7 @@ static bool virtio_net_prepare(IovModel *model, GError **error)
                          net->mtu != 0          ? VIRTIO_NET_CONFIG_SIZE
                          : net->queue_pairs > 1 ? VIRTIO_NET_CONFIG_MTU
                                                 : VIRTIO_NET_CONFIG_MAX_PAIRS);
+    iov_virtq_reset(&net->parent_instance.queues[2 * net->queue_pairs], CONTROL_QUEUE_SIZE);
     return true;
 }
 
@@ -654,7 +313,7 @@ static void iov_virtio_net_class_init(IovVirtioNetClass *klass)
              "From a doorbell's arrival to the first fetch (hardware)");
     IOV_COST(mc, IovVirtioNet, frame_cost, "virtio-device-frame",
              "The device's own time for a frame, DMA apart (hardware)");
-    IOV_PORT_PACKET_END(mc, IovVirtioNet, wire, &wire_ops, "Frames");
+    IOV_PORT_PACKET_END(mc, IovVirtioNet, wire, &iov_virtio_net_wire_ops, "Frames");
     IOV_PORT_NOTIFY_SINK(mc, IovVirtioNet, poll, &poll_ops, "Look at the transmit queues now");
     IOV_STAT(mc, IovVirtioNet, tx_frames, "Frames sent");
     IOV_STAT_BYTES(mc, IovVirtioNet, tx_bytes, "Bytes of them");

@@ -110,7 +110,7 @@ static void reset_device(IovVirtioPci *pci)
     pci->isr = 0;
     pci->config_interrupt = false;
     for (unsigned i = 0; i < pci->queue_count; i++)
-        iov_virtq_reset(&pci->queues[i], pci->queue_size);
+        iov_virtq_reset(&pci->queues[i], pci->queues[i].size_max);
     memset(pci->pending, 0, sizeof pci->pending);
     pci->ops->reset(pci);
     iov_virtio_intx_update(pci, NULL);
@@ -132,6 +132,8 @@ void iov_virtio_pci_setup(IovVirtioPci *pci, unsigned queues, unsigned vectors, 
     pci->device_config_size = size;
     g_free(pci->queues);
     pci->queues = g_new0(struct iov_virtq, queues);
+    for (unsigned i = 0; i < queues; i++)
+        pci->queues[i].size_max = pci->queue_size;
     pci->access.port = &pci->dma;
     pci->access.kernel = pci->parent_instance.kernel;
     pci->access.requester = pci->requester_id;

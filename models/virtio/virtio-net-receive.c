@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Receive engine of virtio-net: frames wait, are written into as many buffers as they need, and are shown to the driver when the bytes
+ * are in memory. States and timing: see virtio-net.c.
+ */
+#include "models/virtio/virtio-net-private.h"
+
+/*
+ * Takes as many chains as the frame needs and writes it there. Returns the number of chains, 0 if
+ * there is no room: the chains are given back then.
+ */
+static uint16_t store_frame(struct iov_virtio_net_engine *engine, const struct iov_packet *packet)
+{
+    IovVirtioNet *net = engine->net;
+    struct iov_virtq *queue = iov_virtio_net_queue(engine);
+    struct iov_virtio_dma *dma = iov_virtio_net_dma(engine);
+    bool mergeable = iov_virtio_has(&net->parent_instance, VIRTIO_NET_F_MRG_RXBUF);
+    struct virtio_net_hdr header = { .num_buffers = 1 };
+    uint32_t done = 0;
+    uint16_t count = 0;
+
+    while (count == 0 || done < packet->size) {
+        struct iov_virtq_chain *chain = count == 0 ? net->first_chain : net->chain;
+        uint32_t offset = count == 0 ? IOV_VIRTIO_NET_HEADER : 0;
+        uint32_t part = packet->size - done;
+
+        if (iov_virtq_pop(queue, dma, chain) != IOV_VIRTQ_CHAIN)
+            break;
+        /* SPEC: 5.1.6.3: a receive buffer is writable and holds at least the header. */
+        if (chain->readable != 0 || chain->writable_size < offset + 1u) {
+            iov_virtq_break(queue, IOV_VIRTQ_FAULT_CHAIN);
+            break;
+        }
+        if (part > chain->writable_size - offset)
+            part = (uint32_t)(chain->writable_size - offset);
+        engine->used[count].head = chain->head;
+        engine->used[count].length = offset + part;
+        count++;
+        if (part < packet->size - done && !mergeable)
+            break; /* the buffer is too small for this frame */
+        if (!iov_virtq_chain_write(queue, dma, chain, offset, packet->data + done, part, true,
+                                   packet->span))
+            break;
+        done += part;
+    }
+    if (queue->fault != IOV_VIRTQ_OK)
+        return 0;
+    if (done < packet->size) {
+        iov_virtq_rewind(queue, count);
+        return 0;
+    }
+    header.num_buffers = count;
+    if ((packet->flags & (IOV_PACKET_CHECKSUM_GOOD | IOV_PACKET_NEEDS_CHECKSUM)) != 0 &&
+        iov_virtio_has(&net->parent_instance, VIRTIO_NET_F_GUEST_CSUM))
+        header.flags = VIRTIO_NET_HDR_DATA_VALID;
+    if (!iov_virtq_chain_write(queue, dma, net->first_chain, 0, &header, sizeof header, false,
+                               NULL))
+        return 0;
+    return count;
+}
+
+/* Puts the first waiting frame into buffers, or drops it. True: go on at once. */
+static bool rx_store(struct iov_virtio_net_engine *engine)
+{
+    IovVirtioNet *net = engine->net;
+    struct iov_virtq *queue = iov_virtio_net_queue(engine);
+    struct iov_virtio_dma *dma = iov_virtio_net_dma(engine);
+    struct iov_packet *packet = engine->waiting.first;
+
+    iov_virtio_dma_begin(dma);
+    (void)iov_virtq_set_notifications(queue, dma, false);
+    if (packet == NULL) {
+        engine->state = IOV_VIRTIO_NET_IDLE;
+        (void)iov_virtio_net_broken(engine);
+        return false;
+    }
+    iov_span_mark(packet->span, net, IOV_PART_QUEUE, iov_virtio_net_now(net));
+    engine->count = store_frame(engine, packet);
+    /* Out of buffers: says so to the driver and looks again, once. */
+    if (engine->count == 0 && queue->fault == IOV_VIRTQ_OK && !net->poll_mode) {
+        (void)iov_virtq_set_notifications(queue, dma, true);
+        engine->count = store_frame(engine, packet);
+    }
+    if (iov_virtio_net_broken(engine))
+        return false;
+    if (engine->count == 0) {
+        iov_packet_free(iov_packet_queue_pop(&engine->waiting));
+        iov_virtio_net_drop(net, &net->rx_no_buffer);
+    } else {
+        iov_span_mark(packet->span, net, IOV_PART_IOMMU,
+                      iov_virtio_net_now(net) + dma->translation);
+        iov_span_mark(packet->span, net, IOV_PART_PCIE, iov_virtio_net_now(net) + dma->delay);
+        engine->state = IOV_VIRTIO_NET_FINISH;
+    }
+    return iov_virtio_net_continue(engine, dma->delay + net->frame_time);
+}
+
+/* The bytes are in memory: used elements, index, interrupt. True: go on at once. */
+static bool rx_finish(struct iov_virtio_net_engine *engine)
+{
+    IovVirtioNet *net = engine->net;
+    struct iov_virtq *queue = iov_virtio_net_queue(engine);
+    struct iov_virtio_dma *dma = iov_virtio_net_dma(engine);
+    struct iov_packet *packet = iov_packet_queue_pop(&engine->waiting);
+    bool done = true;
+
+    iov_span_mark(packet->span, net, IOV_PART_DEVICE, iov_virtio_net_now(net));
+    iov_virtio_dma_begin(dma);
+    for (uint16_t i = 0; i < engine->count && done; i++)
+        done = iov_virtq_fill(queue, dma, i, engine->used[i].head, engine->used[i].length);
+    net->rx_frames++;
+    net->rx_bytes += packet->size;
+    net->rx_buffers += engine->count;
+    if (done && iov_virtq_publish(queue, dma, engine->count))
+        iov_virtio_signal(&net->parent_instance, engine->queue, packet->span);
+    iov_packet_free(packet);
+    engine->state = IOV_VIRTIO_NET_STORE;
+    if (iov_virtio_net_broken(engine))
+        return false;
+    return iov_virtio_net_continue(engine, dma->delay);
+}
+
+void iov_virtio_net_on_receive(struct iov_event *event)
+{
+    struct iov_virtio_net_engine *engine =
+        iov_container_of(event, struct iov_virtio_net_engine, event);
+
+    /* Bounded by the frames that wait: none arrives during this call. */
+    for (;;) {
+        bool again = engine->state == IOV_VIRTIO_NET_FINISH ? rx_finish(engine) : rx_store(engine);
+
+        if (!again)
+            return;
+    }
+}
+
+/* The pair that takes a frame: flows keep to one pair (IPv4 addresses and ports, XORed). */
+static unsigned pick_pair(const IovVirtioNet *net, const struct iov_packet *packet)
+{
+    unsigned hash = 0;
+
+    if (net->active_pairs <= 1 || packet->size < 38)
+        return 0;
+    for (unsigned i = 26; i < 38; i++)
+        hash ^= packet->data[i];
+    return hash % net->active_pairs;
+}
+
+static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *packet)
+{
+    IovVirtioNet *net = iov_container_of(port, IovVirtioNet, wire);
+    IovVirtioPci *pci = &net->parent_instance;
+    struct iov_virtio_net_engine *engine = &net->receive[pick_pair(net, packet)];
+
+    iov_virtio_net_take(net, packet->span, iov_virtio_net_now(net));
+    if (!iov_virtio_live(pci) || !pci->queues[engine->queue].enabled) {
+        iov_virtio_net_drop(net, &net->rx_not_ready);
+    } else if (packet->size < IOV_VIRTIO_NET_FRAME_MIN ||
+               !iov_virtio_net_accepts(net, packet->data)) {
+        net->rx_filtered++;
+    } else if (engine->waiting.count >= net->backlog) {
+        iov_virtio_net_drop(net, &net->rx_overrun);
+    } else {
+        iov_packet_queue_push(&engine->waiting, packet);
+        if (engine->state == IOV_VIRTIO_NET_IDLE) {
+            engine->state = IOV_VIRTIO_NET_STORE;
+            iov_event_in(&engine->event, 0);
+        }
+        return 0;
+    }
+    iov_packet_free(packet);
+    return 0;
+}
+
+const struct iov_packet_ops iov_virtio_net_wire_ops = { .receive = wire_receive };

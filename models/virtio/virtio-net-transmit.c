@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Transmit engine of virtio-net: takes a chain, reads header and frame, and, when they are there, sends the frame and gives
+ * the chain back. States and timing: see virtio-net.c.
+ */
+#include "models/virtio/virtio-net-private.h"
+
+/* Reads header and frame of the chain just taken. A frame that makes no sense is completed unsent.
+ */
+static void read_frame(struct iov_virtio_net_engine *engine, const struct iov_virtq_chain *chain)
+{
+    IovVirtioNet *net = engine->net;
+    struct iov_virtq *queue = iov_virtio_net_queue(engine);
+    struct iov_virtio_dma *dma = iov_virtio_net_dma(engine);
+    uint64_t size = chain->readable_size - IOV_VIRTIO_NET_HEADER;
+    struct virtio_net_hdr header;
+    struct iov_span *span = NULL;
+    iov_time before, translated;
+
+    engine->head = chain->head;
+    if (size < IOV_VIRTIO_NET_FRAME_MIN || size > IOV_PACKET_MAX) {
+        iov_virtio_net_drop(net, &net->tx_malformed);
+        return;
+    }
+    if (!iov_virtq_chain_read(queue, dma, chain, 0, &header, sizeof header, NULL))
+        return;
+    if (header.gso_type != VIRTIO_NET_HDR_GSO_NONE) { /* not offered */
+        iov_virtio_net_drop(net, &net->tx_malformed);
+        return;
+    }
+    before = dma->delay;
+    translated = dma->translation;
+    engine->packet = iov_packet_new(net->pool, (uint32_t)size);
+    if (!iov_virtq_chain_read(queue, dma, chain, IOV_VIRTIO_NET_HEADER, engine->packet->data,
+                              (uint32_t)size, &span))
+        return;
+    if ((header.flags & VIRTIO_NET_HDR_NEEDS_CSUM) != 0 &&
+        iov_virtio_has(&net->parent_instance, VIRTIO_NET_F_CSUM))
+        engine->packet->flags |= IOV_PACKET_NEEDS_CHECKSUM;
+    engine->packet->span = span;
+    iov_virtio_net_take(net, span, iov_virtio_net_now(net) + before);
+    iov_span_mark(span, net, IOV_PART_IOMMU,
+                  iov_virtio_net_now(net) + before + (dma->translation - translated));
+    iov_span_mark(span, net, IOV_PART_PCIE, iov_virtio_net_now(net) + dma->delay);
+}
+
+/* Takes the next chain. True: go on with SEND at once. */
+static bool tx_fetch(struct iov_virtio_net_engine *engine)
+{
+    IovVirtioNet *net = engine->net;
+    struct iov_virtq *queue = iov_virtio_net_queue(engine);
+    struct iov_virtq_chain *chain = net->chain;
+
+    iov_virtio_dma_begin(iov_virtio_net_dma(engine));
+    (void)iov_virtq_set_notifications(queue, iov_virtio_net_dma(engine), false);
+    switch (iov_virtq_pop(queue, iov_virtio_net_dma(engine), chain)) {
+    case IOV_VIRTQ_EMPTY:
+        if (!iov_virtio_net_rest(engine))
+            return iov_virtio_net_continue(engine, iov_virtio_net_dma(engine)->delay);
+        (void)iov_virtio_net_broken(engine);
+        return false;
+    case IOV_VIRTQ_BROKEN:
+        (void)iov_virtio_net_broken(engine);
+        return false;
+    default:
+        break;
+    }
+    /* SPEC: 5.1.6.2: a transmit chain is readable and begins with the header. */
+    if (chain->writable != 0 || chain->readable_size < IOV_VIRTIO_NET_HEADER)
+        iov_virtq_break(queue, IOV_VIRTQ_FAULT_CHAIN);
+    else
+        read_frame(engine, chain);
+    if (iov_virtio_net_broken(engine))
+        return false;
+    engine->state = IOV_VIRTIO_NET_SEND;
+    return iov_virtio_net_continue(engine, iov_virtio_net_dma(engine)->delay + net->frame_time);
+}
+
+/* The frame is here: out on the wire, back to the driver. True: go on with FETCH at once. */
+static bool tx_send(struct iov_virtio_net_engine *engine)
+{
+    IovVirtioNet *net = engine->net;
+    struct iov_virtq *queue = iov_virtio_net_queue(engine);
+    struct iov_virtio_dma *dma = iov_virtio_net_dma(engine);
+    struct iov_packet *packet = engine->packet;
+    iov_time busy = 0;
+
+    if (packet != NULL) {
+        engine->packet = NULL;
+        net->tx_frames++;
+        net->tx_bytes += packet->size;
+        iov_span_mark(packet->span, net, IOV_PART_DEVICE, iov_virtio_net_now(net));
+        busy = iov_packet_send(&net->wire, packet);
+    }
+    iov_virtio_dma_begin(dma);
+    if (iov_virtq_fill(queue, dma, 0, engine->head, 0) && iov_virtq_publish(queue, dma, 1))
+        iov_virtio_signal(&net->parent_instance, engine->queue, NULL);
+    if (iov_virtio_net_broken(engine))
+        return false;
+    engine->state = IOV_VIRTIO_NET_FETCH;
+    return iov_virtio_net_continue(engine, busy > dma->delay ? busy : dma->delay);
+}
+
+void iov_virtio_net_on_transmit(struct iov_event *event)
+{
+    struct iov_virtio_net_engine *engine =
+        iov_container_of(event, struct iov_virtio_net_engine, event);
+    uint32_t burst = engine->net->tx_burst;
+
+    for (uint32_t sent = 0; sent < burst;) {
+        if (engine->state == IOV_VIRTIO_NET_SEND) {
+            sent++;
+            if (!tx_send(engine))
+                return;
+        } else if (!tx_fetch(engine)) {
+            return;
+        }
+    }
+    iov_event_in(&engine->event, 0); /* others of this instant first */
+}
