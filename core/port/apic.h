@@ -60,7 +60,8 @@ struct iov_apic {
 struct iov_apic_owner_ops {
     /* IRR, ISR or TPR changed: there may be something to deliver. */
     void (*changed)(struct iov_apic *apic);
-    /* An IPI was written to ICR. */
+    /* An IPI was written to ICR; those to itself alone do not come here. Bits 63:32 of `icr` are the
+     * destination in either mode. */
     void (*ipi)(struct iov_apic *apic, uint64_t icr);
     /* EOI of `vector`; `level`: its TMR bit was set, the IOAPICs must hear of it. */
     void (*eoi)(struct iov_apic *apic, uint8_t vector, bool level);
