@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The logical processor, as the files of this folder share it.
+ *
+ *   cpu.c                  the kind: life, time, interrupts of root operation, HLT
+ *   operate.c              operations: execute, or exit first
+ *   memory.c               loads and stores: TLB, EPT, physical accesses
+ *   ept.c                  the walk, contexts of cached translations
+ *   vmx-exit.c             which operation exits, with which reason and qualification
+ *   vmx-event.c            events of non-root operation: interrupts, windows, timer
+ *   vmx-entry.c            VM entries with their checks, VM exits, injection
+ *   vmx-check.c            the checks of VM entry
+ *   vmcs.c                 VMX instructions and VMCS regions
+ *   apic-virtualisation.c  the virtual-APIC page, posted interrupts
+ *   msr.c                  RDMSR, WRMSR, CPUID, capabilities
+ */
+#ifndef IOV_CPU_PRIVATE_H
+#define IOV_CPU_PRIVATE_H
+
+#include "core/object/model.h"
+#include "core/trace/measure.h"
+#include "models/cpu/apic-regs.h"
+#include "models/cpu/ept-regs.h"
+#include "models/cpu/msr-regs.h"
+#include "models/cpu/vmx-regs.h"
+
+#define IOV_TYPE_CPU (iov_cpu_get_type())
+G_DECLARE_FINAL_TYPE(IovCpu, iov_cpu, IOV, CPU, IovModel)
+
+#define PHYSICAL_ADDRESS_BITS 46
+#define PHYSICAL_ADDRESS_MASK ((UINT64_C(1) << PHYSICAL_ADDRESS_BITS) - 1)
+#define PAGE_SIZE UINT64_C(4096)
+#define PAGE_MASK (PAGE_SIZE - 1)
+
+/* ---- VMCS ---- */
+
+/* Every field of vmx-regs.h without its prefix: order is the layout of a region in memory. */
+#define IOV_VMCS_FIELDS(X) \
+    X(VPID) \
+    X(POSTED_INTERRUPT_VECTOR) X(EPTP_INDEX) X(GUEST_ES_SELECTOR) X(GUEST_CS_SELECTOR) X( \
+        GUEST_SS_SELECTOR) X(GUEST_DS_SELECTOR) X(GUEST_FS_SELECTOR) X(GUEST_GS_SELECTOR) \
+        X(GUEST_LDTR_SELECTOR) X(GUEST_TR_SELECTOR) X(GUEST_INTERRUPT_STATUS) X(PML_INDEX) X( \
+            HOST_ES_SELECTOR) X(HOST_CS_SELECTOR) X(HOST_SS_SELECTOR) X(HOST_DS_SELECTOR) X(HOST_FS_SELECTOR) \
+            X(HOST_GS_SELECTOR) X(HOST_TR_SELECTOR) X(IO_BITMAP_A) X(IO_BITMAP_B) X(MSR_BITMAP) X( \
+                EXIT_MSR_STORE_ADDRESS) X(EXIT_MSR_LOAD_ADDRESS) X(ENTRY_MSR_LOAD_ADDRESS) X(EXECUTIVE_VMCS_POINTER) \
+                X(PML_ADDRESS) X(TSC_OFFSET) X(VIRTUAL_APIC_ADDRESS) X(APIC_ACCESS_ADDRESS) X( \
+                    POSTED_INTERRUPT_DESCRIPTOR) X(VM_FUNCTION_CONTROLS) X(EPT_POINTER) X(EOI_EXIT_BITMAP0) \
+                    X(EOI_EXIT_BITMAP1) X(EOI_EXIT_BITMAP2) X(EOI_EXIT_BITMAP3) X(EPTP_LIST_ADDRESS) X( \
+                        XSS_EXITING_BITMAP) X(ENCLS_EXITING_BITMAP) X(TSC_MULTIPLIER) X(GUEST_PHYSICAL_ADDRESS) \
+                        X(LINK_POINTER) X(GUEST_DEBUGCTL) X(GUEST_PAT) X(GUEST_EFER) X( \
+                            GUEST_PERF_GLOBAL_CTRL) X(GUEST_PDPTE0) X(GUEST_PDPTE1) X(GUEST_PDPTE2) X(GUEST_PDPTE3) X(HOST_PAT) \
+                            X(HOST_EFER) X(HOST_PERF_GLOBAL_CTRL) X(PIN_CONTROLS) X(PRIMARY_CONTROLS) X(EXCEPTION_BITMAP) X( \
+                                PFEC_MASK) X(PFEC_MATCH) X(CR3_TARGET_COUNT) X(EXIT_CONTROLS) X(EXIT_MSR_STORE_COUNT) \
+                                X(EXIT_MSR_LOAD_COUNT) X(ENTRY_CONTROLS) X(ENTRY_MSR_LOAD_COUNT) X(ENTRY_INTERRUPTION_INFO) X( \
+                                    ENTRY_EXCEPTION_ERROR) X(ENTRY_INSTRUCTION_LENGTH) X(TPR_THRESHOLD) X(SECONDARY_CONTROLS) \
+                                    X(PLE_GAP) X(PLE_WINDOW) X(INSTRUCTION_ERROR) X(EXIT_REASON) X(EXIT_INTERRUPTION_INFO) X( \
+                                        EXIT_INTERRUPTION_ERROR) X(IDT_VECTORING_INFO) X(IDT_VECTORING_ERROR) X(EXIT_INSTRUCTION_LENGTH) \
+                                        X(EXIT_INSTRUCTION_INFO) X(GUEST_ES_LIMIT) X(GUEST_CS_LIMIT) X(GUEST_SS_LIMIT) X(GUEST_DS_LIMIT) X( \
+                                            GUEST_FS_LIMIT) X(GUEST_GS_LIMIT) X(GUEST_LDTR_LIMIT) \
+                                            X(GUEST_TR_LIMIT) X(GUEST_GDTR_LIMIT) X(GUEST_IDTR_LIMIT) X( \
+                                                GUEST_ES_RIGHTS) X(GUEST_CS_RIGHTS) X(GUEST_SS_RIGHTS) X(GUEST_DS_RIGHTS) \
+                                                X(GUEST_FS_RIGHTS) X(GUEST_GS_RIGHTS) X(GUEST_LDTR_RIGHTS) X( \
+                                                    GUEST_TR_RIGHTS) X(GUEST_INTERRUPTIBILITY) X(GUEST_ACTIVITY) X(GUEST_SMBASE) \
+                                                    X(GUEST_SYSENTER_CS) X(PREEMPTION_TIMER) X(HOST_SYSENTER_CS) X( \
+                                                        CR0_MASK) X(CR4_MASK) \
+                                                        X(CR0_SHADOW) X( \
+                                                            CR4_SHADOW) X(CR3_TARGET0) X(CR3_TARGET1) X(CR3_TARGET2) \
+                                                            X(CR3_TARGET3) X(EXIT_QUALIFICATION) X(IO_RCX) X(IO_RSI) X( \
+                                                                IO_RDI) X(IO_RIP) X(GUEST_LINEAR_ADDRESS) \
+                                                                X(GUEST_CR0) X(GUEST_CR3) X(GUEST_CR4) X( \
+                                                                    GUEST_ES_BASE) X(GUEST_CS_BASE) X(GUEST_SS_BASE) \
+                                                                    X(GUEST_DS_BASE) X(GUEST_FS_BASE) X( \
+                                                                        GUEST_GS_BASE) X(GUEST_LDTR_BASE) X(GUEST_TR_BASE) \
+                                                                        X(GUEST_GDTR_BASE) X(GUEST_IDTR_BASE) X( \
+                                                                            GUEST_DR7) X(GUEST_RSP) \
+                                                                            X(GUEST_RIP) X(GUEST_RFLAGS) X( \
+                                                                                GUEST_PENDING_DEBUG) X(GUEST_SYSENTER_ESP) \
+                                                                                X(GUEST_SYSENTER_EIP) X( \
+                                                                                    HOST_CR0) X(HOST_CR3) \
+                                                                                    X( \
+                                                                                        HOST_CR4) X(HOST_FS_BASE) \
+                                                                                        X( \
+                                                                                            HOST_GS_BASE) X(HOST_TR_BASE) \
+                                                                                            X(HOST_GDTR_BASE) X( \
+                                                                                                HOST_IDTR_BASE) \
+                                                                                                X(HOST_SYSENTER_ESP) X( \
+                                                                                                    HOST_SYSENTER_EIP) \
+                                                                                                    X(HOST_RSP) \
+                                                                                                        X(HOST_RIP)
+
+#define IOV_VMCS_SLOT(name) VMCS_##name,
+enum iov_vmcs_slot { VMCS_NONE, IOV_VMCS_FIELDS(IOV_VMCS_SLOT) VMCS_SLOTS };
+#undef IOV_VMCS_SLOT
+
+/* The working copy of a VMCS that is active on a processor; VMCLEAR writes it back to its region. */
+struct iov_vmcs {
+    iov_hpa region;
+    bool active;            /* the slot is in use */
+    bool launched;          /* launch state */
+    bool checked;           /* controls passed the checks of VM entry since they last changed */
+    bool trap_pending;      /* an MTF exit is pending */
+    bool threshold_pending; /* VM entry found the TPR below its threshold */
+    struct iov_exec *guest;
+    uint8_t *virtual_apic; /* host pointers into memory, resolved at entry; NULL: not used */
+    uint8_t *posted;
+    iov_time pause_first; /* PAUSE-loop exiting: first and newest PAUSE of the loop */
+    iov_time pause_last;
+    uint64_t field[VMCS_SLOTS];
+};
+
+/* ---- Cached translations ---- */
+
+enum { TLB_WAYS = 4, TLB_CONTEXTS = 32, VMCS_ACTIVE = 64, MSR_COUNT = 24 };
+enum {
+    TLB_READ = 1 << 0,
+    TLB_WRITE = 1 << 1,
+    TLB_EXECUTE = 1 << 2,
+    TLB_APIC_ACCESS = 1 << 3, /* the page is the APIC-access page */
+};
+
+struct iov_tlb_entry {
+    uint64_t page;    /* guest-physical >> 12; of root operation: host-physical >> 12 */
+    uint64_t linear;  /* linear page of the access that filled it */
+    uint8_t *direct;  /* the bytes, or NULL: registers */
+    iov_hpa address;  /* host-physical */
+    uint32_t context; /* 0: invalid */
+    uint32_t rights;  /* TLB_* */
+};
+
+/* A tag (VPID, EPTP) has a number; invalidating the tag gives it a new one. */
+struct iov_tlb_context {
+    uint64_t eptp;
+    uint16_t vpid;
+    uint32_t number; /* 0: free */
+};
+
+enum { TLB_ROOT_CONTEXT = 1 };
+
+struct iov_msr {
+    uint32_t index;
+    uint64_t value;
+};
+
+/* ---- The processor ---- */
+
+struct _IovCpu {
+    IovModel parent_instance;
+    /* properties */
+    uint64_t frequency;
+    uint32_t apic_id;
+    bool x2apic;
+    bool bootstrap;
+    bool vmx;
+    bool apic_register_virtualisation;
+    bool virtual_interrupt_delivery;
+    bool posted_interrupts;
+    uint32_t preemption_timer_rate;
+    uint32_t tlb_entries;
+    uint64_t apic_timer_frequency;
+    /* costs */
+    iov_time cost_exit, cost_entry, cost_interrupt, cost_exception, cost_posted;
+    iov_time cost_walk_step, cost_hlt_wake;
+    iov_time cost_cpuid, cost_rdmsr, cost_wrmsr, cost_port, cost_pause, cost_rdtsc, cost_control,
+        cost_flags;
+    iov_time cost_invlpg, cost_wbinvd, cost_rdrand, cost_apic_access, cost_x2apic_read,
+        cost_x2apic_write;
+    iov_time cost_virtual_apic, cost_vmread, cost_vmwrite, cost_vmptrld, cost_vmclear, cost_invept;
+    iov_time cost_of[IOV_OP_COUNT]; /* of operations that execute, from the rows above */
+    /* ports */
+    struct iov_processor processor;
+    struct iov_processor_ops ops;
+    struct iov_mem_target interrupts;
+    struct iov_mem_initiator bus;
+    struct iov_mem_initiator ports;
+    struct iov_mem_initiator messages;
+    /* the local APIC */
+    struct iov_apic_owner apic_owner;
+    struct iov_apic *apic;
+    iov_hpa apic_page; /* of xAPIC mode; UINT64_MAX: none */
+    /* time */
+    struct iov_fiber *waiter; /* the fiber that has the processor and waits in time */
+    bool attention;           /* there may be something to deliver */
+    bool idling;              /* in HLT of root operation since idle_since */
+    iov_time idle_since;
+    bool woken; /* HLT ended at woken_at, for the interrupt that comes next */
+    iov_time woken_at;
+    /* VMX */
+    bool vmx_on;
+    bool non_root;
+    iov_hpa vmxon_region;
+    struct iov_vmcs *current;
+    struct iov_vmcs *vmcses; /* VMCS_ACTIVE slots */
+    iov_time timer_due;      /* VMX-preemption timer; IOV_TIME_MAX: off */
+    /* translations */
+    struct iov_tlb_entry *tlb;
+    uint32_t tlb_sets; /* a power of two */
+    uint32_t tlb_turn;
+    uint32_t context; /* of what runs now */
+    uint32_t next_context;
+    uint32_t context_turn;
+    struct iov_tlb_context contexts[TLB_CONTEXTS];
+    /* registers of root operation and of what a guest shares with it */
+    uint64_t control[16];
+    uint64_t debug[8];
+    struct iov_msr msrs[MSR_COUNT];
+    unsigned msr_count;
+    /* statistics */
+    uint64_t operations, interrupts_taken, exceptions, exceptions_dropped, exits, entries,
+        injections, virtual_interrupts;
+    uint64_t notifications, tlb_hits, tlb_misses, walk_steps, unclaimed, ipis_unsupported;
+    uint64_t busy, idle;
+};
+
+static inline IovCpu *iov_cpu_of(const struct iov_exec *exec)
+{
+    return iov_container_of(exec->processor, IovCpu, processor);
+}
+
+static inline iov_time iov_cpu_now(const IovCpu *self)
+{
+    return iov_now(self->parent_instance.kernel);
+}
+
+static inline bool iov_vmcs_pin(const struct iov_vmcs *vmcs, uint32_t bit)
+{
+    return vmcs->field[VMCS_PIN_CONTROLS] & bit;
+}
+
+static inline bool iov_vmcs_primary(const struct iov_vmcs *vmcs, uint32_t bit)
+{
+    return vmcs->field[VMCS_PRIMARY_CONTROLS] & bit;
+}
+
+/* Secondary controls count only when the primary controls activate them. */
+static inline bool iov_vmcs_secondary(const struct iov_vmcs *vmcs, uint32_t bit)
+{
+    return (vmcs->field[VMCS_SECONDARY_CONTROLS] & bit) != 0 &&
+           (vmcs->field[VMCS_PRIMARY_CONTROLS] & IOV_PRIMARY_SECONDARY) != 0;
+}
+
+/* cpu.c */
+/* Uses the processor for `cost` without interruption. */
+void iov_cpu_charge(struct iov_exec *exec, iov_time cost, enum iov_part part);
+/* Delivers everything that is pending; the stream may be on another processor afterwards. */
+void iov_cpu_service(struct iov_exec *exec);
+/* Enters HLT and waits until something ends it. */
+void iov_cpu_halt(struct iov_exec *exec);
+/* A nested call of the program's handler of `vector`: interrupts off, IRET on return. */
+void iov_cpu_deliver_interrupt(struct iov_exec *exec, uint8_t vector, struct iov_span *span);
+void iov_cpu_deliver_exception(struct iov_exec *exec, uint8_t vector, uint32_t error_code);
+/* Something may be deliverable: look at the next boundary, wake the one who waits. */
+void iov_cpu_poke(IovCpu *self);
+uint64_t iov_cpu_tsc(const IovCpu *self, iov_time when);
+uint64_t iov_cpu_guest_tsc(const IovCpu *self, const struct iov_exec *exec);
+/* The physical APIC's page has moved or gone. */
+void iov_cpu_apic_mode_changed(IovCpu *self);
+
+/* operate.c */
+void iov_cpu_operate(struct iov_exec *exec, struct iov_op *op);
+/* Raises an exception: exits if the bitmap says so, else calls the program's handler. */
+void iov_cpu_raise(struct iov_exec *exec, uint8_t vector, uint32_t error_code, uint64_t linear);
+
+/* memory.c */
+void iov_cpu_access_memory(struct iov_exec *exec, struct iov_op *op);
+/* Host pointer to plain memory at `address` (not across the end of its page), or NULL. */
+uint8_t *iov_cpu_pointer(IovCpu *self, iov_hpa address);
+/* Memory reads of the processor itself: paging structures, bitmaps. All ones where nothing answers. */
+uint64_t iov_cpu_read64(IovCpu *self, iov_hpa address);
+uint8_t iov_cpu_read8(IovCpu *self, iov_hpa address);
+bool iov_cpu_copy_from(IovCpu *self, iov_hpa address, void *data, uint32_t size);
+bool iov_cpu_copy_to(IovCpu *self, iov_hpa address, const void *data, uint32_t size);
+
+/* ept.c */
+enum iov_ept_outcome { IOV_EPT_MAPPED, IOV_EPT_VIOLATION, IOV_EPT_MISCONFIGURED };
+struct iov_ept_result {
+    iov_hpa page;    /* of 4 KiB */
+    uint32_t rights; /* TLB_*: of all levels together */
+    uint32_t steps;  /* entries read */
+    unsigned shift;  /* 12, 21, 30 */
+};
+enum iov_ept_outcome iov_ept_walk(IovCpu *self, uint64_t eptp, iov_gpa address, uint32_t access,
+                                  struct iov_ept_result *ret_result);
+bool iov_ept_pointer_valid(uint64_t eptp);
+struct iov_tlb_entry *iov_tlb_find(IovCpu *self, uint32_t context, uint64_t page);
+struct iov_tlb_entry *iov_tlb_victim(IovCpu *self, uint64_t page);
+uint32_t iov_tlb_context(IovCpu *self, uint16_t vpid, uint64_t eptp);
+void iov_tlb_renew_context(IovCpu *self, uint16_t vpid, uint64_t eptp);
+void iov_tlb_flush_eptp(IovCpu *self, uint64_t eptp, bool all);
+void iov_tlb_flush_vpid(IovCpu *self, uint16_t vpid, bool all);
+void iov_tlb_flush_linear(IovCpu *self, uint16_t vpid, uint64_t linear);
+
+/* vmx-exit.c */
+enum iov_vmx_decision {
+    IOV_VMX_EXECUTE,
+    IOV_VMX_EXITS,      /* `exit` is filled */
+    IOV_VMX_UNDEFINED,  /* #UD */
+    IOV_VMX_PROTECTION, /* #GP(0) */
+};
+enum iov_vmx_decision iov_vmx_decide(IovCpu *self, struct iov_vmcs *vmcs, struct iov_op *op,
+                                     struct iov_exit *exit);
+/* Does exception `vector` exit? Fills `exit` then. */
+bool iov_vmx_exception_exits(const struct iov_vmcs *vmcs, uint8_t vector, uint32_t error_code,
+                             uint64_t linear, struct iov_exit *exit);
+bool iov_exception_has_error(uint8_t vector);
+uint32_t iov_op_length(const struct iov_op *op);
+
+/* vmx-event.c */
+/* Delivers or exits for the event of highest priority; false if there is none. */
+bool iov_vmx_service(struct iov_exec *exec);
+/* Would iov_vmx_service() do something? */
+bool iov_vmx_deliverable(IovCpu *self, const struct iov_exec *exec);
+/* Can something become deliverable without a new arrival, so that every boundary has to look? */
+bool iov_vmx_watchful(const IovCpu *self, const struct iov_exec *exec);
+
+/* vmx-entry.c */
+/* A VM exit, the monitor, the VM entry after it and what that injects. */
+enum iov_resume iov_vmx_exit(struct iov_exec *exec, struct iov_exit *exit);
+enum iov_vmx_status iov_vmx_launch(struct iov_exec *host, struct iov_exec *guest, unsigned index);
+
+/* vmcs.c */
+void iov_vmcs_set_ops(struct iov_processor_ops *ops);
+enum iov_vmx_status iov_vmx_fail(IovCpu *self, uint32_t error);
+/* 0, or the VM-instruction error of the checks on controls and host state. */
+uint32_t iov_vmcs_check_controls(IovCpu *self, struct iov_vmcs *vmcs);
+
+/* vmx-check.c */
+/* Checks on the guest-state area; false: entry fails with `ret_qualification`. */
+bool iov_vmcs_check_guest(const struct iov_vmcs *vmcs, uint64_t *ret_qualification);
+
+/* apic-virtualisation.c */
+/* Access of the APIC-access page: virtualised, or APIC_ACCESS exit. NEXT: it is done; RETRY: again. */
+enum iov_resume iov_vapic_access(struct iov_exec *exec, struct iov_op *op, uint32_t offset);
+/* RDMSR and WRMSR of 0x800-0x8ff under virtualised x2APIC mode: true if it was virtualised (or faulted). */
+bool iov_vapic_read_msr(struct iov_exec *exec, struct iov_op *op);
+bool iov_vapic_write_msr(struct iov_exec *exec, struct iov_op *op);
+void iov_vapic_write_tpr(struct iov_exec *exec, uint8_t value);
+uint8_t iov_vapic_read_tpr(const struct iov_vmcs *vmcs);
+/* Virtual-interrupt delivery: is one recognised; deliver it. */
+bool iov_vapic_recognised(const struct iov_vmcs *vmcs);
+void iov_vapic_deliver(struct iov_exec *exec);
+/* PPR virtualisation and evaluation, as VM entry does them. */
+void iov_vapic_enter(struct iov_vmcs *vmcs);
+/* Processes the posted-interrupt descriptor after the notification vector came. */
+void iov_vapic_process_posted(IovCpu *self, struct iov_vmcs *vmcs);
+
+/* msr.c */
+void iov_msr_init(IovCpu *self);
+uint64_t iov_vmx_capability(const IovCpu *self, uint32_t msr);
+/* False: #GP. */
+bool iov_msr_read(IovCpu *self, struct iov_exec *exec, uint32_t index, uint64_t *ret_value);
+bool iov_msr_write(IovCpu *self, struct iov_exec *exec, uint32_t index, uint64_t value);
+void iov_cpuid(IovCpu *self, struct iov_op *op);
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Extended page tables and the cache of translations.
+ *
+ * The walk reads four levels of entries from simulated memory (SDM vol. 3C, 29.3) and tells a violation (nothing there, or not
+ * permitted) from a misconfiguration (something there that may not be). Cached translations carry the number of a context, which stands for
+ * (VPID, EPTP); invalidating a context gives it a new number, so INVEPT and INVVPID cost nothing per entry.
+ *
+ * LIMIT: accessed and dirty flags, page-modification logging, mode-based execution control, five levels. Pages of 2 MiB and
+ * 1 GiB are cached in pieces of 4 KiB. The guest's own paging is not modelled: a linear address only names a cached piece.
+ */
+#include "models/cpu/cpu-private.h"
+
+/* ---- The walk ---- */
+
+/* SPEC: 29.3.3.1: what makes a present entry a misconfiguration. `level` 3 is the PML4. */
+static bool misconfigured(uint64_t entry, unsigned level, bool leaf)
+{
+    static const uint64_t reserved_table[] = { 0, 0x78, 0x78,
+                                               0xf8 }; /* of entries that point to a table */
+    uint64_t type = entry >> IOV_EPT_TYPE_SHIFT & 7;
+
+    if ((entry & IOV_EPT_RWX) == IOV_EPT_WRITE ||
+        (entry & IOV_EPT_RWX) == (IOV_EPT_WRITE | IOV_EPT_EXECUTE))
+        return true;
+    if (entry & ~PHYSICAL_ADDRESS_MASK & ((UINT64_C(1) << 52) - 1))
+        return true;
+    if (!leaf)
+        return entry & reserved_table[level];
+    if (type == 2 || type == 3 || type == 7)
+        return true;
+    return entry & ((UINT64_C(1) << (12 + 9 * level)) - 1) & ~PAGE_MASK;
+}
+
+enum iov_ept_outcome iov_ept_walk(IovCpu *self, uint64_t eptp, iov_gpa address, uint32_t access,
+                                  struct iov_ept_result *ret_result)
+{
+    iov_hpa table = eptp & PHYSICAL_ADDRESS_MASK & ~PAGE_MASK;
+    uint64_t rights = IOV_EPT_RWX;
+
+    *ret_result = (struct iov_ept_result){ 0 };
+    if (address >> 48 != 0)
+        return IOV_EPT_VIOLATION;
+    for (unsigned level = 3;; level--) {
+        unsigned shift = 12 + 9 * level;
+        uint64_t entry = iov_cpu_read64(self, table + (address >> shift & 511) * 8);
+        bool leaf = level == 0 || ((level == 1 || level == 2) && entry & IOV_EPT_LARGE);
+
+        ret_result->steps++;
+        if (!(entry & IOV_EPT_RWX)) {
+            ret_result->rights = 0;
+            return IOV_EPT_VIOLATION;
+        }
+        if (misconfigured(entry, level, leaf))
+            return IOV_EPT_MISCONFIGURED;
+        rights &= entry;
+        if (leaf) {
+            uint64_t offset_mask = (UINT64_C(1) << shift) - 1;
+
+            ret_result->rights = (uint32_t)rights;
+            ret_result->shift = shift;
+            ret_result->page =
+                ((entry & PHYSICAL_ADDRESS_MASK & ~offset_mask) | (address & offset_mask)) &
+                ~PAGE_MASK;
+            return (rights & access) == access ? IOV_EPT_MAPPED : IOV_EPT_VIOLATION;
+        }
+        table = entry & PHYSICAL_ADDRESS_MASK & ~PAGE_MASK;
+    }
+}
+
+/* SPEC: 27.2.1.1: memory type, length of walk, reserved bits. */
+bool iov_ept_pointer_valid(uint64_t eptp)
+{
+    uint64_t type = eptp & IOV_EPTP_TYPE;
+
+    return (type == 0 || type == 6) && (eptp & 0x38) == IOV_EPTP_WALK_4 && !(eptp & 0xfc0) &&
+           !(eptp & ~PHYSICAL_ADDRESS_MASK);
+}
+
+/* ---- Cached translations ---- */
+
+static struct iov_tlb_entry *set_of(IovCpu *self, uint64_t page)
+{
+    return &self->tlb[((page ^ page >> 9) & (self->tlb_sets - 1)) * TLB_WAYS];
+}
+
+struct iov_tlb_entry *iov_tlb_find(IovCpu *self, uint32_t context, uint64_t page)
+{
+    struct iov_tlb_entry *set = set_of(self, page);
+
+    for (unsigned i = 0; i < TLB_WAYS; i++) {
+        if (set[i].page == page && set[i].context == context)
+            return &set[i];
+    }
+    return NULL;
+}
+
+struct iov_tlb_entry *iov_tlb_victim(IovCpu *self, uint64_t page)
+{
+    return &set_of(self, page)[self->tlb_turn++ % TLB_WAYS];
+}
+
+static uint32_t new_number(IovCpu *self)
+{
+    if (++self->next_context == 0) {
+        /* Numbers have run out after 2^32 invalidations: everything goes. */
+        for (uint32_t i = 0; i < self->tlb_sets * TLB_WAYS; i++)
+            self->tlb[i].context = 0;
+        for (unsigned i = 0; i < TLB_CONTEXTS; i++)
+            self->contexts[i].number = 0;
+        self->next_context = TLB_ROOT_CONTEXT + 1;
+    }
+    return self->next_context;
+}
+
+static struct iov_tlb_context *context_find(IovCpu *self, uint16_t vpid, uint64_t eptp)
+{
+    struct iov_tlb_context *context;
+
+    for (unsigned i = 0; i < TLB_CONTEXTS; i++) {
+        context = &self->contexts[i];
+        if (context->number != 0 && context->vpid == vpid && context->eptp == eptp)
+            return context;
+    }
+    context = &self->contexts[self->context_turn++ % TLB_CONTEXTS];
+    *context = (struct iov_tlb_context){ .eptp = eptp, .vpid = vpid, .number = new_number(self) };
+    return context;
+}
+
+uint32_t iov_tlb_context(IovCpu *self, uint16_t vpid, uint64_t eptp)
+{
+    return context_find(self, vpid, eptp)->number;
+}
+
+void iov_tlb_renew_context(IovCpu *self, uint16_t vpid, uint64_t eptp)
+{
+    context_find(self, vpid, eptp)->number = new_number(self);
+}
+
+void iov_tlb_flush_eptp(IovCpu *self, uint64_t eptp, bool all)
+{
+    for (unsigned i = 0; i < TLB_CONTEXTS; i++) {
+        struct iov_tlb_context *context = &self->contexts[i];
+
+        if (context->number != 0 && (all || context->eptp == eptp))
+            context->number = new_number(self);
+    }
+}
+
+void iov_tlb_flush_vpid(IovCpu *self, uint16_t vpid, bool all)
+{
+    for (unsigned i = 0; i < TLB_CONTEXTS; i++) {
+        struct iov_tlb_context *context = &self->contexts[i];
+
+        if (context->number != 0 && (all ? context->vpid != 0 : context->vpid == vpid))
+            context->number = new_number(self);
+    }
+}
+
+void iov_tlb_flush_linear(IovCpu *self, uint16_t vpid, uint64_t linear)
+{
+    for (unsigned i = 0; i < TLB_CONTEXTS; i++) {
+        const struct iov_tlb_context *context = &self->contexts[i];
+
+        if (context->number == 0 || context->vpid != vpid)
+            continue;
+        for (uint32_t k = 0; k < self->tlb_sets * TLB_WAYS; k++) {
+            if (self->tlb[k].context == context->number && self->tlb[k].linear == linear >> 12)
+                self->tlb[k].context = 0;
+        }
+    }
+}
