@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of the host kernel, shared by scheduler (host.c) and interrupts (host-irq.c). */
+#ifndef IOV_HYPERVISOR_HOST_PRIVATE_H
+#define IOV_HYPERVISOR_HOST_PRIVATE_H
+
+#include "models/hypervisor/host.h"
+
+enum iov_host_idle { IDLE_HLT, IDLE_POLL };
+
+struct iov_host_cpu {
+    IovLinuxHost *host;
+    unsigned index;
+    struct iov_processor *processor;
+    struct iov_thread *idle;
+    struct iov_thread *current;
+    struct iov_thread *queue; /* runnable, least vruntime first */
+    unsigned queued;
+    iov_time vruntime_floor; /* where a newcomer starts */
+    bool need_resched;
+    uint8_t irq_depth;
+    bool in_softirq;
+    struct iov_event slice;
+    struct iov_host_irq *irqs[256];
+    unsigned next_vector;
+    struct iov_host_softirq *softirqs;
+    struct iov_host_timer *expired;
+    bool vmx_on;
+    uint64_t vmcs_current;
+};
+
+struct _IovLinuxHost {
+    IovModel parent_instance;
+    struct iov_model_list cpus;  /* property */
+    iov_time time_slice;         /* property */
+    iov_time wakeup_granularity; /* property */
+    int idle;                    /* property: enum iov_host_idle */
+    iov_time wake_up;            /* costs */
+    iov_time context_switch;
+    iov_time interrupt;
+    iov_time timer_interrupt;
+    iov_time reschedule;
+    iov_time lock_slow;
+    struct iov_program program;
+    struct iov_host_cpu *processors;
+    unsigned count;
+    struct iov_thread *threads;
+    uint16_t vpids;
+    struct iov_measure *measure;
+    uint64_t context_switches, wakeups, preemptions, migrations, interrupts, reschedules, timers,
+        spurious;       /* stats */
+    iov_time busy_time; /* statistics */
+    iov_time idle_time;
+    iov_time interrupt_time;
+    iov_time busy_base, idle_base; /* of the processors when the statistics were reset */
+};
+
+extern const struct iov_program_ops iov_host_program_ops;
+
+static inline struct iov_thread *iov_thread_of(struct iov_exec *exec)
+{
+    return iov_container_of(exec, struct iov_thread, exec);
+}
+
+/* Gives the processor to the next thread if that is another one; comes back when `thread` runs
+ * again. */
+void iov_host_schedule(struct iov_thread *thread);
+/* The time slice of the running thread is over, as far as the timer interrupt can tell. */
+void iov_host_slice_check(struct iov_host_cpu *cpu);
+
+#endif

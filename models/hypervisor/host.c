@@ -1,0 +1,637 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * linux-host - the host kernel: its scheduler and its threads. Interrupts and timers are in
+ * host-irq.c.
+ *
+ * Each processor has a run queue in the order of virtual run time, so that threads share it fairly;
+ * a time slice is armed only while somebody waits. A woken thread goes to its last processor if
+ * that is idle, else to an idle one, else it queues; it preempts whoever has run more than the
+ * wake-up granularity longer. The hand-over of a processor takes no time, the context switch is
+ * paid by the thread that comes. LIMIT: no priorities, no groups, no load balancing besides the
+ * choice at wake-up; no NUMA.
+ */
+#include <string.h>
+
+#include "core/trace/measure.h"
+#include "models/hypervisor/host-private.h"
+
+#define POLL_ROUND IOV_MS /* an interrupt cuts it; only the number of rounds depends on it */
+enum { APIC_SVR = 0xf0, APIC_ENABLED = 0x1ff }; /* SPEC: SDM vol. 3A, 11.9 */
+static const char *const idle_kinds[] = { "hlt", "poll", NULL };
+
+G_DEFINE_FINAL_TYPE(IovLinuxHost, iov_linux_host, IOV_TYPE_MODEL)
+
+/* ---- Run queues ---- */
+
+static void queue_insert(struct iov_host_cpu *cpu, struct iov_thread *thread)
+{
+    struct iov_thread **place = &cpu->queue;
+
+    while (*place != NULL && (*place)->vruntime <= thread->vruntime)
+        place = &(*place)->next;
+    thread->next = *place;
+    *place = thread;
+    cpu->queued++;
+}
+
+static struct iov_thread *queue_pop(struct iov_host_cpu *cpu)
+{
+    struct iov_thread *thread = cpu->queue;
+
+    if (thread == NULL)
+        return cpu->idle;
+    cpu->queue = thread->next;
+    thread->next = NULL;
+    cpu->queued--;
+    return thread;
+}
+
+/* Books the time that the running thread has had its processor. */
+static void account(struct iov_thread *thread)
+{
+    iov_time now = iov_now(thread->host->parent_instance.kernel);
+    iov_time used = now - thread->since;
+
+    thread->since = now;
+    if (thread->idle)
+        return;
+    thread->cpu_time += used;
+    thread->vruntime += used;
+    if (thread->vruntime > thread->cpu->vruntime_floor)
+        thread->cpu->vruntime_floor = thread->vruntime;
+}
+
+iov_time iov_thread_cpu_time(const struct iov_thread *thread)
+{
+    if (thread->state != IOV_THREAD_RUNNING || thread->idle)
+        return thread->cpu_time;
+    return thread->cpu_time + iov_now(thread->host->parent_instance.kernel) - thread->since;
+}
+
+static void slice_arm(struct iov_host_cpu *cpu)
+{
+    if (cpu->queued > 0 && !cpu->current->idle && !iov_event_armed(&cpu->slice))
+        iov_event_in(&cpu->slice, cpu->host->time_slice);
+}
+
+static void on_slice(struct iov_event *event)
+{
+    struct iov_host_cpu *cpu = iov_container_of(event, struct iov_host_cpu, slice);
+
+    cpu->processor->ops->interrupt(cpu->processor, IOV_HOST_VECTOR_TIMER, NULL);
+}
+
+void iov_host_slice_check(struct iov_host_cpu *cpu)
+{
+    struct iov_thread *current = cpu->current;
+
+    if (cpu->queued == 0 || current->idle)
+        return;
+    account(current);
+    if (cpu->queue->vruntime <= current->vruntime) {
+        cpu->need_resched = true;
+        cpu->host->preemptions++;
+    }
+    slice_arm(cpu);
+}
+
+/* ---- Switching ---- */
+
+static void wait_running(struct iov_thread *thread)
+{
+    while (thread->state != IOV_THREAD_RUNNING)
+        iov_fiber_park(thread->host->parent_instance.kernel);
+}
+
+static void give(struct iov_host_cpu *cpu, struct iov_thread *to)
+{
+    cpu->current = to;
+    to->state = IOV_THREAD_RUNNING;
+    to->since = iov_now(cpu->host->parent_instance.kernel);
+    to->switches++;
+    to->exec.processor = cpu->processor;
+    cpu->processor->running = &to->exec;
+    iov_event_disarm(&cpu->slice);
+    slice_arm(cpu);
+    if (to->fiber != NULL)
+        iov_fiber_unpark(to->fiber);
+}
+
+/* The other half of a switch, on the thread that comes: it pays, with interrupts off. */
+static void arrive(struct iov_thread *thread)
+{
+    IovLinuxHost *host = thread->host;
+    bool interrupts = thread->exec.interrupts;
+
+    host->context_switches++;
+    if (!thread->idle)
+        host->measure->counters.context_switches++;
+    thread->exec.interrupts = false;
+    iov_exec_compute(&thread->exec, host->context_switch, IOV_PART_WAKEUP);
+    thread->exec.interrupts = interrupts;
+    if (interrupts)
+        thread->exec.processor->ops->boundary(&thread->exec);
+}
+
+static void leave(struct iov_thread *thread)
+{
+    struct iov_host_cpu *cpu = thread->cpu;
+    struct iov_thread *to = queue_pop(cpu);
+
+    cpu->need_resched = false;
+    if (to == thread) {
+        thread->state = IOV_THREAD_RUNNING;
+        return;
+    }
+    thread->exec.processor = NULL;
+    give(cpu, to);
+    if (thread->state == IOV_THREAD_ENDED)
+        return;
+    wait_running(thread);
+    arrive(thread);
+}
+
+void iov_host_schedule(struct iov_thread *thread)
+{
+    struct iov_host_cpu *cpu = thread->cpu;
+
+    account(thread);
+    cpu->need_resched = false;
+    if (cpu->queued == 0)
+        return;
+    thread->state = IOV_THREAD_RUNNABLE;
+    if (!thread->idle)
+        queue_insert(cpu, thread);
+    leave(thread);
+}
+
+void iov_thread_resched(struct iov_thread *thread)
+{
+    if (thread->cpu->need_resched)
+        iov_host_schedule(thread);
+}
+
+void iov_thread_yield(struct iov_thread *thread)
+{
+    struct iov_host_cpu *cpu = thread->cpu;
+
+    account(thread);
+    if (cpu->queued == 0)
+        return;
+    /* Behind whoever waits now. */
+    for (struct iov_thread *other = cpu->queue; other != NULL; other = other->next)
+        thread->vruntime = MAX(thread->vruntime, other->vruntime);
+    iov_host_schedule(thread);
+}
+
+void iov_thread_block(struct iov_thread *thread)
+{
+    if (!thread->woken) {
+        account(thread);
+        thread->state = IOV_THREAD_BLOCKED;
+        leave(thread);
+    }
+    thread->woken = false;
+}
+
+struct sleep_timer {
+    struct iov_host_timer timer;
+    struct iov_thread *thread;
+    bool expired;
+};
+
+static void on_sleep_over(struct iov_host_timer *timer, struct iov_exec *exec)
+{
+    struct sleep_timer *sleeper = iov_container_of(timer, struct sleep_timer, timer);
+
+    sleeper->expired = true;
+    iov_thread_wake(exec, sleeper->thread, NULL);
+}
+
+bool iov_thread_block_until(struct iov_thread *thread, iov_time until)
+{
+    struct sleep_timer sleeper = { .thread = thread };
+    bool woken;
+
+    if (until == IOV_TIME_MAX || thread->woken) {
+        iov_thread_block(thread);
+        return true;
+    }
+    iov_host_timer_init(&sleeper.timer, thread->host, on_sleep_over);
+    iov_host_timer_arm(&sleeper.timer, thread->cpu->index, until);
+    iov_thread_block(thread);
+    woken = !sleeper.expired;
+    iov_host_timer_cancel(&sleeper.timer);
+    return woken;
+}
+
+/* ---- Waking ---- */
+
+static struct iov_host_cpu *cpu_choose(const struct iov_thread *thread)
+{
+    IovLinuxHost *host = thread->host;
+    struct iov_host_cpu *best = NULL;
+
+    if (thread->cpu != NULL && thread->affinity >> thread->cpu->index & 1) {
+        best = thread->cpu;
+        if (best->current->idle && best->queued == 0)
+            return best;
+    }
+    for (unsigned i = 0; i < host->count; i++) {
+        struct iov_host_cpu *cpu = &host->processors[i];
+
+        if (!(thread->affinity >> i & 1))
+            continue;
+        if (cpu->current->idle && cpu->queued == 0)
+            return cpu;
+        if (best == NULL || cpu->queued < best->queued)
+            best = cpu;
+    }
+    return best;
+}
+
+/* Puts a runnable thread on a queue and lets its processor know if it should run at once. */
+static void enqueue(struct iov_exec *waker, struct iov_thread *thread)
+{
+    struct iov_host_cpu *cpu = cpu_choose(thread);
+    struct iov_thread *current = cpu->current;
+    iov_time bonus = thread->host->time_slice / 2;
+    iov_time floor = cpu->vruntime_floor > bonus ? cpu->vruntime_floor - bonus : 0;
+
+    if (!current->idle)
+        account(current);
+    thread->state = IOV_THREAD_RUNNABLE;
+    if (thread->cpu != cpu) {
+        thread->vruntime = floor; /* clocks of processors are not comparable */
+        if (thread->cpu != NULL)
+            thread->host->migrations++;
+        thread->cpu = cpu;
+    }
+    thread->vruntime = MAX(thread->vruntime, floor);
+    queue_insert(cpu, thread);
+    slice_arm(cpu);
+    if (!current->idle && current->vruntime < thread->vruntime + thread->host->wakeup_granularity)
+        return;
+    if (cpu->need_resched)
+        return; /* it knows */
+    cpu->need_resched = true;
+    if (!current->idle)
+        thread->host->preemptions++;
+    if (waker == NULL || waker->processor != cpu->processor) {
+        thread->host->reschedules++;
+        cpu->processor->ops->interrupt(cpu->processor, IOV_HOST_VECTOR_RESCHEDULE, NULL);
+    }
+}
+
+void iov_thread_wake(struct iov_exec *waker, struct iov_thread *thread, struct iov_span *span)
+{
+    if (thread->state == IOV_THREAD_ENDED)
+        return;
+    if (waker != NULL && thread->state == IOV_THREAD_BLOCKED)
+        iov_exec_compute(waker, thread->host->wake_up, IOV_PART_WAKEUP);
+    if (span != NULL) {
+        iov_span_pass(span, waker != NULL ? waker->holder : span->holder, thread->exec.holder);
+        if (thread->exec.span == NULL)
+            thread->exec.span = span;
+    }
+    if (thread->state != IOV_THREAD_BLOCKED) { /* it may have been woken while the waker computed */
+        thread->woken = true;
+        return;
+    }
+    thread->host->wakeups++;
+    thread->host->measure->counters.wakeups++;
+    thread->woken = true;
+    enqueue(waker, thread);
+}
+
+/* ---- Threads ---- */
+
+static void thread_main(void *argument)
+{
+    struct iov_thread *thread = argument;
+
+    wait_running(thread);
+    if (!thread->idle)
+        arrive(thread);
+    thread->function(thread->argument);
+    account(thread);
+    thread->state = IOV_THREAD_ENDED;
+    leave(thread);
+}
+
+/* As the real one: look with interrupts off, and halt in the shadow of STI, so that no wake-up slips between. */
+static void idle_main(void *argument)
+{
+    struct iov_thread *thread = argument;
+    struct iov_host_cpu *cpu = thread->cpu;
+
+    for (;;) {
+        if (cpu->host->idle == IDLE_POLL) {
+            iov_exec_compute(&thread->exec, POLL_ROUND, IOV_PART_HOST);
+            continue;
+        }
+        thread->exec.interrupts = false;
+        if (cpu->queued > 0) {
+            iov_host_schedule(thread);
+        } else {
+            thread->exec.interrupts = true;
+            thread->exec.blocking |= IOV_BLOCKING_STI;
+            iov_exec_do(&thread->exec, IOV_OP_HLT);
+        }
+    }
+}
+
+static struct iov_thread *thread_make(IovLinuxHost *host, const char *name, uint64_t affinity,
+                                      iov_thread_fn *function, void *argument)
+{
+    struct iov_thread *thread = g_new0(struct iov_thread, 1);
+
+    thread->host = host;
+    thread->name = g_strdup(name);
+    thread->affinity = affinity;
+    thread->function = function;
+    thread->argument = argument;
+    thread->exec.program = &host->program;
+    thread->exec.holder = thread;
+    thread->exec.interrupts = true;
+    thread->exec.part = IOV_PART_HOST;
+    thread->exec.owner = thread;
+    thread->next_of_all = host->threads;
+    host->threads = thread;
+    return thread;
+}
+
+struct iov_thread *iov_thread_new(IovLinuxHost *host, const char *name, uint64_t affinity,
+                                  iov_thread_fn *function, void *argument)
+{
+    uint64_t all = host->count < 64 ? (UINT64_C(1) << host->count) - 1 : UINT64_MAX;
+    uint64_t mask = affinity & all;
+    struct iov_thread *thread = thread_make(host, name, mask != 0 ? mask : all, function, argument);
+
+    thread->fiber = iov_fiber_new(host->parent_instance.kernel, name, thread_main, thread);
+    enqueue(NULL, thread);
+    return thread;
+}
+
+/* ---- Locks ---- */
+
+static void waiter_remove(struct iov_host_lock *lock, struct iov_thread *thread)
+{
+    struct iov_thread **place = &lock->first;
+    struct iov_thread *before = NULL;
+
+    while (*place != thread) {
+        before = *place;
+        place = &(*place)->next_waiter;
+    }
+    *place = thread->next_waiter;
+    if (lock->last == thread)
+        lock->last = before;
+    thread->waiting = false;
+}
+
+void iov_host_lock(struct iov_thread *thread, struct iov_host_lock *lock)
+{
+    if (lock->owner != NULL)
+        lock->contentions++;
+    while (lock->owner != NULL) {
+        if (!thread->waiting) { /* it may have been woken for something else */
+            thread->waiting = true;
+            thread->next_waiter = NULL;
+            if (lock->last != NULL)
+                lock->last->next_waiter = thread;
+            else
+                lock->first = thread;
+            lock->last = thread;
+        }
+        iov_thread_compute(thread, thread->host->lock_slow, IOV_PART_EMULATOR);
+        if (lock->owner != NULL)
+            iov_thread_block(thread);
+    }
+    if (thread->waiting)
+        waiter_remove(lock, thread);
+    lock->owner = thread;
+}
+
+void iov_host_unlock(struct iov_thread *thread, struct iov_host_lock *lock)
+{
+    struct iov_thread *waiter = lock->first;
+
+    IOV_REQUIRE(lock->owner == thread);
+    lock->owner = NULL;
+    if (waiter == NULL)
+        return;
+    waiter_remove(lock, waiter);
+    iov_thread_wake(&thread->exec, waiter, NULL);
+}
+
+/* ---- Facts ---- */
+
+struct iov_thread *iov_host_current(const IovLinuxHost *host)
+{
+    struct iov_fiber *fiber = iov_fiber_current(host->parent_instance.kernel);
+
+    for (unsigned i = 0; fiber != NULL && i < host->count; i++) {
+        if (host->processors[i].current->fiber == fiber)
+            return host->processors[i].current;
+    }
+    return NULL;
+}
+
+bool iov_host_in_interrupt(const struct iov_thread *thread)
+{
+    return thread->cpu->irq_depth > 0 || thread->cpu->in_softirq;
+}
+
+uint64_t iov_host_mask(const IovLinuxHost *host, const struct iov_count_list *cpus)
+{
+    uint64_t mask = 0;
+
+    for (unsigned i = 0; i < cpus->count; i++) {
+        if (cpus->items[i] < host->count)
+            mask |= UINT64_C(1) << cpus->items[i];
+    }
+    return mask;
+}
+
+unsigned iov_host_cpu_count(const IovLinuxHost *host)
+{
+    return host->count;
+}
+
+struct iov_processor *iov_host_processor(const IovLinuxHost *host, unsigned cpu)
+{
+    return host->processors[cpu].processor;
+}
+
+unsigned iov_host_cpu_index(const struct iov_host_cpu *cpu)
+{
+    return cpu->index;
+}
+
+bool iov_host_vmx_enable(struct iov_thread *thread, iov_hpa region)
+{
+    struct iov_host_cpu *cpu = thread->cpu;
+
+    if (!cpu->vmx_on && cpu->processor->ops->vmxon(&thread->exec, region) == IOV_VMX_SUCCEED)
+        cpu->vmx_on = true;
+    return cpu->vmx_on;
+}
+
+uint64_t *iov_host_vmcs_current(struct iov_thread *thread)
+{
+    return &thread->cpu->vmcs_current;
+}
+
+uint64_t *iov_host_vmcs_current_of(struct iov_host_cpu *cpu)
+{
+    return &cpu->vmcs_current;
+}
+
+uint16_t iov_host_vpids(IovLinuxHost *host, unsigned count)
+{
+    uint16_t first = (uint16_t)(host->vpids + 1);
+
+    host->vpids = (uint16_t)(host->vpids + count);
+    return first;
+}
+
+/* ---- Life ---- */
+
+static bool iov_linux_host_realize(IovModel *model, GError **error)
+{
+    IovLinuxHost *self = (IovLinuxHost *)(void *)model;
+
+    if (self->cpus.count == 0 || self->cpus.count > 64)
+        return iov_model_fail(model, error, "cpus: 1 to 64 processors are possible, not %u",
+                              self->cpus.count);
+    self->measure = model->run->measure;
+    self->count = self->cpus.count;
+    self->program.ops = &iov_host_program_ops;
+    self->processors = g_new0(struct iov_host_cpu, self->count);
+    for (unsigned i = 0; i < self->count; i++) {
+        struct iov_host_cpu *cpu = &self->processors[i];
+        g_autofree char *name = g_strdup_printf("idle%u", i);
+
+        cpu->host = self;
+        cpu->index = i;
+        cpu->processor = iov_model_port(self->cpus.items[i], "processor", 0);
+        cpu->next_vector = IOV_HOST_VECTOR_DEVICE;
+        iov_event_init(&cpu->slice, model->kernel, on_slice, IOV_PRIORITY_DEFAULT);
+        cpu->idle = thread_make(self, name, UINT64_C(1) << i, idle_main, NULL);
+        cpu->idle->argument = cpu->idle;
+        cpu->idle->idle = true;
+        cpu->idle->cpu = cpu;
+        cpu->idle->state = IOV_THREAD_RUNNING;
+        cpu->current = cpu->idle;
+    }
+    return true;
+}
+
+static void iov_linux_host_start(IovModel *model)
+{
+    IovLinuxHost *self = (IovLinuxHost *)(void *)model;
+
+    for (unsigned i = 0; i < self->count; i++) {
+        struct iov_host_cpu *cpu = &self->processors[i];
+
+        cpu->processor->apic->ops->write(cpu->processor->apic, APIC_SVR, APIC_ENABLED);
+        cpu->idle->exec.processor = cpu->processor;
+        if (cpu->current == cpu->idle)
+            cpu->processor->running = &cpu->idle->exec;
+        cpu->idle->fiber = iov_fiber_new(model->kernel, cpu->idle->name, thread_main, cpu->idle);
+    }
+}
+
+static void processors_sum(const IovLinuxHost *self, iov_time *ret_busy, iov_time *ret_idle)
+{
+    iov_time busy = 0;
+    iov_time idle = 0;
+
+    for (unsigned i = 0; i < self->count; i++) {
+        busy += self->processors[i].processor->busy;
+        idle += self->processors[i].processor->idle;
+    }
+    *ret_busy = busy;
+    *ret_idle = idle;
+}
+
+static void iov_linux_host_reset_statistics(IovModel *model)
+{
+    IovLinuxHost *self = (IovLinuxHost *)(void *)model;
+
+    for (struct iov_thread *thread = self->threads; thread != NULL; thread = thread->next_of_all) {
+        if (thread->state == IOV_THREAD_RUNNING)
+            account(thread);
+        thread->cpu_time = 0;
+        thread->switches = 0;
+    }
+    processors_sum(self, &self->busy_base, &self->idle_base);
+}
+
+static void iov_linux_host_update_statistics(IovModel *model)
+{
+    IovLinuxHost *self = (IovLinuxHost *)(void *)model;
+
+    processors_sum(self, &self->busy_time, &self->idle_time);
+    self->busy_time -= MIN(self->busy_time, self->busy_base);
+    self->idle_time -= MIN(self->idle_time, self->idle_base);
+}
+
+static void iov_linux_host_finalize(GObject *object)
+{
+    IovLinuxHost *self = (IovLinuxHost *)(void *)object;
+
+    while (self->threads != NULL) {
+        struct iov_thread *thread = self->threads;
+        self->threads = thread->next_of_all;
+        g_free(thread->name);
+        g_free(thread);
+    }
+    g_free(self->processors);
+    G_OBJECT_CLASS(iov_linux_host_parent_class)->finalize(object);
+}
+
+static void iov_linux_host_class_init(IovLinuxHostClass *klass)
+{
+    IovModelClass *mc = IOV_MODEL_CLASS(klass);
+
+    iov_model_class_describe(mc, "linux-host",
+                             "Host kernel: threads, scheduler, interrupts, timers");
+    IOV_PROP_REF_LIST(mc, IovLinuxHost, cpus, "cpu", true, "Processors of the host");
+    IOV_PROP_TIME(mc, IovLinuxHost, time_slice, 10 * IOV_US, IOV_SEC, 3 * IOV_MS,
+                  "Turn of a thread while others wait for its processor");
+    IOV_PROP_TIME(mc, IovLinuxHost, wakeup_granularity, 0, IOV_SEC, IOV_MS,
+                  "A woken thread preempts one that has run this much longer");
+    IOV_PROP_ENUM(mc, IovLinuxHost, idle, idle_kinds, IDLE_HLT, "What an idle processor does");
+    IOV_COST(mc, IovLinuxHost, wake_up, "host-wake-up", "Waking a thread, on the waker");
+    IOV_COST(mc, IovLinuxHost, context_switch, "host-context-switch", "Switch to another thread");
+    IOV_COST(mc, IovLinuxHost, interrupt, "host-interrupt", "Entry and exit of a device interrupt");
+    IOV_COST(mc, IovLinuxHost, timer_interrupt, "host-timer-interrupt",
+             "A timer interrupt, handlers apart");
+    IOV_COST(mc, IovLinuxHost, reschedule, "host-reschedule-interrupt", "A reschedule interrupt");
+    IOV_COST(mc, IovLinuxHost, lock_slow, "host-lock-contended",
+             "Going to sleep for a user-space lock");
+    IOV_STAT(mc, IovLinuxHost, context_switches,
+             "Switches of processors between threads, idle ones too");
+    IOV_STAT(mc, IovLinuxHost, wakeups, "Threads woken");
+    IOV_STAT(mc, IovLinuxHost, preemptions, "Threads that had to give way");
+    IOV_STAT(mc, IovLinuxHost, migrations, "Threads that changed processors");
+    IOV_STAT(mc, IovLinuxHost, interrupts, "Host interrupts handled");
+    IOV_STAT(mc, IovLinuxHost, reschedules, "Reschedule interrupts sent");
+    IOV_STAT(mc, IovLinuxHost, timers, "Timers expired");
+    IOV_STAT(mc, IovLinuxHost, spurious, "Interrupts of vectors that nobody handles");
+    IOV_STAT_TIME(mc, IovLinuxHost, busy_time, "Processors in use");
+    IOV_STAT_TIME(mc, IovLinuxHost, idle_time, "Processors idle");
+    IOV_STAT_TIME(mc, IovLinuxHost, interrupt_time, "Of it, in host interrupts and softirqs");
+    mc->realize = iov_linux_host_realize;
+    mc->start = iov_linux_host_start;
+    mc->reset_statistics = iov_linux_host_reset_statistics;
+    mc->update_statistics = iov_linux_host_update_statistics;
+    G_OBJECT_CLASS(klass)->finalize = iov_linux_host_finalize;
+}
+
+static void iov_linux_host_init(IovLinuxHost *self)
+{
+    (void)self;
+}

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The host kernel shares processors fairly, wakes threads in time and loses no wake-up. */
+#include "tests/models/hypervisor/machine.h"
+
+static const struct bench_cost costs[] = {
+    { "host-wake-up", 1000 * IOV_NS },
+    { "host-context-switch", 500 * IOV_NS },
+    { "host-interrupt", 300 * IOV_NS },
+    { "host-timer-interrupt", 200 * IOV_NS },
+    { "host-reschedule-interrupt", 100 * IOV_NS },
+    { "hlt-wake", 2000 * IOV_NS },
+    { NULL, 0 },
+};
+
+static struct machine machine;
+
+static void setup(void)
+{
+    machine_new(&machine, costs, 2);
+    machine_wire(&machine);
+}
+
+static void start(void)
+{
+    bench_start(machine.bench);
+}
+
+static void teardown(void)
+{
+    bench_free(machine.bench);
+}
+
+TestSuite(host, .init = setup, .fini = teardown);
+
+struct worker {
+    struct iov_thread *thread;
+    struct worker *other;
+    struct iov_host_lock *lock;
+    iov_time work;
+    iov_time finished;
+    iov_time woken_at;
+    unsigned rounds;
+    unsigned tokens;
+};
+
+static void work_main(void *argument)
+{
+    struct worker *worker = argument;
+
+    iov_thread_compute(worker->thread, worker->work, IOV_PART_EMULATOR);
+    worker->finished = machine_now(&machine);
+}
+
+static void worker_start(struct worker *worker, const char *name, uint64_t affinity,
+                         iov_thread_fn *function)
+{
+    worker->thread = iov_thread_new(machine.host, name, affinity, function, worker);
+}
+
+Test(host, a_thread_alone_runs_without_interruption)
+{
+    struct worker worker = { .work = 10 * IOV_MS };
+
+    start();
+    machine_run(&machine, IOV_MS);
+    worker_start(&worker, "alone", 1, work_main);
+    machine_run(&machine, 50 * IOV_MS);
+    /* reschedule interrupt, leaving HLT, switch, work */
+    cr_assert(eq(u64, worker.finished, IOV_MS + (2000 + 100 + 500) * IOV_NS + 10 * IOV_MS));
+    cr_assert(eq(u64, worker.thread->exec.used[IOV_PART_EMULATOR], 10 * IOV_MS));
+}
+
+Test(host, two_threads_on_one_processor_share_it_in_turns)
+{
+    struct worker a = { .work = 30 * IOV_MS };
+    struct worker b = { .work = 30 * IOV_MS };
+
+    start();
+    worker_start(&a, "a", 1, work_main);
+    worker_start(&b, "b", 1, work_main);
+    machine_run(&machine, 40 * IOV_MS);
+    cr_assert(lt(u64,
+                 MAX(iov_thread_cpu_time(a.thread), iov_thread_cpu_time(b.thread)) -
+                     MIN(iov_thread_cpu_time(a.thread), iov_thread_cpu_time(b.thread)),
+                 7 * IOV_MS));
+    machine_run(&machine, 40 * IOV_MS);
+    cr_assert(gt(u64, a.finished, 50 * IOV_MS));
+    cr_assert(gt(u64, b.finished, 50 * IOV_MS));
+    cr_assert(lt(u64, MAX(a.finished, b.finished), 61 * IOV_MS));
+}
+
+Test(host, threads_that_may_run_anywhere_use_both_processors)
+{
+    struct worker a = { .work = 10 * IOV_MS };
+    struct worker b = { .work = 10 * IOV_MS };
+
+    start();
+    machine_run(&machine, IOV_MS);
+    worker_start(&a, "a", 0, work_main);
+    worker_start(&b, "b", 0, work_main);
+    machine_run(&machine, 20 * IOV_MS);
+    cr_assert(ne(ptr, a.thread->cpu, b.thread->cpu));
+    cr_assert(lt(u64, MAX(a.finished, b.finished), 12 * IOV_MS));
+}
+
+/* ---- Wake-ups ---- */
+
+static void ping_main(void *argument)
+{
+    struct worker *worker = argument;
+
+    for (unsigned i = 0; i < worker->rounds; i++) {
+        worker->other->tokens++;
+        iov_thread_wake(&worker->thread->exec, worker->other->thread, NULL);
+        while (worker->tokens == 0)
+            iov_thread_block(worker->thread);
+        worker->tokens--;
+    }
+    worker->finished = machine_now(&machine);
+}
+
+static void pong_main(void *argument)
+{
+    struct worker *worker = argument;
+
+    for (unsigned i = 0; i < worker->rounds; i++) {
+        while (worker->tokens == 0)
+            iov_thread_block(worker->thread);
+        worker->tokens--;
+        worker->other->tokens++;
+        iov_thread_wake(&worker->thread->exec, worker->other->thread, NULL);
+    }
+    worker->finished = machine_now(&machine);
+}
+
+Test(host, a_round_trip_across_processors_costs_two_wake_ups)
+{
+    struct worker a = { .rounds = 100 };
+    struct worker b = { .rounds = 100 };
+
+    a.other = &b;
+    b.other = &a;
+    start();
+    worker_start(&a, "a", 1, ping_main);
+    worker_start(&b, "b", 2, pong_main);
+    machine_run(&machine, 10 * IOV_MS);
+    /* each way: wake, leave HLT, reschedule interrupt, switch; the sleeper's own switch to idle is hidden behind */
+    cr_assert(eq(u64, a.finished > 0, 1));
+    cr_assert(lt(u64, a.finished, 100 * 2 * 3700 * IOV_NS));
+    cr_assert(gt(u64, a.finished, 100 * 2 * 3500 * IOV_NS));
+    cr_assert(ge(u64, machine.bench->run.measure->counters.wakeups, 199));
+}
+
+Test(host, the_time_from_wake_up_to_running_is_marked_on_the_request)
+{
+    struct worker b = { .rounds = 1 };
+    struct worker a = { .rounds = 1 };
+    struct iov_span span;
+
+    a.other = &b;
+    b.other = &a;
+    start();
+    worker_start(&b, "b", 2, pong_main);
+    machine_run(&machine, IOV_MS);
+    a.thread = b.thread; /* nobody else to wake */
+    iov_span_begin(&span, 1, &machine, machine_now(&machine));
+    b.tokens = 1;
+    iov_thread_wake(NULL, b.thread, &span);
+    cr_assert(eq(ptr, (void *)(uintptr_t)span.holder, b.thread));
+    machine_run(&machine, IOV_MS);
+    cr_assert(eq(u64, span.parts[IOV_PART_WAKEUP], (2000 + 100 + 500) * IOV_NS));
+}
+
+Test(host, a_wake_up_before_the_sleep_is_not_lost)
+{
+    struct worker b = { .rounds = 1 };
+    struct worker a = { 0 };
+
+    b.other = &a;
+    start();
+    worker_start(&a, "a", 1, work_main);
+    worker_start(&b, "b", 2, pong_main);
+    b.tokens = 1;
+    iov_thread_wake(NULL, b.thread, NULL);
+    machine_run(&machine, IOV_MS);
+    cr_assert(gt(u64, b.finished, 0));
+}
+
+Test(host, a_woken_thread_preempts_one_that_has_run_long)
+{
+    struct worker hog = { .work = 500 * IOV_MS };
+    struct worker b = { .rounds = 1 };
+    struct worker a = { 0 };
+
+    b.other = &a;
+    start();
+    worker_start(&a, "a", 2, work_main);
+    worker_start(&b, "b", 1, pong_main);
+    machine_run(&machine, IOV_MS);
+    worker_start(&hog, "hog", 1, work_main);
+    machine_run(&machine, 100 * IOV_MS);
+    b.tokens = 1;
+    iov_thread_wake(NULL, b.thread, NULL);
+    machine_run(&machine, 10 * IOV_US);
+    cr_assert(gt(u64, b.finished, 0));
+    cr_assert(eq(u64, hog.finished, 0));
+}
+
+static void sleep_main(void *argument)
+{
+    struct worker *worker = argument;
+
+    while (!iov_thread_block_until(worker->thread, 5 * IOV_MS) &&
+           machine_now(&machine) < 5 * IOV_MS)
+        ;
+    worker->finished = machine_now(&machine);
+}
+
+Test(host, a_sleep_with_a_limit_ends_at_it)
+{
+    struct worker sleeper = { 0 };
+
+    start();
+    worker_start(&sleeper, "sleeper", 1, sleep_main);
+    machine_run(&machine, 10 * IOV_MS);
+    cr_assert(ge(u64, sleeper.finished, 5 * IOV_MS));
+    cr_assert(lt(u64, sleeper.finished, 5 * IOV_MS + 10 * IOV_US));
+}
+
+/* ---- Locks ---- */
+
+static unsigned inside, most_inside, entered;
+
+static void lock_main(void *argument)
+{
+    struct worker *worker = argument;
+
+    for (unsigned i = 0; i < worker->rounds; i++) {
+        iov_host_lock(worker->thread, worker->lock);
+        inside++;
+        entered++;
+        most_inside = MAX(most_inside, inside);
+        iov_thread_compute(worker->thread, 3 * IOV_US, IOV_PART_EMULATOR);
+        inside--;
+        iov_host_unlock(worker->thread, worker->lock);
+        iov_thread_compute(worker->thread, (1 + i % 3) * IOV_US, IOV_PART_EMULATOR);
+    }
+    worker->finished = machine_now(&machine);
+}
+
+Test(host, a_lock_lets_one_in_and_forgets_nobody)
+{
+    struct iov_host_lock lock = { 0 };
+    struct worker workers[5];
+
+    inside = most_inside = entered = 0;
+    start();
+    for (unsigned i = 0; i < 5; i++) {
+        workers[i] = (struct worker){ .lock = &lock, .rounds = 200 };
+        worker_start(&workers[i], "w", i == 0 ? 1 : 0, lock_main);
+    }
+    machine_run(&machine, IOV_SEC);
+    cr_assert(eq(uint, most_inside, 1));
+    cr_assert(eq(uint, entered, 1000));
+    for (unsigned i = 0; i < 5; i++)
+        cr_assert(gt(u64, workers[i].finished, 0));
+}
+
+/* ---- Interrupts ---- */
+
+struct device_irq {
+    struct iov_host_irq irq;
+    struct iov_host_softirq softirq;
+    struct worker *worker;
+    unsigned handled, deferred;
+    bool interrupts_off;
+    struct iov_span *span;
+};
+
+static void softirq_run(struct iov_host_softirq *softirq, struct iov_exec *exec)
+{
+    struct device_irq *device = iov_container_of(softirq, struct device_irq, softirq);
+
+    device->deferred++;
+    cr_assert(exec->interrupts);
+    device->worker->tokens++;
+    iov_thread_wake(exec, device->worker->thread, device->span);
+}
+
+static void irq_handle(struct iov_host_irq *irq, struct iov_exec *exec, struct iov_span *span)
+{
+    struct device_irq *device = iov_container_of(irq, struct device_irq, irq);
+
+    device->handled++;
+    device->interrupts_off = !exec->interrupts;
+    device->span = span;
+    iov_host_softirq_raise(exec, &device->softirq);
+}
+
+Test(host, a_device_interrupt_wakes_a_thread_through_a_softirq)
+{
+    struct worker a = { 0 };
+    struct worker b = { .rounds = 1, .other = &a };
+    struct device_irq device = { .irq.handle = irq_handle,
+                                 .softirq.run = softirq_run,
+                                 .worker = &b };
+    struct iov_processor *processor = iov_model_port(machine.cpus[0], "processor", 0);
+    struct iov_span span;
+    uint8_t vector;
+
+    start();
+    cr_assert(iov_host_irq_alloc(machine.host, 0, &device.irq, &vector));
+    worker_start(&a, "a", 1, work_main);
+    worker_start(&b, "b", 1, pong_main);
+    machine_run(&machine, IOV_MS);
+    iov_span_begin(&span, 1, &device, machine_now(&machine));
+    processor->ops->interrupt(processor, vector, &span);
+    machine_run(&machine, IOV_MS);
+    cr_assert(eq(uint, device.handled, 1));
+    cr_assert(eq(uint, device.deferred, 1));
+    cr_assert(device.interrupts_off);
+    cr_assert(eq(ptr, device.span, &span));
+    cr_assert(gt(u64, b.finished, 0));
+    cr_assert(eq(u64, span.cursor - span.begin,
+                 span.parts[IOV_PART_WAKEUP] + span.parts[IOV_PART_HOST] +
+                     span.parts[IOV_PART_INTERRUPT]));
+    cr_assert(eq(u64, span.parts[IOV_PART_HOST], 300 * IOV_NS));
+    cr_assert(eq(u64, span.parts[IOV_PART_WAKEUP], (2000 + 1000 + 500) * IOV_NS));
+}
+
+/* ---- No lost wake-ups ---- */
+
+enum { STORM_THREADS = 8, STORM_OPERATIONS = 100000 };
+static struct worker storm[STORM_THREADS];
+static uint64_t storm_sent, storm_taken;
+static struct iov_random storm_random;
+
+/* Each token must be taken by its owner, who sleeps whenever it has none. */
+static void storm_main(void *argument)
+{
+    struct worker *self = argument;
+
+    for (;;) {
+        while (self->tokens == 0)
+            iov_thread_block(self->thread);
+        self->tokens--;
+        storm_taken++;
+        iov_thread_compute(self->thread, iov_random_uniform(&storm_random, 0, 5000 - 1) * IOV_NS,
+                           IOV_PART_EMULATOR);
+        if (storm_sent < STORM_OPERATIONS) {
+            struct worker *other = &storm[iov_random_uniform(&storm_random, 0, STORM_THREADS - 1)];
+
+            storm_sent++;
+            other->tokens++;
+            iov_thread_wake(&self->thread->exec, other->thread, NULL);
+        }
+    }
+}
+
+static struct iov_event storm_event;
+
+static void on_storm(struct iov_event *event)
+{
+    struct worker *other = &storm[iov_random_uniform(&storm_random, 0, STORM_THREADS - 1)];
+
+    if (storm_sent >= STORM_OPERATIONS)
+        return;
+    storm_sent++;
+    other->tokens++;
+    iov_thread_wake(NULL, other->thread, NULL);
+    iov_event_in(event, iov_random_uniform(&storm_random, 0, 20000 - 1) * IOV_NS);
+}
+
+Test(host, a_hundred_thousand_random_wake_ups_all_arrive)
+{
+    storm_sent = storm_taken = 0;
+    iov_random_init(&storm_random, 7, "storm");
+    start();
+    for (unsigned i = 0; i < STORM_THREADS; i++) {
+        storm[i] = (struct worker){ 0 };
+        worker_start(&storm[i], "storm", i % 3, storm_main); /* some pinned, some free */
+    }
+    iov_event_init(&storm_event, machine_kernel(&machine), on_storm, IOV_PRIORITY_DEFAULT);
+    iov_event_in(&storm_event, 0);
+    iov_kernel_run_until(machine_kernel(&machine), 30 * IOV_SEC);
+    cr_assert(eq(u64, storm_sent, STORM_OPERATIONS));
+    cr_assert(eq(u64, storm_taken, storm_sent));
+}
+
+Test(host, busy_and_idle_time_add_up_to_all_time)
+{
+    struct worker worker = { .work = 10 * IOV_MS };
+    IovModelClass *klass = IOV_MODEL_GET_CLASS(machine.host);
+
+    start();
+    worker_start(&worker, "w", 1, work_main);
+    machine_run(&machine, 40 * IOV_MS);
+    for (unsigned i = 0; i < 2; i++)
+        IOV_MODEL_GET_CLASS(machine.cpus[i])->update_statistics(machine.cpus[i]);
+    klass->update_statistics((IovModel *)machine.host);
+    cr_assert(eq(u64,
+                 bench_stat((IovModel *)machine.host, "busy-time") +
+                     bench_stat((IovModel *)machine.host, "idle-time"),
+                 80 * IOV_MS));
+}
