@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The player of effects: recording while the device runs, playing in order afterwards. */
+#include "models/hypervisor/effects.h"
+
+#include <string.h>
+
+void iov_effects_init(struct iov_effect_player *player, struct iov_kernel *kernel,
+                      const struct iov_effect_ops *ops)
+{
+    *player = (struct iov_effect_player){ .ops = ops, .kernel = kernel };
+}
+
+static void effects_clear(struct iov_effects *effects)
+{
+    for (unsigned i = effects->played; i < effects->count; i++)
+        iov_packet_free(effects->items[i].packet);
+    g_free(effects->items);
+    *effects = (struct iov_effects){ 0 };
+}
+
+void iov_effects_finish(struct iov_effect_player *player)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(player->spare); i++)
+        effects_clear(&player->spare[i]);
+    effects_clear(&player->orphans);
+}
+
+static void effects_push(struct iov_effects *effects, const struct iov_effect *effect)
+{
+    if (effects->count ==
+        effects->capacity) { /* grows to the longest list of the run, then never again */
+        effects->capacity = effects->capacity != 0 ? 2 * effects->capacity : 32;
+        effects->items = g_renew(struct iov_effect, effects->items, effects->capacity);
+    }
+    effects->items[effects->count] = *effect;
+    effects->items[effects->count++].holder = effect->span != NULL ? effect->span->holder : NULL;
+}
+
+void iov_effects_add(struct iov_effect_player *player, const struct iov_effect *effect)
+{
+    if (player->recording != NULL) {
+        effects_push(player->recording, effect);
+        return;
+    }
+    effects_push(&player->orphans, effect);
+    player->ops->orphan(player);
+}
+
+struct iov_effects *iov_effects_begin(struct iov_effect_player *player)
+{
+    unsigned index = 0;
+
+    while (player->recording != NULL)
+        iov_fiber_settle(player->kernel);
+    while (index < G_N_ELEMENTS(player->spare) - 1 && player->spare_used[index])
+        index++;
+    IOV_REQUIRE(!player->spare_used[index]); /* more threads in one device than lists */
+    player->spare_used[index] = true;
+    player->recording = &player->spare[index];
+    return player->recording;
+}
+
+static void play_one(struct iov_effect_player *player, struct iov_thread *thread,
+                     const struct iov_effect *recorded)
+{
+    struct iov_effect effect = *recorded; /* the list may grow meanwhile */
+    struct iov_span *own = thread->exec.span;
+
+    if (effect.span != NULL) {
+        iov_span_pass(effect.span, effect.holder, thread->exec.holder);
+        thread->exec.span = effect.span;
+    }
+    player->ops->play(player, thread, &effect);
+    thread->exec.span = own;
+}
+
+void iov_effects_play(struct iov_effect_player *player, struct iov_thread *thread,
+                      struct iov_effects *effects)
+{
+    iov_fiber_settle(player->kernel);
+    player->recording = NULL;
+    while (effects->played < effects->count)
+        play_one(player, thread, &effects->items[effects->played++]);
+    effects->count = 0;
+    effects->played = 0;
+    player->spare_used[effects - player->spare] = false;
+}
+
+bool iov_effects_play_orphans(struct iov_effect_player *player, struct iov_thread *thread)
+{
+    struct iov_effects *effects = &player->orphans;
+
+    if (effects->played == effects->count)
+        return false;
+    while (effects->played < effects->count)
+        play_one(player, thread, &effects->items[effects->played++]);
+    effects->count = 0;
+    effects->played = 0;
+    return true;
+}

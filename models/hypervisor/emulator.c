@@ -1,0 +1,629 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * emulator - a QEMU-shaped process: device models in user space, an I/O thread, the big lock.
+ *
+ * A vCPU's thread that exits to user space comes here with its access; ioeventfds and frames wake
+ * the I/O thread. Both run the device and then play what it did: copies, frames, interrupts. The
+ * device is the same model as the hardware one with latencies of zero, wired to `device`, `dma`,
+ * `frames`, `line` and `kick` instead of a bus. With io-thread off the I/O thread is the main loop
+ * and takes the big lock; with it on the thread has a domain of its own. A reply that the network
+ * gives inside the call that sends (a local peer) is delivered to the device on the same trip.
+ * LIMIT: bytes of DMA move when the device runs, their copy is paid when the effect is played; no
+ * MMIO from one device to another.
+ */
+#include "models/hypervisor/emulator.h"
+
+#include <string.h>
+
+#include "core/trace/measure.h"
+#include "models/hypervisor/effects.h"
+
+enum { REGIONS = 4, IO_REGION = 3, KICKS = 64 };
+#define MSI_WINDOW UINT64_C(0xfee00000)
+#define MSI_WINDOW_SIZE UINT64_C(0x100000)
+
+struct region {
+    struct iov_mem_target target;
+    IovEmulator *emulator;
+    struct iov_mem_initiator device;
+    uint64_t size; /* property */
+};
+
+struct _IovEmulator {
+    IovModel parent_instance;
+    /* properties */
+    IovModel *host_ref;
+    struct iov_count_list cpus;
+    bool io_thread;
+    bool transmit_copy;
+    bool receive_copy;
+    struct iov_count_list coalesced; /* pairs of offset and size in `registers` */
+    uint64_t kick_register;
+    uint64_t kick_stride;
+    uint64_t kick_size;
+    char *region;
+    /* costs */
+    iov_time dispatch_cost, device_cost, poll_cost, kick_cost, frame_cost, read_cost, line_cost,
+        message_cost;
+    iov_time copy_fixed, copy_kib;
+    /* ports */
+    struct region regions[REGIONS];
+    struct iov_mem_target kick;
+    struct iov_mem_target dma;
+    struct iov_mem_initiator ram;
+    struct iov_mem_initiator msi;
+    struct iov_packet_port frames;
+    struct iov_packet_port netdev;
+    struct iov_irq_sink line;
+    struct iov_irq_source interrupt;
+    /* state */
+    IovLinuxHost *host;
+    struct iov_measure *measure;
+    struct iov_thread *thread;
+    struct iov_host_lock lock;
+    struct iov_effect_player player;
+    uint64_t kicked; /* ioeventfds that are set */
+    struct {
+        uint64_t value;
+        uint32_t size;
+        struct iov_span *span;
+    } kicks[KICKS];
+    struct iov_packet_queue received; /* by the host, to be read by the I/O thread */
+    struct iov_packet_queue local;    /* replies of a peer inside the call that sends */
+    struct iov_thread *sending;
+    bool line_level;
+    /* statistics */
+    uint64_t accesses, kicks_handled, frames_sent, frames_received, interrupts, lock_waits,
+        io_rounds, faults;
+    iov_time io_thread_time;
+};
+
+G_DEFINE_FINAL_TYPE(IovEmulator, iov_emulator, IOV_TYPE_MODEL)
+
+static iov_time copy_cost(const IovEmulator *self, uint32_t size)
+{
+    return self->copy_fixed + self->copy_kib * size / 1024;
+}
+
+static void charge_copy(IovEmulator *self, struct iov_thread *thread, uint32_t size)
+{
+    self->measure->counters.copies++;
+    self->measure->counters.copied_bytes += size;
+    iov_thread_compute(thread, copy_cost(self, size), IOV_PART_COPY);
+}
+
+/* ---- Playing effects ---- */
+
+static void play_frame(IovEmulator *self, struct iov_thread *thread, struct iov_packet *packet)
+{
+    struct iov_thread *outer = self->sending;
+
+    iov_thread_compute(thread, self->frame_cost, IOV_PART_EMULATOR);
+    self->frames_sent++;
+    self->sending = thread;
+    iov_packet_send(&self->netdev, packet);
+    self->sending = outer;
+}
+
+static void play_message(IovEmulator *self, struct iov_thread *thread, struct iov_effect *effect)
+{
+    struct iov_mem_req req = { .address = effect->address,
+                               .data = &effect->data,
+                               .size = sizeof effect->data,
+                               .pasid = IOV_NO_PASID,
+                               .flags = IOV_MEM_INTERRUPT,
+                               .span = effect->span };
+
+    iov_thread_compute(thread, self->message_cost, IOV_PART_INTERRUPT);
+    self->interrupts++;
+    if (iov_mem_write_req(&self->msi, &req) != IOV_STATUS_OK)
+        self->faults++;
+}
+
+static void play(struct iov_effect_player *player, struct iov_thread *thread,
+                 struct iov_effect *effect)
+{
+    IovEmulator *self = iov_container_of(player, IovEmulator, player);
+
+    switch ((enum iov_effect_kind)effect->kind) {
+    case IOV_EFFECT_COPY:
+        charge_copy(self, thread, effect->size);
+        break;
+    case IOV_EFFECT_FRAME:
+        play_frame(self, thread, effect->packet);
+        break;
+    case IOV_EFFECT_LINE:
+        /* Another thread may have changed the line meanwhile: what counts is how it stands now. */
+        if (self->interrupt.level == self->line_level)
+            break;
+        iov_thread_compute(thread, self->line_cost, IOV_PART_INTERRUPT);
+        if (self->line_level)
+            self->interrupts++;
+        iov_irq_set(&self->interrupt, self->line_level, effect->span);
+        break;
+    case IOV_EFFECT_MESSAGE:
+        play_message(self, thread, effect);
+        break;
+    }
+}
+
+static void orphan(struct iov_effect_player *player)
+{
+    IovEmulator *self = iov_container_of(player, IovEmulator, player);
+
+    if (self->thread != NULL)
+        iov_thread_wake(NULL, self->thread, NULL);
+}
+
+static const struct iov_effect_ops effect_ops = { .play = play, .orphan = orphan };
+
+/* ---- Running the device ---- */
+
+static void deliver(IovEmulator *self, struct iov_thread *thread, struct iov_packet *packet)
+{
+    struct iov_effects *effects = iov_effects_begin(&self->player);
+
+    self->frames_received++;
+    iov_packet_send(&self->frames, packet);
+    iov_effects_play(&self->player, thread, effects);
+}
+
+/* Frames that a local peer answered with while this thread was sending. */
+static void deliver_local(IovEmulator *self, struct iov_thread *thread)
+{
+    struct iov_packet *packet;
+
+    while ((packet = iov_packet_queue_pop(&self->local)) != NULL)
+        deliver(self, thread, packet);
+}
+
+static void device_access(IovEmulator *self, struct iov_thread *thread, struct region *region,
+                          struct iov_mem_req *req, bool write)
+{
+    struct iov_effects *effects = iov_effects_begin(&self->player);
+    enum iov_status status;
+
+    status =
+        write ? iov_mem_write_req(&region->device, req) : iov_mem_read_req(&region->device, req);
+    if (status != IOV_STATUS_OK)
+        self->faults++;
+    iov_effects_play(&self->player, thread, effects);
+    deliver_local(self, thread);
+}
+
+void iov_emulator_access(struct iov_mem_target *target, struct iov_thread *thread,
+                         struct iov_mem_req *req, bool write)
+{
+    struct region *region = iov_container_of(target, struct region, target);
+    IovEmulator *self = region->emulator;
+
+    self->accesses++;
+    iov_thread_compute(thread, self->dispatch_cost + self->device_cost, IOV_PART_EMULATOR);
+    iov_host_lock(thread, &self->lock);
+    device_access(self, thread, region, req, write);
+    iov_host_unlock(thread, &self->lock);
+}
+
+void iov_emulator_replay(struct iov_mem_target *target, struct iov_thread *thread,
+                         struct iov_mem_req *req)
+{
+    struct region *region = iov_container_of(target, struct region, target);
+
+    iov_thread_compute(thread, region->emulator->device_cost, IOV_PART_EMULATOR);
+    iov_host_lock(thread, &region->emulator->lock);
+    device_access(region->emulator, thread, region, req, true);
+    iov_host_unlock(thread, &region->emulator->lock);
+}
+
+/* ---- The I/O thread ---- */
+
+static void handle_kick(IovEmulator *self, unsigned slot)
+{
+    uint64_t value = self->kicks[slot].value;
+    struct iov_mem_req req = { .address = self->kick_register + slot * self->kick_stride,
+                               .data = &value,
+                               .size = self->kicks[slot].size,
+                               .pasid = IOV_NO_PASID };
+
+    self->kicked &= ~(UINT64_C(1) << slot);
+    self->thread->exec.span = self->kicks[slot].span;
+    iov_span_mark(self->thread->exec.span, self->thread->exec.holder, IOV_PART_QUEUE,
+                  iov_now(self->parent_instance.kernel));
+    self->kicks_handled++;
+    iov_thread_compute(self->thread, self->kick_cost, IOV_PART_EMULATOR);
+    device_access(self, self->thread, &self->regions[0], &req, true);
+    self->thread->exec.span = NULL;
+}
+
+static void handle_frame(IovEmulator *self, struct iov_packet *packet)
+{
+    struct iov_thread *thread = self->thread;
+
+    thread->exec.span = packet->span;
+    iov_span_mark(packet->span, thread->exec.holder, IOV_PART_QUEUE,
+                  iov_now(self->parent_instance.kernel));
+    iov_thread_compute(thread, self->read_cost, IOV_PART_HOST);
+    charge_copy(self, thread, packet->size);
+    deliver(self, thread, packet);
+    deliver_local(self, thread);
+    thread->exec.span = NULL;
+}
+
+static bool has_work(const IovEmulator *self)
+{
+    return self->kicked != 0 || self->received.first != NULL ||
+           self->player.orphans.played != self->player.orphans.count;
+}
+
+static void io_round(IovEmulator *self)
+{
+    struct iov_packet *packet;
+
+    self->io_rounds++;
+    if (!self->io_thread)
+        iov_host_lock(self->thread, &self->lock);
+    while (has_work(self)) {
+        iov_effects_play_orphans(&self->player, self->thread);
+        if (self->kicked != 0)
+            handle_kick(self, (unsigned)__builtin_ctzll(self->kicked));
+        packet = iov_packet_queue_pop(&self->received);
+        if (packet != NULL)
+            handle_frame(self, packet);
+    }
+    if (!self->io_thread)
+        iov_host_unlock(self->thread, &self->lock);
+}
+
+static void io_main(void *argument)
+{
+    IovEmulator *self = argument;
+
+    for (;;) {
+        while (!has_work(self))
+            iov_thread_block(self->thread);
+        iov_thread_compute(self->thread, self->poll_cost, IOV_PART_EMULATOR);
+        io_round(self);
+        iov_thread_resched(self->thread);
+        self->thread->exec.span = NULL;
+    }
+}
+
+/* ---- Ports: signals and frames ---- */
+
+static enum iov_status kick_write(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    IovEmulator *self = iov_container_of(port, IovEmulator, kick);
+    uint64_t slot = req->address / self->kick_stride;
+    struct iov_thread *waker = iov_host_current(self->host);
+
+    if (slot >= KICKS)
+        return IOV_STATUS_UNSUPPORTED;
+    self->kicks[slot].value = iov_mem_value(req);
+    self->kicks[slot].size = MIN(req->size, 8u);
+    if (!(self->kicked >> slot & 1) || req->span != NULL)
+        self->kicks[slot].span = req->span;
+    self->kicked |= UINT64_C(1) << slot;
+    iov_thread_wake(waker != NULL ? &waker->exec : NULL, self->thread, req->span);
+    return IOV_STATUS_OK;
+}
+
+static enum iov_status kick_read(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    (void)port;
+    (void)req;
+    return IOV_STATUS_UNSUPPORTED;
+}
+
+static const struct iov_mem_target_ops kick_ops = { .read = kick_read, .write = kick_write };
+
+/* The device sends. */
+static iov_time frames_receive(struct iov_packet_port *port, struct iov_packet *packet)
+{
+    IovEmulator *self = iov_container_of(port, IovEmulator, frames);
+
+    iov_effects_add(&self->player, &(struct iov_effect){ .kind = IOV_EFFECT_FRAME,
+                                                         .packet = packet,
+                                                         .size = packet->size,
+                                                         .span = packet->span });
+    return 0;
+}
+
+static const struct iov_packet_ops frames_ops = { .receive = frames_receive };
+
+/* The network sends. */
+static iov_time netdev_receive(struct iov_packet_port *port, struct iov_packet *packet)
+{
+    IovEmulator *self = iov_container_of(port, IovEmulator, netdev);
+    struct iov_thread *current = iov_host_current(self->host);
+
+    if (current != NULL && current == self->sending && !iov_host_in_interrupt(current)) {
+        iov_span_claim(packet->span, current->exec.holder, IOV_PART_PEER,
+                       iov_now(self->parent_instance.kernel));
+        iov_packet_queue_push(&self->local, packet);
+        return 0;
+    }
+    if (current == NULL)
+        iov_span_claim(packet->span, self, IOV_PART_QUEUE, iov_now(self->parent_instance.kernel));
+    iov_packet_queue_push(&self->received, packet);
+    iov_thread_wake(current != NULL ? &current->exec : NULL, self->thread, packet->span);
+    return 0;
+}
+
+static const struct iov_packet_ops netdev_ops = { .receive = netdev_receive };
+
+/* ---- Ports: the device's memory, interrupts, registers ---- */
+
+static enum iov_status dma_access(struct iov_mem_target *port, struct iov_mem_req *req, bool write)
+{
+    IovEmulator *self = iov_container_of(port, IovEmulator, dma);
+    enum iov_status status;
+
+    if (write && req->address - MSI_WINDOW < MSI_WINDOW_SIZE && req->size == 4) {
+        iov_effects_add(&self->player, &(struct iov_effect){ .kind = IOV_EFFECT_MESSAGE,
+                                                             .address = req->address,
+                                                             .data = (uint32_t)iov_mem_value(req),
+                                                             .span = req->span });
+        return IOV_STATUS_OK;
+    }
+    req->delay = 0;
+    status = write ? iov_mem_write_req(&self->ram, req) : iov_mem_read_req(&self->ram, req);
+    req->delay = 0; /* the thread pays, not the device */
+    if (status == IOV_STATUS_OK && req->flags & IOV_MEM_PAYLOAD &&
+        (write ? self->receive_copy : self->transmit_copy))
+        iov_effects_add(
+            &self->player,
+            &(struct iov_effect){ .kind = IOV_EFFECT_COPY, .size = req->size, .span = req->span });
+    return status;
+}
+
+static enum iov_status dma_read(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    return dma_access(port, req, false);
+}
+
+static enum iov_status dma_write(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    return dma_access(port, req, true);
+}
+
+static const struct iov_mem_target_ops dma_ops = { .read = dma_read, .write = dma_write };
+
+static void line_set(struct iov_irq_sink *sink, bool level, struct iov_span *span)
+{
+    IovEmulator *self = iov_container_of(sink, IovEmulator, line);
+
+    self->line_level = level;
+    iov_effects_add(&self->player,
+                    &(struct iov_effect){ .kind = IOV_EFFECT_LINE, .level = level, .span = span });
+}
+
+static const struct iov_irq_sink_ops line_ops = { .set = line_set };
+
+/* An access that does not come from a vCPU's thread (a tool): straight to the device. */
+static enum iov_status region_read(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    return iov_mem_read_req(&iov_container_of(port, struct region, target)->device, req);
+}
+
+static enum iov_status region_write(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    return iov_mem_write_req(&iov_container_of(port, struct region, target)->device, req);
+}
+
+static const struct iov_mem_target_ops region_ops = { .read = region_read, .write = region_write };
+
+bool iov_emulator_owns(const struct iov_mem_target *target)
+{
+    return target->ops == &region_ops;
+}
+
+const char *iov_emulator_region(const struct iov_mem_target *target)
+{
+    return ((const struct region *)(const void *)((const char *)target -
+                                                  offsetof(struct region, target)))
+        ->emulator->region;
+}
+
+bool iov_emulator_coalesces(const struct iov_mem_target *target, uint64_t offset, uint32_t size)
+{
+    const struct region *region =
+        (const void *)((const char *)target - offsetof(struct region, target));
+    const IovEmulator *self = region->emulator;
+
+    if (region != &self->regions[0])
+        return false;
+    for (unsigned i = 0; i + 1 < self->coalesced.count; i += 2) {
+        uint64_t begin = self->coalesced.items[i];
+
+        if (offset >= begin && offset - begin + size <= self->coalesced.items[i + 1])
+            return true;
+    }
+    return false;
+}
+
+/* ---- Life ---- */
+
+static bool iov_emulator_prepare(IovModel *model, GError **error)
+{
+    IovEmulator *self = (IovEmulator *)(void *)model;
+
+    (void)error;
+    for (unsigned i = 0; i < REGIONS; i++)
+        self->regions[i].target.size = self->regions[i].size;
+    self->kick.size = self->kick_size;
+    return true;
+}
+
+static bool iov_emulator_realize(IovModel *model, GError **error)
+{
+    IovEmulator *self = (IovEmulator *)(void *)model;
+
+    self->measure = model->run->measure;
+    self->host = (IovLinuxHost *)(void *)self->host_ref;
+    if (!iov_model_realize(self->host_ref, error))
+        return false;
+    if (self->coalesced.count % 2 != 0)
+        return iov_model_fail(model, error, "coalesced: zones are pairs of offset and size");
+    iov_effects_init(&self->player, model->kernel, &effect_ops);
+    return true;
+}
+
+static void iov_emulator_start(IovModel *model)
+{
+    IovEmulator *self = (IovEmulator *)(void *)model;
+    g_autofree char *name = g_strdup_printf("%s/io", model->path);
+
+    self->thread =
+        iov_thread_new(self->host, name, iov_host_mask(self->host, &self->cpus), io_main, self);
+}
+
+static void iov_emulator_update_statistics(IovModel *model)
+{
+    IovEmulator *self = (IovEmulator *)(void *)model;
+
+    if (self->thread != NULL)
+        self->io_thread_time = iov_thread_cpu_time(self->thread);
+    self->lock_waits = self->lock.contentions;
+}
+
+static void iov_emulator_unrealize(IovModel *model)
+{
+    IovEmulator *self = (IovEmulator *)(void *)model;
+    struct iov_packet *packet;
+
+    while ((packet = iov_packet_queue_pop(&self->received)) != NULL)
+        iov_packet_free(packet);
+    while ((packet = iov_packet_queue_pop(&self->local)) != NULL)
+        iov_packet_free(packet);
+    iov_effects_finish(&self->player);
+}
+
+static void describe_regions(IovModelClass *mc)
+{
+    static const char *const targets[REGIONS] = { "registers", "registers-1", "registers-2", "io" };
+    static const char *const devices[REGIONS] = { "device", "device-1", "device-2", "device-io" };
+    static const char *const sizes[REGIONS] = { "size", "size-1", "size-2", "size-io" };
+    static const uint64_t standard[REGIONS] = { 128 << 10, 4096, 4096, 64 };
+
+    for (unsigned i = 0; i < REGIONS; i++) {
+        unsigned base =
+            (unsigned)(G_STRUCT_OFFSET(IovEmulator, regions) + i * sizeof(struct region));
+
+        iov_model_class_add_property(
+            mc, &(struct iov_property){ .name = sizes[i],
+                                        .type = IOV_VALUE_SIZE,
+                                        .width = sizeof(uint64_t),
+                                        .offset =
+                                            (uint16_t)(base + G_STRUCT_OFFSET(struct region, size)),
+                                        .lowest = 1,
+                                        .highest = UINT64_C(1) << 32,
+                                        .standard = standard[i],
+                                        .text = "Bytes of the register window" });
+        iov_model_class_add_port(
+            mc,
+            &(struct iov_port){ .name = targets[i],
+                                .type = IOV_PORT_MEM,
+                                .role = IOV_PORT_TARGET,
+                                .flags = IOV_PORT_SHARED,
+                                .count = 1,
+                                .offset = (uint16_t)(base + G_STRUCT_OFFSET(struct region, target)),
+                                .ops = &region_ops,
+                                .text = "Register window: from vm.mmio, or vm.ports for io" });
+        iov_model_class_add_port(
+            mc,
+            &(struct iov_port){ .name = devices[i],
+                                .type = IOV_PORT_MEM,
+                                .role = IOV_PORT_INITIATOR,
+                                .count = 1,
+                                .offset = (uint16_t)(base + G_STRUCT_OFFSET(struct region, device)),
+                                .text = "The device's registers behind the window" });
+    }
+}
+
+static void describe_costs(IovModelClass *mc)
+{
+    IOV_COST(mc, IovEmulator, dispatch_cost, "emulator-dispatch",
+             "From the return of KVM_RUN to the device's handler");
+    IOV_COST(mc, IovEmulator, device_cost, "emulator-device", "The device's handler of one access");
+    IOV_COST(mc, IovEmulator, poll_cost, "emulator-poll", "A round of the I/O thread's event loop");
+    IOV_COST(mc, IovEmulator, kick_cost, "emulator-kick",
+             "Reading an ioeventfd and calling its handler");
+    IOV_COST(mc, IovEmulator, frame_cost, "emulator-frame",
+             "From the device's frame to the network back end");
+    IOV_COST(mc, IovEmulator, read_cost, "tap-read", "Reading one frame from the tap, copy apart");
+    IOV_COST(mc, IovEmulator, line_cost, "kvm-irq-line", "Changing an interrupt line by ioctl");
+    IOV_COST(mc, IovEmulator, message_cost, "kvm-irqfd-write", "Writing an irqfd, routing apart");
+    IOV_COST(mc, IovEmulator, copy_fixed, "copy-fixed", "A copy of payload: start");
+    IOV_COST(mc, IovEmulator, copy_kib, "copy-per-kib", "A copy of payload: each 1024 bytes");
+}
+
+static void describe_ports(IovModelClass *mc)
+{
+    IOV_PORT_MEM_TARGET(mc, IovEmulator, kick, &kick_ops, "ioeventfds: from vm.doorbell");
+    IOV_PORT_MEM_TARGET(mc, IovEmulator, dma, &dma_ops,
+                        "The device's memory accesses and messages");
+    IOV_PORT_MEM_INITIATOR(mc, IovEmulator, ram, "Guest memory: vm.ram");
+    IOV_PORT_MEM_INITIATOR(mc, IovEmulator, msi, "Interrupt messages: vm.msi");
+    IOV_PORT_PACKET_END(mc, IovEmulator, frames, &frames_ops, "The device's network side");
+    IOV_PORT_PACKET_END(mc, IovEmulator, netdev, &netdev_ops,
+                        "The network back end: a tap, a local peer");
+    IOV_PORT_IRQ_SINK(mc, IovEmulator, line, &line_ops, "The device's interrupt line");
+    IOV_PORT_IRQ_SOURCE(mc, IovEmulator, interrupt, "To vm.gsi");
+}
+
+static void iov_emulator_class_init(IovEmulatorClass *klass)
+{
+    IovModelClass *mc = IOV_MODEL_CLASS(klass);
+
+    iov_model_class_describe(mc, "emulator",
+                             "User-space process with device models, an I/O thread and a big lock");
+    iov_model_class_add_property(
+        mc, &(struct iov_property){ .name = "host",
+                                    .type = IOV_VALUE_REF,
+                                    .required = true,
+                                    .offset = G_STRUCT_OFFSET(IovEmulator, host_ref),
+                                    .width = sizeof(void *),
+                                    .kind = "linux-host",
+                                    .text = "The host whose threads it uses" });
+    IOV_PROP_COUNT_LIST(mc, IovEmulator, cpus, 0, 63,
+                        "Host processors of the I/O thread; none: any");
+    IOV_PROP_BOOL(mc, IovEmulator, io_thread, true,
+                  "The I/O thread has a domain of its own instead of the big lock");
+    IOV_PROP_BOOL(mc, IovEmulator, transmit_copy, true,
+                  "The device copies what it sends before the back end does");
+    IOV_PROP_BOOL(mc, IovEmulator, receive_copy, true,
+                  "What was read is copied on into guest memory");
+    IOV_PROP_COUNT_LIST(
+        mc, IovEmulator, coalesced, 0, UINT64_C(1) << 32,
+        "Zones of `registers` whose writes may wait: offset, size, offset, size, ...");
+    IOV_PROP_COUNT(mc, IovEmulator, kick_register, 0, UINT32_MAX, 0,
+                   "Offset in `device` that the first ioeventfd stands for");
+    IOV_PROP_COUNT(mc, IovEmulator, kick_stride, 1, 4096, 4,
+                   "Bytes from one ioeventfd's register to the next");
+    IOV_PROP_SIZE(mc, IovEmulator, kick_size, 1, 1 << 20, 4096,
+                  "Bytes of the window of ioeventfds");
+    IOV_PROP_STRING(mc, IovEmulator, region, "nic", "Name of the registers in the statistics");
+    describe_regions(mc);
+    describe_costs(mc);
+    describe_ports(mc);
+    IOV_STAT(mc, IovEmulator, accesses, "Register accesses that came to user space");
+    IOV_STAT(mc, IovEmulator, kicks_handled, "ioeventfds handled by the I/O thread");
+    IOV_STAT(mc, IovEmulator, frames_sent, "Frames handed to the back end");
+    IOV_STAT(mc, IovEmulator, frames_received, "Frames given to the device");
+    IOV_STAT(mc, IovEmulator, interrupts, "Interrupts raised for the guest");
+    IOV_STAT(mc, IovEmulator, lock_waits, "Threads that found the big lock taken");
+    IOV_STAT(mc, IovEmulator, io_rounds, "Rounds of the event loop");
+    IOV_STAT(mc, IovEmulator, faults, "Accesses that nobody answered");
+    IOV_STAT_TIME(mc, IovEmulator, io_thread_time, "CPU time of the I/O thread");
+    mc->prepare = iov_emulator_prepare;
+    mc->realize = iov_emulator_realize;
+    mc->start = iov_emulator_start;
+    mc->update_statistics = iov_emulator_update_statistics;
+    mc->unrealize = iov_emulator_unrealize;
+}
+
+static void iov_emulator_init(IovEmulator *self)
+{
+    for (unsigned i = 0; i < REGIONS; i++)
+        self->regions[i].emulator = self;
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vfio - the host's side of an assigned device: its registers are mapped into the guest, its interrupts go through the host.
+ *
+ * An interrupt of the device is a vector of host processor `cpu`. The handler masks the line (INTx) and signals the irqfd, or passes a
+ * message on to the guest's routing; the guest's EOI of the line comes back as `resample` and unmasks it, and a line that is still
+ * asserted interrupts again. Registers need no exit, so nothing else of the data path is here.
+ * LIMIT: configuration space is not emulated: the guest's message address and data stand in the device as the guest wrote them; no DMA
+ * mapping, which comes with the IOMMU.
+ */
+#include "models/hypervisor/kvm.h"
+
+#define IOV_TYPE_VFIO (iov_vfio_get_type())
+G_DECLARE_FINAL_TYPE(IovVfio, iov_vfio, IOV, VFIO, IovModel)
+
+enum { MESSAGES = 32 };
+
+struct message {
+    uint64_t address;
+    uint32_t data;
+    struct iov_span *span;
+};
+
+struct _IovVfio {
+    IovModel parent_instance;
+    /* properties */
+    IovModel *vm_ref;
+    uint64_t cpu;
+    uint64_t guest_address;
+    uint64_t host_address;
+    uint64_t size;
+    /* costs */
+    iov_time interrupt_cost, unmask_cost;
+    /* ports */
+    struct iov_irq_sink line;
+    struct iov_mem_target messages;
+    struct iov_notify_source irqfd;
+    struct iov_notify_sink resample;
+    struct iov_mem_initiator msi;
+    /* state */
+    IovLinuxHost *host;
+    struct iov_host_irq line_irq;
+    struct iov_host_irq message_irq;
+    uint8_t line_vector;
+    uint8_t message_vector;
+    bool level;
+    bool masked;
+    struct iov_span *span;
+    struct message queue[MESSAGES];
+    unsigned queued;
+    /* statistics */
+    uint64_t interrupts, unmasks, lost;
+};
+
+G_DEFINE_FINAL_TYPE(IovVfio, iov_vfio, IOV_TYPE_MODEL)
+
+static void raise_on_host(IovVfio *self, uint8_t vector, struct iov_span *span)
+{
+    struct iov_processor *processor = iov_host_processor(self->host, (unsigned)self->cpu);
+
+    self->interrupts++;
+    processor->ops->interrupt(processor, vector, span);
+}
+
+/* ---- INTx ---- */
+
+static void line_set(struct iov_irq_sink *sink, bool level, struct iov_span *span)
+{
+    IovVfio *self = iov_container_of(sink, IovVfio, line);
+
+    self->level = level;
+    self->span = level ? span : NULL;
+    if (level && !self->masked)
+        raise_on_host(self, self->line_vector, span);
+}
+
+static const struct iov_irq_sink_ops line_ops = { .set = line_set };
+
+static void line_handle(struct iov_host_irq *irq, struct iov_exec *exec, struct iov_span *span)
+{
+    IovVfio *self = iov_container_of(irq, IovVfio, line_irq);
+
+    if (self->masked || !self->level)
+        return; /* it went away meanwhile */
+    self->masked = true;
+    iov_exec_compute(exec, self->interrupt_cost, IOV_PART_INTERRUPT);
+    iov_notify_signal(&self->irqfd, span);
+}
+
+static void resample_signal(struct iov_notify_sink *sink, struct iov_span *span)
+{
+    IovVfio *self = iov_container_of(sink, IovVfio, resample);
+    struct iov_thread *thread = iov_host_current(self->host);
+
+    (void)span;
+    if (!self->masked)
+        return;
+    if (thread != NULL)
+        iov_thread_compute(thread, self->unmask_cost, IOV_PART_INTERRUPT);
+    self->unmasks++;
+    self->masked = false;
+    if (self->level)
+        raise_on_host(self, self->line_vector, self->span);
+}
+
+static const struct iov_notify_sink_ops resample_ops = { .signal = resample_signal };
+
+/* ---- Messages ---- */
+
+static enum iov_status messages_write(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    IovVfio *self = iov_container_of(port, IovVfio, messages);
+
+    if (req->size != 4)
+        return IOV_STATUS_UNSUPPORTED;
+    if (self->queued == MESSAGES) {
+        self->lost++;
+        return IOV_STATUS_OK;
+    }
+    self->queue[self->queued++] = (struct message){ UINT64_C(0xfee00000) | (req->address & 0xfffff),
+                                                    (uint32_t)iov_mem_value(req), req->span };
+    raise_on_host(self, self->message_vector, req->span);
+    return IOV_STATUS_OK;
+}
+
+static enum iov_status messages_read(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    (void)port;
+    (void)req;
+    return IOV_STATUS_UNSUPPORTED;
+}
+
+static const struct iov_mem_target_ops messages_ops = { .read = messages_read,
+                                                        .write = messages_write };
+
+static void message_handle(struct iov_host_irq *irq, struct iov_exec *exec, struct iov_span *span)
+{
+    IovVfio *self = iov_container_of(irq, IovVfio, message_irq);
+
+    (void)span;
+    while (self->queued > 0) {
+        struct message message = self->queue[0];
+        struct iov_mem_req req = { .address = message.address,
+                                   .data = &message.data,
+                                   .size = 4,
+                                   .pasid = IOV_NO_PASID,
+                                   .flags = IOV_MEM_INTERRUPT,
+                                   .span = message.span };
+
+        self->queued--;
+        for (unsigned i = 0; i < self->queued; i++)
+            self->queue[i] = self->queue[i + 1];
+        iov_exec_compute(exec, self->interrupt_cost, IOV_PART_INTERRUPT);
+        if (iov_mem_write_req(&self->msi, &req) != IOV_STATUS_OK)
+            self->lost++;
+    }
+}
+
+/* ---- Life ---- */
+
+static bool iov_vfio_realize(IovModel *model, GError **error)
+{
+    IovVfio *self = (IovVfio *)(void *)model;
+    IovKvmVm *vm = (IovKvmVm *)(void *)self->vm_ref;
+
+    if (!iov_model_realize(self->vm_ref, error))
+        return false;
+    self->host = iov_kvm_host(vm);
+    if (self->cpu >= iov_host_cpu_count(self->host))
+        return iov_model_fail(model, error, "cpu: the host has %u processors",
+                              iov_host_cpu_count(self->host));
+    if (self->size > 0 &&
+        !iov_kvm_map_passthrough(vm, self->guest_address, self->host_address, self->size))
+        return iov_model_fail(model, error,
+                              "guest-address, host-address, size: the window cannot be mapped");
+    self->line_irq.handle = line_handle;
+    self->message_irq.handle = message_handle;
+    if (!iov_host_irq_alloc(self->host, (unsigned)self->cpu, &self->line_irq, &self->line_vector) ||
+        !iov_host_irq_alloc(self->host, (unsigned)self->cpu, &self->message_irq,
+                            &self->message_vector))
+        return iov_model_fail(model, error, "cpu: no vector is left");
+    return true;
+}
+
+static void iov_vfio_class_init(IovVfioClass *klass)
+{
+    IovModelClass *mc = IOV_MODEL_CLASS(klass);
+
+    iov_model_class_describe(mc, "vfio", "Host's side of an assigned device");
+    iov_model_class_add_property(mc,
+                                 &(struct iov_property){ .name = "vm",
+                                                         .type = IOV_VALUE_REF,
+                                                         .required = true,
+                                                         .offset = G_STRUCT_OFFSET(IovVfio, vm_ref),
+                                                         .width = sizeof(void *),
+                                                         .kind = "kvm-vm",
+                                                         .text = "The VM that gets the device" });
+    IOV_PROP_COUNT(mc, IovVfio, cpu, 0, 63, 0, "Host processor that takes the device's interrupts");
+    IOV_PROP_SIZE(mc, IovVfio, guest_address, 0, UINT64_MAX, 0,
+                  "Guest-physical address of the registers");
+    IOV_PROP_SIZE(mc, IovVfio, host_address, 0, UINT64_MAX, 0, "Their host address");
+    IOV_PROP_SIZE(mc, IovVfio, size, 0, UINT64_C(1) << 40, 0,
+                  "Bytes of registers that are mapped; 0: none");
+    IOV_COST(mc, IovVfio, interrupt_cost, "vfio-interrupt", "Handler of the device's interrupt");
+    IOV_COST(mc, IovVfio, unmask_cost, "vfio-unmask", "Unmasking the line after the guest's EOI");
+    IOV_PORT_IRQ_SINK(mc, IovVfio, line, &line_ops, "The device's interrupt line");
+    IOV_PORT_MEM_TARGET(mc, IovVfio, messages, &messages_ops, "The device's interrupt messages");
+    IOV_PORT_NOTIFY_SOURCE(mc, IovVfio, irqfd, "To vm.irqfd at the guest's line");
+    IOV_PORT_NOTIFY_SINK(mc, IovVfio, resample, &resample_ops, "From vm.resample at that line");
+    IOV_PORT_MEM_INITIATOR(mc, IovVfio, msi, "To vm.msi");
+    IOV_STAT(mc, IovVfio, interrupts, "Interrupts of the device on the host");
+    IOV_STAT(mc, IovVfio, unmasks, "Lines unmasked after the guest's EOI");
+    IOV_STAT(mc, IovVfio, lost, "Messages lost");
+    mc->realize = iov_vfio_realize;
+}
+
+static void iov_vfio_init(IovVfio *self)
+{
+    self->messages.size = UINT64_C(0x100000);
+}
