@@ -24,6 +24,7 @@ static void book(struct iov_exec *exec, IovCpu *self, iov_time begin, enum iov_p
 
     exec->used[part] += now - begin;
     self->processor.busy += now - begin;
+    self->processor.used[part] += now - begin;
     iov_span_mark(exec->span, exec->holder, part, now);
 }
 
@@ -408,6 +409,7 @@ static void iov_cpu_reset_statistics(IovModel *model)
 
     self->processor.idle = 0;
     self->processor.busy = 0;
+    memset(self->processor.used, 0, sizeof self->processor.used);
     self->idle_since = iov_cpu_now(self);
 }
 
