@@ -443,6 +443,14 @@ Test(cli_run, progress_is_shown_on_a_terminal)
     close(master);
 }
 
+Test(cli_run, progress_is_not_shown_where_there_is_no_terminal)
+{
+    iovsim("run", "ticker.yaml", "--quiet", "--set",
+           "workload.operations=10000000"); /* half a second */
+    ended_with(0);
+    is_text(err, "");
+}
+
 Test(cli_run, ctrl_c_ends_a_comparison)
 {
     static const char *const argv[] = { IOVSIM,
