@@ -112,8 +112,15 @@ static gboolean plugin_load(GTypeModule *type_module)
     return ((plugin_init_fn *)symbol)(type_module);
 }
 
+static void plugin_finalize(GObject *object)
+{
+    g_free(((IovPluginModule *)(void *)object)->file);
+    G_OBJECT_CLASS(iov_plugin_module_parent_class)->finalize(object);
+}
+
 static void iov_plugin_module_class_init(IovPluginModuleClass *klass)
 {
+    G_OBJECT_CLASS(klass)->finalize = plugin_finalize;
     G_TYPE_MODULE_CLASS(klass)->load = plugin_load;
 }
 
@@ -132,6 +139,8 @@ static bool load_one(const char *file, GError **error)
         return true;
     g_set_error(error, IOV_ERROR, IOV_ERROR_FILE, "plug-in %s: %s", file,
                 plugin->module == NULL ? g_module_error() : "iov_plugin_init is missing or failed");
+    if (plugin->parent_instance.type_infos == NULL) /* else it must live as long as its types */
+        g_object_unref(plugin);
     return false;
 }
 

@@ -445,8 +445,7 @@ Test(cli_run, progress_is_shown_on_a_terminal)
 
 Test(cli_run, progress_is_not_shown_where_there_is_no_terminal)
 {
-    iovsim("run", "ticker.yaml", "--quiet", "--set",
-           "workload.operations=10000000"); /* half a second */
+    iovsim("run", "ticker.yaml", "--set", "workload.operations=10000000"); /* half a second */
     ended_with(0);
     is_text(err, "");
 }
