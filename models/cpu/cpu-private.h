@@ -173,6 +173,7 @@ struct _IovCpu {
     struct iov_mem_initiator bus;
     struct iov_mem_initiator ports;
     struct iov_mem_initiator messages;
+    struct iov_mem_initiator eoi;
     /* the local APIC */
     struct iov_apic_owner apic_owner;
     struct iov_apic *apic;

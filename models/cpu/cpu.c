@@ -310,8 +310,19 @@ static void on_ipi(struct iov_apic *apic, uint64_t icr)
         self->ipis_unsupported++;
 }
 
+/* SPEC: SDM vol. 3A, 11.8.5: the EOI of a level interrupt is broadcast to the I/O APICs. */
+static void on_eoi(struct iov_apic *apic, uint8_t vector, bool level)
+{
+    IovCpu *self = iov_container_of(apic->owner, IovCpu, apic_owner);
+    struct iov_mem_req req = { .data = &vector, .size = 1, .pasid = IOV_NO_PASID };
+
+    if (level)
+        iov_mem_write_req(&self->eoi, &req);
+}
+
 static const struct iov_apic_owner_ops apic_owner_ops = { .changed = on_apic_changed,
-                                                          .ipi = on_ipi };
+                                                          .ipi = on_ipi,
+                                                          .eoi = on_eoi };
 
 /* An interrupt message that a router found to be for this processor. */
 static enum iov_status interrupts_write(struct iov_mem_target *port, struct iov_mem_req *req)
@@ -519,6 +530,7 @@ static void iov_cpu_class_init(IovCpuClass *klass)
     IOV_PORT_MEM_INITIATOR(mc, IovCpu, ports, "I/O space; open: reads give ones");
     IOV_PORT_MEM_INITIATOR(mc, IovCpu, messages,
                            "IPIs with whole 64-bit addresses; open: IPIs go to the bus");
+    IOV_PORT_MEM_INITIATOR(mc, IovCpu, eoi, "EOIs of level interrupts, to the I/O APIC's `eoi`");
     describe_costs(mc);
     describe_statistics(mc);
     mc->prepare = iov_cpu_prepare;

@@ -25,6 +25,7 @@
     (E1000_ICR_RXT0 | E1000_ICR_TXDW | E1000_ICR_RXDMT0 | E1000_ICR_RXSEQ | E1000_ICR_LSC)
 #define TIPG_COPPER 0x00602008
 #define TCTL_ENABLED 0x010000f8 /* pad short frames, collision threshold, multiple requests */
+#define THROTTLE_CONSERVATIVE 3 /* value of the driver's parameter InterruptThrottleRate */
 #define FIRST_RATE 20000        /* interrupts a second */
 #define LINK_POLLS 8
 #define LINK_FIRST (7 * IOV_MS)
@@ -262,12 +263,21 @@ uint32_t iov_e1000_next_rate(struct e1000_driver *self)
     return rate;
 }
 
+/* What ITR holds for a number of interrupts a second; 0: no limit. */
+static uint32_t throttle(uint32_t rate)
+{
+    return rate != 0 ? 1000000000 / (rate * 256) : 0;
+}
+
 static void adapt_throttling(struct e1000_driver *self, struct iov_guest_cpu *cpu)
 {
-    uint32_t rate = iov_e1000_next_rate(self);
+    uint32_t rate;
 
+    if (self->guest->interrupt_throttle_rate != THROTTLE_CONSERVATIVE)
+        return;
+    rate = iov_e1000_next_rate(self);
     if (rate != 0)
-        iov_e1000_write(self, cpu, E1000_ITR, 1000000000 / (rate * 256));
+        iov_e1000_write(self, cpu, E1000_ITR, throttle(rate));
 }
 
 /* ---- Interrupt and poll ---- */
@@ -340,7 +350,7 @@ static void configure_rx(struct e1000_driver *self, struct iov_guest_cpu *cpu)
     iov_e1000_write(self, cpu, E1000_RCTL, control);
     iov_e1000_write(self, cpu, E1000_RDTR, 0);
     iov_e1000_write(self, cpu, E1000_RADV, RX_DELAY_MAX);
-    iov_e1000_write(self, cpu, E1000_ITR, 1000000000 / (FIRST_RATE * 256));
+    iov_e1000_write(self, cpu, E1000_ITR, throttle(self->interrupts_per_second));
     iov_e1000_write(self, cpu, E1000_RDLEN, E1000_RING * E1000_DESCRIPTOR_SIZE);
     iov_e1000_write(self, cpu, E1000_RDBAH, (uint32_t)(self->rx_ring >> 32));
     iov_e1000_write(self, cpu, E1000_RDBAL, (uint32_t)self->rx_ring);
@@ -410,7 +420,9 @@ static struct iov_guest_netdev *e1000_create(struct iov_guest_net *net)
     self->dev = (struct iov_guest_netdev){ .ops = &iov_guest_e1000_ops, .net = net };
     self->guest = net->guest;
     self->registers = self->guest->registers;
-    self->interrupts_per_second = FIRST_RATE;
+    self->interrupts_per_second = self->guest->interrupt_throttle_rate == THROTTLE_CONSERVATIVE
+                                      ? FIRST_RATE
+                                      : self->guest->interrupt_throttle_rate;
     self->tx_latency = E1000_LOW_LATENCY;
     self->rx_latency = E1000_LOW_LATENCY;
     net->checksum_offload = true;

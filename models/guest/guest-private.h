@@ -116,6 +116,7 @@ struct _IovLinuxGuest {
     uint64_t hz;
     int idle;
     iov_time haltpoll;
+    uint32_t interrupt_throttle_rate;
     bool paravirtual_eoi;
     uint64_t interrupt_cpu;
     uint64_t apic_timer;

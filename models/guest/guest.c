@@ -208,17 +208,17 @@ static void iov_linux_guest_class_init(IovLinuxGuestClass *klass)
     mc->unrealize = guest_unrealize;
     iov_model_class_describe(mc, "linux-guest", "A guest kernel with Linux's drivers and habits");
     IOV_PROP_ENUM(mc, IovLinuxGuest, driver, driver_names, 0, "Driver of the network device");
-    IOV_PROP_SIZE(mc, IovLinuxGuest, registers, 0, UINT64_MAX, 0,
-                  "Guest-physical address of the device's registers");
-    IOV_PROP_SIZE(mc, IovLinuxGuest, ports, 0, 0xffff, 0xc000,
-                  "I/O ports of the device, for a reset through them");
-    IOV_PROP_SIZE(mc, IovLinuxGuest, msix, 0, UINT64_MAX, 0,
-                  "Guest-physical address of the device's MSI-X table");
+    IOV_PROP_COUNT(mc, IovLinuxGuest, registers, 0, UINT64_MAX, 0,
+                   "Guest-physical address of the device's registers");
+    IOV_PROP_COUNT(mc, IovLinuxGuest, ports, 0, 0xffff, 0xc000,
+                   "I/O ports of the device, for a reset through them");
+    IOV_PROP_COUNT(mc, IovLinuxGuest, msix, 0, UINT64_MAX, 0,
+                   "Guest-physical address of the device's MSI-X table");
     IOV_PROP_COUNT(mc, IovLinuxGuest, gsi, 0, 23, 21, "I/O APIC pin of the device");
-    IOV_PROP_SIZE(mc, IovLinuxGuest, ioapic, 0, UINT64_MAX, 0xfec00000,
-                  "Guest-physical address of the I/O APIC");
-    IOV_PROP_SIZE(mc, IovLinuxGuest, memory_base, 4096, UINT64_MAX / 2, 0x100000,
-                  "Guest-physical address of the memory the kernel uses");
+    IOV_PROP_COUNT(mc, IovLinuxGuest, ioapic, 0, UINT64_MAX, 0xfec00000,
+                   "Guest-physical address of the I/O APIC");
+    IOV_PROP_COUNT(mc, IovLinuxGuest, memory_base, 4096, UINT64_MAX / 2, 0x100000,
+                   "Guest-physical address of the memory the kernel uses");
     IOV_PROP_SIZE(mc, IovLinuxGuest, memory_size, 4096, UINT64_MAX / 2, 16 * 1024 * 1024,
                   "And how much of it");
     IOV_PROP_ENUM(mc, IovLinuxGuest, apic, apic_names, IOV_GUEST_APIC_AUTO,
@@ -227,6 +227,8 @@ static void iov_linux_guest_class_init(IovLinuxGuestClass *klass)
     IOV_PROP_COUNT(mc, IovLinuxGuest, hz, 1, 10000, 250, "Ticks a second");
     IOV_PROP_ENUM(mc, IovLinuxGuest, idle, idle_names, IOV_GUEST_IDLE_HALT,
                   "What an idle processor does");
+    IOV_PROP_COUNT(mc, IovLinuxGuest, interrupt_throttle_rate, 0, 100000, 3,
+                   "e1000: interrupts a second; 3: adapts to the load; 0: no limit");
     IOV_PROP_TIME(mc, IovLinuxGuest, haltpoll, 0, IOV_SEC, 200 * IOV_US,
                   "Longest polling before HLT with idle: haltpoll");
     IOV_PROP_BOOL(mc, IovLinuxGuest, paravirtual_eoi, true,

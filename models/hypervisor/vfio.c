@@ -196,9 +196,9 @@ static void iov_vfio_class_init(IovVfioClass *klass)
                                                          .kind = "kvm-vm",
                                                          .text = "The VM that gets the device" });
     IOV_PROP_COUNT(mc, IovVfio, cpu, 0, 63, 0, "Host processor that takes the device's interrupts");
-    IOV_PROP_SIZE(mc, IovVfio, guest_address, 0, UINT64_MAX, 0,
-                  "Guest-physical address of the registers");
-    IOV_PROP_SIZE(mc, IovVfio, host_address, 0, UINT64_MAX, 0, "Their host address");
+    IOV_PROP_COUNT(mc, IovVfio, guest_address, 0, UINT64_MAX, 0,
+                   "Guest-physical address of the registers");
+    IOV_PROP_COUNT(mc, IovVfio, host_address, 0, UINT64_MAX, 0, "Their host address");
     IOV_PROP_SIZE(mc, IovVfio, size, 0, UINT64_C(1) << 40, 0,
                   "Bytes of registers that are mapped; 0: none");
     IOV_COST(mc, IovVfio, interrupt_cost, "vfio-interrupt", "Handler of the device's interrupt");
