@@ -66,7 +66,9 @@ struct machine {
     unsigned logged;
     uint64_t (*device_read)(struct machine *machine, uint64_t address, uint32_t size);
     void (*device_write)(struct machine *machine, uint64_t address, uint32_t size, uint64_t value);
+    uint64_t (*port_read)(struct machine *machine, uint32_t port, uint32_t size);
     void *device;
+    bool exits; /* accesses count as exits, as under a hypervisor without APIC virtualisation */
 };
 
 static inline void machine_note(struct machine *machine, char direction, uint64_t address,
@@ -228,6 +230,12 @@ static inline void machine_write_register(struct machine *machine, uint64_t addr
         machine->device_write(machine, address, size, value);
 }
 
+static inline void machine_count_exit(struct machine *machine, unsigned reason)
+{
+    if (machine->exits)
+        machine->measure->counters.exits[reason]++;
+}
+
 static inline void machine_memory_op(struct machine *machine, struct iov_op *op, bool write)
 {
     struct iov_mem_req req = {
@@ -242,6 +250,7 @@ static inline void machine_memory_op(struct machine *machine, struct iov_op *op,
             op->span = req.span;
         return;
     }
+    machine_count_exit(machine, op->address >> 12 == IOV_APIC_DEFAULT_BASE >> 12 ? 44 : 49);
     if (write) {
         memcpy(&value, op->data, op->size);
         machine_note(machine, 'w', op->address, value);
@@ -312,8 +321,15 @@ static inline void machine_operate(struct iov_exec *exec, struct iov_op *op)
     case IOV_OP_STORE:
         machine_memory_op(machine, op, op->kind == IOV_OP_STORE);
         break;
+    case IOV_OP_IN:
+        op->value[0] =
+            machine->port_read != NULL ? machine->port_read(machine, op->index, op->size) : 0;
+        machine_note(machine, 'r', op->index, op->value[0]);
+        machine_count_exit(machine, 30);
+        break;
     case IOV_OP_OUT:
         machine_note(machine, 'w', op->index, op->value[0]);
+        machine_count_exit(machine, 30);
         break;
     case IOV_OP_CPUID:
         machine_cpuid(machine, op);
