@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Any bytes as a driver of the e1000: the first byte chooses placement and how much of the set-up is done properly, the rest is a list
+ * of operations on registers, I/O BAR, configuration space and ring memory, with frames and time in between. Nothing may end the host,
+ * and what the device sends is a frame.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/object/model.h"
+#include "core/trace/measure.h"
+#include "models/nic/e1000-regs.h"
+
+#define RAM_SIZE 0x10000u
+#define TX_RING 0x1000u
+#define RX_RING 0x2000u
+#define FRAMES_MAX 100000u /* enough for one input: segmentation multiplies */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What is left of the input; reads zeros behind its end. */
+struct input {
+    const uint8_t *data;
+    size_t size;
+};
+
+static uint64_t take(struct input *input, unsigned bytes)
+{
+    uint64_t value = 0;
+
+    for (unsigned i = 0; i < bytes && input->size > 0; i++) {
+        value |= (uint64_t)*input->data++ << (8 * i);
+        input->size--;
+    }
+    return value;
+}
+
+/* ---- The other ends ---- */
+
+struct cable {
+    struct iov_packet_port port;
+    struct iov_packet_pool *pool;
+    unsigned frames;
+};
+
+static iov_time cable_receive(struct iov_packet_port *port, struct iov_packet *packet)
+{
+    struct cable *cable = iov_container_of(port, struct cable, port);
+
+    if (packet->size < 14 || packet->size > E1000_BAR_SIZE)
+        abort();
+    cable->frames++;
+    iov_packet_free(packet);
+    return cable->frames & 1 ? 700 * IOV_NS : 0;
+}
+
+static const struct iov_packet_ops cable_ops = { .receive = cable_receive };
+
+static bool lookup(struct iov_cost_table *table, const char *name, const char *kind,
+                   iov_time *ret_cost, GError **error)
+{
+    (void)table, (void)name, (void)kind, (void)error;
+    *ret_cost = 100 * IOV_NS;
+    return true;
+}
+
+/* ---- Operations ---- */
+
+/* Registers with effects, so that few bytes reach them. */
+static const uint16_t interesting[] = {
+    E1000_CTRL, E1000_EECD, E1000_EERD, E1000_MDIC,  E1000_ICR,   E1000_ITR,   E1000_ICS,
+    E1000_IMS,  E1000_IMC,  E1000_RCTL, E1000_TCTL,  E1000_RDBAL, E1000_RDBAH, E1000_RDLEN,
+    E1000_RDH,  E1000_RDT,  E1000_RDTR, E1000_RADV,  E1000_TDBAL, E1000_TDBAH, E1000_TDLEN,
+    E1000_TDH,  E1000_TDT,  E1000_TIDV, E1000_TADV,  E1000_VET,   E1000_PBA,   E1000_RXCSUM,
+    E1000_RAL,  E1000_MTA,  E1000_VFTA, E1000_GORCH,
+};
+
+static void mem_access(struct iov_mem_target *target, uint64_t address, unsigned size,
+                       uint64_t value, bool write)
+{
+    struct iov_mem_req req = {
+        .address = address, .data = &value, .size = size, .pasid = IOV_NO_PASID
+    };
+
+    if (write)
+        target->ops->write(target, &req);
+    else
+        target->ops->read(target, &req);
+}
+
+static void set_up(struct iov_mem_target *registers, struct iov_mem_target *memory, unsigned how)
+{
+    if (how & 2) {
+        mem_access(registers, E1000_TDBAL, 4, TX_RING, true);
+        mem_access(registers, E1000_TDLEN, 4, 128, true);
+        mem_access(registers, E1000_TCTL, 4, E1000_TCTL_EN | E1000_TCTL_PSP, true);
+    }
+    if (how & 4) {
+        for (unsigned i = 0; i < 8; i++)
+            mem_access(memory, RX_RING + 16 * i, 8, 0x4000 + 0x800 * i, true);
+        mem_access(registers, E1000_RDBAL, 4, RX_RING, true);
+        mem_access(registers, E1000_RDLEN, 4, 128, true);
+        mem_access(registers, E1000_RDT, 4, 7, true);
+        mem_access(registers, E1000_RCTL, 4, E1000_RCTL_EN | E1000_RCTL_UPE | E1000_RCTL_BAM, true);
+        mem_access(registers, E1000_IMS, 4, 0xffff, true);
+    }
+}
+
+struct machine {
+    struct iov_kernel *kernel;
+    struct iov_mem_target *registers, *io, *config, *memory;
+    struct cable cable;
+};
+
+static void frame_arrive(struct machine *machine, struct input *input)
+{
+    uint32_t size = (uint32_t)take(input, 2) % 20000;
+    struct iov_packet *packet = iov_packet_new(machine->cable.pool, size);
+
+    memset(packet->data, (int)take(input, 1), size);
+    for (uint32_t i = 0; i < MIN(size, 24u); i++)
+        packet->data[i] = (uint8_t)take(input, 1);
+    iov_packet_send(&machine->cable.port, packet);
+}
+
+static void operation(struct machine *machine, struct input *input)
+{
+    static const unsigned sizes[] = { 1, 2, 4, 8 };
+    unsigned code = (unsigned)take(input, 1);
+    unsigned size = sizes[code >> 6];
+
+    switch (code & 7) {
+    case 0:
+    case 1:
+        mem_access(machine->registers, interesting[code >> 3 & 31], 4, take(input, 4), true);
+        break;
+    case 2:
+        mem_access(machine->registers, take(input, 3), size, take(input, size), true);
+        break;
+    case 3:
+        mem_access(machine->registers, take(input, 3), size, 0, false);
+        break;
+    case 4: /* a descriptor */
+        for (unsigned i = 0, at = TX_RING + 16 * (code >> 3 & 7); i < 2; i++)
+            mem_access(machine->memory, at + 8 * i, 8, take(input, i == 0 ? 2 : 8), true);
+        break;
+    case 5:
+        frame_arrive(machine, input);
+        break;
+    case 6:
+        mem_access(code & 8 ? machine->io : machine->config, take(input, 1), size,
+                   take(input, size), code & 16);
+        break;
+    default:
+        iov_kernel_run_until(machine->kernel,
+                             iov_now(machine->kernel) + (take(input, 1) << (code >> 3)) * IOV_NS);
+        break;
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct input input = { data, size };
+    struct iov_cost_table table = { .lookup = lookup };
+    struct iov_run run = { .kernel = iov_kernel_new(), .seed = 1, .costs = &table };
+    IovModel *nic = iov_model_new("e1000", "nic", &run, NULL);
+    IovModel *dram = iov_model_new("dram", "dram", &run, NULL);
+    struct machine machine = { .kernel = run.kernel,
+                               .cable = { .port.ops = &cable_ops, .pool = iov_packet_pool_new() } };
+    unsigned how = (unsigned)take(&input, 1);
+
+    run.measure = iov_measure_new(run.kernel);
+    if (!iov_model_set_string(nic, "placement", how & 1 ? "software" : "hardware", NULL) ||
+        !iov_model_set_number(dram, "size", RAM_SIZE, NULL) || !iov_model_prepare(dram, NULL) ||
+        !iov_model_wire(nic, "dma", dram, "port", false, 0, NULL) || !iov_model_realize(nic, NULL))
+        abort();
+    machine.registers = iov_model_port(nic, "registers", 0);
+    machine.io = iov_model_port(nic, "io", 0);
+    machine.config = iov_model_port(nic, "config", 0);
+    machine.memory = iov_model_port(dram, "port", 0);
+    machine.cable.port.peer = iov_model_port(nic, "wire", 0);
+    machine.cable.port.peer->peer = &machine.cable.port;
+    set_up(machine.registers, machine.memory, how);
+    while (input.size > 0 && machine.cable.frames < FRAMES_MAX) {
+        operation(&machine, &input);
+        iov_kernel_run_until(machine.kernel, iov_now(machine.kernel) + 10 * IOV_US);
+    }
+    g_object_unref(nic);
+    g_object_unref(dram);
+    iov_packet_pool_unref(machine.cable.pool);
+    iov_measure_free(run.measure);
+    iov_kernel_free(run.kernel);
+    return 0;
+}
