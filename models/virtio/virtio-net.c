@@ -70,10 +70,8 @@ bool iov_virtio_net_rest(struct iov_virtio_net_engine *engine)
 
     if (!engine->net->poll_mode) {
         (void)iov_virtq_set_notifications(queue, dma, true);
-        if (iov_virtq_peek(queue, dma) == IOV_VIRTQ_CHAIN) {
-            (void)iov_virtq_set_notifications(queue, dma, false);
+        if (iov_virtq_peek(queue, dma) == IOV_VIRTQ_CHAIN)
             return false;
-        }
     }
     engine->state = IOV_VIRTIO_NET_IDLE;
     return true;

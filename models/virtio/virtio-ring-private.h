@@ -127,7 +127,7 @@ enum iov_virtq_result iov_virtq_peek(struct iov_virtq *queue, struct iov_virtio_
 bool iov_virtq_fill(struct iov_virtq *queue, struct iov_virtio_dma *dma, uint16_t place,
                     uint16_t head, uint32_t written);
 bool iov_virtq_publish(struct iov_virtq *queue, struct iov_virtio_dma *dma, uint16_t count);
-/* After publishing: does the driver want an interrupt for it? One read. False if the ring broke. */
+/* After each publishing: does the driver want an interrupt for it? One read. False if the ring broke. */
 bool iov_virtq_wants_interrupt(struct iov_virtq *queue, struct iov_virtio_dma *dma);
 
 /*

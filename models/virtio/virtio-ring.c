@@ -272,14 +272,10 @@ bool iov_virtq_fill(struct iov_virtq *queue, struct iov_virtio_dma *dma, uint16_
 bool iov_virtq_publish(struct iov_virtq *queue, struct iov_virtio_dma *dma, uint16_t count)
 {
     uint16_t index = (uint16_t)(queue->next_used + count);
-    uint16_t old = queue->next_used;
 
     if (!ring_write(queue, dma, queue->used + VIRTQ_USED_IDX, &index, sizeof index))
         return false;
     queue->next_used = index;
-    /* More than a whole ring since the last decision would look like a step back. */
-    if ((uint16_t)(index - queue->signalled) < (uint16_t)(index - old))
-        queue->signalled_valid = false;
     return true;
 }
 

@@ -116,6 +116,16 @@ Test(hostile, a_transmit_chain_the_device_could_write)
     expect_one_fault();
 }
 
+Test(hostile, a_transmit_chain_the_device_could_write_at_its_end)
+{
+    go_live();
+    driver_desc(&tx, 0, 0x100000, 100, VIRTQ_DESC_NEXT, 1);
+    driver_desc(&tx, 1, 0x101000, 100, VIRTQ_DESC_WRITE, 0);
+    driver_offer(&tx, 0);
+    driver_kick(bench, &tx);
+    expect_one_fault();
+}
+
 Test(hostile, a_receive_buffer_without_room_for_the_header)
 {
     uint8_t frame[60] = { 0 };
@@ -233,6 +243,36 @@ Test(hostile, a_used_ring_over_the_available_ring)
     cr_assert(le(u64, iov_harness_stat(bench, "guest-faults"), 1));
 }
 
+Test(hostile, two_broken_queues_are_one_fault)
+{
+    rx.size = 3;
+    tx.size = 5;
+    cr_assert(driver_negotiate(bench, driver_offered(bench)));
+    driver_queue_setup(bench, &rx, 1);
+    driver_queue_setup(bench, &tx, 2);
+    expect_one_fault();
+}
+
+Test(hostile, a_broken_queue_stops_the_others)
+{
+    unsigned count;
+
+    go_live();
+    mem->read_delay = 10 * IOV_US;
+    driver_desc(&tx, 0, 0x100000, 112, 0, 0);
+    driver_offer(&tx, 0);
+    driver_kick(bench, &tx);
+    iov_harness_run_for(bench, 5 * IOV_US); /* the frame is being read */
+    driver_offer(&control, 999);
+    driver_kick(bench, &control);
+    iov_harness_settle(bench);
+    cr_assert(broken());
+    count = mem->count;
+    cr_assert(iov_harness_run_idle(bench, 1 * IOV_MS));
+    cr_assert(eq(uint, mem->count, count));
+    cr_assert(eq(uint, iov_harness_packet(bench, "wire", 0)->received, 0));
+}
+
 Test(hostile, memory_that_goes_away)
 {
     go_live();
@@ -243,8 +283,10 @@ Test(hostile, memory_that_goes_away)
     expect_one_fault();
 }
 
-Test(hostile, a_reset_while_the_device_works)
+Test(hostile, resets_while_the_device_works_leave_nothing_behind)
 {
+    struct iov_packet *first, *second;
+
     go_live();
     mem->read_delay = 1 * IOV_US;
     for (uint16_t i = 0; i < 16; i++) {
@@ -252,11 +294,25 @@ Test(hostile, a_reset_while_the_device_works)
         driver_offer(&tx, i);
     }
     driver_kick(bench, &tx);
-    iov_harness_run_for(bench, 3500 * IOV_NS);
+    iov_harness_run_for(bench, 3500 * IOV_NS); /* a frame is being read */
+    driver_write(bench, COMMON(STATUS), 1, 0);
     driver_write(bench, COMMON(STATUS), 1, 0);
     iov_fake_mem_forget(mem);
     cr_assert(iov_harness_run_idle(bench, 1 * IOV_MS));
     cr_assert(eq(uint, mem->count, 0));
+    memset(mem->ram, 0, 0x100000);
+    tx.next_avail = 0;
+    go_live();
+    driver_desc(&tx, 0, 0x100000, 112, 0, 0);
+    driver_offer(&tx, 0);
+    driver_offer(&tx, 0);
+    driver_kick(bench, &tx);
+    cr_assert(iov_harness_run_idle(bench, 1 * IOV_MS));
+    first = iov_fake_packet_take(iov_harness_packet(bench, "wire", 0));
+    second = iov_fake_packet_take(iov_harness_packet(bench, "wire", 0));
+    cr_assert(first != NULL && second != NULL && first != second);
+    iov_packet_free(first);
+    iov_packet_free(second);
 }
 
 /* ---- Registers ---- */

@@ -246,6 +246,18 @@ Test(net, without_event_index_doorbells_are_off_while_the_device_is_busy)
     cr_assert(eq(u64, stat("notifications"), 1));
 }
 
+Test(net_plain, a_frame_that_comes_while_the_device_goes_to_rest_is_found)
+{
+    uint64_t index = tx.avail + VIRTQ_AVAIL_IDX;
+
+    offer_frame(1, 64, NULL);
+    /* The device still sees the ring empty; when it has asked for notifications it looks again. */
+    iov_fake_mem_answer(mem, index, 0);
+    driver_kick(bench, &tx);
+    iov_harness_settle(bench);
+    cr_assert(eq(uint, wire->received, 1));
+}
+
 Test(net, a_poller_needs_no_doorbells)
 {
     start("kind: virtio-net\npoll-mode: on\n", VIRTIO_FEATURE(VIRTIO_F_EVENT_IDX));
@@ -340,6 +352,19 @@ Test(net_plain, a_frame_without_a_buffer_is_dropped_and_counted)
     cr_assert(eq(u64, stat("rx-frames"), 1));
 }
 
+Test(net, frames_that_wait_too_many_are_dropped)
+{
+    uint8_t frame[60] = { 0 };
+
+    start("kind: virtio-net\nbacklog: 4\n", 0);
+    offer_buffers(16, 1526);
+    for (unsigned i = 0; i < 6; i++)
+        iov_harness_inject(bench, "wire", frame, sizeof frame, NULL);
+    iov_harness_settle(bench);
+    cr_assert(eq(u64, stat("rx-frames"), 4));
+    cr_assert(eq(u64, stat("rx-overrun"), 2));
+}
+
 Test(net_plain, receive_doorbells_are_wanted_only_when_buffers_ran_out)
 {
     uint8_t frame[60] = { 0 };
@@ -415,6 +440,30 @@ Test(net, hardware_takes_its_time_and_the_span_says_where)
     iov_packet_free(packet);
 }
 
+Test(net, a_received_frame_shows_when_its_bytes_have_arrived)
+{
+    uint8_t frame[60] = { 0 };
+    struct iov_span span;
+
+    start("kind: virtio-net\nplacement: hardware\n"
+          "costs: { virtio-device-doorbell: 100ns, virtio-device-frame: 200ns }\n",
+          0);
+    mem->read_delay = 400 * IOV_NS;
+    mem->write_delay = 50 * IOV_NS;
+    offer_buffers(1, 1526);
+    iov_span_begin(&span, 1, "sender", iov_harness_now(bench));
+    iov_harness_inject(bench, "wire", frame, sizeof frame, &span);
+    /* index, entry, descriptor; payload, header; the device */
+    iov_harness_run_for(bench, (3 * 400 + 2 * 50 + 200) * IOV_NS - 1);
+    cr_assert(eq(u16, driver_used_index(&rx), 0));
+    iov_harness_run_for(bench, 1);
+    cr_assert(eq(u16, driver_used_index(&rx), 1));
+    cr_assert(eq(u64, span.parts[IOV_PART_PCIE], (3 * 400 + 2 * 50) * IOV_NS));
+    cr_assert(eq(u64, span.parts[IOV_PART_DEVICE], 200 * IOV_NS));
+    /* The message follows the used element, the index and a read of the event index. */
+    cr_assert(eq(u64, mem->last_message.delay, (50 + 50 + 400) * IOV_NS));
+}
+
 Test(net, the_wire_paces_hardware)
 {
     start("kind: virtio-net\nplacement: hardware\n", 0);
@@ -487,6 +536,25 @@ Test(net_plain, without_promiscuous_mode_frames_for_others_are_filtered)
                  VIRTIO_NET_OK));
     receive(group, 60, NULL);
     cr_assert(eq(u64, stat("rx-frames"), 3));
+    memset(table, 0, 8);
+    command(VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, table, 8);
+    receive(group, 60, NULL);
+    cr_assert(eq(u64, stat("rx-frames"), 3), "a new table replaces the old one");
+}
+
+Test(net_plain, a_table_may_hold_single_stations_too)
+{
+    uint8_t off = 0;
+    uint8_t other[60] = { 0x52, 0x54, 0, 0x12, 0x34, 0x57 };
+    uint8_t groups[4 + 4 + 6] = { 0, 0, 0, 0, 1, 0, 0, 0, 0x33, 0x33, 0, 0, 0, 1 };
+    uint8_t stations[4 + 6 + 4] = { 1, 0, 0, 0, 0x52, 0x54, 0, 0x12, 0x34, 0x57 };
+
+    command(VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, &off, 1);
+    command(VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, groups, sizeof groups);
+    command(VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, stations, sizeof stations);
+    offer_buffers(1, 1526);
+    receive(other, 60, NULL);
+    cr_assert(eq(u64, stat("rx-frames"), 1));
 }
 
 Test(net_plain, the_driver_may_set_the_address)

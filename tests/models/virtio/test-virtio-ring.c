@@ -288,6 +288,20 @@ Test(ring, a_span_travels_with_payload)
     cr_assert(eq(ptr, found, &span));
 }
 
+Test(ring, of_several_buffers_the_first_span_counts)
+{
+    struct iov_span span = { .id = 1 }, *found = NULL;
+    uint8_t bytes[8];
+
+    iov_fake_mem_put(mem, 0x1000, "abcd", 4, &span);
+    driver_desc(&driver, 0, 0x1000, 4, VIRTQ_DESC_NEXT, 1);
+    driver_desc(&driver, 1, 0x2000, 4, 0, 0);
+    driver_offer(&driver, 0);
+    pop();
+    cr_assert(iov_virtq_chain_read(&device, &dma, &chain, 0, bytes, 8, &found));
+    cr_assert(eq(ptr, found, &span));
+}
+
 /* ---- What breaks a ring ---- */
 
 static void expect_fault(enum iov_virtq_fault fault)
@@ -360,6 +374,13 @@ Test(ring, a_table_in_a_table_breaks_it)
 
     iov_fake_mem_put(mem, TABLE, table, sizeof table, NULL);
     driver_desc(&driver, 0, TABLE, sizeof table, VIRTQ_DESC_INDIRECT, 0);
+    driver_offer(&driver, 0);
+    expect_fault(IOV_VIRTQ_FAULT_INDIRECT);
+}
+
+Test(ring, a_table_with_a_successor_breaks_it)
+{
+    driver_desc(&driver, 0, TABLE, 16, VIRTQ_DESC_INDIRECT | VIRTQ_DESC_NEXT, 1);
     driver_offer(&driver, 0);
     expect_fault(IOV_VIRTQ_FAULT_INDIRECT);
 }
