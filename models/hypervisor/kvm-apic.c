@@ -405,6 +405,15 @@ void iov_vcpu_timer_expire(struct iov_vcpu *vcpu)
         iov_vcpu_kick(vcpu, NULL);
 }
 
+/* A deadline that has passed expires in the exit that wrote it. */
+void iov_vcpu_timer_check(struct iov_vcpu *vcpu)
+{
+    if (vcpu->deadline > iov_now(vcpu->vm->parent_instance.kernel))
+        return;
+    iov_host_timer_cancel(&vcpu->timer);
+    iov_vcpu_timer_expire(vcpu);
+}
+
 void iov_vcpu_timer_init(struct iov_vcpu *vcpu)
 {
     vcpu->deadline = IOV_TIME_MAX;

@@ -167,6 +167,7 @@ static enum iov_resume handle_wrmsr(struct iov_vcpu *vcpu, struct iov_exit *exit
     if (op->index == IOV_MSR_TSC_DEADLINE) {
         iov_vcpu_compute(vcpu, vcpu->vm->costs.timer_set);
         vcpu->apic->ops->set_deadline(vcpu->apic, value);
+        iov_vcpu_timer_check(vcpu);
         return iov_vcpu_skip(vcpu);
     }
     iov_vcpu_compute(vcpu, vcpu->vm->costs.msr);

@@ -207,7 +207,7 @@ enum iov_resume iov_vcpu_mmio(struct iov_vcpu *vcpu, struct iov_exit *exit)
         count_exit(vm, region_of(vm, &vm->mmio, vm->mmio_regions, window));
         return iov_vcpu_skip(vcpu);
     }
-    iov_vcpu_compute(vcpu, vm->costs.emulate);
+    iov_vcpu_compute(vcpu, vm->costs.emulate + vm->costs.mmio_fast);
     if (ioapic_access(vcpu, &req, write) || lapic_access(vcpu, &req, write))
         return iov_vcpu_skip(vcpu);
     count_exit(vm, region_of(vm, &vm->mmio, vm->mmio_regions, window));

@@ -248,6 +248,7 @@ bool iov_vcpu_apic_write(struct iov_vcpu *vcpu, uint32_t offset, uint64_t value)
 /* Sends a fixed interrupt to all vCPUs that `destination` addresses. */
 void iov_kvm_deliver(IovKvmVm *vm, uint32_t destination, bool logical, bool lowest, uint8_t vector,
                      bool level, struct iov_span *span);
+void iov_vcpu_timer_check(struct iov_vcpu *vcpu);
 void iov_vcpu_timer_expire(struct iov_vcpu *vcpu);
 void iov_vcpu_timer_init(struct iov_vcpu *vcpu);
 /* The timer's turn between VMX and the host's timer: a sleeping vCPU needs the latter. */

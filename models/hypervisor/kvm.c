@@ -367,7 +367,8 @@ static void describe_costs(IovModelClass *mc)
     IOV_COST(mc, IovKvmVm, costs.window, "kvm-interrupt-window", "An interrupt window");
     IOV_COST(mc, IovKvmVm, costs.emulate, "kvm-emulate", "Decoding and emulating one instruction");
     IOV_COST(mc, IovKvmVm, costs.pio_fast, "kvm-port-fast", "A port access without emulator");
-    IOV_COST(mc, IovKvmVm, costs.mmio_fast, "kvm-mmio-fast", "A doorbell without decoding");
+    IOV_COST(mc, IovKvmVm, costs.mmio_fast, "kvm-mmio-fast",
+             "Looking up who answers an address in memory");
     IOV_COST(mc, IovKvmVm, costs.ioeventfd, "kvm-ioeventfd",
              "Signalling an eventfd, wake-up apart");
     IOV_COST(mc, IovKvmVm, costs.coalesced, "kvm-coalesced", "Queueing a coalesced write");

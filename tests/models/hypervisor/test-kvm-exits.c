@@ -193,8 +193,8 @@ Test(kvm_exits, the_parts_of_a_request_name_every_step_of_an_exit)
     cr_assert(guest.done);
     cr_assert(eq(u64, span.parts[IOV_PART_GUEST], 6 * IOV_US));
     cr_assert(eq(u64, span.parts[IOV_PART_EXIT], 500 * IOV_NS));
-    cr_assert(eq(u64, span.parts[IOV_PART_MONITOR], 500 * IOV_NS));
+    cr_assert(eq(u64, span.parts[IOV_PART_MONITOR], 590 * IOV_NS));
     cr_assert(eq(u64, span.parts[IOV_PART_EMULATOR], 1100 * IOV_NS));
-    cr_assert(eq(u64, span.cursor - span.begin, 8100 * IOV_NS));
+    cr_assert(eq(u64, span.cursor - span.begin, 8190 * IOV_NS));
     cr_assert(eq(uint, span.exits, 1));
 }
