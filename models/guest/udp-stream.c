@@ -28,6 +28,8 @@ static void on_sent(void *context, struct iov_guest_cpu *cpu, const struct iov_g
     if (sent->span == NULL)
         return;
     iov_span_claim(sent->span, cpu->exec->holder, IOV_PART_QUEUE, iov_guest_now(cpu));
+    /* A back end in software may have left it with this processor: then it waited here. */
+    iov_span_mark(sent->span, cpu->exec->holder, IOV_PART_QUEUE, iov_guest_now(cpu));
     iov_workload_finish(workload, sent->span, workload->size);
     sent->span->holder = NULL; /* nobody's: late marks of the frame's way do not count */
 }
