@@ -199,36 +199,52 @@ static bool split_over(const char *over, const char *file, char **ret_key, char 
     return (*ret_values)[0] != NULL;
 }
 
-/* Runs one value; a row, or NULL with the error, which is printed, and the exit status. */
-static struct row *run_value(const char *file, const char *key, const char *value, char **sets,
-                             const char *folder, char **command, gboolean quiet, int *ret_status)
+/* The experiment with one value of the key; NULL with the error. */
+static struct iov_experiment *open_value(const char *file, const char *key, const char *value,
+                                         char **sets, GError **error)
 {
     g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(g_free);
-    struct iov_experiment *experiment;
-    struct row *row = NULL;
-    GError *error = NULL;
 
     for (unsigned i = 0; sets[i] != NULL; i++)
         g_ptr_array_add(all, g_strdup(sets[i]));
     g_ptr_array_add(all, g_strdup_printf("%s=%s", key, value));
     g_ptr_array_add(all, NULL);
-    experiment = open_experiment(file, (char **)all->pdata, &error);
-    if (experiment == NULL) {
-        *ret_status = report_error(error);
-        return NULL;
+    return open_experiment(file, (char **)all->pdata, error);
+}
+
+/* Tells the mistakes of all values before the first of them runs; STATUS_OK if there are none. */
+static int check_values(const char *file, const char *key, char **values, char **sets)
+{
+    int status = STATUS_OK;
+
+    for (unsigned i = 0; values[i] != NULL; i++) {
+        GError *error = NULL;
+        struct iov_experiment *experiment = open_value(file, key, values[i], sets, &error);
+
+        if (experiment == NULL)
+            status = report_error(error);
+        iov_experiment_free(experiment);
     }
-    if (run_experiment(experiment, quiet, &error)) {
+    return status;
+}
+
+/* Runs one value; a row, or NULL with the error. */
+static struct row *run_value(const char *file, const char *key, const char *value, char **sets,
+                             const char *folder, char **command, gboolean quiet, GError **error)
+{
+    struct iov_experiment *experiment = open_value(file, key, value, sets, error);
+    struct row *row = NULL;
+
+    if (experiment != NULL && run_experiment(experiment, quiet, error)) {
         g_autofree char *name = g_strdelimit(g_strdup(value), "/", '_');
         g_autofree char *run_folder = folder != NULL ? g_build_filename(folder, name, NULL) : NULL;
 
         if (run_folder == NULL ||
-            iov_experiment_write(experiment, run_folder, (const char *const *)command, &error))
+            iov_experiment_write(experiment, run_folder, (const char *const *)command, error))
             row = row_of(value, experiment);
     }
-    if (row == NULL) {
-        g_prefix_error(&error, "%s=%s: ", key, value);
-        *ret_status = report_failure(error);
-    }
+    if (row == NULL)
+        g_prefix_error(error, "%s=%s: ", key, value);
     iov_experiment_free(experiment);
     return row;
 }
@@ -280,20 +296,24 @@ int command_compare(int argc, char **argv)
     if (!open_folder(folder, &error))
         return report_error(error);
     sets = sets_of(given, seed);
+    status = check_values(argv[1], key, values, sets);
+    if (status != STATUS_OK)
+        return status;
     catch_interrupt();
     for (unsigned i = 0; values[i] != NULL && !was_interrupted(); i++) {
-        struct row *row = run_value(argv[1], key, values[i], sets, folder, command, quiet, &status);
+        struct row *row = run_value(argv[1], key, values[i], sets, folder, command, quiet, &error);
 
-        if (row == NULL)
-            return status;
-        g_ptr_array_add(rows, row);
+        if (row != NULL)
+            g_ptr_array_add(rows, row);
+        else
+            status = report_failure(g_steal_pointer(&error)); /* the others may still be of use */
     }
-    if (was_interrupted())
+    if (was_interrupted() || rows->len == 0)
         return STATUS_FAILED;
     table = make_table(rows, key);
     csv = make_csv(rows, key);
     fputs(table, stdout);
     if (folder != NULL && !write_tables(folder, table, csv, &error))
         return report_failure(error);
-    return STATUS_OK;
+    return status;
 }

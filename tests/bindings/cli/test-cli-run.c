@@ -256,15 +256,23 @@ Test(cli_run, compare_without_anything_to_compare_is_wrong)
     ended_with(2);
 }
 
-Test(cli_run, compare_tells_which_value_is_wrong)
+Test(cli_run, compare_tells_the_mistakes_of_all_values_before_it_runs_any)
 {
-    iovsim("compare", "ticker.yaml", "--over", "workload.mute=off,perhaps");
+    iovsim("compare", "ticker.yaml", "--over", "workload.mute=off,perhaps,never", "-o", "out");
     ended_with(2);
     says(err, "--set workload.mute: 'perhaps' is neither");
+    says(err, "--set workload.mute: 'never' is neither");
     is_text(out, "");
-    iovsim("compare", "ticker.yaml", "--over", "workload.mute=off,on");
+    cr_assert(eq(uint, count_files("out"), 0));
+}
+
+Test(cli_run, compare_goes_on_after_a_run_that_failed)
+{
+    iovsim("compare", "ticker.yaml", "--over", "workload.mute=on,off");
     ended_with(1);
     says(err, "workload.mute=on: the workload did not finish");
+    says(out, "\noff ");
+    cr_assert(strstr(out, "\non ") == NULL);
 }
 
 /* ---- What goes wrong ---- */
