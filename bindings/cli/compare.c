@@ -212,17 +212,22 @@ static struct iov_experiment *open_value(const char *file, const char *key, cons
     return open_experiment(file, (char **)all->pdata, error);
 }
 
-/* Tells the mistakes of all values before the first of them runs; STATUS_OK if there are none. */
+/* Tells the mistakes of all values, each once, before the first of them runs. */
 static int check_values(const char *file, const char *key, char **values, char **sets)
 {
+    g_autoptr(GHashTable) told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     int status = STATUS_OK;
 
     for (unsigned i = 0; values[i] != NULL; i++) {
-        GError *error = NULL;
+        g_autoptr(GError) error = NULL;
         struct iov_experiment *experiment = open_value(file, key, values[i], sets, &error);
+        g_auto(GStrv) lines =
+            experiment == NULL ? g_strsplit(g_strchomp(error->message), "\n", -1) : NULL;
 
-        if (experiment == NULL)
-            status = report_error(error);
+        for (unsigned k = 0; lines != NULL && lines[k] != NULL; k++) {
+            if (g_hash_table_add(told, g_strdup(lines[k])))
+                status = usage_error("%s", lines[k]);
+        }
         iov_experiment_free(experiment);
     }
     return status;

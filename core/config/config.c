@@ -27,13 +27,19 @@ static bool is_private(const char *key)
     return g_str_has_prefix(key, "x-");
 }
 
-static void check_top_keys(struct iov_diagnostics *diagnostics, const struct iov_node *root,
+/* Tells unknown keys and takes them out, so that they are told once. */
+static void check_top_keys(struct iov_diagnostics *diagnostics, struct iov_node *root,
                            const char *const *keys, const char *what)
 {
-    for (const struct iov_node *node = root->children; node != NULL; node = node->next) {
-        if (!g_strv_contains(keys, node->key) && !is_private(node->key))
-            iov_diagnostics_add_near(diagnostics, node->key_origin, node->key, keys,
-                                     "%s has no key '%s'", what, node->key);
+    const struct iov_node *next;
+
+    for (const struct iov_node *node = root->children; node != NULL; node = next) {
+        next = node->next;
+        if (g_strv_contains(keys, node->key) || is_private(node->key))
+            continue;
+        iov_diagnostics_add_near(diagnostics, node->key_origin, node->key, keys,
+                                 "%s has no key '%s'", what, node->key);
+        iov_node_take(root, node->key);
     }
 }
 
@@ -145,7 +151,7 @@ static char *find_strategy(struct iov_sources *sources, const struct iov_node *s
         g_strfreev(names);
     }
     g_free(file);
-    return path;
+    return path != NULL ? iov_path_tidy(path) : NULL;
 }
 
 /* The strategy's parts are made once for each VM if they do not say otherwise. */

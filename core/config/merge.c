@@ -84,6 +84,25 @@ static void append_lists(const struct iov_sources *sources, struct iov_node *bas
     }
 }
 
+char *iov_path_tidy(char *path)
+{
+    char *here = g_get_current_dir();
+    char *whole = g_canonicalize_filename(path, NULL);
+    char *meant = realpath(path, NULL), *real = realpath(whole, NULL); /* ".." after a link */
+    size_t length = strlen(here);
+
+    if (meant != NULL && real != NULL && strcmp(meant, real) == 0 &&
+        g_str_has_prefix(whole, here) && whole[length] == '/') {
+        g_free(path);
+        path = g_strdup(whole + length + 1);
+    }
+    free(meant);
+    free(real);
+    g_free(whole);
+    g_free(here);
+    return path;
+}
+
 char *iov_sources_find(const struct iov_sources *sources, const char *name, struct iov_origin from)
 {
     GString *places = g_string_new(NULL);
@@ -103,7 +122,7 @@ char *iov_sources_find(const struct iov_sources *sources, const char *name, stru
         if (g_file_test(path, G_FILE_TEST_EXISTS)) {
             g_string_free(places, TRUE);
             g_free(directory);
-            return path;
+            return iov_path_tidy(path);
         }
         g_string_append_printf(places, "%s'%s'", places->len > 0 ? ", " : "", place);
     }

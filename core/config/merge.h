@@ -76,6 +76,9 @@ IOV_API void iov_tree_set(struct iov_tree *tree, struct iov_node *root, const ch
 IOV_API void iov_tree_substitute(struct iov_tree *tree, struct iov_node *root,
                                  struct iov_diagnostics *diagnostics);
 
+/* Takes a path and gives it back as messages name it: relative, without "..", if it lies below the present folder. */
+IOV_API char *iov_path_tidy(char *path);
+
 IOV_END_DECLS
 
 #endif

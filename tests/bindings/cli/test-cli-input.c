@@ -257,3 +257,12 @@ Test(cli_input, a_device_that_never_ends, .timeout = 10)
     ended_with(2);
     says(err, "/dev/zero: larger than 4 MiB");
 }
+
+Test(cli_input, a_file_far_away_is_named_by_the_shortest_path)
+{
+    put_file("platforms/parts/base.yaml", "iovsim: 1\nsede: 1\n");
+    put_file("platforms/strategies/lane.yaml",
+             "iovsim: 1\ninclude: ../parts/base.yaml\nparst: 1\n");
+    refuses("iovsim: 1\nstrategy: lane\n", "iovsim: platforms/parts/base.yaml:2:1: ",
+            "iovsim: platforms/strategies/lane.yaml:3:1: ");
+}
