@@ -25,8 +25,9 @@
     (E1000_ICR_RXT0 | E1000_ICR_TXDW | E1000_ICR_RXDMT0 | E1000_ICR_RXSEQ | E1000_ICR_LSC)
 #define TIPG_COPPER 0x00602008
 #define TCTL_ENABLED 0x010000f8 /* pad short frames, collision threshold, multiple requests */
-#define THROTTLE_CONSERVATIVE 3 /* value of the driver's parameter InterruptThrottleRate */
-#define FIRST_RATE 20000        /* interrupts a second */
+#define THROTTLE_DYNAMIC 1      /* values of the driver's parameter InterruptThrottleRate */
+#define THROTTLE_CONSERVATIVE 3
+#define FIRST_RATE 20000 /* interrupts a second */
 #define LINK_POLLS 8
 #define LINK_FIRST (7 * IOV_MS)
 #define LINK_PERIOD (2 * IOV_SEC)
@@ -237,22 +238,32 @@ static uint8_t next_latency(uint8_t latency, const struct e1000_totals *total)
     }
 }
 
-/* The driver's default mode is conservative: the lowest latency is not used. */
-static uint8_t conservative(uint8_t latency)
+static bool is_dynamic(const struct e1000_driver *self)
 {
-    return latency == E1000_LOWEST_LATENCY ? E1000_LOW_LATENCY : latency;
+    return self->guest->interrupt_throttle_rate == THROTTLE_DYNAMIC ||
+           self->guest->interrupt_throttle_rate == THROTTLE_CONSERVATIVE;
+}
+
+/* The default mode is conservative: the lowest latency is not used. */
+static uint8_t bounded(const struct e1000_driver *self, uint8_t latency)
+{
+    if (latency == E1000_LOWEST_LATENCY &&
+        self->guest->interrupt_throttle_rate == THROTTLE_CONSERVATIVE)
+        return E1000_LOW_LATENCY;
+    return latency;
 }
 
 uint32_t iov_e1000_next_rate(struct e1000_driver *self)
 {
-    uint32_t rate = 4000; /* below 1000 Mb/s */
+    static const uint32_t rates[] = {
+        [E1000_LOWEST_LATENCY] = 70000, [E1000_LOW_LATENCY] = 20000, [E1000_BULK_LATENCY] = 4000
+    };
+    uint32_t rate = rates[E1000_BULK_LATENCY]; /* below 1000 Mb/s */
 
     if (self->gigabit) {
-        self->tx_latency = conservative(next_latency(self->tx_latency, &self->tx_total));
-        self->rx_latency = conservative(next_latency(self->rx_latency, &self->rx_total));
-        uint8_t slower = self->rx_latency > self->tx_latency ? self->rx_latency : self->tx_latency;
-
-        rate = slower == E1000_BULK_LATENCY ? 4000 : 20000;
+        self->tx_latency = bounded(self, next_latency(self->tx_latency, &self->tx_total));
+        self->rx_latency = bounded(self, next_latency(self->rx_latency, &self->rx_total));
+        rate = rates[self->rx_latency > self->tx_latency ? self->rx_latency : self->tx_latency];
     }
     if (rate == self->interrupts_per_second)
         return 0;
@@ -273,7 +284,7 @@ static void adapt_throttling(struct e1000_driver *self, struct iov_guest_cpu *cp
 {
     uint32_t rate;
 
-    if (self->guest->interrupt_throttle_rate != THROTTLE_CONSERVATIVE)
+    if (!is_dynamic(self))
         return;
     rate = iov_e1000_next_rate(self);
     if (rate != 0)
@@ -420,9 +431,8 @@ static struct iov_guest_netdev *e1000_create(struct iov_guest_net *net)
     self->dev = (struct iov_guest_netdev){ .ops = &iov_guest_e1000_ops, .net = net };
     self->guest = net->guest;
     self->registers = self->guest->registers;
-    self->interrupts_per_second = self->guest->interrupt_throttle_rate == THROTTLE_CONSERVATIVE
-                                      ? FIRST_RATE
-                                      : self->guest->interrupt_throttle_rate;
+    self->interrupts_per_second =
+        is_dynamic(self) ? FIRST_RATE : self->guest->interrupt_throttle_rate;
     self->tx_latency = E1000_LOW_LATENCY;
     self->rx_latency = E1000_LOW_LATENCY;
     net->checksum_offload = true;

@@ -302,18 +302,7 @@ void iov_guest_wake(struct iov_guest_cpu *cpu, struct iov_guest_cpu *target)
     /* An idle processor that sleeps needs an interrupt; one that polls sees the flag. */
     if (target == cpu || !target->asleep)
         return;
-    uint32_t command = IOV_APIC_MODE_FIXED << IOV_APIC_ICR_MODE_SHIFT | IOV_GUEST_VECTOR_RESCHEDULE;
-
-    if (cpu->x2apic) {
-        cpu->guest->apic_accesses++;
-        cpu->guest->measure->counters.apic_accesses++;
-        iov_exec_wrmsr(cpu->exec, IOV_MSR_X2APIC_FIRST + (IOV_APIC_ICR >> 4),
-                       (uint64_t)target->apic_id << 32 | command);
-        return;
-    }
-    /* LIMIT: Linux in flat mode addresses the target logically; the count of writes is the same. */
-    iov_guest_apic_write(cpu, IOV_APIC_ICR_HIGH, target->apic_id << 24);
-    iov_guest_apic_write(cpu, IOV_APIC_ICR, command);
+    iov_guest_send_ipi(cpu, target, IOV_GUEST_VECTOR_RESCHEDULE);
 }
 
 void iov_guest_sleep_until(struct iov_guest_cpu *cpu, iov_time when)

@@ -13,13 +13,12 @@
 #include "models/cpu/apic-regs.h"
 #include "models/cpu/msr-regs.h"
 #include "models/guest/guest-private.h"
-#include "models/guest/paravirt-regs.h"
+#include "models/hypervisor/kvm-regs.h"
 #include "models/irq/ioapic-regs.h"
 
-/* SPEC: CPUID leaf 1, ECX (SDM vol. 2A, CPUID). */
-#define CPUID_X2APIC (1u << 21)
-#define CPUID_TSC_DEADLINE (1u << 24)
-#define CPUID_HYPERVISOR (1u << 31)
+#define PV_EOI_ENABLED 1u /* of the MSR */
+#define PV_EOI_PENDING 1u /* of the flag: the EOI may be left out */
+#define FEATURE_POLL_CONTROL (1u << 12)
 #define SOFTIRQ_ROUNDS 10 /* before Linux hands over to ksoftirqd */
 
 /* ---- The local APIC ---- */
@@ -76,7 +75,7 @@ static void enable_paravirtual_eoi(struct iov_guest_cpu *cpu)
     if (flag == 0)
         return;
     iov_exec_put(cpu->exec, flag, &none, sizeof none);
-    iov_exec_wrmsr(cpu->exec, KVM_MSR_PV_EOI_EN, flag | KVM_PV_EOI_ENABLED);
+    iov_exec_wrmsr(cpu->exec, MSR_KVM_PV_EOI_EN, flag | PV_EOI_ENABLED);
     cpu->eoi_flag = flag;
 }
 
@@ -86,9 +85,9 @@ void iov_guest_boot_apic(struct iov_guest_cpu *cpu)
     uint64_t registers[4];
 
     cpuid(cpu, 1, registers);
-    cpu->tsc_deadline = (registers[2] & CPUID_TSC_DEADLINE) != 0;
-    bool has_x2apic = (registers[2] & CPUID_X2APIC) != 0;
-    bool has_hypervisor = (registers[2] & CPUID_HYPERVISOR) != 0;
+    cpu->tsc_deadline = (registers[2] & CPUID_1_ECX_DEADLINE) != 0;
+    bool has_x2apic = (registers[2] & CPUID_1_ECX_X2APIC) != 0;
+    bool has_hypervisor = (registers[2] & CPUID_1_ECX_HYPERVISOR) != 0;
 
     cpu->x2apic =
         guest->apic == IOV_GUEST_X2APIC || (guest->apic == IOV_GUEST_APIC_AUTO && has_x2apic);
@@ -110,10 +109,11 @@ void iov_guest_boot_apic(struct iov_guest_cpu *cpu)
     iov_guest_apic_write(cpu, IOV_APIC_SVR, IOV_APIC_SVR_ENABLE | IOV_GUEST_VECTOR_SPURIOUS);
     uint32_t features = has_hypervisor ? paravirtual_features(cpu) : 0;
 
-    if (guest->paravirtual_eoi && features & (1u << KVM_FEATURE_PV_EOI))
+    if (guest->paravirtual_eoi && features & KVM_FEATURE_PV_EOI)
         enable_paravirtual_eoi(cpu);
-    if (guest->idle == IOV_GUEST_IDLE_HALTPOLL && features & (1u << KVM_FEATURE_POLL_CONTROL))
-        iov_exec_wrmsr(cpu->exec, KVM_MSR_POLL_CONTROL, 0); /* the guest polls: the host need not */
+    if (guest->idle == IOV_GUEST_IDLE_HALTPOLL && features & FEATURE_POLL_CONTROL)
+        iov_exec_wrmsr(cpu->exec, MSR_KVM_POLL_CONTROL, 0); /* the guest polls: the host need not */
+    cpu->ipi_by_call = !cpu->x2apic && features & KVM_FEATURE_PV_SEND_IPI;
 }
 
 static void end_of_interrupt(struct iov_guest_cpu *cpu)
@@ -122,8 +122,8 @@ static void end_of_interrupt(struct iov_guest_cpu *cpu)
         uint32_t flag;
 
         iov_exec_get(cpu->exec, cpu->eoi_flag, &flag, sizeof flag);
-        if (flag & KVM_PV_EOI_PENDING) {
-            flag &= ~KVM_PV_EOI_PENDING;
+        if (flag & PV_EOI_PENDING) {
+            flag &= ~PV_EOI_PENDING;
             iov_exec_put(cpu->exec, cpu->eoi_flag, &flag, sizeof flag);
             cpu->guest->eois_avoided++;
             return;
@@ -131,6 +131,27 @@ static void end_of_interrupt(struct iov_guest_cpu *cpu)
     }
     cpu->guest->eois++;
     iov_guest_apic_write(cpu, IOV_APIC_EOI, 0);
+}
+
+void iov_guest_send_ipi(struct iov_guest_cpu *cpu, const struct iov_guest_cpu *target,
+                        uint8_t vector)
+{
+    uint32_t command = IOV_APIC_MODE_FIXED << IOV_APIC_ICR_MODE_SHIFT | vector;
+
+    if (cpu->ipi_by_call) {
+        struct iov_op call = { .kind = IOV_OP_VMCALL,
+                               .value = { KVM_HC_SEND_IPI, 1, 0, target->apic_id },
+                               .address = command };
+
+        iov_exec_operate(cpu->exec, &call);
+    } else if (cpu->x2apic) {
+        count_apic_access(cpu);
+        iov_exec_wrmsr(cpu->exec, IOV_MSR_X2APIC_FIRST + (IOV_APIC_ICR >> 4),
+                       (uint64_t)target->apic_id << 32 | command);
+    } else { /* LIMIT: in flat mode Linux addresses the target logically; the writes are the same */
+        iov_guest_apic_write(cpu, IOV_APIC_ICR_HIGH, target->apic_id << 24);
+        iov_guest_apic_write(cpu, IOV_APIC_ICR, command);
+    }
 }
 
 /* ---- Routing ---- */

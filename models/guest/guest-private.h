@@ -73,6 +73,7 @@ struct iov_guest_cpu {
     uint32_t apic_id;
     bool x2apic;
     bool tsc_deadline;
+    bool ipi_by_call; /* IPIs are hypercalls */
     uint8_t hardirqs; /* nested interrupt handlers */
     bool in_softirq;
     uint8_t bottom_half_off;
@@ -191,6 +192,8 @@ uint8_t iov_guest_request_irq(IovLinuxGuest *guest, bool level,
 uint64_t iov_guest_msi_address(struct iov_guest_cpu *cpu);
 /* Sends the level interrupt of I/O APIC pin `gsi` to `vector`. */
 void iov_guest_route_gsi(struct iov_guest_cpu *cpu, uint32_t gsi, uint8_t vector);
+void iov_guest_send_ipi(struct iov_guest_cpu *cpu, const struct iov_guest_cpu *target,
+                        uint8_t vector);
 void iov_guest_apic_write(struct iov_guest_cpu *cpu, uint32_t offset, uint32_t value);
 uint32_t iov_guest_apic_read(struct iov_guest_cpu *cpu, uint32_t offset);
 void iov_guest_raise_softirq(struct iov_guest_cpu *cpu, enum iov_guest_softirq softirq);

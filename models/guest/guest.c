@@ -227,8 +227,9 @@ static void iov_linux_guest_class_init(IovLinuxGuestClass *klass)
     IOV_PROP_COUNT(mc, IovLinuxGuest, hz, 1, 10000, 250, "Ticks a second");
     IOV_PROP_ENUM(mc, IovLinuxGuest, idle, idle_names, IOV_GUEST_IDLE_HALT,
                   "What an idle processor does");
-    IOV_PROP_COUNT(mc, IovLinuxGuest, interrupt_throttle_rate, 0, 100000, 3,
-                   "e1000: interrupts a second; 3: adapts to the load; 0: no limit");
+    IOV_PROP_COUNT(
+        mc, IovLinuxGuest, interrupt_throttle_rate, 0, 100000, 3,
+        "e1000: interrupts a second; 0: no limit, 1: adapts to the load, 3: that, conservatively");
     IOV_PROP_TIME(mc, IovLinuxGuest, haltpoll, 0, IOV_SEC, 200 * IOV_US,
                   "Longest polling before HLT with idle: haltpoll");
     IOV_PROP_BOOL(mc, IovLinuxGuest, paravirtual_eoi, true,

@@ -18,8 +18,8 @@
 #define FRAME_OVERHEAD 576u
 #define FRAME_GRAIN 64u
 
-#define ADDRESS 0x0a00020fu      /* 10.0.2.15 */
-#define PEER_ADDRESS 0x0a000202u /* 10.0.2.2 */
+#define ADDRESS 0x0a000001u      /* 10.0.0.1 */
+#define PEER_ADDRESS 0x0a000002u /* 10.0.0.2 */
 #define PORT 40000
 #define PEER_PORT 7 /* echo */
 
@@ -67,7 +67,7 @@ static void give_frame(struct iov_guest_net *net, struct iov_guest_frame *frame)
 
 void iov_guest_net_init(struct iov_guest_net *net, struct _IovLinuxGuest *guest)
 {
-    static const uint8_t peer_mac[6] = { 0x52, 0x55, 0x0a, 0x00, 0x02, 0x02 };
+    static const uint8_t peer_mac[6] = { 0x52, 0x54, 0x00, 0x00, 0x00, 0x02 };
 
     *net = (struct iov_guest_net){ .guest = guest,
                                    .address = ADDRESS,

@@ -53,8 +53,9 @@ static void transmit(IovWorkload *workload, struct iov_guest_cpu *cpu)
 
 static void receive(IovWorkload *workload, struct iov_guest_cpu *cpu)
 {
-    uint8_t payload[IOV_GUEST_PAYLOAD_MAX];
+    uint8_t payload[IOV_GUEST_PAYLOAD_MAX] = { 0 };
 
+    iov_guest_send_udp(cpu, payload, 1, NULL); /* so that the peer knows where to send */
     while (!workload->done) {
         struct iov_span *own = iov_workload_begin(workload, cpu);
         struct iov_span *carried;

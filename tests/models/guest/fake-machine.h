@@ -14,7 +14,7 @@
 #include "models/cpu/apic-regs.h"
 #include "models/cpu/msr-regs.h"
 #include "models/guest/guest-private.h"
-#include "models/guest/paravirt-regs.h"
+#include "models/hypervisor/kvm-regs.h"
 #include "models/irq/ioapic-regs.h"
 
 #define MACHINE_RAM (16u << 20)
@@ -170,7 +170,7 @@ static inline void machine_deliver(struct machine *machine)
         if (vector == machine->line_vector)
             machine->line_in_service = true;
         else if (machine->paravirtual_eoi && machine->eoi_flag != 0)
-            machine->ram[machine->eoi_flag] |= KVM_PV_EOI_PENDING;
+            machine->ram[machine->eoi_flag] |= 1;
         exec->interrupts = false;
         exec->program->ops->interrupt(exec->program, exec, (uint8_t)vector);
         cr_assert(not(exec->interrupts), "an interrupt handler returns with interrupts off");
@@ -280,7 +280,7 @@ static inline void machine_wrmsr(struct machine *machine, uint32_t msr, uint64_t
             iov_event_at(&machine->timer, when > now ? when : now);
     } else if (msr == IOV_MSR_X2APIC_FIRST + (IOV_APIC_EOI >> 4)) {
         machine_eoi(machine);
-    } else if (msr == KVM_MSR_PV_EOI_EN) {
+    } else if (msr == MSR_KVM_PV_EOI_EN) {
         machine->eoi_flag = value & ~UINT64_C(3);
     }
 }
@@ -299,7 +299,7 @@ static inline void machine_cpuid(struct machine *machine, struct iov_op *op)
         op->value[3] = KVM_SIGNATURE_EDX;
     }
     if (leaf == KVM_CPUID_FEATURES)
-        op->value[0] = 1u << KVM_FEATURE_PV_EOI;
+        op->value[0] = KVM_FEATURE_PV_EOI;
 }
 
 static inline void machine_halt(struct machine *machine)
