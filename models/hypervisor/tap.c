@@ -40,7 +40,8 @@ struct _IovTap {
     struct iov_packet_queue receive; /* in memory, for the softirq */
     struct iov_event sent;
     struct iov_event arrived;
-    bool polling; /* the interrupt is masked: an interrupt or softirq is on its way */
+    iov_time busy_until; /* the wire takes the next frame */
+    bool polling;        /* the interrupt is masked: an interrupt or softirq is on its way */
     /* statistics */
     uint64_t sent_frames, received_frames, interrupts, drops;
 };
@@ -58,13 +59,13 @@ static void on_sent(struct iov_event *event)
 {
     IovTap *self = iov_container_of(event, IovTap, sent);
     struct iov_packet *packet = iov_packet_queue_pop(&self->transmit);
-    iov_time busy;
 
-    iov_span_mark(packet->span, self, IOV_PART_DEVICE, now(self));
+    iov_span_mark(packet->span, self, IOV_PART_DEVICE, packet->stamp);
+    iov_span_mark(packet->span, self, IOV_PART_QUEUE, now(self));
     self->sent_frames++;
-    busy = iov_packet_send(&self->wire, packet);
+    self->busy_until = now(self) + iov_packet_send(&self->wire, packet);
     if (self->transmit.first != NULL)
-        iov_event_at(&self->sent, MAX(now(self) + busy, self->transmit.first->stamp));
+        iov_event_at(&self->sent, MAX(self->busy_until, self->transmit.first->stamp));
 }
 
 static iov_time guest_receive(struct iov_packet_port *port, struct iov_packet *packet)
@@ -90,7 +91,7 @@ static iov_time guest_receive(struct iov_packet_port *port, struct iov_packet *p
     packet->stamp = now(self) + self->nic_latency;
     iov_packet_queue_push(&self->transmit, packet);
     if (!iov_event_armed(&self->sent))
-        iov_event_at(&self->sent, packet->stamp);
+        iov_event_at(&self->sent, MAX(self->busy_until, packet->stamp));
     return 0;
 }
 
