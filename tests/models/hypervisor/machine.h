@@ -20,8 +20,9 @@ struct machine {
     IovLinuxHost *host;
 };
 
-static inline void machine_new(struct machine *machine, const struct bench_cost *costs,
-                               unsigned cpus)
+/* Processors and memory, nothing that runs on them. */
+static inline void machine_new_bare(struct machine *machine, const struct bench_cost *costs,
+                                    unsigned cpus)
 {
     *machine = (struct machine){ .bench = bench_new(costs) };
     machine->dram = bench_add(machine->bench, "dram", "dram");
@@ -32,6 +33,12 @@ static inline void machine_new(struct machine *machine, const struct bench_cost 
         machine->cpus[i] = bench_add(machine->bench, "cpu", name);
         bench_number(machine->cpus[i], "apic-id", i);
     }
+}
+
+static inline void machine_new(struct machine *machine, const struct bench_cost *costs,
+                               unsigned cpus)
+{
+    machine_new_bare(machine, costs, cpus);
     machine->host = (IovLinuxHost *)(void *)bench_add(machine->bench, "linux-host", "host");
     cr_assert(iov_model_set_refs((IovModel *)machine->host, "cpus", machine->cpus, cpus, NULL));
 }
