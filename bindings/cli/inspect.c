@@ -79,7 +79,7 @@ static void print_kind(const struct iov_model_info *info)
         const struct iov_property *row = &g_array_index(info->properties, struct iov_property, i);
         g_autofree char *standard = format_default(row), *range = format_range(row);
 
-        printf("  %-24s %-10s %-18s %-28s %s\n", row->name, value_types[row->type], standard, range,
+        printf("  %-29s %-10s %-18s %-28s %s\n", row->name, value_types[row->type], standard, range,
                row->text);
     }
     if (info->costs->len > 0)
