@@ -37,19 +37,21 @@ G_DECLARE_FINAL_TYPE(IovCpu, iov_cpu, IOV, CPU, IovModel)
 /* Every field of vmx-regs.h without its prefix: order is the layout of a region in memory. */
 #define IOV_VMCS_FIELDS(X) \
     X(VPID) \
-    X(POSTED_INTERRUPT_VECTOR) X(EPTP_INDEX) X(GUEST_ES_SELECTOR) X(GUEST_CS_SELECTOR) X( \
-        GUEST_SS_SELECTOR) X(GUEST_DS_SELECTOR) X(GUEST_FS_SELECTOR) X(GUEST_GS_SELECTOR) \
-        X(GUEST_LDTR_SELECTOR) X(GUEST_TR_SELECTOR) X(GUEST_INTERRUPT_STATUS) X(PML_INDEX) X( \
-            HOST_ES_SELECTOR) X(HOST_CS_SELECTOR) X(HOST_SS_SELECTOR) X(HOST_DS_SELECTOR) X(HOST_FS_SELECTOR) \
-            X(HOST_GS_SELECTOR) X(HOST_TR_SELECTOR) X(IO_BITMAP_A) X(IO_BITMAP_B) X(MSR_BITMAP) X( \
-                EXIT_MSR_STORE_ADDRESS) X(EXIT_MSR_LOAD_ADDRESS) X(ENTRY_MSR_LOAD_ADDRESS) X(EXECUTIVE_VMCS_POINTER) \
-                X(PML_ADDRESS) X(TSC_OFFSET) X(VIRTUAL_APIC_ADDRESS) X(APIC_ACCESS_ADDRESS) X( \
-                    POSTED_INTERRUPT_DESCRIPTOR) X(VM_FUNCTION_CONTROLS) X(EPT_POINTER) X(EOI_EXIT_BITMAP0) \
-                    X(EOI_EXIT_BITMAP1) X(EOI_EXIT_BITMAP2) X(EOI_EXIT_BITMAP3) X(EPTP_LIST_ADDRESS) X( \
-                        XSS_EXITING_BITMAP) X(ENCLS_EXITING_BITMAP) X(TSC_MULTIPLIER) X(GUEST_PHYSICAL_ADDRESS) \
-                        X(LINK_POINTER) X(GUEST_DEBUGCTL) X(GUEST_PAT) X(GUEST_EFER) X( \
-                            GUEST_PERF_GLOBAL_CTRL) X(GUEST_PDPTE0) X(GUEST_PDPTE1) X(GUEST_PDPTE2) X(GUEST_PDPTE3) X(HOST_PAT) \
-                            X(HOST_EFER) X(HOST_PERF_GLOBAL_CTRL) X(PIN_CONTROLS) X(PRIMARY_CONTROLS) X(EXCEPTION_BITMAP) X( \
+    X(POSTED_INTERRUPT_VECTOR) \
+    X(EPTP_INDEX) \
+    X(GUEST_ES_SELECTOR) X(GUEST_CS_SELECTOR) X(GUEST_SS_SELECTOR) X(GUEST_DS_SELECTOR) X( \
+        GUEST_FS_SELECTOR) X(GUEST_GS_SELECTOR) X(GUEST_LDTR_SELECTOR) X(GUEST_TR_SELECTOR) X(GUEST_INTERRUPT_STATUS) \
+        X(PML_INDEX) X(HOST_ES_SELECTOR) X(HOST_CS_SELECTOR) X(HOST_SS_SELECTOR) X(HOST_DS_SELECTOR) X( \
+            HOST_FS_SELECTOR) X(HOST_GS_SELECTOR) X(HOST_TR_SELECTOR) X(IO_BITMAP_A) X(IO_BITMAP_B) \
+            X(MSR_BITMAP) X(EXIT_MSR_STORE_ADDRESS) X(EXIT_MSR_LOAD_ADDRESS) X(ENTRY_MSR_LOAD_ADDRESS) X( \
+                EXECUTIVE_VMCS_POINTER) X(PML_ADDRESS) X(TSC_OFFSET) X(VIRTUAL_APIC_ADDRESS) \
+                X(APIC_ACCESS_ADDRESS) X(POSTED_INTERRUPT_DESCRIPTOR) X(VM_FUNCTION_CONTROLS) X( \
+                    EPT_POINTER) X(EOI_EXIT_BITMAP0) X(EOI_EXIT_BITMAP1) X(EOI_EXIT_BITMAP2) X(EOI_EXIT_BITMAP3) \
+                    X(EPTP_LIST_ADDRESS) X(XSS_EXITING_BITMAP) X(ENCLS_EXITING_BITMAP) X( \
+                        TSC_MULTIPLIER) X(GUEST_PHYSICAL_ADDRESS) X(LINK_POINTER) X(GUEST_DEBUGCTL) \
+                        X(GUEST_PAT) X(GUEST_EFER) X(GUEST_PERF_GLOBAL_CTRL) X(GUEST_PDPTE0) X( \
+                            GUEST_PDPTE1) X(GUEST_PDPTE2) X(GUEST_PDPTE3) X(HOST_PAT) X(HOST_EFER) \
+                            X(HOST_PERF_GLOBAL_CTRL) X(PIN_CONTROLS) X(PRIMARY_CONTROLS) X(EXCEPTION_BITMAP) X( \
                                 PFEC_MASK) X(PFEC_MATCH) X(CR3_TARGET_COUNT) X(EXIT_CONTROLS) X(EXIT_MSR_STORE_COUNT) \
                                 X(EXIT_MSR_LOAD_COUNT) X(ENTRY_CONTROLS) X(ENTRY_MSR_LOAD_COUNT) X(ENTRY_INTERRUPTION_INFO) X( \
                                     ENTRY_EXCEPTION_ERROR) X(ENTRY_INSTRUCTION_LENGTH) X(TPR_THRESHOLD) X(SECONDARY_CONTROLS) \
@@ -181,6 +183,7 @@ struct _IovCpu {
     /* time */
     struct iov_fiber *waiter; /* the fiber that has the processor and waits in time */
     bool attention;           /* there may be something to deliver */
+    bool physical;            /* the local APIC has an interrupt above its priority */
     bool idling;              /* in HLT of root operation since idle_since */
     iov_time idle_since;
     bool woken; /* HLT ended at woken_at, for the interrupt that comes next */
@@ -239,6 +242,29 @@ static inline bool iov_vmcs_secondary(const struct iov_vmcs *vmcs, uint32_t bit)
            (vmcs->field[VMCS_PRIMARY_CONTROLS] & IOV_PRIMARY_SECONDARY) != 0;
 }
 
+static inline struct iov_tlb_entry *iov_tlb_set(const IovCpu *self, uint64_t page)
+{
+    return &self->tlb[((page ^ page >> 9) & (self->tlb_sets - 1)) * TLB_WAYS];
+}
+
+static inline struct iov_tlb_entry *iov_tlb_find(const IovCpu *self, uint32_t context,
+                                                 uint64_t page)
+{
+    struct iov_tlb_entry *set = iov_tlb_set(self, page);
+
+    for (unsigned i = 0; i < TLB_WAYS; i++) {
+        if (set[i].page == page && set[i].context == context)
+            return &set[i];
+    }
+    return NULL;
+}
+
+/* The entry that gives way to `page`. */
+static inline struct iov_tlb_entry *iov_tlb_victim(IovCpu *self, uint64_t page)
+{
+    return &iov_tlb_set(self, page)[self->tlb_turn++ % TLB_WAYS];
+}
+
 /* cpu.c */
 /* Uses the processor for `cost` without interruption. */
 void iov_cpu_charge(struct iov_exec *exec, iov_time cost, enum iov_part part);
@@ -249,6 +275,8 @@ void iov_cpu_halt(struct iov_exec *exec);
 /* A nested call of the program's handler of `vector`: interrupts off, IRET on return. */
 void iov_cpu_deliver_interrupt(struct iov_exec *exec, uint8_t vector, struct iov_span *span);
 void iov_cpu_deliver_exception(struct iov_exec *exec, uint8_t vector, uint32_t error_code);
+/* Acknowledges the interrupt that is pending (self->physical). */
+uint8_t iov_cpu_acknowledge(IovCpu *self);
 /* Something may be deliverable: look at the next boundary, wake the one who waits. */
 void iov_cpu_poke(IovCpu *self);
 uint64_t iov_cpu_tsc(const IovCpu *self, iov_time when);
@@ -282,8 +310,6 @@ struct iov_ept_result {
 enum iov_ept_outcome iov_ept_walk(IovCpu *self, uint64_t eptp, iov_gpa address, uint32_t access,
                                   struct iov_ept_result *ret_result);
 bool iov_ept_pointer_valid(uint64_t eptp);
-struct iov_tlb_entry *iov_tlb_find(IovCpu *self, uint32_t context, uint64_t page);
-struct iov_tlb_entry *iov_tlb_victim(IovCpu *self, uint64_t page);
 uint32_t iov_tlb_context(IovCpu *self, uint16_t vpid, uint64_t eptp);
 void iov_tlb_renew_context(IovCpu *self, uint16_t vpid, uint64_t eptp);
 void iov_tlb_flush_eptp(IovCpu *self, uint64_t eptp, bool all);

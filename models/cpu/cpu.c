@@ -76,6 +76,14 @@ uint64_t iov_cpu_guest_tsc(const IovCpu *self, const struct iov_exec *exec)
 
 /* ---- Delivery ---- */
 
+uint8_t iov_cpu_acknowledge(IovCpu *self)
+{
+    uint8_t vector = (uint8_t)self->apic->ops->acknowledge(self->apic);
+
+    self->physical = self->apic->ops->pending(self->apic) >= 0;
+    return vector;
+}
+
 /* The stream takes over the request that an interrupt announces. */
 static void claim(struct iov_exec *exec, IovCpu *self, struct iov_span *span)
 {
@@ -136,7 +144,7 @@ void iov_cpu_deliver_exception(struct iov_exec *exec, uint8_t vector, uint32_t e
 
 static bool root_deliverable(const IovCpu *self, const struct iov_exec *exec)
 {
-    return exec->interrupts && exec->blocking == 0 && self->apic->ops->pending(self->apic) >= 0;
+    return exec->interrupts && exec->blocking == 0 && self->physical;
 }
 
 static bool deliverable(IovCpu *self, const struct iov_exec *exec)
@@ -148,14 +156,14 @@ static bool deliverable(IovCpu *self, const struct iov_exec *exec)
 static bool deliver_one(struct iov_exec *exec)
 {
     IovCpu *self = iov_cpu_of(exec);
-    int vector;
+    uint8_t vector;
 
     if (exec->vmcs != NULL)
         return iov_vmx_service(exec);
     if (!root_deliverable(self, exec))
         return false;
-    vector = self->apic->ops->acknowledge(self->apic);
-    iov_cpu_deliver_interrupt(exec, (uint8_t)vector, self->apic->span);
+    vector = iov_cpu_acknowledge(self);
+    iov_cpu_deliver_interrupt(exec, vector, self->apic->span);
     return true;
 }
 
@@ -173,8 +181,7 @@ static void deliver_all(struct iov_exec *exec)
             continue;
         self = iov_cpu_of(exec);
         /* What is masked now may become open without a call of the processor. */
-        self->attention = exec->vmcs != NULL ? iov_vmx_watchful(self, exec)
-                                             : self->apic->ops->pending(self->apic) >= 0;
+        self->attention = exec->vmcs != NULL ? iov_vmx_watchful(self, exec) : self->physical;
         return;
     }
 }
@@ -275,7 +282,8 @@ static void on_apic_changed(struct iov_apic *apic)
 {
     IovCpu *self = iov_container_of(apic->owner, IovCpu, apic_owner);
 
-    if (apic->ops->pending(apic) >= 0)
+    self->physical = apic->ops->pending(apic) >= 0;
+    if (self->physical)
         iov_cpu_poke(self);
 }
 

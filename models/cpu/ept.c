@@ -79,27 +79,6 @@ bool iov_ept_pointer_valid(uint64_t eptp)
 
 /* ---- Cached translations ---- */
 
-static struct iov_tlb_entry *set_of(IovCpu *self, uint64_t page)
-{
-    return &self->tlb[((page ^ page >> 9) & (self->tlb_sets - 1)) * TLB_WAYS];
-}
-
-struct iov_tlb_entry *iov_tlb_find(IovCpu *self, uint32_t context, uint64_t page)
-{
-    struct iov_tlb_entry *set = set_of(self, page);
-
-    for (unsigned i = 0; i < TLB_WAYS; i++) {
-        if (set[i].page == page && set[i].context == context)
-            return &set[i];
-    }
-    return NULL;
-}
-
-struct iov_tlb_entry *iov_tlb_victim(IovCpu *self, uint64_t page)
-{
-    return &set_of(self, page)[self->tlb_turn++ % TLB_WAYS];
-}
-
 static uint32_t new_number(IovCpu *self)
 {
     if (++self->next_context == 0) {

@@ -610,6 +610,7 @@ static void apic_reset(struct iov_apic *apic)
     self->errors = 0;
     self->deadline = 0;
     self->period = 0;
+    tell_changed(apic);
 }
 
 static uint64_t apic_base(const struct iov_apic *apic)

@@ -331,7 +331,7 @@ void iov_cpu_operate(struct iov_exec *exec, struct iov_op *op)
     shadow = exec->blocking;
     if (op->kind <= IOV_OP_STORE)
         iov_cpu_access_memory(exec, op);
-    else if (exec->vmcs != NULL)
+    else if (exec->vmcs != NULL && op->kind < IOV_OP_CLI) /* those on RFLAGS never exit */
         operate_guest(exec, op);
     else
         execute(exec, op);

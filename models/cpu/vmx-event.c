@@ -39,7 +39,7 @@ static enum event next_event(IovCpu *self, const struct iov_exec *exec, const st
         if (iov_vapic_recognised(vmcs))
             return EVENT_VIRTUAL;
     }
-    if (self->apic->ops->pending(self->apic) < 0)
+    if (!self->physical)
         return EVENT_NONE;
     if (iov_vmcs_pin(vmcs, IOV_PIN_EXTERNAL_INTERRUPT))
         return EVENT_EXTERNAL;
@@ -56,15 +56,15 @@ static void exit_for(struct iov_exec *exec, uint32_t reason, uint32_t interrupti
 /* SPEC: 30.6: the notification vector is acknowledged and its EOI sent; anything else exits as usual. */
 static void external(struct iov_exec *exec, IovCpu *self, struct iov_vmcs *vmcs)
 {
-    int vector;
+    uint8_t vector;
 
     if (!(vmcs->field[VMCS_EXIT_CONTROLS] & IOV_EXITCTL_ACKNOWLEDGE)) {
         exit_for(exec, IOV_EXIT_EXTERNAL_INTERRUPT, 0);
         return;
     }
-    vector = self->apic->ops->acknowledge(self->apic);
+    vector = iov_cpu_acknowledge(self);
     if (iov_vmcs_pin(vmcs, IOV_PIN_POSTED_INTERRUPTS) &&
-        (uint64_t)vector == vmcs->field[VMCS_POSTED_INTERRUPT_VECTOR]) {
+        vector == vmcs->field[VMCS_POSTED_INTERRUPT_VECTOR]) {
         self->apic->ops->write(self->apic, IOV_APIC_EOI, 0);
         self->notifications++;
         iov_cpu_charge(exec, self->cost_posted, IOV_PART_INTERRUPT);
@@ -72,8 +72,7 @@ static void external(struct iov_exec *exec, IovCpu *self, struct iov_vmcs *vmcs)
         self->attention = true;
         return;
     }
-    exit_for(exec, IOV_EXIT_EXTERNAL_INTERRUPT,
-             IOV_INTERRUPTION(IOV_EVENT_EXTERNAL, (uint32_t)vector));
+    exit_for(exec, IOV_EXIT_EXTERNAL_INTERRUPT, IOV_INTERRUPTION(IOV_EVENT_EXTERNAL, vector));
 }
 
 bool iov_vmx_service(struct iov_exec *exec)
@@ -107,10 +106,12 @@ bool iov_vmx_service(struct iov_exec *exec)
     case EVENT_EXTERNAL:
         external(exec, self, vmcs);
         break;
-    case EVENT_NATIVE:
-        iov_cpu_deliver_interrupt(exec, (uint8_t)self->apic->ops->acknowledge(self->apic),
-                                  self->apic->span);
+    case EVENT_NATIVE: {
+        uint8_t vector = iov_cpu_acknowledge(self);
+
+        iov_cpu_deliver_interrupt(exec, vector, self->apic->span);
         break;
+    }
     }
     return true;
 }
@@ -125,5 +126,5 @@ bool iov_vmx_watchful(const IovCpu *self, const struct iov_exec *exec)
     const struct iov_vmcs *vmcs = exec->vmcs;
 
     return iov_vmcs_primary(vmcs, IOV_PRIMARY_INTERRUPT_WINDOW | IOV_PRIMARY_NMI_WINDOW) ||
-           iov_vapic_recognised(vmcs) || self->apic->ops->pending(self->apic) >= 0;
+           iov_vapic_recognised(vmcs) || self->physical;
 }
