@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * APIC virtualisation: SDM vol. 3C, chapter 30. TPR shadow, accesses to the APIC-access page, virtualised x2APIC mode, APIC-register
- * virtualisation, virtual-interrupt delivery, posted interrupts. All of it works on the virtual-APIC page in memory.
+ * APIC virtualisation: SDM vol. 3C, chapter 30. TPR shadow, accesses to the APIC-access page,
+ * virtualised x2APIC mode, APIC-register virtualisation, virtual-interrupt delivery, posted
+ * interrupts. All of it works on the virtual-APIC page in memory.
  *
- * Trap-like exits (TPR_BELOW_THRESHOLD, EOI_INDUCED, APIC_WRITE) are taken here, after the access is done.
- * LIMIT: IPI virtualisation (tertiary controls) is not offered. Without plain memory behind the virtual-APIC address its bytes read as zero.
+ * Trap-like exits (TPR_BELOW_THRESHOLD, EOI_INDUCED, APIC_WRITE) are taken here, after the access
+ * is done. LIMIT: IPI virtualisation (tertiary controls) is not offered. Without plain memory
+ * behind the virtual-APIC address its bytes read as zero.
  */
 #include <string.h>
 
@@ -240,7 +242,8 @@ static bool writable(const struct iov_vmcs *vmcs, uint32_t offset)
     return delivers(vmcs) && (offset == IOV_APIC_EOI || offset == IOV_APIC_ICR);
 }
 
-/* SPEC: 30.4.2, 30.4.3: a virtualised access has at most 32 bits and stays within the low 4 bytes of its 16. */
+/* SPEC: 30.4.2, 30.4.3: a virtualised access has at most 32 bits and stays within the low 4 bytes
+ * of its 16. */
 static bool virtualises(const struct iov_vmcs *vmcs, uint32_t offset, uint32_t size, bool write)
 {
     uint32_t reg = offset & ~UINT32_C(0xf);

@@ -35,66 +35,51 @@ G_DECLARE_FINAL_TYPE(IovCpu, iov_cpu, IOV, CPU, IovModel)
 /* ---- VMCS ---- */
 
 /* Every field of vmx-regs.h without its prefix: order is the layout of a region in memory. */
+/* clang-format off */
 #define IOV_VMCS_FIELDS(X) \
-    X(VPID) \
-    X(POSTED_INTERRUPT_VECTOR) \
-    X(EPTP_INDEX) \
-    X(GUEST_ES_SELECTOR) X(GUEST_CS_SELECTOR) X(GUEST_SS_SELECTOR) X(GUEST_DS_SELECTOR) X( \
-        GUEST_FS_SELECTOR) X(GUEST_GS_SELECTOR) X(GUEST_LDTR_SELECTOR) X(GUEST_TR_SELECTOR) X(GUEST_INTERRUPT_STATUS) \
-        X(PML_INDEX) X(HOST_ES_SELECTOR) X(HOST_CS_SELECTOR) X(HOST_SS_SELECTOR) X(HOST_DS_SELECTOR) X( \
-            HOST_FS_SELECTOR) X(HOST_GS_SELECTOR) X(HOST_TR_SELECTOR) X(IO_BITMAP_A) X(IO_BITMAP_B) \
-            X(MSR_BITMAP) X(EXIT_MSR_STORE_ADDRESS) X(EXIT_MSR_LOAD_ADDRESS) X(ENTRY_MSR_LOAD_ADDRESS) X( \
-                EXECUTIVE_VMCS_POINTER) X(PML_ADDRESS) X(TSC_OFFSET) X(VIRTUAL_APIC_ADDRESS) \
-                X(APIC_ACCESS_ADDRESS) X(POSTED_INTERRUPT_DESCRIPTOR) X(VM_FUNCTION_CONTROLS) X( \
-                    EPT_POINTER) X(EOI_EXIT_BITMAP0) X(EOI_EXIT_BITMAP1) X(EOI_EXIT_BITMAP2) X(EOI_EXIT_BITMAP3) \
-                    X(EPTP_LIST_ADDRESS) X(XSS_EXITING_BITMAP) X(ENCLS_EXITING_BITMAP) X( \
-                        TSC_MULTIPLIER) X(GUEST_PHYSICAL_ADDRESS) X(LINK_POINTER) X(GUEST_DEBUGCTL) \
-                        X(GUEST_PAT) X(GUEST_EFER) X(GUEST_PERF_GLOBAL_CTRL) X(GUEST_PDPTE0) X( \
-                            GUEST_PDPTE1) X(GUEST_PDPTE2) X(GUEST_PDPTE3) X(HOST_PAT) X(HOST_EFER) \
-                            X(HOST_PERF_GLOBAL_CTRL) X(PIN_CONTROLS) X(PRIMARY_CONTROLS) X(EXCEPTION_BITMAP) X( \
-                                PFEC_MASK) X(PFEC_MATCH) X(CR3_TARGET_COUNT) X(EXIT_CONTROLS) X(EXIT_MSR_STORE_COUNT) \
-                                X(EXIT_MSR_LOAD_COUNT) X(ENTRY_CONTROLS) X(ENTRY_MSR_LOAD_COUNT) X(ENTRY_INTERRUPTION_INFO) X( \
-                                    ENTRY_EXCEPTION_ERROR) X(ENTRY_INSTRUCTION_LENGTH) X(TPR_THRESHOLD) X(SECONDARY_CONTROLS) \
-                                    X(PLE_GAP) X(PLE_WINDOW) X(INSTRUCTION_ERROR) X(EXIT_REASON) X(EXIT_INTERRUPTION_INFO) X( \
-                                        EXIT_INTERRUPTION_ERROR) X(IDT_VECTORING_INFO) X(IDT_VECTORING_ERROR) X(EXIT_INSTRUCTION_LENGTH) \
-                                        X(EXIT_INSTRUCTION_INFO) X(GUEST_ES_LIMIT) X(GUEST_CS_LIMIT) X(GUEST_SS_LIMIT) X(GUEST_DS_LIMIT) X( \
-                                            GUEST_FS_LIMIT) X(GUEST_GS_LIMIT) X(GUEST_LDTR_LIMIT) \
-                                            X(GUEST_TR_LIMIT) X(GUEST_GDTR_LIMIT) X(GUEST_IDTR_LIMIT) X( \
-                                                GUEST_ES_RIGHTS) X(GUEST_CS_RIGHTS) X(GUEST_SS_RIGHTS) X(GUEST_DS_RIGHTS) \
-                                                X(GUEST_FS_RIGHTS) X(GUEST_GS_RIGHTS) X(GUEST_LDTR_RIGHTS) X( \
-                                                    GUEST_TR_RIGHTS) X(GUEST_INTERRUPTIBILITY) X(GUEST_ACTIVITY) X(GUEST_SMBASE) \
-                                                    X(GUEST_SYSENTER_CS) X(PREEMPTION_TIMER) X(HOST_SYSENTER_CS) X( \
-                                                        CR0_MASK) X(CR4_MASK) \
-                                                        X(CR0_SHADOW) X( \
-                                                            CR4_SHADOW) X(CR3_TARGET0) X(CR3_TARGET1) X(CR3_TARGET2) \
-                                                            X(CR3_TARGET3) X(EXIT_QUALIFICATION) X(IO_RCX) X(IO_RSI) X( \
-                                                                IO_RDI) X(IO_RIP) X(GUEST_LINEAR_ADDRESS) \
-                                                                X(GUEST_CR0) X(GUEST_CR3) X(GUEST_CR4) X( \
-                                                                    GUEST_ES_BASE) X(GUEST_CS_BASE) X(GUEST_SS_BASE) \
-                                                                    X(GUEST_DS_BASE) X(GUEST_FS_BASE) X( \
-                                                                        GUEST_GS_BASE) X(GUEST_LDTR_BASE) X(GUEST_TR_BASE) \
-                                                                        X(GUEST_GDTR_BASE) X(GUEST_IDTR_BASE) X( \
-                                                                            GUEST_DR7) X(GUEST_RSP) \
-                                                                            X(GUEST_RIP) X(GUEST_RFLAGS) X( \
-                                                                                GUEST_PENDING_DEBUG) X(GUEST_SYSENTER_ESP) \
-                                                                                X(GUEST_SYSENTER_EIP) X( \
-                                                                                    HOST_CR0) X(HOST_CR3) \
-                                                                                    X( \
-                                                                                        HOST_CR4) X(HOST_FS_BASE) \
-                                                                                        X( \
-                                                                                            HOST_GS_BASE) X(HOST_TR_BASE) \
-                                                                                            X(HOST_GDTR_BASE) X( \
-                                                                                                HOST_IDTR_BASE) \
-                                                                                                X(HOST_SYSENTER_ESP) X( \
-                                                                                                    HOST_SYSENTER_EIP) \
-                                                                                                    X(HOST_RSP) \
-                                                                                                        X(HOST_RIP)
+    X(VPID) X(POSTED_INTERRUPT_VECTOR) X(EPTP_INDEX) X(GUEST_ES_SELECTOR) X(GUEST_CS_SELECTOR) \
+    X(GUEST_SS_SELECTOR) X(GUEST_DS_SELECTOR) X(GUEST_FS_SELECTOR) X(GUEST_GS_SELECTOR) \
+    X(GUEST_LDTR_SELECTOR) X(GUEST_TR_SELECTOR) X(GUEST_INTERRUPT_STATUS) X(PML_INDEX) \
+    X(HOST_ES_SELECTOR) X(HOST_CS_SELECTOR) X(HOST_SS_SELECTOR) X(HOST_DS_SELECTOR) \
+    X(HOST_FS_SELECTOR) X(HOST_GS_SELECTOR) X(HOST_TR_SELECTOR) X(IO_BITMAP_A) X(IO_BITMAP_B) \
+    X(MSR_BITMAP) X(EXIT_MSR_STORE_ADDRESS) X(EXIT_MSR_LOAD_ADDRESS) X(ENTRY_MSR_LOAD_ADDRESS) \
+    X(EXECUTIVE_VMCS_POINTER) X(PML_ADDRESS) X(TSC_OFFSET) X(VIRTUAL_APIC_ADDRESS) \
+    X(APIC_ACCESS_ADDRESS) X(POSTED_INTERRUPT_DESCRIPTOR) X(VM_FUNCTION_CONTROLS) \
+    X(EPT_POINTER) X(EOI_EXIT_BITMAP0) X(EOI_EXIT_BITMAP1) X(EOI_EXIT_BITMAP2) \
+    X(EOI_EXIT_BITMAP3) X(EPTP_LIST_ADDRESS) X(XSS_EXITING_BITMAP) X(ENCLS_EXITING_BITMAP) \
+    X(TSC_MULTIPLIER) X(GUEST_PHYSICAL_ADDRESS) X(LINK_POINTER) X(GUEST_DEBUGCTL) X(GUEST_PAT) \
+    X(GUEST_EFER) X(GUEST_PERF_GLOBAL_CTRL) X(GUEST_PDPTE0) X(GUEST_PDPTE1) X(GUEST_PDPTE2) \
+    X(GUEST_PDPTE3) X(HOST_PAT) X(HOST_EFER) X(HOST_PERF_GLOBAL_CTRL) X(PIN_CONTROLS) \
+    X(PRIMARY_CONTROLS) X(EXCEPTION_BITMAP) X(PFEC_MASK) X(PFEC_MATCH) X(CR3_TARGET_COUNT) \
+    X(EXIT_CONTROLS) X(EXIT_MSR_STORE_COUNT) X(EXIT_MSR_LOAD_COUNT) X(ENTRY_CONTROLS) \
+    X(ENTRY_MSR_LOAD_COUNT) X(ENTRY_INTERRUPTION_INFO) X(ENTRY_EXCEPTION_ERROR) \
+    X(ENTRY_INSTRUCTION_LENGTH) X(TPR_THRESHOLD) X(SECONDARY_CONTROLS) X(PLE_GAP) \
+    X(PLE_WINDOW) X(INSTRUCTION_ERROR) X(EXIT_REASON) X(EXIT_INTERRUPTION_INFO) \
+    X(EXIT_INTERRUPTION_ERROR) X(IDT_VECTORING_INFO) X(IDT_VECTORING_ERROR) \
+    X(EXIT_INSTRUCTION_LENGTH) X(EXIT_INSTRUCTION_INFO) X(GUEST_ES_LIMIT) X(GUEST_CS_LIMIT) \
+    X(GUEST_SS_LIMIT) X(GUEST_DS_LIMIT) X(GUEST_FS_LIMIT) X(GUEST_GS_LIMIT) \
+    X(GUEST_LDTR_LIMIT) X(GUEST_TR_LIMIT) X(GUEST_GDTR_LIMIT) X(GUEST_IDTR_LIMIT) \
+    X(GUEST_ES_RIGHTS) X(GUEST_CS_RIGHTS) X(GUEST_SS_RIGHTS) X(GUEST_DS_RIGHTS) \
+    X(GUEST_FS_RIGHTS) X(GUEST_GS_RIGHTS) X(GUEST_LDTR_RIGHTS) X(GUEST_TR_RIGHTS) \
+    X(GUEST_INTERRUPTIBILITY) X(GUEST_ACTIVITY) X(GUEST_SMBASE) X(GUEST_SYSENTER_CS) \
+    X(PREEMPTION_TIMER) X(HOST_SYSENTER_CS) X(CR0_MASK) X(CR4_MASK) X(CR0_SHADOW) \
+    X(CR4_SHADOW) X(CR3_TARGET0) X(CR3_TARGET1) X(CR3_TARGET2) X(CR3_TARGET3) \
+    X(EXIT_QUALIFICATION) X(IO_RCX) X(IO_RSI) X(IO_RDI) X(IO_RIP) X(GUEST_LINEAR_ADDRESS) \
+    X(GUEST_CR0) X(GUEST_CR3) X(GUEST_CR4) X(GUEST_ES_BASE) X(GUEST_CS_BASE) X(GUEST_SS_BASE) \
+    X(GUEST_DS_BASE) X(GUEST_FS_BASE) X(GUEST_GS_BASE) X(GUEST_LDTR_BASE) X(GUEST_TR_BASE) \
+    X(GUEST_GDTR_BASE) X(GUEST_IDTR_BASE) X(GUEST_DR7) X(GUEST_RSP) X(GUEST_RIP) \
+    X(GUEST_RFLAGS) X(GUEST_PENDING_DEBUG) X(GUEST_SYSENTER_ESP) X(GUEST_SYSENTER_EIP) \
+    X(HOST_CR0) X(HOST_CR3) X(HOST_CR4) X(HOST_FS_BASE) X(HOST_GS_BASE) X(HOST_TR_BASE) \
+    X(HOST_GDTR_BASE) X(HOST_IDTR_BASE) X(HOST_SYSENTER_ESP) X(HOST_SYSENTER_EIP) X(HOST_RSP) \
+    X(HOST_RIP)
+/* clang-format on */
 
 #define IOV_VMCS_SLOT(name) VMCS_##name,
 enum iov_vmcs_slot { VMCS_NONE, IOV_VMCS_FIELDS(IOV_VMCS_SLOT) VMCS_SLOTS };
 #undef IOV_VMCS_SLOT
 
-/* The working copy of a VMCS that is active on a processor; VMCLEAR writes it back to its region. */
+/* The working copy of a VMCS that is active on a processor; VMCLEAR writes it back to its region.
+ */
 struct iov_vmcs {
     iov_hpa region;
     bool active;            /* the slot is in use */
@@ -293,7 +278,8 @@ void iov_cpu_raise(struct iov_exec *exec, uint8_t vector, uint32_t error_code, u
 void iov_cpu_access_memory(struct iov_exec *exec, struct iov_op *op);
 /* Host pointer to plain memory at `address` (not across the end of its page), or NULL. */
 uint8_t *iov_cpu_pointer(IovCpu *self, iov_hpa address);
-/* Memory reads of the processor itself: paging structures, bitmaps. All ones where nothing answers. */
+/* Memory reads of the processor itself: paging structures, bitmaps. All ones where nothing answers.
+ */
 uint64_t iov_cpu_read64(IovCpu *self, iov_hpa address);
 uint8_t iov_cpu_read8(IovCpu *self, iov_hpa address);
 bool iov_cpu_copy_from(IovCpu *self, iov_hpa address, void *data, uint32_t size);
@@ -355,9 +341,11 @@ uint32_t iov_vmcs_check_controls(IovCpu *self, struct iov_vmcs *vmcs);
 bool iov_vmcs_check_guest(const struct iov_vmcs *vmcs, uint64_t *ret_qualification);
 
 /* apic-virtualisation.c */
-/* Access of the APIC-access page: virtualised, or APIC_ACCESS exit. NEXT: it is done; RETRY: again. */
+/* Access of the APIC-access page: virtualised, or APIC_ACCESS exit. NEXT: it is done; RETRY: again.
+ */
 enum iov_resume iov_vapic_access(struct iov_exec *exec, struct iov_op *op, uint32_t offset);
-/* RDMSR and WRMSR of 0x800-0x8ff under virtualised x2APIC mode: true if it was virtualised (or faulted). */
+/* RDMSR and WRMSR of 0x800-0x8ff under virtualised x2APIC mode: true if it was virtualised (or
+ * faulted). */
 bool iov_vapic_read_msr(struct iov_exec *exec, struct iov_op *op);
 bool iov_vapic_write_msr(struct iov_exec *exec, struct iov_op *op);
 void iov_vapic_write_tpr(struct iov_exec *exec, uint8_t value);

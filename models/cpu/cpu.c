@@ -2,12 +2,14 @@
 /*
  * cpu - a logical processor: it runs one stream of software at a time and takes interrupts.
  *
- * Software runs on fibers (core/port/exec.h). compute() passes time; whatever arrives cuts it: in root operation the program's interrupt
- * handler is called on the same fiber, in non-root operation the VMCS decides (vmx-event.c). When nothing else happens on the way
- * time passes without a switch of stacks. The local APIC is a child, kind local-apic.
+ * Software runs on fibers (core/port/exec.h). compute() passes time; whatever arrives cuts it: in
+ * root operation the program's interrupt handler is called on the same fiber, in non-root operation
+ * the VMCS decides (vmx-event.c). When nothing else happens on the way time passes without a switch
+ * of stacks. The local APIC is a child, kind local-apic.
  *
- * Timing: every cost is a row of the cost table. LIMIT: caches, frequency changes and sibling threads are not modelled; C-states are
- * one wake-up cost. NMIs, SMIs, INIT and SIPI do not arrive; an IPI to "all but self" is counted and dropped.
+ * Timing: every cost is a row of the cost table. LIMIT: caches, frequency changes and sibling
+ * threads are not modelled; C-states are one wake-up cost. NMIs, SMIs, INIT and SIPI do not arrive;
+ * an IPI to "all but self" is counted and dropped.
  */
 #include <string.h>
 
@@ -61,7 +63,8 @@ uint64_t iov_cpu_tsc(const IovCpu *self, iov_time when)
     return (uint64_t)((unsigned __int128)when * self->frequency / IOV_SEC);
 }
 
-/* SPEC: SDM vol. 3C, 26.3: offset and multiplier of RDTSC, RDTSCP and RDMSR in non-root operation. */
+/* SPEC: SDM vol. 3C, 26.3: offset and multiplier of RDTSC, RDTSCP and RDMSR in non-root operation.
+ */
 uint64_t iov_cpu_guest_tsc(const IovCpu *self, const struct iov_exec *exec)
 {
     uint64_t tsc = iov_cpu_tsc(self, iov_cpu_now(self));
@@ -94,7 +97,8 @@ static void claim(struct iov_exec *exec, IovCpu *self, struct iov_span *span)
     iov_span_claim(span, exec->holder, IOV_PART_INTERRUPT, self->woken ? self->woken_at : now);
     if (self->woken)
         iov_span_mark(span, exec->holder, IOV_PART_WAKEUP, now);
-    /* Software of a host takes it from the APIC; a guest on bare metal works for it from here on. */
+    /* Software of a host takes it from the APIC; a guest on bare metal works for it from here on.
+     */
     if (exec->part == IOV_PART_GUEST && !iov_span_held(exec->span, exec->holder))
         exec->span = span;
 }
@@ -499,8 +503,8 @@ static void describe_statistics(IovModelClass *mc)
     IOV_STAT(mc, IovCpu, injections, "Events injected by VM entries");
     IOV_STAT(mc, IovCpu, virtual_interrupts, "Virtual interrupts delivered without an exit");
     IOV_STAT(mc, IovCpu, notifications, "Posted-interrupt notifications processed");
-    IOV_STAT(mc, IovCpu, tlb_hits, "Guest accesses whose translation was cached");
-    IOV_STAT(mc, IovCpu, tlb_misses, "Guest accesses that walked the EPT");
+    IOV_STAT(mc, IovCpu, tlb_hits, "Accesses whose translation was cached");
+    IOV_STAT(mc, IovCpu, tlb_misses, "Guest accesses whose translation was not cached");
     IOV_STAT(mc, IovCpu, walk_steps, "EPT entries read");
     IOV_STAT(mc, IovCpu, unclaimed, "Accesses that nobody answered");
     IOV_STAT(mc, IovCpu, ipis_unsupported, "IPIs of a form that is not delivered");

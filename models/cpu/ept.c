@@ -2,12 +2,14 @@
 /*
  * Extended page tables and the cache of translations.
  *
- * The walk reads four levels of entries from simulated memory (SDM vol. 3C, 29.3) and tells a violation (nothing there, or not
- * permitted) from a misconfiguration (something there that may not be). Cached translations carry the number of a context, which stands for
- * (VPID, EPTP); invalidating a context gives it a new number, so INVEPT and INVVPID cost nothing per entry.
+ * The walk reads four levels of entries from simulated memory (SDM vol. 3C, 29.3) and tells a
+ * violation (nothing there, or not permitted) from a misconfiguration (something there that may not
+ * be). Cached translations carry the number of a context, which stands for (VPID, EPTP);
+ * invalidating a context gives it a new number, so INVEPT and INVVPID cost nothing per entry.
  *
- * LIMIT: accessed and dirty flags, page-modification logging, mode-based execution control, five levels. Pages of 2 MiB and
- * 1 GiB are cached in pieces of 4 KiB. The guest's own paging is not modelled: a linear address only names a cached piece.
+ * LIMIT: accessed and dirty flags, page-modification logging, mode-based execution control, five
+ * levels. Pages of 2 MiB and 1 GiB are cached in pieces of 4 KiB. The guest's own paging is not
+ * modelled: a linear address only names a cached piece.
  */
 #include "models/cpu/cpu-private.h"
 

@@ -14,58 +14,11 @@
  */
 #include <string.h>
 
-#include "core/object/model.h"
-#include "models/cpu/apic-regs.h"
-#include "models/cpu/msr-regs.h"
-
-#define IOV_TYPE_LOCAL_APIC (iov_local_apic_get_type())
-G_DECLARE_FINAL_TYPE(IovLocalApic, iov_local_apic, IOV, LOCAL_APIC, IovModel)
-
-struct _IovLocalApic {
-    IovModel parent_instance;
-    uint32_t id;                 /* property */
-    bool x2apic;                 /* property: capability */
-    bool bootstrap;              /* property */
-    uint64_t timer_frequency;    /* property */
-    uint64_t tsc_frequency;      /* property */
-    struct iov_apic apic;        /* contract */
-    struct iov_event timer;      /* unless the owner drives it */
-    uint64_t base;               /* IA32_APIC_BASE */
-    uint64_t deadline;           /* IA32_TSC_DEADLINE */
-    iov_time due;                /* of the timer; IOV_TIME_MAX: not armed */
-    iov_time period;             /* periodic mode: of one round */
-    uint32_t errors;             /* since the last write of ESR */
-    struct iov_span *spans[256]; /* of pending interrupts, by vector */
-    uint64_t accepted, merged, rejected, eois, level_eois, expirations, ipis; /* statistics */
-    _Alignas(64) uint8_t registers[IOV_APIC_SIZE];
-};
+#include "models/cpu/local-apic-private.h"
 
 G_DEFINE_FINAL_TYPE(IovLocalApic, iov_local_apic, IOV_TYPE_MODEL)
 
-static IovLocalApic *of(const struct iov_apic *apic)
-{
-    union {
-        const struct iov_apic *in;
-        struct iov_apic *out;
-    } port = { .in = apic };
-
-    return iov_container_of(port.out, IovLocalApic, apic);
-}
-
 /* ---- The page ---- */
-
-static uint32_t get(const struct iov_apic *apic, unsigned offset)
-{
-    uint32_t value;
-
-    memcpy(&value, apic->page + offset, 4);
-    return value;
-}
-
-static void put(struct iov_apic *apic, unsigned offset, uint32_t value)
-{
-    memcpy(apic->page + offset, &value, 4);
-}
 
 static unsigned vector_offset(unsigned set, uint8_t vector)
 {
@@ -74,22 +27,22 @@ static unsigned vector_offset(unsigned set, uint8_t vector)
 
 static bool vector_get(const struct iov_apic *apic, unsigned set, uint8_t vector)
 {
-    return get(apic, vector_offset(set, vector)) >> (vector & 31) & 1;
+    return iov_apic_get(apic, vector_offset(set, vector)) >> (vector & 31) & 1;
 }
 
 static void vector_put(struct iov_apic *apic, unsigned set, uint8_t vector, bool value)
 {
     unsigned offset = vector_offset(set, vector);
     uint32_t bit = UINT32_C(1) << (vector & 31);
-    uint32_t word = get(apic, offset);
+    uint32_t word = iov_apic_get(apic, offset);
 
-    put(apic, offset, value ? word | bit : word & ~bit);
+    iov_apic_put(apic, offset, value ? word | bit : word & ~bit);
 }
 
 static int vector_highest(const struct iov_apic *apic, unsigned set)
 {
     for (int i = 7; i >= 0; i--) {
-        uint32_t word = get(apic, set + (unsigned)i * 0x10u);
+        uint32_t word = iov_apic_get(apic, set + (unsigned)i * 0x10u);
 
         if (word != 0)
             return i * 32 + 31 - __builtin_clz(word);
@@ -105,7 +58,7 @@ static bool in_x2apic(const IovLocalApic *self)
 /* SPEC: SDM vol. 3A, 11.8.3.1: the higher of the task's class and the class in service. */
 static uint32_t processor_priority(const struct iov_apic *apic)
 {
-    uint32_t task = get(apic, IOV_APIC_TPR) & 0xff;
+    uint32_t task = iov_apic_get(apic, IOV_APIC_TPR) & 0xff;
     int service = vector_highest(apic, IOV_APIC_ISR);
     uint32_t class = service < 0 ? 0 : (uint32_t)service & 0xf0;
 
@@ -124,14 +77,15 @@ static void raise_error(IovLocalApic *self, uint32_t error);
 
 static bool apic_accept(struct iov_apic *apic, uint8_t vector, bool level, struct iov_span *span)
 {
-    IovLocalApic *self = of(apic);
+    IovLocalApic *self = iov_local_apic_of(apic);
 
     if (vector < 16) {
         self->rejected++;
         raise_error(self, IOV_APIC_ESR_RECEIVE_ILLEGAL);
         return false;
     }
-    if (!(self->base & IOV_APIC_BASE_ENABLE) || !(get(apic, IOV_APIC_SVR) & IOV_APIC_SVR_ENABLE)) {
+    if (!(self->base & IOV_APIC_BASE_ENABLE) ||
+        !(iov_apic_get(apic, IOV_APIC_SVR) & IOV_APIC_SVR_ENABLE)) {
         self->rejected++;
         return false;
     }
@@ -151,7 +105,7 @@ static bool apic_accept(struct iov_apic *apic, uint8_t vector, bool level, struc
 /* LIMIT: one error at a time; the error interrupt itself cannot fail. */
 static void raise_error(IovLocalApic *self, uint32_t error)
 {
-    uint32_t lvt = get(&self->apic, IOV_APIC_LVT_ERROR);
+    uint32_t lvt = iov_apic_get(&self->apic, IOV_APIC_LVT_ERROR);
 
     if (self->errors & error)
         return;
@@ -171,7 +125,7 @@ static int apic_pending(const struct iov_apic *apic)
 
 static int apic_acknowledge(struct iov_apic *apic)
 {
-    IovLocalApic *self = of(apic);
+    IovLocalApic *self = iov_local_apic_of(apic);
     int vector = apic_pending(apic);
 
     if (vector < 0)
@@ -224,12 +178,12 @@ static void send(IovLocalApic *self, uint64_t icr)
 /* SPEC: SDM vol. 3A, 11.6.2 and 11.12.10. */
 static bool apic_addressed(const struct iov_apic *apic, uint32_t destination, bool logical)
 {
-    const IovLocalApic *self = of(apic);
+    const IovLocalApic *self = iov_local_apic_of(apic);
 
     if (!(self->base & IOV_APIC_BASE_ENABLE))
         return false;
     if (in_x2apic(self)) {
-        uint32_t ldr = get(apic, IOV_APIC_LDR);
+        uint32_t ldr = iov_apic_get(apic, IOV_APIC_LDR);
 
         if (destination == UINT32_MAX)
             return true;
@@ -241,154 +195,14 @@ static bool apic_addressed(const struct iov_apic *apic, uint32_t destination, bo
     if (destination == 0xff)
         return true;
     if (!logical)
-        return destination == get(apic, IOV_APIC_ID) >> 24;
+        return destination == iov_apic_get(apic, IOV_APIC_ID) >> 24;
 
-    uint32_t ldr = get(apic, IOV_APIC_LDR) >> 24;
-    if (get(apic, IOV_APIC_DFR) >> 28 == 0xf)
+    uint32_t ldr = iov_apic_get(apic, IOV_APIC_LDR) >> 24;
+    if (iov_apic_get(apic, IOV_APIC_DFR) >> 28 == 0xf)
         return (destination & ldr) != 0;
     /* Cluster model: cluster 15 is all clusters. */
     return (destination >> 4 == 0xf || destination >> 4 == ldr >> 4) &&
            (destination & ldr & 0xf) != 0;
-}
-
-/* ---- Timer ---- */
-
-static iov_time ratio(uint64_t value, uint64_t numerator, uint64_t denominator)
-{
-    unsigned __int128 product = (unsigned __int128)value * numerator;
-    unsigned __int128 result = (product + denominator - 1) / denominator;
-
-    return result >= IOV_TIME_MAX ? IOV_TIME_MAX : (iov_time)result;
-}
-
-static unsigned timer_mode(const IovLocalApic *self)
-{
-    return (get(&self->apic, IOV_APIC_LVT_TIMER) & IOV_APIC_TIMER_MODE_MASK) >>
-           IOV_APIC_TIMER_MODE_SHIFT;
-}
-
-static unsigned timer_divider(const IovLocalApic *self)
-{
-    uint32_t code = get(&self->apic, IOV_APIC_TIMER_DIVIDE);
-    unsigned shift = (code & 3) | (code >> 1 & 4);
-
-    return shift == 7 ? 1 : 2u << shift;
-}
-
-static void timer_arm(IovLocalApic *self, iov_time due)
-{
-    struct iov_apic_owner *owner = self->apic.owner;
-
-    self->due = due;
-    if (owner != NULL && owner->ops->timer != NULL) {
-        owner->ops->timer(&self->apic, due);
-        return;
-    }
-    iov_event_disarm(&self->timer);
-    if (due != IOV_TIME_MAX)
-        iov_event_at(&self->timer, due);
-}
-
-static void timer_stop(IovLocalApic *self)
-{
-    if (self->due != IOV_TIME_MAX)
-        timer_arm(self, IOV_TIME_MAX);
-}
-
-static iov_time count_time(const IovLocalApic *self, uint32_t count)
-{
-    return ratio((uint64_t)count * timer_divider(self), IOV_SEC, self->timer_frequency);
-}
-
-static void timer_count_from(IovLocalApic *self, uint32_t count)
-{
-    put(&self->apic, IOV_APIC_TIMER_INITIAL, count);
-    if (timer_mode(self) == IOV_APIC_TIMER_DEADLINE)
-        return;
-    if (count == 0) {
-        timer_stop(self);
-        return;
-    }
-    self->period = count_time(self, count);
-    timer_arm(self, iov_now(self->parent_instance.kernel) + self->period);
-}
-
-static uint32_t timer_count(const IovLocalApic *self)
-{
-    iov_time now = iov_now(self->parent_instance.kernel);
-
-    if (self->due == IOV_TIME_MAX || self->due <= now ||
-        timer_mode(self) == IOV_APIC_TIMER_DEADLINE)
-        return 0;
-    return (uint32_t)ratio(self->due - now, self->timer_frequency, IOV_SEC * timer_divider(self));
-}
-
-static void apic_expire(struct iov_apic *apic)
-{
-    IovLocalApic *self = of(apic);
-    uint32_t lvt = get(apic, IOV_APIC_LVT_TIMER);
-    iov_time due = self->due;
-
-    self->due = IOV_TIME_MAX;
-    self->expirations++;
-    if (timer_mode(self) == IOV_APIC_TIMER_DEADLINE)
-        self->deadline = 0;
-    else if (timer_mode(self) == IOV_APIC_TIMER_PERIODIC && self->period > 0 &&
-             due != IOV_TIME_MAX) {
-        /* An owner that is late loses rounds, it does not queue them. */
-        iov_time now = iov_now(self->parent_instance.kernel);
-
-        due += self->period;
-        if (due <= now)
-            due += (now - due) / self->period * self->period + self->period;
-        timer_arm(self, due);
-    }
-    if (!(lvt & IOV_APIC_LVT_MASKED))
-        apic_accept(apic, (uint8_t)(lvt & IOV_APIC_LVT_VECTOR), false, NULL);
-}
-
-static void on_timer(struct iov_event *event)
-{
-    IovLocalApic *self = iov_container_of(event, IovLocalApic, timer);
-
-    apic_expire(&self->apic);
-}
-
-static uint64_t apic_deadline(const struct iov_apic *apic)
-{
-    const IovLocalApic *self = of(apic);
-
-    return timer_mode(self) == IOV_APIC_TIMER_DEADLINE ? self->deadline : 0;
-}
-
-/* SPEC: SDM vol. 3A, 11.5.4.1: ignored in the other modes; zero disarms; a time gone by fires at
- * once. */
-static void apic_set_deadline(struct iov_apic *apic, uint64_t tsc)
-{
-    IovLocalApic *self = of(apic);
-    iov_time now = iov_now(self->parent_instance.kernel);
-    iov_time due;
-
-    if (timer_mode(self) != IOV_APIC_TIMER_DEADLINE)
-        return;
-    self->deadline = tsc;
-    if (tsc == 0) {
-        timer_stop(self);
-        return;
-    }
-    due = ratio(tsc, IOV_SEC, self->tsc_frequency);
-    timer_arm(self, due > now ? due : now);
-}
-
-static void lvt_timer_write(IovLocalApic *self, uint32_t value)
-{
-    unsigned old = timer_mode(self);
-
-    put(&self->apic, IOV_APIC_LVT_TIMER, value);
-    if ((old == IOV_APIC_TIMER_DEADLINE) != (timer_mode(self) == IOV_APIC_TIMER_DEADLINE)) {
-        self->deadline = 0;
-        timer_stop(self);
-    }
 }
 
 /* ---- Registers ---- */
@@ -405,19 +219,20 @@ static void lvt_write(IovLocalApic *self, unsigned offset, uint32_t value)
     };
 
     value &= offset == IOV_APIC_LVT_CMCI ? 0x107ffu : writable[(offset - IOV_APIC_LVT_TIMER) >> 4];
-    if (!(get(&self->apic, IOV_APIC_SVR) & IOV_APIC_SVR_ENABLE))
+    if (!(iov_apic_get(&self->apic, IOV_APIC_SVR) & IOV_APIC_SVR_ENABLE))
         value |= IOV_APIC_LVT_MASKED;
     if (offset == IOV_APIC_LVT_TIMER)
-        lvt_timer_write(self, value);
+        iov_apic_timer_write_lvt(self, value);
     else
-        put(&self->apic, offset, value);
+        iov_apic_put(&self->apic, offset, value);
 }
 
 static void mask_lvts(IovLocalApic *self)
 {
     for (unsigned offset = IOV_APIC_LVT_TIMER; offset <= IOV_APIC_LVT_ERROR; offset += 0x10)
-        put(&self->apic, offset, get(&self->apic, offset) | IOV_APIC_LVT_MASKED);
-    put(&self->apic, IOV_APIC_LVT_CMCI, get(&self->apic, IOV_APIC_LVT_CMCI) | IOV_APIC_LVT_MASKED);
+        iov_apic_put(&self->apic, offset, iov_apic_get(&self->apic, offset) | IOV_APIC_LVT_MASKED);
+    iov_apic_put(&self->apic, IOV_APIC_LVT_CMCI,
+                 iov_apic_get(&self->apic, IOV_APIC_LVT_CMCI) | IOV_APIC_LVT_MASKED);
 }
 
 static bool illegal(IovLocalApic *self)
@@ -429,19 +244,19 @@ static bool illegal(IovLocalApic *self)
 
 static bool apic_read(struct iov_apic *apic, uint32_t offset, uint64_t *ret_value)
 {
-    IovLocalApic *self = of(apic);
+    IovLocalApic *self = iov_local_apic_of(apic);
 
     switch (offset) {
     case IOV_APIC_PPR:
         *ret_value = processor_priority(apic);
         return true;
     case IOV_APIC_TIMER_CURRENT:
-        *ret_value = timer_count(self);
+        *ret_value = iov_apic_timer_count(self);
         return true;
     case IOV_APIC_ICR:
-        *ret_value = get(apic, IOV_APIC_ICR);
+        *ret_value = iov_apic_get(apic, IOV_APIC_ICR);
         if (in_x2apic(self))
-            *ret_value |= (uint64_t)get(apic, IOV_APIC_ICR_HIGH) << 32;
+            *ret_value |= (uint64_t)iov_apic_get(apic, IOV_APIC_ICR_HIGH) << 32;
         return true;
     case IOV_APIC_APR:
     case IOV_APIC_RRD:
@@ -466,7 +281,7 @@ static bool apic_read(struct iov_apic *apic, uint32_t offset, uint64_t *ret_valu
             break;
         return illegal(self);
     }
-    *ret_value = get(apic, offset);
+    *ret_value = iov_apic_get(apic, offset);
     return true;
 }
 
@@ -482,29 +297,30 @@ static bool mode_write(IovLocalApic *self, uint32_t offset, uint64_t value, bool
     case IOV_APIC_ID:
         if (x2apic)
             return false;
-        put(apic, IOV_APIC_ID, (uint32_t)value & 0xff000000u);
+        iov_apic_put(apic, IOV_APIC_ID, (uint32_t)value & 0xff000000u);
         return true;
     case IOV_APIC_LDR:
         if (x2apic)
             return false;
-        put(apic, IOV_APIC_LDR, (uint32_t)value & 0xff000000u);
+        iov_apic_put(apic, IOV_APIC_LDR, (uint32_t)value & 0xff000000u);
         return true;
     case IOV_APIC_DFR:
         if (x2apic)
             return false;
-        put(apic, IOV_APIC_DFR, (uint32_t)value | 0x0fffffffu);
+        iov_apic_put(apic, IOV_APIC_DFR, (uint32_t)value | 0x0fffffffu);
         return true;
     case IOV_APIC_ICR_HIGH:
         if (x2apic)
             return false;
-        put(apic, IOV_APIC_ICR_HIGH, (uint32_t)value & 0xff000000u);
+        iov_apic_put(apic, IOV_APIC_ICR_HIGH, (uint32_t)value & 0xff000000u);
         return true;
     case IOV_APIC_ICR:
-        put(apic, IOV_APIC_ICR, (uint32_t)value & 0x000ccfffu & ~IOV_APIC_ICR_PENDING);
+        iov_apic_put(apic, IOV_APIC_ICR, (uint32_t)value & 0x000ccfffu & ~IOV_APIC_ICR_PENDING);
         if (x2apic)
-            put(apic, IOV_APIC_ICR_HIGH, (uint32_t)(value >> 32));
+            iov_apic_put(apic, IOV_APIC_ICR_HIGH, (uint32_t)(value >> 32));
         else
-            value = (value & UINT32_MAX) | (uint64_t)(get(apic, IOV_APIC_ICR_HIGH) >> 24) << 32;
+            value = (value & UINT32_MAX) | (uint64_t)(iov_apic_get(apic, IOV_APIC_ICR_HIGH) >> 24)
+                                               << 32;
         send(self, value);
         return true;
     case IOV_APIC_SELF_IPI:
@@ -533,7 +349,7 @@ static bool reserved_bits(const IovLocalApic *self, uint32_t offset, uint64_t va
 
 static bool apic_write(struct iov_apic *apic, uint32_t offset, uint64_t value)
 {
-    IovLocalApic *self = of(apic);
+    IovLocalApic *self = iov_local_apic_of(apic);
     bool done;
     bool ok = mode_write(self, offset, value, &done);
 
@@ -543,26 +359,26 @@ static bool apic_write(struct iov_apic *apic, uint32_t offset, uint64_t value)
         return false;
     switch (offset) {
     case IOV_APIC_TPR:
-        put(apic, IOV_APIC_TPR, (uint32_t)value & 0xff);
+        iov_apic_put(apic, IOV_APIC_TPR, (uint32_t)value & 0xff);
         tell_changed(apic);
         return true;
     case IOV_APIC_EOI:
         end_of_interrupt(self);
         return true;
     case IOV_APIC_SVR:
-        put(apic, IOV_APIC_SVR, (uint32_t)value & 0x3ff);
+        iov_apic_put(apic, IOV_APIC_SVR, (uint32_t)value & 0x3ff);
         if (!(value & IOV_APIC_SVR_ENABLE))
             mask_lvts(self);
         return true;
     case IOV_APIC_ESR:
-        put(apic, IOV_APIC_ESR, self->errors);
+        iov_apic_put(apic, IOV_APIC_ESR, self->errors);
         self->errors = 0;
         return true;
     case IOV_APIC_TIMER_INITIAL:
-        timer_count_from(self, (uint32_t)value);
+        iov_apic_timer_start(self, (uint32_t)value);
         return true;
     case IOV_APIC_TIMER_DIVIDE:
-        put(apic, IOV_APIC_TIMER_DIVIDE, (uint32_t)value & 0xb);
+        iov_apic_put(apic, IOV_APIC_TIMER_DIVIDE, (uint32_t)value & 0xb);
         return true;
     case IOV_APIC_LVT_CMCI:
     case IOV_APIC_LVT_TIMER:
@@ -586,23 +402,23 @@ static void set_identity(IovLocalApic *self)
 
     apic->id = self->id;
     if (in_x2apic(self)) {
-        put(apic, IOV_APIC_ID, self->id);
-        put(apic, IOV_APIC_LDR, (self->id >> 4) << 16 | UINT32_C(1) << (self->id & 15));
+        iov_apic_put(apic, IOV_APIC_ID, self->id);
+        iov_apic_put(apic, IOV_APIC_LDR, (self->id >> 4) << 16 | UINT32_C(1) << (self->id & 15));
     } else {
-        put(apic, IOV_APIC_ID, self->id << 24);
-        put(apic, IOV_APIC_LDR, 0);
+        iov_apic_put(apic, IOV_APIC_ID, self->id << 24);
+        iov_apic_put(apic, IOV_APIC_LDR, 0);
     }
 }
 
 static void apic_reset(struct iov_apic *apic)
 {
-    IovLocalApic *self = of(apic);
+    IovLocalApic *self = iov_local_apic_of(apic);
 
-    timer_stop(self);
+    iov_apic_timer_stop(self);
     memset(apic->page, 0, IOV_APIC_SIZE);
-    put(apic, IOV_APIC_VERSION, IOV_APIC_VERSION_VALUE);
-    put(apic, IOV_APIC_DFR, UINT32_MAX);
-    put(apic, IOV_APIC_SVR, 0xff);
+    iov_apic_put(apic, IOV_APIC_VERSION, IOV_APIC_VERSION_VALUE);
+    iov_apic_put(apic, IOV_APIC_DFR, UINT32_MAX);
+    iov_apic_put(apic, IOV_APIC_SVR, 0xff);
     mask_lvts(self);
     set_identity(self);
     apic->span = NULL;
@@ -615,7 +431,7 @@ static void apic_reset(struct iov_apic *apic)
 
 static uint64_t apic_base(const struct iov_apic *apic)
 {
-    return of(apic)->base;
+    return iov_local_apic_of(apic)->base;
 }
 
 /* SPEC: SDM vol. 3A, 11.12.5: x2APIC mode is entered from xAPIC mode and left only by disabling the
@@ -623,7 +439,7 @@ static uint64_t apic_base(const struct iov_apic *apic)
 static bool apic_set_base(struct iov_apic *apic, uint64_t value)
 {
     const uint32_t mode_bits = IOV_APIC_BASE_ENABLE | IOV_APIC_BASE_X2APIC;
-    IovLocalApic *self = of(apic);
+    IovLocalApic *self = iov_local_apic_of(apic);
     uint32_t old = (uint32_t)self->base & mode_bits;
     uint32_t new = (uint32_t)value &mode_bits;
 
@@ -653,9 +469,9 @@ static const struct iov_apic_ops apic_ops = {
     .addressed = apic_addressed,
     .base = apic_base,
     .set_base = apic_set_base,
-    .deadline = apic_deadline,
-    .set_deadline = apic_set_deadline,
-    .expire = apic_expire,
+    .deadline = iov_apic_timer_deadline,
+    .set_deadline = iov_apic_timer_set_deadline,
+    .expire = iov_apic_timer_expire,
     .reset = apic_reset,
 };
 
@@ -666,7 +482,7 @@ static bool iov_local_apic_prepare(IovModel *model, GError **error)
     IovLocalApic *self = (IovLocalApic *)(void *)model;
 
     (void)error;
-    iov_event_init(&self->timer, model->kernel, on_timer, IOV_PRIORITY_DEFAULT);
+    iov_event_init(&self->timer, model->kernel, iov_apic_timer_on_event, IOV_PRIORITY_DEFAULT);
     self->base =
         IOV_APIC_DEFAULT_BASE | IOV_APIC_BASE_ENABLE | (self->bootstrap ? IOV_APIC_BASE_BSP : 0);
     apic_reset(&self->apic);

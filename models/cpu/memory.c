@@ -2,11 +2,13 @@
 /*
  * Loads and stores: from the program's address to the bytes.
  *
- * A cached translation of plain memory holds a host pointer, so an ordinary access is a look-up and a copy. Everything else is a request on
- * the bus, whose delay the stream waits for; the processor's own xAPIC page is answered here. In non-root operation the
- * APIC-access page goes to apic-virtualisation.c and faults of the EPT become exits.
- * Timing: plain memory takes no time of its own (it is part of the surrounding compute); a walk costs a step for each entry read,
- * unless the access is free. LIMIT: no caches; the access to a page that is not plain memory is one request, whatever its size.
+ * A cached translation of plain memory holds a host pointer, so an ordinary access is a look-up and
+ * a copy. Everything else is a request on the bus, whose delay the stream waits for; the
+ * processor's own xAPIC page is answered here. In non-root operation the APIC-access page goes to
+ * apic-virtualisation.c and faults of the EPT become exits. Timing: plain memory takes no time of
+ * its own (it is part of the surrounding compute); a walk costs a step for each entry read, unless
+ * the access is free. LIMIT: no caches; the access to a page that is not plain memory is one
+ * request, whatever its size.
  */
 #include <string.h>
 
@@ -93,7 +95,8 @@ uint8_t iov_cpu_read8(IovCpu *self, iov_hpa address)
 
 /* ---- Physical accesses ---- */
 
-/* The xAPIC page of the processor itself: SDM vol. 3A, 11.4.1: 32-bit accesses on 16-byte boundaries. */
+/* The xAPIC page of the processor itself: SDM vol. 3A, 11.4.1: 32-bit accesses on 16-byte
+ * boundaries. */
 static void own_apic(struct iov_exec *exec, struct iov_op *op, iov_hpa address, uint8_t *data,
                      uint32_t size, bool write)
 {
@@ -169,8 +172,8 @@ static void fill_fault(struct iov_exit *exit, struct iov_op *op, iov_gpa address
 }
 
 /*
- * The translation of guest-physical `address`, from the cache or by a walk. NULL: an exit was taken; `ret_resume` says what the
- * monitor made of it.
+ * The translation of guest-physical `address`, from the cache or by a walk. NULL: an exit was
+ * taken; `ret_resume` says what the monitor made of it.
  */
 static struct iov_tlb_entry *translate(struct iov_exec *exec, struct iov_op *op, iov_gpa address,
                                        uint32_t access, enum iov_resume *ret_resume)
@@ -221,7 +224,8 @@ static struct iov_tlb_entry *translate(struct iov_exec *exec, struct iov_op *op,
 
 /* ---- An access ---- */
 
-/* The part of `op` from byte `done` to the end of its page. False: the monitor has emulated the whole instruction. */
+/* The part of `op` from byte `done` to the end of its page. False: the monitor has emulated the
+ * whole instruction. */
 static bool access_page(struct iov_exec *exec, struct iov_op *op, uint32_t done, uint32_t size,
                         bool write)
 {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Model-specific registers and CPUID of the processor, and the VMX capabilities that its properties make (SDM vol. 3D, appendix A).
+ * Model-specific registers and CPUID of the processor, and the VMX capabilities that its properties
+ * make (SDM vol. 3D, appendix A).
  *
- * The registers of the local APIC are the x2APIC range; a few others hold what was written to them and have no effect.
+ * The registers of the local APIC are the x2APIC range; a few others hold what was written to them
+ * and have no effect.
  */
 #include "models/cpu/cpu-private.h"
 
@@ -224,7 +226,8 @@ bool iov_msr_write(IovCpu *self, struct iov_exec *exec, uint32_t index, uint64_t
 
 /* ---- CPUID ---- */
 
-/* LIMIT: what software of the models looks at: vendor, VMX, x2APIC, TSC deadline, the frequency of the TSC. */
+/* LIMIT: what software of the models looks at: vendor, VMX, x2APIC, TSC deadline, the frequency of
+ * the TSC. */
 void iov_cpuid(IovCpu *self, struct iov_op *op)
 {
     uint64_t leaf = op->value[0];

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Operations: the interrupt boundary before each, the decision of non-root operation, and the execution of what does not exit.
+ * Operations: the interrupt boundary before each, the decision of non-root operation, and the
+ * execution of what does not exit.
  *
- * An operation that exits and is emulated by the monitor is done; one that is to be retried passes the boundary again first. Timing: the cost row
- * of the operation's kind, in the stream's own part. LIMIT: faults of privilege do not occur; MONITOR does not watch memory, so
- * MWAIT is a HLT; IRET, POPF and STI matter for RFLAGS.IF only.
+ * An operation that exits and is emulated by the monitor is done; one that is to be retried passes
+ * the boundary again first. Timing: the cost row of the operation's kind, in the stream's own part.
+ * LIMIT: faults of privilege do not occur; MONITOR does not watch memory, so MWAIT is a HLT; IRET,
+ * POPF and STI matter for RFLAGS.IF only.
  */
 #include <string.h>
 
@@ -62,7 +64,8 @@ static void execute_io(struct iov_exec *exec, struct iov_op *op)
 
 /* ---- Registers ---- */
 
-/* What a guest reads of CR0 and CR4: its own bits, and the shadow where the host owns them (26.3). */
+/* What a guest reads of CR0 and CR4: its own bits, and the shadow where the host owns them (26.3).
+ */
 static uint64_t shadowed(const struct iov_vmcs *vmcs, unsigned guest, unsigned mask,
                          unsigned shadow)
 {
@@ -92,7 +95,8 @@ static void read_control(struct iov_exec *exec, struct iov_op *op)
     }
 }
 
-/* The bits that the host does not own change; those it owns are equal to the shadow, or there was an exit. */
+/* The bits that the host does not own change; those it owns are equal to the shadow, or there was
+ * an exit. */
 static void write_owned(struct iov_vmcs *vmcs, unsigned guest, unsigned mask, uint64_t value)
 {
     vmcs->field[guest] = (vmcs->field[guest] & vmcs->field[mask]) | (value & ~vmcs->field[mask]);

@@ -2,9 +2,10 @@
 /*
  * VMCS regions and the VMX instructions of root operation: SDM vol. 3C, 25.11 and chapter 31.
  *
- * A VMCS lives in memory at its host-physical address; while it is active the processor works on a copy, which VMCLEAR writes back.
- * So a VMCS moves to another processor as on hardware: VMCLEAR here, VMPTRLD there.
- * LIMIT: no VMCS shadowing, no SMM-transfer monitor; VMX instructions outside of VMX operation fail as VMfailInvalid instead of #UD.
+ * A VMCS lives in memory at its host-physical address; while it is active the processor works on a
+ * copy, which VMCLEAR writes back. So a VMCS moves to another processor as on hardware: VMCLEAR
+ * here, VMPTRLD there. LIMIT: no VMCS shadowing, no SMM-transfer monitor; VMX instructions outside
+ * of VMX operation fail as VMfailInvalid instead of #UD.
  */
 #include <string.h>
 
@@ -123,7 +124,8 @@ static void write_back(IovCpu *self, struct iov_vmcs *vmcs)
     vmcs->active = false;
 }
 
-/* A free slot; the processor may write back any active VMCS when it likes, and here it does so when it runs out. */
+/* A free slot; the processor may write back any active VMCS when it likes, and here it does so when
+ * it runs out. */
 static struct iov_vmcs *slot_take(IovCpu *self)
 {
     struct iov_vmcs *victim = NULL;

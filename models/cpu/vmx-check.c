@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The checks of VM entry: SDM vol. 3C, 27.2.1 (controls: VMfailValid 7) and 27.3.1 (guest state: exit reason 33).
+ * The checks of VM entry: SDM vol. 3C, 27.2.1 (controls: VMfailValid 7) and 27.3.1 (guest state:
+ * exit reason 33).
  *
- * LIMIT: of the host-state area (27.2.2) and of control registers, segments and descriptor tables of the guest (27.3.1.1-27.3.1.3) only
- * what the models use is checked.
+ * LIMIT: of the host-state area (27.2.2) and of control registers, segments and descriptor tables
+ * of the guest (27.3.1.1-27.3.1.3) only what the models use is checked.
  */
 #include "models/cpu/cpu-private.h"
 
@@ -121,7 +122,8 @@ static bool injection_valid(const struct iov_vmcs *vmcs)
     return true;
 }
 
-/* SPEC: 27.2.1.1: without virtual-interrupt delivery the threshold may not lie above the guest's TPR. */
+/* SPEC: 27.2.1.1: without virtual-interrupt delivery the threshold may not lie above the guest's
+ * TPR. */
 static bool threshold_valid(IovCpu *self, const struct iov_vmcs *vmcs)
 {
     uint8_t tpr;

@@ -2,12 +2,14 @@
 /*
  * VM entries and VM exits (SDM vol. 3C, chapters 27 and 28).
  *
- * An exit is a nested call: save the guest's state, charge the exit, call the monitor in root operation, check and load the guest's state,
- * charge the entry, inject. The monitor may have moved its thread meanwhile, so the processor is looked up again after every call.
- * RFLAGS.IF of the host's stream is cleared by an exit, as the hardware does; it is for the monitor to set it.
+ * An exit is a nested call: save the guest's state, charge the exit, call the monitor in root
+ * operation, check and load the guest's state, charge the entry, inject. The monitor may have moved
+ * its thread meanwhile, so the processor is looked up again after every call. RFLAGS.IF of the
+ * host's stream is cleared by an exit, as the hardware does; it is for the monitor to set it.
  *
- * LIMIT: register state beyond what the models use is kept as the monitor wrote it. No VMX abort; a failure in an MSR area of an exit is
- * ignored. A VMRESUME that fails as VMfailValid is reported to the monitor as an entry failure with reason 33.
+ * LIMIT: register state beyond what the models use is kept as the monitor wrote it. No VMX abort; a
+ * failure in an MSR area of an exit is ignored. A VMRESUME that fails as VMfailValid is reported to
+ * the monitor as an entry failure with reason 33.
  */
 #include <string.h>
 
@@ -188,7 +190,8 @@ static bool fail(struct iov_exec *exec, IovCpu *self, struct iov_vmcs *vmcs,
     return false;
 }
 
-/* From root to non-root operation with the current VMCS. False: the entry failed, `failure` is what the monitor gets to see. */
+/* From root to non-root operation with the current VMCS. False: the entry failed, `failure` is what
+ * the monitor gets to see. */
 static bool enter(struct iov_exec *exec, bool advanced, struct iov_exit *failure)
 {
     IovCpu *self = iov_cpu_of(exec);
@@ -279,7 +282,8 @@ enum iov_resume iov_vmx_exit(struct iov_exec *exec, struct iov_exit *exit)
     return resume;
 }
 
-/* SPEC: 27.1: the basic checks of VMLAUNCH, then those of controls; the guest-state checks report through the monitor. */
+/* SPEC: 27.1: the basic checks of VMLAUNCH, then those of controls; the guest-state checks report
+ * through the monitor. */
 enum iov_vmx_status iov_vmx_launch(struct iov_exec *host, struct iov_exec *guest, unsigned index)
 {
     IovCpu *self = iov_cpu_of(host);

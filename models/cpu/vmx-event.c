@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Events at the boundaries of non-root operation, in the order of their priority (SDM vol. 3C, 26.2 and 26.3; vol. 3A, table 6-2): monitor
- * trap flag, VMX-preemption timer, NMI window, interrupt window or virtual interrupt, external interrupt.
+ * Events at the boundaries of non-root operation, in the order of their priority (SDM vol. 3C, 26.2
+ * and 26.3; vol. 3A, table 6-2): monitor trap flag, VMX-preemption timer, NMI window, interrupt
+ * window or virtual interrupt, external interrupt.
  *
- * An external interrupt exits whatever RFLAGS.IF says if the pin control is set; with posted-interrupt processing its vector decides.
- * LIMIT: physical NMIs, SMIs, INIT and SIPI do not arrive.
+ * An external interrupt exits whatever RFLAGS.IF says if the pin control is set; with
+ * posted-interrupt processing its vector decides. LIMIT: physical NMIs, SMIs, INIT and SIPI do not
+ * arrive.
  */
 #include "models/cpu/cpu-private.h"
 
@@ -53,7 +55,8 @@ static void exit_for(struct iov_exec *exec, uint32_t reason, uint32_t interrupti
     iov_vmx_exit(exec, &exit);
 }
 
-/* SPEC: 30.6: the notification vector is acknowledged and its EOI sent; anything else exits as usual. */
+/* SPEC: 30.6: the notification vector is acknowledged and its EOI sent; anything else exits as
+ * usual. */
 static void external(struct iov_exec *exec, IovCpu *self, struct iov_vmcs *vmcs)
 {
     uint8_t vector;

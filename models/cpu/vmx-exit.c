@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which operation of non-root operation exits, and what the exit says: SDM vol. 3C, 26.1 (instructions), 26.2 (exceptions), 28.2
- * (exit information). Loads and stores are in memory.c, virtualised APIC registers in apic-virtualisation.c.
+ * Which operation of non-root operation exits, and what the exit says: SDM vol. 3C, 26.1
+ * (instructions), 26.2 (exceptions), 28.2 (exit information). Loads and stores are in memory.c,
+ * virtualised APIC registers in apic-virtualisation.c.
  *
- * LIMIT: the guest's program runs at CPL 0 in 64-bit mode, so faults of privilege and mode do not occur; there is no SMM, so RSM is
- * undefined; instruction information is given for INS and OUTS only (bit 9:7 address size).
+ * LIMIT: the guest's program runs at CPL 0 in 64-bit mode, so faults of privilege and mode do not
+ * occur; there is no SMM, so RSM is undefined; instruction information is given for INS and OUTS
+ * only (bit 9:7 address size).
  */
 #include "models/cpu/cpu-private.h"
 
-/* Usual encodings in 64-bit mode; loads, stores and I/O depend on the operand: see iov_op_length(). */
+/* Usual encodings in 64-bit mode; loads, stores and I/O depend on the operand: see iov_op_length().
+ */
 static const uint8_t lengths[IOV_OP_COUNT] = {
     [IOV_OP_CPUID] = 2,
     [IOV_OP_RDMSR] = 2,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A bench for the processor: 1 MiB of memory, a page of device registers, I/O ports, a host stream, a guest stream under a monitor that
- * writes down its exits. A test gives the guest's program as a function.
+ * A bench for the processor: 1 MiB of memory, a page of device registers, I/O ports, a host stream,
+ * a guest stream under a monitor that writes down its exits. A test gives the guest's program as a
+ * function.
  */
 #ifndef IOV_TESTS_CPU_BENCH_H
 #define IOV_TESTS_CPU_BENCH_H
@@ -459,7 +460,8 @@ static inline void bench_guest_fiber(void *argument)
     bench->done = true;
 }
 
-/* VMXON, a VMCS with the least controls, `setup` in root operation, then `body` in non-root operation. */
+/* VMXON, a VMCS with the least controls, `setup` in root operation, then `body` in non-root
+ * operation. */
 static inline enum iov_vmx_status bench_run_guest(struct bench *bench, bench_fn *setup,
                                                   bench_fn *body)
 {

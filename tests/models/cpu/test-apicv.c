@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * APIC virtualisation (SDM vol. 3C, chapter 30): TPR shadow, APIC-access page, virtualised x2APIC mode, APIC-register virtualisation,
- * virtual-interrupt delivery, posted interrupts.
+ * APIC virtualisation (SDM vol. 3C, chapter 30): TPR shadow, APIC-access page, virtualised x2APIC
+ * mode, APIC-register virtualisation, virtual-interrupt delivery, posted interrupts.
  */
 #include "tests/models/cpu/cpu-bench.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The processor without a hypervisor: time, interrupts, HLT, loads and stores, its own APIC; and what time an exit takes. */
+/* The processor without a hypervisor: time, interrupts, HLT, loads and stores, its own APIC; and
+ * what time an exit takes. */
 #include "tests/models/cpu/cpu-bench.h"
 
 /* ---- Time ---- */

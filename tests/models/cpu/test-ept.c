@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Extended page tables: the walk, violations and misconfigurations, page sizes, what is cached and how it is invalidated (SDM vol. 3C, 29.3). */
+/* Extended page tables: the walk, violations and misconfigurations, page sizes, what is cached and
+ * how it is invalidated (SDM vol. 3C, 29.3). */
 #include "tests/models/cpu/cpu-bench.h"
 
 #define LEAF(hpa) ((hpa) | IOV_EPT_RWX | IOV_EPT_TYPE_WB)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Interrupts and exceptions of a guest: exits for external interrupts, injection at VM entry, windows, shadows, HLT, the VMX-preemption timer
- * (SDM vol. 3C, 26.2, 26.5, 27.6, 27.7).
+ * Interrupts and exceptions of a guest: exits for external interrupts, injection at VM entry,
+ * windows, shadows, HLT, the VMX-preemption timer (SDM vol. 3C, 26.2, 26.5, 27.6, 27.7).
  */
 #include "tests/models/cpu/cpu-bench.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The local APIC: priorities, EOI, destinations, timer, IPIs, registers of both modes (SDM vol. 3A, chapter 11). */
+/* The local APIC: priorities, EOI, destinations, timer, IPIs, registers of both modes (SDM vol. 3A,
+ * chapter 11). */
 #include <string.h>
 
 #include <criterion/criterion.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Operations times controls: which execute, which exit, and what the exit says. One line a case with the section of the SDM (vol. 3C) that
- * decides it. "+" marks a control that is set beyond the default ones.
+ * Operations times controls: which execute, which exit, and what the exit says. One line a case
+ * with the section of the SDM (vol. 3C) that decides it. "+" marks a control that is set beyond the
+ * default ones.
  */
 #include "tests/models/cpu/cpu-bench.h"
 

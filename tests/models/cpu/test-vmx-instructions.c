@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* VMX instructions of root operation and the checks of VM entry: which succeed, which fail how (SDM vol. 3C, chapters 27 and 31). */
+/* VMX instructions of root operation and the checks of VM entry: which succeed, which fail how (SDM
+ * vol. 3C, chapters 27 and 31). */
 #include "tests/models/cpu/cpu-bench.h"
 
 #define FAILS_INVALID(call) cr_assert(eq(int, (int)(call), IOV_VMX_FAIL_INVALID))
