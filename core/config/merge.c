@@ -91,10 +91,13 @@ char *iov_path_tidy(char *path)
     char *meant = realpath(path, NULL), *real = realpath(whole, NULL); /* ".." after a link */
     size_t length = strlen(here);
 
-    if (meant != NULL && real != NULL && strcmp(meant, real) == 0 &&
-        g_str_has_prefix(whole, here) && whole[length] == '/') {
-        g_free(path);
-        path = g_strdup(whole + length + 1);
+    if (meant != NULL && real != NULL && strcmp(meant, real) == 0) {
+        bool is_below = g_str_has_prefix(whole, here) && whole[length] == '/';
+
+        if (is_below || g_path_is_absolute(path)) {
+            g_free(path);
+            path = g_strdup(is_below ? whole + length + 1 : whole);
+        }
     }
     free(meant);
     free(real);
