@@ -38,7 +38,7 @@ struct _IovDram {
     iov_time access;            /* cost */
     struct iov_mem_target port; /* port */
     uint8_t **chunks;
-    uint64_t chunk_count;
+    GPtrArray *present; /* the chunks that are there: `chunks` is too long to search at the end */
     struct tag_set *tags;
     uint64_t reads, writes, read_bytes, written_bytes; /* statistics */
     uint64_t tags_lost;
@@ -50,8 +50,10 @@ static uint8_t *chunk_get(IovDram *self, uint64_t address)
 {
     uint8_t **chunk = &self->chunks[address >> CHUNK_SHIFT];
 
-    if (*chunk == NULL)
+    if (*chunk == NULL) {
         *chunk = g_malloc0(CHUNK_SIZE);
+        g_ptr_array_add(self->present, *chunk);
+    }
     return *chunk;
 }
 
@@ -193,8 +195,7 @@ static bool iov_dram_prepare(IovModel *model, GError **error)
     (void)error;
     self->port.size = self->size;
     if (self->chunks == NULL) {
-        self->chunk_count = (self->size + CHUNK_SIZE - 1) >> CHUNK_SHIFT;
-        self->chunks = g_new0(uint8_t *, self->chunk_count);
+        self->chunks = g_new0(uint8_t *, (self->size + CHUNK_SIZE - 1) >> CHUNK_SHIFT);
         self->tags = g_new0(struct tag_set, TAG_SETS);
     }
     return true;
@@ -204,8 +205,7 @@ static void iov_dram_finalize(GObject *object)
 {
     IovDram *self = (IovDram *)(void *)object;
 
-    for (uint64_t i = 0; i < self->chunk_count; i++)
-        g_free(self->chunks[i]);
+    g_ptr_array_unref(self->present);
     g_free(self->chunks);
     g_free(self->tags);
     G_OBJECT_CLASS(iov_dram_parent_class)->finalize(object);
@@ -231,5 +231,5 @@ static void iov_dram_class_init(IovDramClass *klass)
 
 static void iov_dram_init(IovDram *self)
 {
-    (void)self;
+    self->present = g_ptr_array_new_with_free_func(g_free);
 }
