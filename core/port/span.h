@@ -47,7 +47,8 @@ enum iov_part {
 
 /* Somebody who wants to hear of every mark of one request (core/trace/waterfall.h). */
 struct iov_span_log {
-    void (*mark)(struct iov_span_log *log, const void *holder, enum iov_part part, iov_time from, iov_time to);
+    void (*mark)(struct iov_span_log *log, const void *holder, enum iov_part part, iov_time from,
+                 iov_time to);
     void (*note)(struct iov_span_log *log, iov_time when, const char *text);
 };
 
@@ -57,8 +58,10 @@ struct iov_span {
     iov_time cursor;
     struct iov_span_log *log; /* or NULL: set after iov_span_begin() */
     iov_time parts[IOV_PART_COUNT];
-    uint64_t id;              /* number of the request within its workload */
-    uint32_t exits;           /* VM exits while the request was held by software */
+    bool
+        ends_at_device; /* the request is done when its frame was sent: it does not go out on a wire */
+    uint64_t id;        /* number of the request within its workload */
+    uint32_t exits;     /* VM exits while the request was held by software */
 };
 
 /* Starts a request at `now`, held by `holder`. */
@@ -105,6 +108,12 @@ static inline void iov_span_note(struct iov_span *span, iov_time when, const cha
 {
     if (span != NULL && __builtin_expect(span->log != NULL, 0))
         span->log->note(span->log, when, text);
+}
+
+/* What goes out of the machine with a frame: the span, or NULL if its request ends at the device. */
+static inline struct iov_span *iov_span_leaving(struct iov_span *span)
+{
+    return span != NULL && !span->ends_at_device ? span : NULL;
 }
 
 static inline bool iov_span_held(const struct iov_span *span, const void *holder)

@@ -31,7 +31,7 @@ static void on_sent(void *context, struct iov_guest_cpu *cpu, const struct iov_g
     /* A back end in software may have left it with this processor: then it waited here. */
     iov_span_mark(sent->span, cpu->exec->holder, IOV_PART_QUEUE, iov_guest_now(cpu));
     iov_workload_finish(workload, sent->span, workload->size);
-    sent->span->holder = NULL; /* nobody's: late marks of the frame's way do not count */
+    sent->span->holder = NULL; /* nobody's: late marks of the host's path do not count */
 }
 
 static void transmit(IovWorkload *workload, struct iov_guest_cpu *cpu)
@@ -43,6 +43,7 @@ static void transmit(IovWorkload *workload, struct iov_guest_cpu *cpu)
     while (!workload->done) {
         struct iov_span *span = iov_workload_begin(workload, cpu);
 
+        span->ends_at_device = true;
         iov_guest_work_for(cpu, span);
         iov_guest_charge(cpu, cpu->guest->costs.application);
         iov_guest_send_udp(cpu, payload, (uint32_t)workload->size, span);

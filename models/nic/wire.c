@@ -74,6 +74,7 @@ static iov_time carry(IovWire *self, struct direction *direction, struct iov_pac
     self->busy += taken;
     direction->busy_until = begin + taken;
     packet->stamp = direction->busy_until + self->delay;
+    packet->span = iov_span_leaving(packet->span);
     iov_span_claim(packet->span, direction, IOV_PART_QUEUE, begin);
     iov_span_mark(packet->span, direction, IOV_PART_QUEUE, begin);
     iov_span_mark(packet->span, direction, IOV_PART_WIRE, packet->stamp);
