@@ -104,12 +104,24 @@ static inline uint64_t iov_mem_value(const struct iov_mem_req *req)
 {
     uint64_t value = 0;
 
+    if (req->size == 4) { /* what nearly every register is: no call of memcpy */
+        uint32_t word;
+
+        memcpy(&word, req->data, sizeof word);
+        return word;
+    }
     memcpy(&value, req->data, req->size < 8 ? req->size : 8);
     return value;
 }
 
 static inline void iov_mem_set_value(struct iov_mem_req *req, uint64_t value)
 {
+    if (req->size == 4) {
+        uint32_t word = (uint32_t)value;
+
+        memcpy(req->data, &word, sizeof word);
+        return;
+    }
     memset(req->data, 0, req->size);
     memcpy(req->data, &value, req->size < 8 ? req->size : 8);
 }
