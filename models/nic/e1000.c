@@ -165,6 +165,10 @@ static enum iov_status registers_read(struct iov_mem_target *port, struct iov_me
         req->size > E1000_BAR_SIZE - req->address)
         return IOV_STATUS_UNSUPPORTED;
     self->register_reads += !peek;
+    if (req->size == 4 && offset == first) {
+        iov_mem_set_value(req, e1000_register_read(self, offset, peek));
+        return IOV_STATUS_OK;
+    }
     for (unsigned i = 0; first + 4 * i < offset + req->size; i++)
         words[i] = e1000_register_read(self, first + 4 * i, peek);
     memcpy(req->data, (const uint8_t *)words + (offset & 3), req->size);
