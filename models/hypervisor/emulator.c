@@ -11,72 +11,7 @@
  * LIMIT: bytes of DMA move when the device runs, their copy is paid when the effect is played; no
  * MMIO from one device to another.
  */
-#include "models/hypervisor/emulator.h"
-
-#include <string.h>
-
-#include "core/trace/measure.h"
-#include "models/hypervisor/effects.h"
-
-enum { REGIONS = 4, IO_REGION = 3, KICKS = 64 };
-#define MSI_WINDOW UINT64_C(0xfee00000)
-#define MSI_WINDOW_SIZE UINT64_C(0x100000)
-
-struct region {
-    struct iov_mem_target target;
-    IovEmulator *emulator;
-    struct iov_mem_initiator device;
-    uint64_t size; /* property */
-};
-
-struct _IovEmulator {
-    IovModel parent_instance;
-    /* properties */
-    IovModel *host_ref;
-    struct iov_count_list cpus;
-    bool io_thread;
-    bool transmit_copy;
-    bool receive_copy;
-    struct iov_count_list coalesced; /* pairs of offset and size in `registers` */
-    uint64_t kick_register;
-    uint64_t kick_stride;
-    uint64_t kick_size;
-    char *region;
-    /* costs */
-    iov_time dispatch_cost, device_cost, poll_cost, kick_cost, frame_cost, read_cost, line_cost,
-        message_cost;
-    iov_time copy_fixed, copy_kib;
-    /* ports */
-    struct region regions[REGIONS];
-    struct iov_mem_target kick;
-    struct iov_mem_target dma;
-    struct iov_mem_initiator ram;
-    struct iov_mem_initiator msi;
-    struct iov_packet_port frames;
-    struct iov_packet_port netdev;
-    struct iov_irq_sink line;
-    struct iov_irq_source interrupt;
-    /* state */
-    IovLinuxHost *host;
-    struct iov_measure *measure;
-    struct iov_thread *thread;
-    struct iov_host_lock lock;
-    struct iov_effect_player player;
-    uint64_t kicked; /* ioeventfds that are set */
-    struct {
-        uint64_t value;
-        uint32_t size;
-        struct iov_span *span;
-    } kicks[KICKS];
-    struct iov_packet_queue received; /* by the host, to be read by the I/O thread */
-    struct iov_packet_queue local;    /* replies of a peer inside the call that sends */
-    struct iov_thread *sending;
-    bool line_level;
-    /* statistics */
-    uint64_t accesses, kicks_handled, frames_sent, frames_received, interrupts, lock_waits,
-        io_rounds, faults;
-    iov_time io_thread_time;
-};
+#include "models/hypervisor/emulator-private.h"
 
 G_DEFINE_FINAL_TYPE(IovEmulator, iov_emulator, IOV_TYPE_MODEL)
 
@@ -177,8 +112,8 @@ static void deliver_local(IovEmulator *self, struct iov_thread *thread)
         deliver(self, thread, packet);
 }
 
-static void device_access(IovEmulator *self, struct iov_thread *thread, struct region *region,
-                          struct iov_mem_req *req, bool write)
+static void device_access(IovEmulator *self, struct iov_thread *thread,
+                          struct iov_emulator_region *region, struct iov_mem_req *req, bool write)
 {
     struct iov_effects *effects = iov_effects_begin(&self->player);
     enum iov_status status;
@@ -194,7 +129,8 @@ static void device_access(IovEmulator *self, struct iov_thread *thread, struct r
 void iov_emulator_access(struct iov_mem_target *target, struct iov_thread *thread,
                          struct iov_mem_req *req, bool write)
 {
-    struct region *region = iov_container_of(target, struct region, target);
+    struct iov_emulator_region *region =
+        iov_container_of(target, struct iov_emulator_region, target);
     IovEmulator *self = region->emulator;
 
     self->accesses++;
@@ -207,7 +143,8 @@ void iov_emulator_access(struct iov_mem_target *target, struct iov_thread *threa
 void iov_emulator_replay(struct iov_mem_target *target, struct iov_thread *thread,
                          struct iov_mem_req *req)
 {
-    struct region *region = iov_container_of(target, struct region, target);
+    struct iov_emulator_region *region =
+        iov_container_of(target, struct iov_emulator_region, target);
 
     iov_thread_compute(thread, region->emulator->device_cost, IOV_PART_EMULATOR);
     iov_host_lock(thread, &region->emulator->lock);
@@ -288,159 +225,6 @@ static void io_main(void *argument)
     }
 }
 
-/* ---- Ports: signals and frames ---- */
-
-static enum iov_status kick_write(struct iov_mem_target *port, struct iov_mem_req *req)
-{
-    IovEmulator *self = iov_container_of(port, IovEmulator, kick);
-    uint64_t slot = req->address / self->kick_stride;
-    struct iov_thread *waker = iov_host_current(self->host);
-
-    if (slot >= KICKS)
-        return IOV_STATUS_UNSUPPORTED;
-    self->kicks[slot].value = iov_mem_value(req);
-    self->kicks[slot].size = MIN(req->size, 8u);
-    if (!(self->kicked >> slot & 1) || req->span != NULL)
-        self->kicks[slot].span = req->span;
-    self->kicked |= UINT64_C(1) << slot;
-    iov_thread_wake(waker != NULL ? &waker->exec : NULL, self->thread, req->span);
-    return IOV_STATUS_OK;
-}
-
-static enum iov_status kick_read(struct iov_mem_target *port, struct iov_mem_req *req)
-{
-    (void)port;
-    (void)req;
-    return IOV_STATUS_UNSUPPORTED;
-}
-
-static const struct iov_mem_target_ops kick_ops = { .read = kick_read, .write = kick_write };
-
-/* The device sends. */
-static iov_time frames_receive(struct iov_packet_port *port, struct iov_packet *packet)
-{
-    IovEmulator *self = iov_container_of(port, IovEmulator, frames);
-
-    iov_effects_add(&self->player, &(struct iov_effect){ .kind = IOV_EFFECT_FRAME,
-                                                         .packet = packet,
-                                                         .size = packet->size,
-                                                         .span = packet->span });
-    return 0;
-}
-
-static const struct iov_packet_ops frames_ops = { .receive = frames_receive };
-
-/* The network sends. */
-static iov_time netdev_receive(struct iov_packet_port *port, struct iov_packet *packet)
-{
-    IovEmulator *self = iov_container_of(port, IovEmulator, netdev);
-    struct iov_thread *current = iov_host_current(self->host);
-
-    if (current != NULL && current == self->sending && !iov_host_in_interrupt(current)) {
-        iov_span_claim(packet->span, current->exec.holder, IOV_PART_PEER,
-                       iov_now(self->parent_instance.kernel));
-        iov_packet_queue_push(&self->local, packet);
-        return 0;
-    }
-    if (current == NULL)
-        iov_span_claim(packet->span, self, IOV_PART_QUEUE, iov_now(self->parent_instance.kernel));
-    iov_packet_queue_push(&self->received, packet);
-    iov_thread_wake(current != NULL ? &current->exec : NULL, self->thread, packet->span);
-    return 0;
-}
-
-static const struct iov_packet_ops netdev_ops = { .receive = netdev_receive };
-
-/* ---- Ports: the device's memory, interrupts, registers ---- */
-
-static enum iov_status dma_access(struct iov_mem_target *port, struct iov_mem_req *req, bool write)
-{
-    IovEmulator *self = iov_container_of(port, IovEmulator, dma);
-    enum iov_status status;
-
-    if (write && req->address - MSI_WINDOW < MSI_WINDOW_SIZE && req->size == 4) {
-        iov_effects_add(&self->player, &(struct iov_effect){ .kind = IOV_EFFECT_MESSAGE,
-                                                             .address = req->address,
-                                                             .data = (uint32_t)iov_mem_value(req),
-                                                             .span = req->span });
-        return IOV_STATUS_OK;
-    }
-    req->delay = 0;
-    status = write ? iov_mem_write_req(&self->ram, req) : iov_mem_read_req(&self->ram, req);
-    req->delay = 0; /* the thread pays, not the device */
-    if (status == IOV_STATUS_OK && req->flags & IOV_MEM_PAYLOAD &&
-        (write ? self->receive_copy : self->transmit_copy))
-        iov_effects_add(
-            &self->player,
-            &(struct iov_effect){ .kind = IOV_EFFECT_COPY, .size = req->size, .span = req->span });
-    return status;
-}
-
-static enum iov_status dma_read(struct iov_mem_target *port, struct iov_mem_req *req)
-{
-    return dma_access(port, req, false);
-}
-
-static enum iov_status dma_write(struct iov_mem_target *port, struct iov_mem_req *req)
-{
-    return dma_access(port, req, true);
-}
-
-static const struct iov_mem_target_ops dma_ops = { .read = dma_read, .write = dma_write };
-
-static void line_set(struct iov_irq_sink *sink, bool level, struct iov_span *span)
-{
-    IovEmulator *self = iov_container_of(sink, IovEmulator, line);
-
-    self->line_level = level;
-    iov_effects_add(&self->player,
-                    &(struct iov_effect){ .kind = IOV_EFFECT_LINE, .level = level, .span = span });
-}
-
-static const struct iov_irq_sink_ops line_ops = { .set = line_set };
-
-/* An access that does not come from a vCPU's thread (a tool): straight to the device. */
-static enum iov_status region_read(struct iov_mem_target *port, struct iov_mem_req *req)
-{
-    return iov_mem_read_req(&iov_container_of(port, struct region, target)->device, req);
-}
-
-static enum iov_status region_write(struct iov_mem_target *port, struct iov_mem_req *req)
-{
-    return iov_mem_write_req(&iov_container_of(port, struct region, target)->device, req);
-}
-
-static const struct iov_mem_target_ops region_ops = { .read = region_read, .write = region_write };
-
-bool iov_emulator_owns(const struct iov_mem_target *target)
-{
-    return target->ops == &region_ops;
-}
-
-const char *iov_emulator_region(const struct iov_mem_target *target)
-{
-    return ((const struct region *)(const void *)((const char *)target -
-                                                  offsetof(struct region, target)))
-        ->emulator->region;
-}
-
-bool iov_emulator_coalesces(const struct iov_mem_target *target, uint64_t offset, uint32_t size)
-{
-    const struct region *region =
-        (const void *)((const char *)target - offsetof(struct region, target));
-    const IovEmulator *self = region->emulator;
-
-    if (region != &self->regions[0])
-        return false;
-    for (unsigned i = 0; i + 1 < self->coalesced.count; i += 2) {
-        uint64_t begin = self->coalesced.items[i];
-
-        if (offset >= begin && offset - begin + size <= self->coalesced.items[i + 1])
-            return true;
-    }
-    return false;
-}
-
 /* ---- Life ---- */
 
 static bool iov_emulator_prepare(IovModel *model, GError **error)
@@ -448,7 +232,7 @@ static bool iov_emulator_prepare(IovModel *model, GError **error)
     IovEmulator *self = (IovEmulator *)(void *)model;
 
     (void)error;
-    for (unsigned i = 0; i < REGIONS; i++)
+    for (unsigned i = 0; i < IOV_EMULATOR_REGIONS; i++)
         self->regions[i].target.size = self->regions[i].size;
     self->kick.size = self->kick_size;
     return true;
@@ -500,43 +284,48 @@ static void iov_emulator_unrealize(IovModel *model)
 
 static void describe_regions(IovModelClass *mc)
 {
-    static const char *const targets[REGIONS] = { "registers", "registers-1", "registers-2", "io" };
-    static const char *const devices[REGIONS] = { "device", "device-1", "device-2", "device-io" };
-    static const char *const sizes[REGIONS] = { "size", "size-1", "size-2", "size-io" };
-    static const uint64_t standard[REGIONS] = { 128 << 10, 4096, 4096, 64 };
+    static const char *const targets[IOV_EMULATOR_REGIONS] = { "registers", "registers-1",
+                                                               "registers-2", "io" };
+    static const char *const devices[IOV_EMULATOR_REGIONS] = { "device", "device-1", "device-2",
+                                                               "device-io" };
+    static const char *const sizes[IOV_EMULATOR_REGIONS] = { "size", "size-1", "size-2",
+                                                             "size-io" };
+    static const uint64_t standard[IOV_EMULATOR_REGIONS] = { 128 << 10, 4096, 4096, 64 };
 
-    for (unsigned i = 0; i < REGIONS; i++) {
-        unsigned base =
-            (unsigned)(G_STRUCT_OFFSET(IovEmulator, regions) + i * sizeof(struct region));
+    for (unsigned i = 0; i < IOV_EMULATOR_REGIONS; i++) {
+        unsigned base = (unsigned)(G_STRUCT_OFFSET(IovEmulator, regions) +
+                                   i * sizeof(struct iov_emulator_region));
 
         iov_model_class_add_property(
-            mc, &(struct iov_property){ .name = sizes[i],
-                                        .type = IOV_VALUE_SIZE,
-                                        .width = sizeof(uint64_t),
-                                        .offset =
-                                            (uint16_t)(base + G_STRUCT_OFFSET(struct region, size)),
-                                        .lowest = 1,
-                                        .highest = UINT64_C(1) << 32,
-                                        .standard = standard[i],
-                                        .text = "Bytes of the register window" });
+            mc, &(struct iov_property){
+                    .name = sizes[i],
+                    .type = IOV_VALUE_SIZE,
+                    .width = sizeof(uint64_t),
+                    .offset = (uint16_t)(base + G_STRUCT_OFFSET(struct iov_emulator_region, size)),
+                    .lowest = 1,
+                    .highest = UINT64_C(1) << 32,
+                    .standard = standard[i],
+                    .text = "Bytes of the register window" });
         iov_model_class_add_port(
             mc,
-            &(struct iov_port){ .name = targets[i],
-                                .type = IOV_PORT_MEM,
-                                .role = IOV_PORT_TARGET,
-                                .flags = IOV_PORT_SHARED,
-                                .count = 1,
-                                .offset = (uint16_t)(base + G_STRUCT_OFFSET(struct region, target)),
-                                .ops = &region_ops,
-                                .text = "Register window: from vm.mmio, or vm.ports for io" });
+            &(struct iov_port){
+                .name = targets[i],
+                .type = IOV_PORT_MEM,
+                .role = IOV_PORT_TARGET,
+                .flags = IOV_PORT_SHARED,
+                .count = 1,
+                .offset = (uint16_t)(base + G_STRUCT_OFFSET(struct iov_emulator_region, target)),
+                .ops = &iov_emulator_region_ops,
+                .text = "Register window: from vm.mmio, or vm.ports for io" });
         iov_model_class_add_port(
             mc,
-            &(struct iov_port){ .name = devices[i],
-                                .type = IOV_PORT_MEM,
-                                .role = IOV_PORT_INITIATOR,
-                                .count = 1,
-                                .offset = (uint16_t)(base + G_STRUCT_OFFSET(struct region, device)),
-                                .text = "The device's registers behind the window" });
+            &(struct iov_port){
+                .name = devices[i],
+                .type = IOV_PORT_MEM,
+                .role = IOV_PORT_INITIATOR,
+                .count = 1,
+                .offset = (uint16_t)(base + G_STRUCT_OFFSET(struct iov_emulator_region, device)),
+                .text = "The device's registers behind the window" });
     }
 }
 
@@ -559,15 +348,17 @@ static void describe_costs(IovModelClass *mc)
 
 static void describe_ports(IovModelClass *mc)
 {
-    IOV_PORT_MEM_TARGET(mc, IovEmulator, kick, &kick_ops, "ioeventfds: from vm.doorbell");
-    IOV_PORT_MEM_TARGET(mc, IovEmulator, dma, &dma_ops,
+    IOV_PORT_MEM_TARGET(mc, IovEmulator, kick, &iov_emulator_kick_ops,
+                        "ioeventfds: from vm.doorbell");
+    IOV_PORT_MEM_TARGET(mc, IovEmulator, dma, &iov_emulator_dma_ops,
                         "The device's memory accesses and messages");
     IOV_PORT_MEM_INITIATOR(mc, IovEmulator, ram, "Guest memory: vm.ram");
     IOV_PORT_MEM_INITIATOR(mc, IovEmulator, msi, "Interrupt messages: vm.msi");
-    IOV_PORT_PACKET_END(mc, IovEmulator, frames, &frames_ops, "The device's network side");
-    IOV_PORT_PACKET_END(mc, IovEmulator, netdev, &netdev_ops,
+    IOV_PORT_PACKET_END(mc, IovEmulator, frames, &iov_emulator_frames_ops,
+                        "The device's network side");
+    IOV_PORT_PACKET_END(mc, IovEmulator, netdev, &iov_emulator_netdev_ops,
                         "The network back end: a tap, a local peer");
-    IOV_PORT_IRQ_SINK(mc, IovEmulator, line, &line_ops, "The device's interrupt line");
+    IOV_PORT_IRQ_SINK(mc, IovEmulator, line, &iov_emulator_line_ops, "The device's interrupt line");
     IOV_PORT_IRQ_SOURCE(mc, IovEmulator, interrupt, "To vm.gsi");
 }
 
@@ -624,6 +415,6 @@ static void iov_emulator_class_init(IovEmulatorClass *klass)
 
 static void iov_emulator_init(IovEmulator *self)
 {
-    for (unsigned i = 0; i < REGIONS; i++)
+    for (unsigned i = 0; i < IOV_EMULATOR_REGIONS; i++)
         self->regions[i].emulator = self;
 }

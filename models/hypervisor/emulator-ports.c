@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * emulator: what comes in at its ports. Signals and frames are noted and wake the I/O thread; what the device says is recorded as an effect.
+ */
+#include <string.h>
+
+#include "models/hypervisor/emulator-private.h"
+
+#define MSI_WINDOW UINT64_C(0xfee00000)
+#define MSI_WINDOW_SIZE UINT64_C(0x100000)
+
+/* ---- Ports: signals and frames ---- */
+
+static enum iov_status kick_write(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    IovEmulator *self = iov_container_of(port, IovEmulator, kick);
+    uint64_t slot = req->address / self->kick_stride;
+    struct iov_thread *waker = iov_host_current(self->host);
+
+    if (slot >= IOV_EMULATOR_KICKS)
+        return IOV_STATUS_UNSUPPORTED;
+    self->kicks[slot].value = iov_mem_value(req);
+    self->kicks[slot].size = MIN(req->size, 8u);
+    if (!(self->kicked >> slot & 1) || req->span != NULL)
+        self->kicks[slot].span = req->span;
+    self->kicked |= UINT64_C(1) << slot;
+    iov_thread_wake(waker != NULL ? &waker->exec : NULL, self->thread, req->span);
+    return IOV_STATUS_OK;
+}
+
+static enum iov_status kick_read(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    (void)port;
+    (void)req;
+    return IOV_STATUS_UNSUPPORTED;
+}
+
+const struct iov_mem_target_ops iov_emulator_kick_ops = { .read = kick_read, .write = kick_write };
+
+/* The device sends. */
+static iov_time frames_receive(struct iov_packet_port *port, struct iov_packet *packet)
+{
+    IovEmulator *self = iov_container_of(port, IovEmulator, frames);
+
+    iov_effects_add(&self->player, &(struct iov_effect){ .kind = IOV_EFFECT_FRAME,
+                                                         .packet = packet,
+                                                         .size = packet->size,
+                                                         .span = packet->span });
+    return 0;
+}
+
+const struct iov_packet_ops iov_emulator_frames_ops = { .receive = frames_receive };
+
+/* The network sends. */
+static iov_time netdev_receive(struct iov_packet_port *port, struct iov_packet *packet)
+{
+    IovEmulator *self = iov_container_of(port, IovEmulator, netdev);
+    struct iov_thread *current = iov_host_current(self->host);
+
+    if (current != NULL && current == self->sending && !iov_host_in_interrupt(current)) {
+        iov_span_claim(packet->span, current->exec.holder, IOV_PART_PEER,
+                       iov_now(self->parent_instance.kernel));
+        iov_packet_queue_push(&self->local, packet);
+        return 0;
+    }
+    if (current == NULL)
+        iov_span_claim(packet->span, self, IOV_PART_QUEUE, iov_now(self->parent_instance.kernel));
+    iov_packet_queue_push(&self->received, packet);
+    iov_thread_wake(current != NULL ? &current->exec : NULL, self->thread, packet->span);
+    return 0;
+}
+
+const struct iov_packet_ops iov_emulator_netdev_ops = { .receive = netdev_receive };
+
+/* ---- Ports: the device's memory, interrupts, registers ---- */
+
+static enum iov_status dma_access(struct iov_mem_target *port, struct iov_mem_req *req, bool write)
+{
+    IovEmulator *self = iov_container_of(port, IovEmulator, dma);
+    enum iov_status status;
+
+    if (write && req->address - MSI_WINDOW < MSI_WINDOW_SIZE && req->size == 4) {
+        iov_effects_add(&self->player, &(struct iov_effect){ .kind = IOV_EFFECT_MESSAGE,
+                                                             .address = req->address,
+                                                             .data = (uint32_t)iov_mem_value(req),
+                                                             .span = req->span });
+        return IOV_STATUS_OK;
+    }
+    req->delay = 0;
+    status = write ? iov_mem_write_req(&self->ram, req) : iov_mem_read_req(&self->ram, req);
+    req->delay = 0; /* the thread pays, not the device */
+    if (status == IOV_STATUS_OK && req->flags & IOV_MEM_PAYLOAD &&
+        (write ? self->receive_copy : self->transmit_copy))
+        iov_effects_add(
+            &self->player,
+            &(struct iov_effect){ .kind = IOV_EFFECT_COPY, .size = req->size, .span = req->span });
+    return status;
+}
+
+static enum iov_status dma_read(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    return dma_access(port, req, false);
+}
+
+static enum iov_status dma_write(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    return dma_access(port, req, true);
+}
+
+const struct iov_mem_target_ops iov_emulator_dma_ops = { .read = dma_read, .write = dma_write };
+
+static void line_set(struct iov_irq_sink *sink, bool level, struct iov_span *span)
+{
+    IovEmulator *self = iov_container_of(sink, IovEmulator, line);
+
+    self->line_level = level;
+    iov_effects_add(&self->player,
+                    &(struct iov_effect){ .kind = IOV_EFFECT_LINE, .level = level, .span = span });
+}
+
+const struct iov_irq_sink_ops iov_emulator_line_ops = { .set = line_set };
+
+/* An access that does not come from a vCPU's thread (a tool): straight to the device. */
+static enum iov_status region_read(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    return iov_mem_read_req(&iov_container_of(port, struct iov_emulator_region, target)->device,
+                            req);
+}
+
+static enum iov_status region_write(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    return iov_mem_write_req(&iov_container_of(port, struct iov_emulator_region, target)->device,
+                             req);
+}
+
+const struct iov_mem_target_ops iov_emulator_region_ops = { .read = region_read,
+                                                            .write = region_write };
+
+bool iov_emulator_owns(const struct iov_mem_target *target)
+{
+    return target->ops == &iov_emulator_region_ops;
+}
+
+const char *iov_emulator_region(const struct iov_mem_target *target)
+{
+    return ((const struct iov_emulator_region *)(const void *)((const char *)target -
+                                                               offsetof(struct iov_emulator_region,
+                                                                        target)))
+        ->emulator->region;
+}
+
+bool iov_emulator_coalesces(const struct iov_mem_target *target, uint64_t offset, uint32_t size)
+{
+    const struct iov_emulator_region *region =
+        (const void *)((const char *)target - offsetof(struct iov_emulator_region, target));
+    const IovEmulator *self = region->emulator;
+
+    if (region != &self->regions[0])
+        return false;
+    for (unsigned i = 0; i + 1 < self->coalesced.count; i += 2) {
+        uint64_t begin = self->coalesced.items[i];
+
+        if (offset >= begin && offset - begin + size <= self->coalesced.items[i + 1])
+            return true;
+    }
+    return false;
+}
