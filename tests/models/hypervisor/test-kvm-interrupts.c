@@ -157,6 +157,34 @@ Test(kvm_interrupts, an_interrupt_on_the_way_to_idle_takes_kick_hlt_and_window)
     cr_assert(eq(u64, vcpu(0)->thread->switches, 1), "the HLT did not sleep");
 }
 
+static void main_shadow(TestProgram *self, struct iov_exec *exec, unsigned index)
+{
+    struct iov_op cpuid = { .kind = IOV_OP_CPUID };
+
+    (void)self;
+    (void)index;
+    guest_boot(exec, use_pv_eoi);
+    iov_exec_do(exec, IOV_OP_CLI);
+    iov_exec_operate(exec, &cpuid); /* an instruction that KVM skips */
+    msi_at(&later[0], machine_now(&guest.machine) + 50 * IOV_NS, 0x31);
+    iov_exec_do(exec, IOV_OP_STI); /* takes 100 ns */
+    iov_exec_do(
+        exec,
+        IOV_OP_RDTSC); /* in the shadow of STI: the kick comes out here, the interrupt not yet */
+    cr_assert(eq(uint, taken, 0));
+    iov_exec_do(exec, IOV_OP_RDTSC);
+    cr_assert(eq(uint, taken, 1));
+    guest.done = true;
+}
+
+Test(kvm_interrupts, the_shadow_of_sti_holds_an_interrupt_back_for_one_instruction)
+{
+    start(main_shadow);
+    cr_assert(guest.done);
+    cr_assert(eq(u64, exits(IOV_EXIT_EXTERNAL_INTERRUPT), 1));
+    cr_assert(eq(u64, exits(IOV_EXIT_INTERRUPT_WINDOW), 1));
+}
+
 /* ---- EOI ---- */
 
 static void main_two(TestProgram *self, struct iov_exec *exec, unsigned index)
