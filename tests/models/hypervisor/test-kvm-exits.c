@@ -198,3 +198,96 @@ Test(kvm_exits, the_parts_of_a_request_name_every_step_of_an_exit)
     cr_assert(eq(u64, span.cursor - span.begin, 8190 * IOV_NS));
     cr_assert(eq(uint, span.exits, 1));
 }
+
+/* ---- A vCPU that moves ---- */
+
+static void main_wander(TestProgram *self, struct iov_exec *exec, unsigned index)
+{
+    struct iov_op tsc = { .kind = IOV_OP_RDTSC };
+
+    (void)self;
+    (void)index;
+    guest_boot(exec, true);
+    x2apic_write(exec, IOV_APIC_LVT_TIMER,
+                 IOV_APIC_TIMER_DEADLINE << IOV_APIC_TIMER_MODE_SHIFT | 0xec);
+    for (unsigned i = 1; i <= 50; i++) {
+        iov_exec_operate(exec, &tsc);
+        iov_exec_wrmsr(exec, IOV_MSR_TSC_DEADLINE, tsc.value[0] + 400000);
+        guest_idle(exec, &self->interrupts, i);
+        iov_exec_store(exec, 0x2000 + 8 * i, 8, i);
+        cr_assert(eq(u64, iov_exec_load(exec, 0x2000 + 8 * i, 8), i));
+        iov_exec_load(exec, DEVICE_BASE, 4);
+    }
+    guest.done = true;
+}
+
+static void take_timer(TestProgram *self, struct iov_exec *exec, uint8_t vector)
+{
+    (void)self;
+    (void)vector;
+    guest_eoi(exec);
+}
+
+struct hog {
+    struct iov_thread *thread;
+    iov_time busy;
+};
+
+static void hog_main(void *argument)
+{
+    struct hog *hog = argument;
+
+    for (unsigned i = 0; i < 2000; i++) {
+        iov_thread_compute(hog->thread, hog->busy, IOV_PART_HOST);
+        iov_thread_block_until(hog->thread, machine_now(&guest.machine) + 130 * IOV_US);
+    }
+}
+
+Test(kvm_exits, a_vcpu_goes_on_where_it_was_on_another_processor)
+{
+    struct hog hogs[3];
+
+    guest_free();
+    guest_new(3);
+    cr_assert(iov_model_set_counts(guest.vm, "pin", NULL, 0, NULL));
+    guest.program->interrupt = take_timer;
+    guest_wire();
+    cr_assert(iov_mem_map_add(iov_model_port(guest.vm, "mmio", 0), DEVICE_BASE, DEVICE_SIZE,
+                              &device.port));
+    guest.program->main = main_wander;
+    guest_start();
+    for (unsigned i = 0; i < 3; i++) {
+        hogs[i].busy = (110 + 37 * i) * IOV_US;
+        hogs[i].thread =
+            iov_thread_new(guest.machine.host, "hog", UINT64_C(1) << i, hog_main, &hogs[i]);
+    }
+    guest_run(100 * IOV_MS);
+    cr_assert(guest.done);
+    cr_assert(lt(u64, 3, bench_stat((IovModel *)guest.machine.host, "migrations")));
+}
+
+static unsigned shared_done;
+
+static void main_share(TestProgram *self, struct iov_exec *exec, unsigned index)
+{
+    (void)self;
+    iov_exec_compute(exec, 20 * IOV_MS, IOV_PART_GUEST);
+    shared_done |= 1u << index;
+}
+
+Test(kvm_exits, two_vcpus_share_one_processor)
+{
+    const uint64_t pin[] = { 0 };
+
+    guest_free();
+    guest_new(1);
+    bench_number(guest.vm, "vcpus", 2);
+    cr_assert(iov_model_set_counts(guest.vm, "pin", pin, 1, NULL));
+    guest_wire();
+    guest.program->main = main_share;
+    guest_start();
+    guest_run(100 * IOV_MS);
+    cr_assert(eq(uint, shared_done, 3));
+    cr_assert(lt(u64, 4, exits(IOV_EXIT_EXTERNAL_INTERRUPT)),
+              "the host's scheduler takes the processor away");
+}
