@@ -18,7 +18,8 @@
 #include "models/virtio/virtio-regs.h"
 
 #define BUFFER 2048u
-#define TX_RESERVE 19 /* descriptors that the largest frame may need */
+#define MSIX_ENTRIES 4 /* of the table: one more than is used */
+#define TX_RESERVE 19  /* descriptors that the largest frame may need */
 #define HEADER ((uint32_t)sizeof(struct virtio_net_hdr))
 #define RECEIVED VIRTIO_NET_RECEIVEQ(0)
 #define TRANSMITTED VIRTIO_NET_TRANSMITQ(0)
@@ -315,7 +316,7 @@ static void set_up_config_interrupt(struct driver *self, struct iov_guest_cpu *c
         iov_guest_route_gsi(cpu, (uint32_t)self->guest->gsi, vector);
         return;
     }
-    iov_virtio_enable_msix(&self->transport, cpu, 3);
+    iov_virtio_enable_msix(&self->transport, cpu, 3, MSIX_ENTRIES);
     iov_virtio_set_vector(&self->transport, cpu, 0, vector);
     iov_virtio_set_config_vector(&self->transport, cpu, 0);
 }

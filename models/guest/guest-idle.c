@@ -14,7 +14,9 @@
 #include "models/cpu/msr-regs.h"
 #include "models/guest/guest-private.h"
 
-#define POLL_START (50 * IOV_US) /* halt polling begins with this and doubles */
+#define POLL_START (50 * IOV_US)    /* halt polling begins with this and doubles */
+#define LONG_INTERVAL (45 * IOV_MS) /* what counts for a sleep that only the tick has ended */
+#define INTERVAL_MAX_US 100000000u
 #define CLOCK_DIVIDE_BY_16 0x3
 
 iov_time iov_guest_now(const struct iov_guest_cpu *cpu)
@@ -98,6 +100,7 @@ void iov_guest_timer_interrupt(struct iov_guest_cpu *cpu)
     if (ticks) {
         while (cpu->tick <= now)
             cpu->tick += tick_period(cpu);
+        cpu->tick_woke = cpu->asleep;
     }
     iov_guest_charge(cpu, ticks ? costs->tick : costs->timer);
     if (cpu->sleep <= now) {
@@ -110,48 +113,37 @@ void iov_guest_timer_interrupt(struct iov_guest_cpu *cpu)
 /* ---- Idle ---- */
 
 /*
- * The typical idle period: the mean of the past ones when they are close together; the longest are left out
- * one by one as outliers, but at most a quarter of them.
+ * The typical idle period: the mean of the past ones when they are close together. One or two that are longer than the rest are
+ * left out.
  */
 static iov_time typical_interval(const struct iov_guest_cpu *cpu)
 {
-    uint32_t limit = UINT32_MAX;
+    uint32_t sorted[IOV_GUEST_INTERVALS];
 
-    for (;;) {
-        uint64_t sum = 0;
-        uint64_t squares = 0;
-        uint32_t longest = 0;
-        unsigned n = 0;
+    for (unsigned i = 0; i < IOV_GUEST_INTERVALS; i++) {
+        unsigned place = i;
 
-        for (unsigned i = 0; i < IOV_GUEST_INTERVALS; i++) {
-            uint32_t value = cpu->intervals_us[i];
-
-            if (value > limit)
-                continue;
-            sum += value;
-            n++;
-            longest = value > longest ? value : longest;
-        }
-        if (n == 0)
-            return IOV_TIME_MAX;
-        uint64_t mean = sum / n;
-
-        for (unsigned i = 0; i < IOV_GUEST_INTERVALS; i++) {
-            uint32_t value = cpu->intervals_us[i];
-            uint64_t distance = value > mean ? value - mean : mean - value;
-
-            if (value <= limit)
-                squares += distance * distance;
-        }
-        uint64_t variance = squares / n;
-        bool enough = 4 * n >= 3 * IOV_GUEST_INTERVALS;
-
-        if (variance <= 400 || (enough && mean * mean > 36 * variance))
-            return mean * IOV_US;
-        if (4 * n <= 3 * IOV_GUEST_INTERVALS)
-            return IOV_TIME_MAX;
-        limit = longest - 1;
+        for (; place > 0 && sorted[place - 1] > cpu->intervals_us[i]; place--)
+            sorted[place] = sorted[place - 1];
+        sorted[place] = cpu->intervals_us[i];
     }
+    for (unsigned n = IOV_GUEST_INTERVALS; n >= IOV_GUEST_INTERVALS * 3 / 4; n--) {
+        uint64_t mean = 0;
+        uint64_t variance = 0;
+
+        for (unsigned i = 0; i < n; i++)
+            mean += sorted[i];
+        mean /= n;
+        for (unsigned i = 0; i < n; i++) {
+            uint64_t distance = sorted[i] > mean ? sorted[i] - mean : mean - sorted[i];
+
+            variance += distance * distance;
+        }
+        variance /= n;
+        if (variance <= 400 || mean * mean > 36 * variance)
+            return mean * IOV_US;
+    }
+    return IOV_TIME_MAX;
 }
 
 static void stop_tick(struct iov_guest_cpu *cpu)
@@ -207,6 +199,14 @@ static void adjust_poll_limit(struct iov_guest_cpu *cpu, iov_time slept)
     }
 }
 
+static void remember_interval(struct iov_guest_cpu *cpu, iov_time slept)
+{
+    uint64_t us = slept / IOV_US;
+
+    cpu->intervals_us[cpu->interval++ % IOV_GUEST_INTERVALS] =
+        us < INTERVAL_MAX_US ? (uint32_t)us : INTERVAL_MAX_US;
+}
+
 /* One pass of the idle loop, entered with interrupts off and left with interrupts on. */
 static void idle_once(struct iov_guest_cpu *cpu)
 {
@@ -222,6 +222,7 @@ static void idle_once(struct iov_guest_cpu *cpu)
         iov_exec_do(cpu->exec, IOV_OP_CLI);
     }
     stop_tick(cpu);
+    cpu->tick_woke = false;
     if (next_timer(cpu) < cpu->programmed) /* a sleep, and no tick before it */
         write_timer(cpu, next_timer(cpu));
     cpu->asleep = true;
@@ -235,8 +236,7 @@ static void idle_once(struct iov_guest_cpu *cpu)
     cpu->asleep = false;
     iov_time slept = iov_guest_now(cpu) - begin;
 
-    cpu->intervals_us[cpu->interval++ % IOV_GUEST_INTERVALS] =
-        slept / IOV_US > UINT32_MAX ? UINT32_MAX : (uint32_t)(slept / IOV_US);
+    remember_interval(cpu, cpu->tick_woke && slept < LONG_INTERVAL ? LONG_INTERVAL : slept);
     adjust_poll_limit(cpu, slept);
 }
 

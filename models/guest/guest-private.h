@@ -87,6 +87,7 @@ struct iov_guest_cpu {
     struct iov_guest_napi *last_poll;
 
     bool tick_stopped;
+    bool tick_woke;                             /* the tick came while the processor was asleep */
     iov_time tick;                              /* when the next is due */
     iov_time sleep;                             /* end of the task's sleep, or IOV_TIME_MAX */
     iov_time programmed;                        /* what the timer is set to, or IOV_TIME_MAX */

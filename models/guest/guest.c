@@ -96,7 +96,7 @@ static bool guest_realize(IovModel *model, GError **error)
         return iov_model_fail(model, error, "workload '%s' is not a program of this guest kernel",
                               self->workload->path);
     if (self->driver == 0)
-        return self->workload == NULL ||
+        return self->workload == NULL || !IOV_WORKLOAD_GET_CLASS(self->workload)->needs_network ||
                iov_model_fail(model, error, "the workload needs a network driver: set 'driver'");
     if (self->registers == 0)
         return iov_model_fail(model, error, "driver %s needs the address of its 'registers'",

@@ -48,6 +48,7 @@ static void iov_ping_class_init(IovPingClass *klass)
     IovModelClass *mc = IOV_MODEL_CLASS(klass);
 
     IOV_WORKLOAD_CLASS(klass)->run = ping_run;
+    IOV_WORKLOAD_CLASS(klass)->needs_network = true;
     iov_model_class_describe(mc, "ping", "ICMP echo at an interval");
     IOV_PROP_TIME(mc, IovPing, interval, 0, 100 * IOV_SEC, IOV_MS,
                   "From one request to the next; 0: at once");

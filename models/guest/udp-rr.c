@@ -53,6 +53,7 @@ static void udp_rr_run(IovWorkload *workload, struct iov_guest_cpu *cpu)
 static void iov_udp_rr_class_init(IovUdpRrClass *klass)
 {
     IOV_WORKLOAD_CLASS(klass)->run = udp_rr_run;
+    IOV_WORKLOAD_CLASS(klass)->needs_network = true;
     iov_model_class_describe(IOV_MODEL_CLASS(klass), "udp-rr",
                              "One UDP request and answer at a time");
 }

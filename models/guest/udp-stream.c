@@ -88,6 +88,7 @@ static void iov_udp_stream_class_init(IovUdpStreamClass *klass)
     IovModelClass *mc = IOV_MODEL_CLASS(klass);
 
     IOV_WORKLOAD_CLASS(klass)->run = udp_stream_run;
+    IOV_WORKLOAD_CLASS(klass)->needs_network = true;
     iov_model_class_describe(mc, "udp-stream",
                              "UDP datagrams in one direction, as fast as they go");
     IOV_PROP_ENUM(mc, IovUdpStream, direction, direction_names, TX, "As the guest sees it");

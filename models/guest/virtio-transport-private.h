@@ -17,9 +17,9 @@ bool iov_virtio_negotiate(struct virtio_transport *transport, struct iov_guest_c
 uint64_t iov_virtio_config_read(struct virtio_transport *transport, struct iov_guest_cpu *cpu,
                                 uint32_t offset, uint32_t size);
 uint8_t iov_virtio_generation(struct virtio_transport *transport, struct iov_guest_cpu *cpu);
-/* Writes all MSI-X entries, masked, as Linux does when it enables MSI-X with `count` vectors. */
+/* Prepares `count` MSI-X vectors of a table of `entries`, as Linux does when it enables MSI-X: all are masked. */
 void iov_virtio_enable_msix(struct virtio_transport *transport, struct iov_guest_cpu *cpu,
-                            unsigned count);
+                            unsigned count, unsigned entries);
 /* Entry `entry` sends `vector` from now on. */
 void iov_virtio_set_vector(struct virtio_transport *transport, struct iov_guest_cpu *cpu,
                            unsigned entry, uint8_t vector);

@@ -115,13 +115,13 @@ static void write_message(struct virtio_transport *transport, struct iov_guest_c
 }
 
 void iov_virtio_enable_msix(struct virtio_transport *transport, struct iov_guest_cpu *cpu,
-                            unsigned count)
+                            unsigned count, unsigned entries)
 {
     for (unsigned i = 0; i < count; i++)
         iov_guest_read(cpu, entry_address(transport, i) + VIRTIO_MSIX_ENTRY_CONTROL, 4);
     for (unsigned i = 0; i < count; i++)
         write_message(transport, cpu, i, MASKED_VECTOR);
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < entries; i++)
         iov_guest_write(cpu, entry_address(transport, i) + VIRTIO_MSIX_ENTRY_CONTROL, 4,
                         VIRTIO_MSIX_ENTRY_MASKED);
 }
@@ -206,6 +206,7 @@ void iov_virtio_enable_queue(struct virtio_transport *transport, struct iov_gues
 void iov_virtio_driver_ok(struct virtio_transport *transport, struct iov_guest_cpu *cpu)
 {
     add_status(transport, cpu, VIRTIO_STATUS_DRIVER_OK);
+    get_status(transport, cpu); /* the bus code makes sure that the driver did this */
 }
 
 uint8_t iov_virtio_isr(struct virtio_transport *transport, struct iov_guest_cpu *cpu)

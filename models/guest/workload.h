@@ -48,6 +48,7 @@ struct _IovWorkloadClass {
     IovModelClass parent_class;
     /* The program: runs on the task of `cpu`, returns when the workload is done. NULL: not a program of the guest kernel. */
     void (*run)(IovWorkload *self, struct iov_guest_cpu *cpu);
+    bool needs_network;
 };
 
 /* Before the first operation: without a warm-up the measurement opens here. */
