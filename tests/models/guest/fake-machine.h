@@ -67,6 +67,7 @@ struct machine {
     uint64_t (*device_read)(struct machine *machine, uint64_t address, uint32_t size);
     void (*device_write)(struct machine *machine, uint64_t address, uint32_t size, uint64_t value);
     uint64_t (*port_read)(struct machine *machine, uint32_t port, uint32_t size);
+    void (*port_write)(struct machine *machine, uint32_t port, uint32_t size, uint64_t value);
     void *device;
     bool exits; /* accesses count as exits, as under a hypervisor without APIC virtualisation */
 };
@@ -184,6 +185,7 @@ static inline void machine_compute(struct iov_exec *exec, iov_time duration, enu
     iov_time left = duration;
 
     exec->used[part] += duration;
+    exec->blocking = 0;
     do {
         iov_time begin = iov_now(machine->kernel);
 
@@ -329,6 +331,8 @@ static inline void machine_operate(struct iov_exec *exec, struct iov_op *op)
         break;
     case IOV_OP_OUT:
         machine_note(machine, 'w', op->index, op->value[0]);
+        if (machine->port_write != NULL)
+            machine->port_write(machine, op->index, op->size, op->value[0]);
         machine_count_exit(machine, 30);
         break;
     case IOV_OP_CPUID:

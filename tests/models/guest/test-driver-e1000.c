@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The e1000 driver makes the accesses of Linux's driver, in its order and number. */
-#include "tests/models/guest/fake-machine.h"
+#include <stdio.h>
+
+#include "tests/models/guest/fake-net.h"
 
 #include "models/guest/driver-e1000-private.h"
 #include "models/nic/e1000-regs.h"
@@ -239,5 +241,174 @@ Test(driver_e1000, a_remote_echo_costs_twelve_accesses_and_two_interrupts)
     cr_assert(eq(u64, machine->measure->counters.device_accesses, 12000));
     cr_assert(eq(u64, machine->measure->counters.interrupts, 2000));
     g_free(adapter);
+    machine_free(machine);
+}
+
+/* ---- Against the recorded driver ---- */
+
+#define PORTS 0xc000u
+
+static void write_port(struct machine *machine, uint32_t port, uint32_t size, uint64_t value)
+{
+    if (port >= PORTS && port < PORTS + E1000_IO_SIZE)
+        fake_net_access(machine->device, "io", port - PORTS, size, value, true);
+}
+
+/* The next recorded access of a file; false at its end. */
+static bool next_recorded(FILE *file, struct machine_access *ret_access)
+{
+    char line[128];
+    char kind[4];
+    unsigned long long first, second;
+
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (sscanf(line, "%3s %llx %llx", kind, &first, &second) != 3 ||
+            strchr("rwp", kind[0]) == NULL)
+            continue;
+        bool port = kind[0] == 'p';
+
+        ret_access->direction = port ? kind[1] : kind[0];
+        ret_access->address = first + (port ? PORTS : MACHINE_REGISTERS);
+        ret_access->value = second;
+        return true;
+    }
+    return false;
+}
+
+static bool is_device_access(const struct machine_access *access)
+{
+    bool register_access = access->address >= MACHINE_REGISTERS &&
+                           access->address < MACHINE_REGISTERS + E1000_BAR_SIZE;
+
+    return (access->direction == 'r' || access->direction == 'w') &&
+           (register_access || access->address >> 8 == PORTS >> 8);
+}
+
+/* Where rings lie is the kernel's choice. */
+static bool same(const struct machine_access *a, const struct machine_access *b)
+{
+    uint64_t reg = a->address - MACHINE_REGISTERS;
+    bool base = reg == E1000_TDBAL || reg == E1000_RDBAL;
+
+    return a->direction == b->direction && a->address == b->address &&
+           (base || a->value == b->value);
+}
+
+Test(driver_e1000, loading_and_opening_make_the_recorded_accesses_in_order)
+{
+    struct machine *machine = machine_new(0);
+    struct fake_net *net = fake_net_new(machine, "e1000");
+    FILE *file = fopen(IOV_SOURCE_DIR "/tests/data/e1000-open.txt", "r");
+    struct machine_access recorded;
+    unsigned compared = 0;
+    unsigned i = 0;
+
+    cr_assert(ne(ptr, file, NULL));
+    machine_choose(net->nic, "placement", "software");
+    machine->port_write = write_port;
+    machine_set_workload(machine, "udp-rr");
+    machine_set(machine->workload, "operations", 1);
+    machine_set(machine->workload, "warmup", 0);
+    machine_choose(machine->guest, "tick", "none");
+    fake_net_start(net);
+    iov_kernel_run_until(machine->kernel, 10 * IOV_SEC);
+    while (next_recorded(file, &recorded)) {
+        while (i < machine->logged && !is_device_access(&machine->log[i]))
+            i++;
+        if (i == machine->logged || !same(&machine->log[i], &recorded))
+            break;
+        i++;
+        compared++;
+    }
+    fclose(file);
+    /* Up to the first interrupt after the driver asked for one: then the recorded kernel joins multicast groups. */
+    cr_assert(ge(uint, compared, 12171),
+              "%u accesses are the same; then recorded %c %lx %lx, done %c %lx %lx", compared,
+              recorded.direction, (unsigned long)recorded.address, (unsigned long)recorded.value,
+              machine->log[i].direction, (unsigned long)machine->log[i].address,
+              (unsigned long)machine->log[i].value);
+    fake_net_free(net);
+    machine_free(machine);
+}
+
+Test(driver_e1000, a_request_makes_the_recorded_accesses_in_order)
+{
+    static const struct {
+        char direction;
+        uint32_t reg;
+    } recorded[] = {
+        { 'w', E1000_TDT }, { 'r', E1000_ICR }, { 'w', E1000_IMC },    { 'r', E1000_STATUS },
+        { 'w', E1000_RDT }, { 'w', E1000_IMS }, { 'r', E1000_STATUS },
+    };
+    struct machine *machine = machine_new(100 * IOV_NS);
+    struct adapter *adapter = adapter_new(machine);
+    unsigned device = 0;
+
+    run_udp_rr(machine, 100, 10);
+    unsigned first = machine->logged;
+
+    /* Back to the doorbell of the last request. */
+    while (machine->log[first - 1].address != MACHINE_REGISTERS + E1000_TDT)
+        first--;
+    for (unsigned i = first - 1; i < machine->logged; i++) {
+        if (!is_device_access(&machine->log[i]))
+            continue;
+        cr_assert(lt(uint, device, G_N_ELEMENTS(recorded)));
+        cr_expect(eq(chr, machine->log[i].direction, recorded[device].direction), "access %u",
+                  device);
+        cr_expect(eq(u64, machine->log[i].address, MACHINE_REGISTERS + recorded[device].reg),
+                  "access %u", device);
+        device++;
+    }
+    cr_assert(eq(uint, device, G_N_ELEMENTS(recorded)));
+    g_free(adapter);
+    machine_free(machine);
+}
+
+/* ---- Throttling: the values are those of the recorded TCP phases ---- */
+
+Test(driver_e1000, throttling_loosens_at_once_and_tightens_in_quarters)
+{
+    IovLinuxGuest guest = { .interrupt_throttle_rate = 3 };
+    struct e1000_driver driver = { .guest = &guest,
+                                   .interrupts_per_second = 20000,
+                                   .gigabit = false };
+    const uint32_t steps[] = { 9000, 14000, 19000, 20000, 0 };
+
+    cr_assert(eq(u32, iov_e1000_next_rate(&driver), 4000)); /* no gigabit link yet */
+    driver.gigabit = true;
+    driver.tx_latency = driver.rx_latency = E1000_LOW_LATENCY;
+    driver.rx_total = (struct e1000_totals){ .packets = 1, .bytes = 90 };
+    for (unsigned i = 0; i < G_N_ELEMENTS(steps); i++)
+        cr_assert(eq(u32, iov_e1000_next_rate(&driver), steps[i]));
+    driver.rx_total = (struct e1000_totals){ .packets = 40, .bytes = 60000 };
+    cr_assert(eq(u32, iov_e1000_next_rate(&driver), 4000)); /* bulk */
+    driver.rx_total = (struct e1000_totals){ .packets = 4, .bytes = 360 };
+    cr_assert(eq(u32, iov_e1000_next_rate(&driver), 9000));
+}
+
+Test(driver_e1000, the_dynamic_mode_allows_the_lowest_latency)
+{
+    IovLinuxGuest guest = { .interrupt_throttle_rate = 1 };
+    struct e1000_driver driver = { .guest = &guest,
+                                   .interrupts_per_second = 60000,
+                                   .gigabit = true };
+
+    driver.tx_latency = driver.rx_latency = E1000_LOW_LATENCY;
+    driver.tx_total = driver.rx_total = (struct e1000_totals){ .packets = 1, .bytes = 90 };
+    cr_assert(eq(u32, iov_e1000_next_rate(&driver), 70000));
+}
+
+Test(driver_e1000, a_device_that_is_not_there_ends_the_run)
+{
+    struct machine *machine = machine_new(0);
+
+    machine_choose(machine->guest, "driver", "e1000");
+    machine_set(machine->guest, "registers", 0xf0000000);
+    machine_set_workload(machine, "udp-rr");
+    machine_start(machine);
+    iov_kernel_run_until(machine->kernel, IOV_SEC);
+    cr_assert(not(machine->measure->complete));
+    cr_assert(eq(u64, ((IovLinuxGuest *)(void *)machine->guest)->faults, 1));
     machine_free(machine);
 }

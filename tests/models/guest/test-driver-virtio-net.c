@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The virtio-net driver against the real device: set-up in Linux's order, kicks and interrupts as recorded. */
+#include <stdio.h>
+
 #include "tests/models/guest/fake-net.h"
 
 #include "models/virtio/virtio-regs.h"
@@ -92,5 +94,71 @@ Test(driver_virtio_net, a_stream_without_event_index_kicks_for_every_packet_of_a
 
     cr_assert(ge(u64, bench.machine->measure->counters.kicks, 1999));
     cr_assert(eq(u64, bench.machine->measure->operations, 2000));
+    finish(&bench);
+}
+
+/* ---- Against the recorded driver ---- */
+
+/* The next recorded access to BAR 4 or the MSI-X table; false at the end of the file. */
+static bool next_recorded(FILE *file, struct machine_access *ret_access)
+{
+    char line[128];
+    char region, direction;
+    unsigned offset, size;
+    unsigned long long value;
+
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (sscanf(line, "%c %c %x %x %llx", &region, &direction, &offset, &size, &value) != 5 ||
+            region == 'c' || line[0] == '#')
+            continue;
+        ret_access->direction = direction;
+        ret_access->address = (region == 'm' ? MACHINE_MSIX : MACHINE_REGISTERS) + offset;
+        ret_access->value = value;
+        return true;
+    }
+    return false;
+}
+
+/* Features are negotiated with another device, and where rings lie is the kernel's choice. */
+static bool may_differ(uint64_t address)
+{
+    uint64_t offset = address - MACHINE_REGISTERS;
+
+    return offset == VIRTIO_PCI_COMMON_DEVICE_FEATURE ||
+           offset == VIRTIO_PCI_COMMON_DRIVER_FEATURE ||
+           (offset >= VIRTIO_PCI_COMMON_QUEUE_DESC && offset < VIRTIO_PCI_COMMON_SIZE);
+}
+
+Test(driver_virtio_net, loading_makes_the_recorded_accesses_in_order)
+{
+    struct setting setting = { true, true, 0, "udp-rr", 1 };
+    struct bench bench = run(&setting);
+    struct machine *machine = bench.machine;
+    FILE *file = fopen(IOV_SOURCE_DIR "/tests/data/virtio-net-probe.txt", "r");
+    struct machine_access recorded = { 0 };
+    unsigned compared = 0;
+    unsigned i = 0;
+
+    cr_assert(ne(ptr, file, NULL));
+    while (next_recorded(file, &recorded)) {
+        while (i < machine->logged &&
+               (machine->log[i].address < MACHINE_REGISTERS ||
+                machine->log[i].address >= MACHINE_MSIX + VIRTIO_PCI_BAR_MSIX_SIZE))
+            i++;
+        if (i == machine->logged)
+            break;
+        const struct machine_access *done = &machine->log[i];
+        bool same = done->direction == recorded.direction && done->address == recorded.address &&
+                    (done->value == recorded.value || may_differ(done->address));
+
+        cr_assert(same, "access %u: recorded %c %lx %lx, done %c %lx %lx", compared,
+                  recorded.direction, (unsigned long)recorded.address,
+                  (unsigned long)recorded.value, done->direction, (unsigned long)done->address,
+                  (unsigned long)done->value);
+        i++;
+        compared++;
+    }
+    fclose(file);
+    cr_assert(ge(uint, compared, 100));
     finish(&bench);
 }
