@@ -74,7 +74,7 @@ static void expect_messages(const char *const *messages)
     unsigned count = 0;
 
     for (; messages[count] != NULL; count++) {
-        cr_assert(gt(uint, iov_diagnostics_count(sources.diagnostics), count), "no: %s",
+        cr_assert(lt(uint, count, iov_diagnostics_count(sources.diagnostics)), "no: %s",
                   messages[count]);
         cr_assert_str_eq(iov_diagnostics_message(sources.diagnostics, count), messages[count]);
     }

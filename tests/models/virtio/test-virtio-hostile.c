@@ -352,7 +352,7 @@ Test(hostile, every_size_at_every_register_is_answered)
         access_everywhere("config", 256, true, fills[i]);
         access_everywhere("config", 256, false, 0);
     }
-    cr_assert(gt(u64, iov_harness_stat(bench, "bad-accesses"), 0));
+    cr_assert(lt(u64, 0, iov_harness_stat(bench, "bad-accesses")));
 }
 
 Test(hostile, accesses_beyond_the_end_of_the_address_space_are_refused)

@@ -511,5 +511,5 @@ Test(msix, nothing_leaves_the_device_inside_a_register_access)
     config_write(MSIX_CONTROL, 2, MSIX_ENABLE);
     cr_assert(eq(uint, mem->count, 0));
     iov_harness_settle(bench);
-    cr_assert(gt(uint, mem->count, 0));
+    cr_assert(lt(uint, 0, mem->count));
 }
