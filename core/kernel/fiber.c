@@ -213,7 +213,7 @@ void iov_fiber_sleep(struct iov_kernel *kernel, iov_time delay)
 {
     struct iov_fiber *self = running_fiber(kernel);
 
-    if (delay > 0 && iov_kernel_try_advance(kernel, delay))
+    if (delay > 0 && iov_kernel_advance(kernel, delay))
         return;
     iov_kernel_arm(kernel, &self->wake, iov_now(kernel) + delay);
     leave(kernel, self, false);

@@ -16,7 +16,6 @@ struct iov_kernel {
     iov_time limit;              /* of the run that is going on */
     iov_time announced;          /* the back end wants to hear of events before this; 0: of none */
     uint64_t sequence;
-    uint64_t events;
     atomic_bool stop; /* atomic for signal handlers only */
     bool running;     /* a run or step is going on */
     bool stepping;    /* one event only: a fiber that waits must not go on to the next */
@@ -56,7 +55,7 @@ static inline struct iov_event *iov_kernel_take(struct iov_kernel *kernel)
     if (event != NULL) {
         event->state = IOV_EVENT_IDLE;
         kernel->head.now = event->when;
-        kernel->events++;
+        kernel->head.events++;
     }
     return event;
 }
@@ -68,24 +67,10 @@ static inline void iov_kernel_arm(struct iov_kernel *kernel, struct iov_event *e
     event->when = when;
     event->sequence = kernel->sequence++;
     iov_queue_put(&kernel->queue, event);
+    if (when < kernel->head.quiet)
+        kernel->head.quiet = when;
     if (__builtin_expect(when < kernel->announced, 0))
         iov_kernel_announce(kernel, when);
-}
-
-static inline bool iov_kernel_try_advance(struct iov_kernel *kernel, iov_time delay)
-{
-    iov_time now = kernel->head.now;
-    iov_time target = now + delay;
-
-    /* Outside of a run the limit is 0. A step is one event: what follows a fiber's wait is another.
-     */
-    if (target < now || target > kernel->limit || kernel->stepping || iov_kernel_stopping(kernel))
-        return false;
-    if (!iov_queue_quiet(&kernel->queue, now, target))
-        return false;
-    kernel->head.now = target;
-    kernel->events++;
-    return true;
 }
 
 #endif

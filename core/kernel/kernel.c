@@ -13,11 +13,10 @@ struct iov_kernel *iov_kernel_new(void)
     struct iov_kernel *kernel = aligned_alloc(64, size);
 
     IOV_REQUIRE(kernel != NULL);
-    kernel->head.now = 0;
+    kernel->head = (struct iov_kernel_head){ 0 };
     kernel->limit = 0;
     kernel->announced = 0;
     kernel->sequence = 0;
-    kernel->events = 0;
     atomic_init(&kernel->stop, false);
     kernel->running = false;
     kernel->stepping = false;
@@ -73,10 +72,12 @@ bool iov_kernel_serve(struct iov_kernel *kernel, iov_time until)
 
     IOV_REQUIRE(until >= kernel->head.now);
     kernel->limit = until;
+    kernel->head.quiet = 0;
     kernel->announced = 0;
     while (!iov_kernel_stopping(kernel) && (event = iov_kernel_take(kernel)) != NULL)
         event->fire(event);
     kernel->limit = 0;
+    kernel->head.quiet = 0;
     if (kernel->backend != NULL && !iov_kernel_next(kernel, &kernel->announced))
         kernel->announced = IOV_TIME_MAX;
     if (iov_kernel_stopping(kernel))
@@ -122,6 +123,7 @@ bool iov_kernel_step(struct iov_kernel *kernel)
     kernel->running = true;
     kernel->stepping = true;
     kernel->limit = IOV_TIME_MAX;
+    kernel->head.quiet = 0;
     atomic_store_explicit(&kernel->stop, false, memory_order_relaxed);
 
     struct iov_event *event = iov_kernel_take(kernel);
@@ -136,6 +138,8 @@ bool iov_kernel_step(struct iov_kernel *kernel)
 void iov_kernel_stop(struct iov_kernel *kernel)
 {
     atomic_store_explicit(&kernel->stop, true, memory_order_relaxed);
+    /* From a signal handler this may be lost; then the run ends at its next event. */
+    *(volatile iov_time *)&kernel->head.quiet = 0;
 }
 
 bool iov_kernel_next(const struct iov_kernel *kernel, iov_time *ret_when)
@@ -143,14 +147,28 @@ bool iov_kernel_next(const struct iov_kernel *kernel, iov_time *ret_when)
     return iov_queue_first(&kernel->queue, ret_when);
 }
 
-bool iov_kernel_advance(struct iov_kernel *kernel, iov_time delay)
+bool iov_kernel_advance_slow(struct iov_kernel *kernel, iov_time delay)
 {
-    return iov_kernel_try_advance(kernel, delay);
+    iov_time now = kernel->head.now;
+    iov_time target = now + delay;
+    iov_time next;
+
+    /* Outside of a run the limit is 0. A step is one event: what follows a fiber's wait is another.
+     */
+    if (target < now || target > kernel->limit || kernel->stepping || iov_kernel_stopping(kernel))
+        return false;
+    if (!iov_queue_quiet(&kernel->queue, now, target, &next))
+        return false;
+    kernel->head.quiet =
+        next <= kernel->limit || kernel->limit == IOV_TIME_MAX ? next : kernel->limit + 1;
+    kernel->head.now = target;
+    kernel->head.events++;
+    return true;
 }
 
 uint64_t iov_kernel_events(const struct iov_kernel *kernel)
 {
-    return kernel->events;
+    return kernel->head.events;
 }
 
 void iov_kernel_set_backend(struct iov_kernel *kernel, struct iov_backend *backend)

@@ -53,9 +53,11 @@ struct iov_event {
     uint64_t reserved2;
 };
 
-/* The part of a kernel that inline functions read. */
+/* The part of a kernel that inline functions know. */
 struct iov_kernel_head {
     iov_time now;
+    iov_time quiet; /* nothing is due before this, and the run goes on until then; 0: unknown */
+    uint64_t events;
 };
 
 /* A new kernel at time 0 with an empty queue; free it with iov_kernel_free(), which accepts NULL.
@@ -105,7 +107,21 @@ IOV_API bool iov_kernel_next(const struct iov_kernel *kernel, iov_time *ret_when
  * with nothing changed, otherwise. This is how a fiber that computes alone avoids two stack
  * switches; the order of events is the same as with a sleep.
  */
-IOV_API bool iov_kernel_advance(struct iov_kernel *kernel, iov_time delay);
+static inline bool iov_kernel_advance(struct iov_kernel *kernel, iov_time delay);
+/* The same when the head does not know: looks at the queue. */
+IOV_API bool iov_kernel_advance_slow(struct iov_kernel *kernel, iov_time delay);
+
+static inline bool iov_kernel_advance(struct iov_kernel *kernel, iov_time delay)
+{
+    struct iov_kernel_head *head = (struct iov_kernel_head *)(void *)kernel;
+    iov_time target = head->now + delay;
+
+    if (__builtin_expect(target >= head->quiet || target < delay, 0))
+        return iov_kernel_advance_slow(kernel, delay);
+    head->now = target;
+    head->events++;
+    return true;
+}
 
 /* Events run since the kernel was made (a successful iov_kernel_advance() counts as one). */
 IOV_API uint64_t iov_kernel_events(const struct iov_kernel *kernel);

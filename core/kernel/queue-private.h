@@ -38,9 +38,8 @@ struct iov_queue {
 void iov_queue_init(struct iov_queue *queue);
 /* The time of the first event without any change; false if there is none. */
 bool iov_queue_first(const struct iov_queue *queue, iov_time *ret_when);
-/* Whether nothing is due from `now` to `until`, if several events share the lowest place: sorts
- * them finer on the way. */
-bool iov_queue_quiet_among_many(struct iov_queue *queue, iov_time now, iov_time until);
+/* Puts the first event in front if several share the lowest place: sorts them finer on the way. */
+void iov_queue_sort_many(struct iov_queue *queue, iov_time now);
 /* Takes the first event from a place that holds several, if it is due by `limit`, and moves the
  * others down. */
 struct iov_event *iov_queue_take_from_many(struct iov_queue *queue, unsigned place, iov_time limit);
@@ -193,18 +192,26 @@ static inline struct iov_event *iov_queue_take(struct iov_queue *queue, iov_time
     return event;
 }
 
-/* Whether nothing is due from `now`, the present instant, to `until`. */
-static inline bool iov_queue_quiet(struct iov_queue *queue, iov_time now, iov_time until)
+/* Whether nothing is due from `now`, the present instant, to `until`; `ret_next` is when the first
+ * event is due. */
+static inline bool iov_queue_quiet(struct iov_queue *queue, iov_time now, iov_time until,
+                                   iov_time *ret_next)
 {
-    if (queue->front != NULL)
-        return queue->front->when > until;
-    if (queue->words == 0)
-        return true;
+    *ret_next = IOV_TIME_MAX;
+    if (queue->front == NULL) {
+        struct iov_link *ring;
 
-    struct iov_link *ring = &queue->places[iov_queue_lowest(queue)];
-    if (ring->next == ring->prev)
-        return iov_queue_event(ring->next)->when > until;
-    return iov_queue_quiet_among_many(queue, now, until);
+        if (queue->words == 0)
+            return true;
+        ring = &queue->places[iov_queue_lowest(queue)];
+        if (ring->next == ring->prev) {
+            *ret_next = iov_queue_event(ring->next)->when;
+            return *ret_next > until;
+        }
+        iov_queue_sort_many(queue, now);
+    }
+    *ret_next = queue->front->when;
+    return *ret_next > until;
 }
 
 #endif

@@ -74,7 +74,7 @@ struct iov_event *iov_queue_take_from_many(struct iov_queue *queue, unsigned pla
     return best;
 }
 
-bool iov_queue_quiet_among_many(struct iov_queue *queue, iov_time now, iov_time until)
+void iov_queue_sort_many(struct iov_queue *queue, iov_time now)
 {
     unsigned place = iov_queue_lowest(queue);
 
@@ -91,7 +91,6 @@ bool iov_queue_quiet_among_many(struct iov_queue *queue, iov_time now, iov_time 
     iov_queue_remove(queue, first);
     queue->front = first;
     first->state = IOV_EVENT_FRONT;
-    return first->when > until;
 }
 
 bool iov_queue_first(const struct iov_queue *queue, iov_time *ret_when)
