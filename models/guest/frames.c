@@ -39,12 +39,25 @@ static uint32_t get32(const uint8_t *at)
 uint32_t iov_guest_sum(uint32_t sum, const void *data, uint32_t size)
 {
     const uint8_t *bytes = data;
-    uint64_t total = sum;
+    uint64_t total = 0;
+    uint16_t folded;
+    uint32_t word;
+    uint8_t order[2];
 
-    for (uint32_t i = 0; i + 1 < size; i += 2)
-        total += get16(bytes + i);
-    if (size & 1)
-        total += (uint32_t)bytes[size - 1] << 8;
+    /* SPEC: RFC 1071, 2 (B) and (C): the sum depends neither on the byte order nor on the width of
+     * the words that are added, as long as carries come back in. */
+    for (; size >= 4; size -= 4, bytes += 4) {
+        memcpy(&word, bytes, 4);
+        total += word;
+    }
+    word = 0;
+    memcpy(&word, bytes, size);
+    total += word;
+    while (total >> 16)
+        total = (total & 0xffff) + (total >> 16);
+    folded = (uint16_t)total;
+    memcpy(order, &folded, 2);
+    total = (uint64_t)sum + get16(order);
     while (total >> 16)
         total = (total & 0xffff) + (total >> 16);
     return (uint32_t)total;
