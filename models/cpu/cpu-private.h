@@ -97,7 +97,7 @@ struct iov_vmcs {
 
 /* ---- Cached translations ---- */
 
-enum { TLB_WAYS = 4, TLB_CONTEXTS = 32, VMCS_ACTIVE = 64, MSR_COUNT = 24 };
+enum { TLB_WAYS = 4, TLB_HINTS = 64, TLB_CONTEXTS = 32, VMCS_ACTIVE = 64, MSR_COUNT = 24 };
 enum {
     TLB_READ = 1 << 0,
     TLB_WRITE = 1 << 1,
@@ -182,6 +182,7 @@ struct _IovCpu {
     iov_time timer_due;      /* VMX-preemption timer; IOV_TIME_MAX: off */
     /* translations */
     struct iov_tlb_entry *tlb;
+    struct iov_tlb_entry *tlb_hints[TLB_HINTS]; /* by page: where to look first; never NULL */
     uint32_t tlb_sets; /* a power of two */
     uint32_t tlb_turn;
     uint32_t context; /* of what runs now */
@@ -276,6 +277,8 @@ void iov_cpu_raise(struct iov_exec *exec, uint8_t vector, uint32_t error_code, u
 
 /* memory.c */
 void iov_cpu_access_memory(struct iov_exec *exec, struct iov_op *op);
+/* The same for plain memory inside one page whose translation was used lately; false: not done. */
+bool iov_cpu_access_cached(struct iov_exec *exec, struct iov_op *op);
 /* Host pointer to plain memory at `address` (not across the end of its page), or NULL. */
 uint8_t *iov_cpu_pointer(IovCpu *self, iov_hpa address);
 /* Memory reads of the processor itself: paging structures, bitmaps. All ones where nothing answers.

@@ -39,6 +39,15 @@ static void vector_put(struct iov_apic *apic, unsigned set, uint8_t vector, bool
     iov_apic_put(apic, offset, value ? word | bit : word & ~bit);
 }
 
+static bool vectors_empty(const struct iov_apic *apic, unsigned set)
+{
+    uint32_t any = 0;
+
+    for (unsigned i = 0; i < 8; i++)
+        any |= iov_apic_get(apic, set + i * 0x10u);
+    return any == 0;
+}
+
 static int vector_highest(const struct iov_apic *apic, unsigned set)
 {
     for (int i = 7; i >= 0; i--) {
@@ -116,9 +125,12 @@ static void raise_error(IovLocalApic *self, uint32_t error)
 
 static int apic_pending(const struct iov_apic *apic)
 {
-    int vector = vector_highest(apic, IOV_APIC_IRR);
+    int vector;
 
-    if (vector < 0 || ((uint32_t)vector & 0xf0) <= (processor_priority(apic) & 0xf0))
+    if (G_LIKELY(vectors_empty(apic, IOV_APIC_IRR)))
+        return -1;
+    vector = vector_highest(apic, IOV_APIC_IRR);
+    if (((uint32_t)vector & 0xf0) <= (processor_priority(apic) & 0xf0))
         return -1;
     return vector;
 }

@@ -264,26 +264,53 @@ static bool access_page(struct iov_exec *exec, struct iov_op *op, uint32_t done,
     }
 }
 
-/* The case that matters: plain memory within a page whose translation is cached. */
-static inline bool access_cached(IovCpu *self, struct iov_op *op)
+/* Descriptors and indices are short: their copies are moves. */
+static inline void copy(void *to, const void *from, uint32_t size)
 {
+    switch (size) {
+    case 2:
+        memcpy(to, from, 2);
+        break;
+    case 4:
+        memcpy(to, from, 4);
+        break;
+    case 8:
+        memcpy(to, from, 8);
+        break;
+    case 16:
+        memcpy(to, from, 16);
+        break;
+    default:
+        memcpy(to, from, size);
+    }
+}
+
+bool iov_cpu_access_cached(struct iov_exec *exec, struct iov_op *op)
+{
+    IovCpu *self = iov_cpu_of(exec);
     bool write = op->kind == IOV_OP_STORE;
+    uint64_t page = op->address >> 12;
     uint64_t offset = op->address & PAGE_MASK;
-    const struct iov_tlb_entry *entry;
-    uint8_t *bytes;
+    struct iov_tlb_entry **hint = &self->tlb_hints[page % TLB_HINTS];
+    const struct iov_tlb_entry *entry = *hint;
 
     if (op->flags & IOV_OP_PAYLOAD || op->size > PAGE_SIZE - offset)
         return false;
-    entry = iov_tlb_find(self, self->context, op->address >> 12);
-    if (entry == NULL || entry->direct == NULL || !(entry->rights & (write ? TLB_WRITE : TLB_READ)))
+    /* A hint may be out of date: the entry says what it is. */
+    if (G_UNLIKELY(entry->page != page || entry->context != self->context)) {
+        entry = iov_tlb_find(self, self->context, page);
+        if (entry == NULL)
+            return false;
+        *hint = &self->tlb[entry - self->tlb];
+    }
+    if (entry->direct == NULL || !(entry->rights & (write ? TLB_WRITE : TLB_READ)))
         return false;
-    bytes = entry->direct + offset;
     op->status = IOV_STATUS_OK;
-    self->tlb_hits++;
+    self->tlb_hits += exec->vmcs != NULL;
     if (write)
-        memcpy(bytes, op->data, op->size);
+        copy(entry->direct + offset, op->data, op->size);
     else
-        memcpy(op->data, bytes, op->size);
+        copy(op->data, entry->direct + offset, op->size);
     return true;
 }
 
@@ -291,9 +318,6 @@ void iov_cpu_access_memory(struct iov_exec *exec, struct iov_op *op)
 {
     bool write = op->kind == IOV_OP_STORE;
     uint32_t done = 0;
-
-    if (G_LIKELY(access_cached(iov_cpu_of(exec), op)))
-        return;
 
     op->status = IOV_STATUS_OK;
     if (op->flags & IOV_OP_PAYLOAD && !write)

@@ -326,7 +326,8 @@ void iov_cpu_operate(struct iov_exec *exec, struct iov_op *op)
     uint8_t shadow;
 
     if (G_LIKELY(op->kind <= IOV_OP_STORE && op->flags & IOV_OP_FREE)) {
-        iov_cpu_access_memory(exec, op);
+        if (G_UNLIKELY(!iov_cpu_access_cached(exec, op)))
+            iov_cpu_access_memory(exec, op);
         return;
     }
     iov_cpu_service(exec);
