@@ -2,7 +2,7 @@
 /* Bad input, seen through the command: status 2, every mistake with its place, nothing written. */
 #include "tests/bindings/cli/command.h"
 
-TestSuite(cli_input, .init = make_folder, .fini = remove_folder, .timeout = 60);
+TestSuite(cli_input, .init = make_folder, .fini = remove_folder, .timeout = 10);
 
 /* Runs bad.yaml: all messages are there, each on a line of its own, and nothing else happens. */
 static void is_refused(const char *const *messages)
@@ -165,7 +165,7 @@ Test(cli_input, a_mapping_that_holds_itself)
     refuses("a: &x {b: *x}\n", "bad.yaml:1:11: alias '*x' stands inside '&x': a cycle");
 }
 
-Test(cli_input, aliases_that_multiply, .timeout = 10)
+Test(cli_input, aliases_that_multiply)
 {
     GString *bomb = g_string_new("iovsim: 1\nx-0: &a0 [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]\n");
 
@@ -179,14 +179,14 @@ Test(cli_input, aliases_that_multiply, .timeout = 10)
     g_string_free(bomb, TRUE);
 }
 
-Test(cli_input, a_hundred_thousand_brackets, .timeout = 10)
+Test(cli_input, a_hundred_thousand_brackets)
 {
     g_autofree char *brackets = g_strnfill(100000, '[');
 
     refuses(brackets, "bad.yaml:1:65: lists and mappings are nested more than 64 deep");
 }
 
-Test(cli_input, a_file_that_is_too_large, .timeout = 10)
+Test(cli_input, a_file_that_is_too_large)
 {
     g_autofree char *filler = g_strnfill(5 << 20, '#');
 
@@ -251,7 +251,7 @@ Test(cli_input, a_folder_instead_of_a_file)
     refuses("iovsim: 1\ninclude: sub\n", "bad.yaml:2:10: cannot read 'sub': Is a directory");
 }
 
-Test(cli_input, a_device_that_never_ends, .timeout = 10)
+Test(cli_input, a_device_that_never_ends)
 {
     iovsim("run", "/dev/zero");
     ended_with(2);

@@ -222,8 +222,8 @@ Test(cli, check_applies_set)
 Test(cli, the_manual_page_and_the_completion_know_every_command_and_option)
 {
     g_autofree char *page = NULL, *completion = NULL;
-    static const char *const words[] = { "run",    "compare", "check", "inspect",
-                                         "schema", "set",     "seed",  "quiet" };
+    static const char *const words[] = { "run", "compare", "check", "inspect", "schema",
+                                         "set", "seed",    "quiet", "over",    "json" };
 
     cr_assert(g_file_get_contents(IOV_SOURCE_DIR "/bindings/cli/iovsim.1", &page, NULL, NULL));
     cr_assert(
