@@ -568,6 +568,19 @@ Test(e1000, a_payload_of_whole_segments_sends_no_empty_one)
     cr_assert(eq(u64, written_back(2), 1));
 }
 
+Test(e1000, an_empty_last_descriptor_after_whole_segments_sends_no_empty_one)
+{
+    open_transmit();
+    transmit_segments(200);
+    describe(BUFFERS, 254 | E1000_TXD_DEXT | E1000_TXD_TYPE_DATA | E1000_TXD_TSE, 0);
+    describe(
+        BUFFERS,
+        0 | E1000_TXD_DEXT | E1000_TXD_TYPE_DATA | E1000_TXD_TSE | E1000_TXD_EOP | E1000_TXD_RS, 0);
+    transmit();
+    cr_assert(eq(u32, end.queue.count, 4));
+    cr_assert(eq(u64, written_back(4), 1));
+}
+
 Test(e1000, broken_rings_and_descriptors_are_counted_and_stop_nothing)
 {
     open_transmit();
@@ -772,6 +785,19 @@ Test(e1000, rdtr_gathers_frames_and_radv_limits_the_wait)
     cr_assert(eq(u64, line.last, begin + 300 * IOV_NS + 15 * 1024 * IOV_NS),
               "the absolute timer, from the first frame");
     cr_assert(eq(u64, bench_stat(nic, "frames-received"), 2));
+}
+
+Test(e1000, an_announced_frame_is_not_announced_again_by_the_other_timer)
+{
+    open_receive(0);
+    set(E1000_IMS, E1000_ICR_RXT0);
+    set(E1000_RDTR, 10);
+    set(E1000_RADV, 15);
+    iov_packet_send(&end.port, frame(100));
+    iov_kernel_run_until(bench->run.kernel, iov_now(bench->run.kernel) + 12 * IOV_US);
+    cr_assert(eq(u32, reg(E1000_ICR), E1000_ICR_RXT0));
+    run();
+    cr_assert(eq(u32, reg(E1000_ICR), 0));
 }
 
 Test(e1000, receive_checksums_are_reported)
