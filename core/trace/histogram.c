@@ -41,15 +41,15 @@ static unsigned slot_of(uint64_t value)
     return shift * OCTAVE_SLOTS + (unsigned)(value >> shift);
 }
 
-/* The largest value that falls into the slot. */
-static uint64_t slot_top(unsigned slot)
+/* The value in the middle of the slot: half as far from the farthest record as either end. */
+static uint64_t slot_middle(unsigned slot)
 {
     unsigned shift;
 
     if (slot < (1U << LINEAR_BITS))
         return slot;
     shift = slot / OCTAVE_SLOTS - 1;
-    return ((uint64_t)(slot - shift * OCTAVE_SLOTS + 1) << shift) - 1;
+    return ((uint64_t)(slot - shift * OCTAVE_SLOTS) << shift) + (UINT64_C(1) << shift) / 2;
 }
 
 struct iov_histogram *iov_histogram_new(void)
@@ -159,7 +159,7 @@ uint64_t iov_histogram_quantile(const struct iov_histogram *histogram, uint32_t 
     for (unsigned slot = histogram->first; slot <= histogram->last; slot++) {
         seen += histogram->slots[slot];
         if (seen >= rank)
-            return CLAMP(slot_top(slot), histogram->smallest, histogram->largest);
+            return CLAMP(slot_middle(slot), histogram->smallest, histogram->largest);
     }
     return histogram->largest;
 }

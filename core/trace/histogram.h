@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Log-linear histograms after HdrHistogram's scheme: values from 0 to 2^63, three significant
- * digits (relative error at most 1/1000 at any quantile), fixed memory, O(1) to record.
+ * digits (relative error at most 1/2000 at any quantile), fixed memory, O(1) to record.
  */
 #ifndef IOV_TRACE_HISTOGRAM_H
 #define IOV_TRACE_HISTOGRAM_H
@@ -28,7 +28,8 @@ IOV_API uint64_t iov_histogram_max(const struct iov_histogram *histogram);
 /* The exact sum of all records, 128 bits. */
 IOV_API void iov_histogram_sum(const struct iov_histogram *histogram, uint64_t *ret_high,
                                uint64_t *ret_low);
-/* The value below or at which `millionths` / 1,000,000 of the records lie (500000: median). */
+/* The value below or at which `millionths` / 1,000,000 of the records lie (500000: median), within the error.
+   Exact below 2048; never outside of smallest and largest. */
 IOV_API uint64_t iov_histogram_quantile(const struct iov_histogram *histogram, uint32_t millionths);
 
 IOV_END_DECLS
