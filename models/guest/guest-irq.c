@@ -27,6 +27,7 @@ static void count_apic_access(struct iov_guest_cpu *cpu)
 {
     cpu->guest->apic_accesses++;
     cpu->guest->measure->counters.apic_accesses++;
+    cpu->guest->measure->counters.regions[cpu->guest->region_lapic].accesses++;
 }
 
 uint32_t iov_guest_apic_read(struct iov_guest_cpu *cpu, uint32_t offset)
@@ -189,6 +190,7 @@ uint64_t iov_guest_msi_address(struct iov_guest_cpu *cpu)
 static void ioapic_write(struct iov_guest_cpu *cpu, uint32_t index, uint32_t value)
 {
     cpu->guest->ioapic_accesses += 2;
+    cpu->guest->measure->counters.regions[cpu->guest->region_ioapic].accesses += 2;
     iov_exec_store(cpu->exec, cpu->guest->ioapic + IOAPIC_IOREGSEL, 4, index);
     iov_exec_store(cpu->exec, cpu->guest->ioapic + IOAPIC_IOWIN, 4, value);
 }

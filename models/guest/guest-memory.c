@@ -19,6 +19,7 @@ static void count_device_access(IovLinuxGuest *guest)
 {
     guest->device_accesses++;
     guest->measure->counters.device_accesses++;
+    guest->measure->counters.regions[guest->region_nic].accesses++;
 }
 
 uint64_t iov_guest_read(struct iov_guest_cpu *cpu, uint64_t address, uint32_t size)

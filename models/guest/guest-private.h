@@ -126,6 +126,8 @@ struct _IovLinuxGuest {
     struct iov_guest_costs costs;
     /* ports */
     struct iov_program program;
+    /* indices of regions in the measurement: their accesses are counted here, their exits by the monitor */
+    unsigned region_nic, region_lapic, region_ioapic;
     /* statistics */
     uint64_t device_interrupts;
     uint64_t timer_interrupts;

@@ -91,6 +91,9 @@ static bool guest_realize(IovModel *model, GError **error)
     IovLinuxGuest *self = IOV_LINUX_GUEST(model);
 
     self->measure = model->run->measure;
+    self->region_nic = iov_measure_region(self->measure, "nic");
+    self->region_lapic = iov_measure_region(self->measure, "lapic");
+    self->region_ioapic = iov_measure_region(self->measure, "ioapic");
     self->next_memory = self->memory_base;
     if (self->workload != NULL && IOV_WORKLOAD_GET_CLASS(self->workload)->run == NULL)
         return iov_model_fail(model, error, "workload '%s' is not a program of this guest kernel",
