@@ -67,6 +67,9 @@ struct bench {
     unsigned messages; /* interrupt messages seen on the bus */
     uint64_t message_address;
     uint32_t message_data;
+    unsigned payloads; /* requests that carried payload: the last one's address and span */
+    uint64_t payload_address;
+    struct iov_span *payload;
     struct iov_exec host;
     struct iov_exec guest;
     struct iov_program host_program;
@@ -109,6 +112,8 @@ static inline enum iov_status bench_read(struct iov_mem_target *target, struct i
 
     if (bench_inside(req)) {
         memcpy(req->data, bench->memory + req->address, req->size);
+        if (req->flags & IOV_MEM_PAYLOAD && bench->payload_address == req->address)
+            req->span = bench->payload;
         return IOV_STATUS_OK;
     }
     if (req->address - BENCH_DEVICE >= 0x1000)
@@ -126,6 +131,11 @@ static inline enum iov_status bench_write(struct iov_mem_target *target, struct 
 
     if (bench_inside(req)) {
         memcpy(bench->memory + req->address, req->data, req->size);
+        if (req->flags & IOV_MEM_PAYLOAD) {
+            bench->payloads++;
+            bench->payload_address = req->address;
+            bench->payload = req->span;
+        }
         return IOV_STATUS_OK;
     }
     if (req->flags & IOV_MEM_INTERRUPT) {

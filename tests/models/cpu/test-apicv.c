@@ -389,6 +389,35 @@ static void self_ipi(struct bench *bench)
     cr_assert(eq(uint, bench->exit_count, 0));
 }
 
+static void nested_handlers(struct bench *bench)
+{
+    unsigned depth = bench->vector_count;
+    uint8_t mine = bench->vectors[depth - 1];
+
+    if (depth == 1) { /* in the handler of 0x31 */
+        iov_exec_wrmsr(&bench->guest, 0x83f, 0x61);
+        iov_exec_wrmsr(&bench->guest, 0x83f, 0x52); /* lower: 0x61 stays requested */
+        cr_assert(eq(u64, vmread(bench, IOV_VMCS_GUEST_INTERRUPT_STATUS) & 0xff, 0x61));
+        iov_exec_do(&bench->guest, IOV_OP_STI);
+        iov_exec_compute(&bench->guest, 10 * IOV_NS, IOV_PART_GUEST);
+        cr_assert(eq(uint, bench->vector_count, 3));
+        iov_exec_do(&bench->guest, IOV_OP_CLI);
+    }
+    cr_assert(eq(u64, vmread(bench, IOV_VMCS_GUEST_INTERRUPT_STATUS) >> 8, mine), "SVI is back");
+    iov_exec_wrmsr(&bench->guest, 0x80b, 0);
+}
+
+static void self_ipi_and_nest(struct bench *bench)
+{
+    iov_exec_wrmsr(&bench->guest, 0x83f, 0x31);
+    iov_exec_do(&bench->guest, IOV_OP_RDTSC);
+    cr_assert(eq(uint, bench->vectors[0], 0x31));
+    cr_assert(eq(uint, bench->vectors[1], 0x61));
+    cr_assert(eq(uint, bench->vectors[2], 0x52));
+    cr_assert(eq(u64, vmread(bench, IOV_VMCS_GUEST_INTERRUPT_STATUS), 0));
+    cr_assert(eq(uint, bench->exit_count, 0));
+}
+
 static void delivery_flag_on(struct bench *bench)
 {
     delivery(bench);
@@ -401,6 +430,16 @@ Test(virtual_interrupts, a_self_ipi_needs_no_exit)
 
     bench->handler = write_eoi;
     bench_run_guest(bench, delivery_flag_on, self_ipi);
+    cr_assert(bench->done);
+    bench_free(bench);
+}
+
+Test(virtual_interrupts, nest_and_an_eoi_returns_to_the_interrupted_one)
+{
+    struct bench *bench = bench_new();
+
+    bench->handler = nested_handlers;
+    bench_run_guest(bench, delivery_flag_on, self_ipi_and_nest);
     cr_assert(bench->done);
     bench_free(bench);
 }

@@ -171,6 +171,42 @@ Test(cpu, an_announced_request_is_claimed_and_its_time_adds_up)
     bench_free(bench);
 }
 
+Test(cpu, software_of_a_host_takes_the_announced_request_from_the_apic)
+{
+    struct bench *bench = bench_new();
+    struct arrival arrival = { 0 };
+    struct iov_span span;
+    int device;
+
+    iov_span_begin(&span, 1, &device, 0);
+    arrival.span = &span;
+    arrive_at(bench, &arrival, 5000 * IOV_NS, 0x41);
+    bench_run_host(bench, sti_hlt);
+    cr_assert(eq(ptr, bench->host.span, NULL));
+    cr_assert(eq(ptr, bench->cpu->apic->span, &span));
+    cr_assert(iov_span_held(&span, bench->host.holder));
+    bench_free(bench);
+}
+
+static void sti_twice(struct bench *bench)
+{
+    iov_exec_do(&bench->host, IOV_OP_STI);
+    iov_exec_do(&bench->host, IOV_OP_RDTSC);
+    iov_exec_do(&bench->host, IOV_OP_STI);
+    bench->cpu->ops->interrupt(bench->cpu, 0x41, NULL);
+    bench->cpu->ops->boundary(&bench->host);
+    bench->note = bench->vector_count;
+}
+
+Test(cpu, sti_has_no_shadow_when_interrupts_were_on)
+{
+    struct bench *bench = bench_new();
+
+    bench_run_host(bench, sti_twice);
+    cr_assert(eq(u64, bench->note, 1));
+    bench_free(bench);
+}
+
 /* ---- Memory, ports, APIC ---- */
 
 static void touch_memory(struct bench *bench)
@@ -193,6 +229,29 @@ Test(cpu, plain_memory_takes_no_time_of_its_own)
     bench_run_host(bench, touch_memory);
     cr_assert(bench->done);
     cr_assert(eq(u64, bench->note, 0));
+    bench_free(bench);
+}
+
+static void pass_payload(struct bench *bench)
+{
+    struct iov_span span = { 0 };
+    uint8_t data[5000] = { 1 };
+
+    iov_exec_put_payload(&bench->host, BENCH_RAM + 0xf00, data, sizeof data, &span);
+    cr_assert(eq(uint, bench->payloads, 1), "the first byte carries it");
+    cr_assert(eq(u64, bench->payload_address, BENCH_RAM + 0xf00));
+    cr_assert(eq(ptr, bench->payload, &span));
+    cr_assert(
+        eq(ptr, iov_exec_get_payload(&bench->host, BENCH_RAM + 0xf00, data, sizeof data), &span));
+    cr_assert(eq(ptr, iov_exec_get_payload(&bench->host, BENCH_RAM + 0xe00, data, 16), NULL));
+}
+
+Test(cpu, request_data_carries_its_span_through_memory)
+{
+    struct bench *bench = bench_new();
+
+    bench_run_host(bench, pass_payload);
+    cr_assert(bench->done);
     bench_free(bench);
 }
 

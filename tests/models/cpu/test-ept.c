@@ -411,6 +411,20 @@ Test(ept, cached_translations_go_with_invept_invvpid_and_invlpg)
     bench_free(bench);
 }
 
+static void emulate_and_move(struct bench *bench)
+{
+    bench_ept_map(bench, 0x1000, LEAF(BENCH_RAM + 0x3000)); /* no INVEPT: the violation is enough */
+}
+
+static void read_write_read(struct bench *bench)
+{
+    bench_put64(bench, BENCH_RAM + 0x1000, 1);
+    bench_put64(bench, BENCH_RAM + 0x3000, 3);
+    cr_assert(eq(u64, iov_exec_load(&bench->guest, 0x1000, 8), 1));
+    iov_exec_store(&bench->guest, 0x1000, 8, 42);
+    cr_assert(eq(u64, iov_exec_load(&bench->guest, 0x1000, 8), 3));
+}
+
 static void read_only_first(struct bench *bench)
 {
     with_vpid(bench);
@@ -437,5 +451,17 @@ Test(ept, a_write_protected_page_becomes_writable_without_invept)
     bench_run_guest(bench, read_only_first, read_then_write);
     cr_assert(eq(uint, bench->exit_count, 1));
     cr_assert(eq(u64, bench_get64(bench, BENCH_RAM + 0x1000), 42));
+    bench_free(bench);
+}
+
+/* SPEC: 29.4.3.1 */
+Test(ept, a_violation_invalidates_what_is_cached_for_its_address)
+{
+    struct bench *bench = bench_new();
+
+    bench->on_exit = emulate_and_move;
+    bench_run_guest(bench, read_only_first, read_write_read);
+    cr_assert(bench->done);
+    cr_assert(eq(uint, bench->exit_count, 1));
     bench_free(bench);
 }

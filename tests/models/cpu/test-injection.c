@@ -80,6 +80,7 @@ Test(external_interrupt, exits_whatever_the_guests_flag_says)
 static void no_acknowledge(struct bench *bench)
 {
     vmwrite(bench, IOV_VMCS_EXIT_CONTROLS, IOV_EXITCTL_TRUE_DEFAULT1);
+    bench->host.interrupts = true;
 }
 
 static void take_it_in_root(struct bench *bench)

@@ -245,6 +245,10 @@ Test(local_apic, shows_the_request_of_the_interrupt_that_is_acknowledged)
     write(bench, IOV_APIC_EOI, 0);
     acknowledge(bench);
     cr_assert(eq(ptr, bench->apic->span, &first));
+    write(bench, IOV_APIC_EOI, 0);
+    accept(bench, 0x41);
+    acknowledge(bench);
+    cr_assert(eq(ptr, bench->apic->span, NULL), "a request is announced once");
     bench_free(bench);
 }
 

@@ -634,6 +634,24 @@ Test(vmx_entry, vmlaunch_wants_a_clear_vmcs_and_no_shadow_of_mov_ss)
     run(launch_state);
 }
 
+static void launch_bad_controls(struct bench *bench)
+{
+    const struct iov_processor_ops *ops = bench->cpu->ops;
+
+    bench_vmx_begin(bench);
+    bench->body = entered;
+    vmwrite(bench, IOV_VMCS_CR3_TARGET_COUNT, 5);
+    fails_valid(bench, ops->vmlaunch(&bench->host, &bench->guest, 0), IOV_VMX_ERROR_ENTRY_CONTROLS);
+    fails_valid(bench, ops->vmlaunch(&bench->host, &bench->guest, 0), IOV_VMX_ERROR_ENTRY_CONTROLS);
+    vmwrite(bench, IOV_VMCS_CR3_TARGET_COUNT, 4);
+    SUCCEEDS(ops->vmlaunch(&bench->host, &bench->guest, 0));
+}
+
+Test(vmx_entry, bad_controls_stay_bad_until_they_change)
+{
+    run(launch_bad_controls);
+}
+
 static void load_msrs(struct bench *bench)
 {
     bench_put32(bench, BENCH_RAM, IOV_MSR_KERNEL_GS_BASE);
