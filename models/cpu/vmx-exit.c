@@ -300,7 +300,6 @@ static enum iov_vmx_decision decide_pause(IovCpu *self, struct iov_vmcs *vmcs,
         vmcs->pause_first = now;
     if (!in_loop || now - vmcs->pause_first <= tsc_ticks(self, vmcs->field[VMCS_PLE_WINDOW]))
         return IOV_VMX_EXECUTE;
-    vmcs->pause_last = 0; /* the next one begins a new loop */
     return exits(exit, IOV_EXIT_PAUSE_INSTRUCTION, 0);
 }
 
