@@ -183,7 +183,7 @@ struct _IovCpu {
     /* translations */
     struct iov_tlb_entry *tlb;
     struct iov_tlb_entry *tlb_hints[TLB_HINTS]; /* by page: where to look first; never NULL */
-    uint32_t tlb_sets; /* a power of two */
+    uint32_t tlb_sets;                          /* a power of two */
     uint32_t tlb_turn;
     uint32_t context; /* of what runs now */
     uint32_t next_context;
