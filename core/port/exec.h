@@ -225,10 +225,10 @@ struct iov_processor {
     struct iov_kernel *kernel;
     struct iov_apic *apic; /* its local APIC: apic.h */
     uint32_t apic_id;
-    uint64_t frequency_hz;    /* of the TSC and of cycle costs */
-    struct iov_exec *running; /* the stream that has it, or NULL */
-    iov_time idle;            /* time in HLT/MWAIT of root operation */
-    iov_time busy;            /* everything else while a stream had it */
+    uint64_t frequency_hz;         /* of the TSC and of cycle costs */
+    struct iov_exec *running;      /* the stream that has it, or NULL */
+    iov_time idle;                 /* time in HLT/MWAIT of root operation */
+    iov_time busy;                 /* everything else while a stream had it */
     iov_time used[IOV_PART_COUNT]; /* of `busy`, by part: what compute() was asked for */
 };
 

@@ -25,7 +25,8 @@ static inline struct iov_experiment *run_config(const char *config, const char *
     return experiment;
 }
 
-#define RUN(config, ...) run_config(config, (const char *const[]){ __VA_ARGS__ __VA_OPT__(, ) NULL })
+#define RUN(config, ...) \
+    run_config(config, (const char *const[]){ __VA_ARGS__ __VA_OPT__(, ) NULL })
 
 static inline const struct iov_counters *counters_of(const struct iov_experiment *experiment)
 {
