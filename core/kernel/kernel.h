@@ -108,19 +108,23 @@ IOV_API bool iov_kernel_next(const struct iov_kernel *kernel, iov_time *ret_when
  * switches; the order of events is the same as with a sleep.
  */
 static inline bool iov_kernel_advance(struct iov_kernel *kernel, iov_time delay);
-/* The same when the head does not know: looks at the queue. */
-IOV_API bool iov_kernel_advance_slow(struct iov_kernel *kernel, iov_time delay);
-
-static inline bool iov_kernel_advance(struct iov_kernel *kernel, iov_time delay)
+/* The same in two steps: by what the head knows, and by a look at the queue. */
+static inline bool iov_kernel_advance_quick(struct iov_kernel *kernel, iov_time delay)
 {
     struct iov_kernel_head *head = (struct iov_kernel_head *)(void *)kernel;
     iov_time target = head->now + delay;
 
-    if (__builtin_expect(target >= head->quiet || target < delay, 0))
-        return iov_kernel_advance_slow(kernel, delay);
+    if (target >= head->quiet || target < delay)
+        return false;
     head->now = target;
     head->events++;
     return true;
+}
+IOV_API bool iov_kernel_advance_slow(struct iov_kernel *kernel, iov_time delay);
+
+static inline bool iov_kernel_advance(struct iov_kernel *kernel, iov_time delay)
+{
+    return iov_kernel_advance_quick(kernel, delay) || iov_kernel_advance_slow(kernel, delay);
 }
 
 /* Events run since the kernel was made (a successful iov_kernel_advance() counts as one). */

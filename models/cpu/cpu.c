@@ -20,7 +20,8 @@ G_DEFINE_FINAL_TYPE(IovCpu, iov_cpu, IOV_TYPE_MODEL)
 /* ---- Time ---- */
 
 /* The processor was used from `begin` to now. */
-static void book(struct iov_exec *exec, IovCpu *self, iov_time begin, enum iov_part part)
+static inline __attribute__((always_inline)) void book(struct iov_exec *exec, IovCpu *self,
+                                                       iov_time begin, enum iov_part part)
 {
     iov_time now = iov_cpu_now(self);
 
@@ -30,6 +31,16 @@ static void book(struct iov_exec *exec, IovCpu *self, iov_time begin, enum iov_p
     iov_span_mark(exec->span, exec->holder, part, now);
 }
 
+static __attribute__((noinline)) void charge_among_others(struct iov_exec *exec, iov_time cost,
+                                                          enum iov_part part)
+{
+    IovCpu *self = iov_cpu_of(exec);
+    iov_time begin = iov_cpu_now(self);
+
+    iov_fiber_sleep(self->parent_instance.kernel, cost);
+    book(exec, self, begin, part);
+}
+
 void iov_cpu_charge(struct iov_exec *exec, iov_time cost, enum iov_part part)
 {
     IovCpu *self = iov_cpu_of(exec);
@@ -37,9 +48,10 @@ void iov_cpu_charge(struct iov_exec *exec, iov_time cost, enum iov_part part)
 
     if (cost == 0)
         return;
-    if (!iov_kernel_advance(self->parent_instance.kernel, cost))
-        iov_fiber_sleep(self->parent_instance.kernel, cost);
-    book(exec, self, begin, part);
+    if (iov_kernel_advance_quick(self->parent_instance.kernel, cost))
+        book(exec, self, begin, part);
+    else
+        charge_among_others(exec, cost, part);
 }
 
 static void wait_until(IovCpu *self, iov_time until)
@@ -262,37 +274,37 @@ static iov_time slice(struct iov_exec *exec, iov_time left, enum iov_part part)
     return iov_cpu_now(self) - begin;
 }
 
-/* The common case, in which nothing waits and nothing comes; false: nothing is done yet. */
-static inline bool undisturbed(struct iov_exec *exec, iov_time duration, enum iov_part part)
-{
-    IovCpu *self = iov_cpu_of(exec);
-    iov_time begin = iov_cpu_now(self);
-
-    if (self->attention || exec->halted || begin + duration >= self->timer_due)
-        return false;
-    if (duration == 0)
-        return true;
-    if (!iov_kernel_advance(self->parent_instance.kernel, duration))
-        return false;
-    self->processor.running = exec;
-    book(exec, self, begin, part);
-    return true;
-}
-
-static void compute(struct iov_exec *exec, iov_time duration, enum iov_part part)
+static __attribute__((noinline)) void compute_among_others(struct iov_exec *exec, iov_time duration,
+                                                           enum iov_part part)
 {
     iov_time left = duration;
 
-    if (exec->blocking != 0 && duration > 0)
-        exec->blocking = 0; /* its first instruction ends the shadow */
-    if (G_LIKELY(undisturbed(exec, duration, part)))
-        return;
     for (;;) {
         iov_cpu_service(exec);
         if (left == 0)
             return;
         left -= slice(exec, left, part);
     }
+}
+
+/* The common case first: nothing waits and nothing comes. */
+static void compute(struct iov_exec *exec, iov_time duration, enum iov_part part)
+{
+    IovCpu *self = iov_cpu_of(exec);
+    iov_time begin = iov_cpu_now(self);
+
+    if (exec->blocking != 0 && duration > 0)
+        exec->blocking = 0; /* its first instruction ends the shadow */
+    if (!self->attention && !exec->halted && begin + duration < self->timer_due) {
+        if (duration == 0)
+            return;
+        if (iov_kernel_advance_quick(self->parent_instance.kernel, duration)) {
+            self->processor.running = exec;
+            book(exec, self, begin, part);
+            return;
+        }
+    }
+    compute_among_others(exec, duration, part);
 }
 
 /* ---- Interrupts ---- */

@@ -41,22 +41,26 @@ static void vector_put(struct iov_apic *apic, unsigned set, uint8_t vector, bool
 
 static bool vectors_empty(const struct iov_apic *apic, unsigned set)
 {
-    uint32_t any = 0;
-
-    for (unsigned i = 0; i < 8; i++)
-        any |= iov_apic_get(apic, set + i * 0x10u);
-    return any == 0;
+    return (iov_apic_get(apic, set) | iov_apic_get(apic, set + 0x10) |
+            iov_apic_get(apic, set + 0x20) | iov_apic_get(apic, set + 0x30)) == 0;
 }
 
+/* Four registers are looked at together, because most of them are empty most of the time. */
 static int vector_highest(const struct iov_apic *apic, unsigned set)
 {
-    for (int i = 7; i >= 0; i--) {
+    int i = 7;
+
+    if (vectors_empty(apic, set + 0x40)) {
+        if (vectors_empty(apic, set))
+            return -1;
+        i = 3;
+    }
+    for (;; i--) {
         uint32_t word = iov_apic_get(apic, set + (unsigned)i * 0x10u);
 
         if (word != 0)
             return i * 32 + 31 - __builtin_clz(word);
     }
-    return -1;
 }
 
 static bool in_x2apic(const IovLocalApic *self)
@@ -125,12 +129,9 @@ static void raise_error(IovLocalApic *self, uint32_t error)
 
 static int apic_pending(const struct iov_apic *apic)
 {
-    int vector;
+    int vector = vector_highest(apic, IOV_APIC_IRR);
 
-    if (G_LIKELY(vectors_empty(apic, IOV_APIC_IRR)))
-        return -1;
-    vector = vector_highest(apic, IOV_APIC_IRR);
-    if (((uint32_t)vector & 0xf0) <= (processor_priority(apic) & 0xf0))
+    if (vector < 0 || ((uint32_t)vector & 0xf0) <= (processor_priority(apic) & 0xf0))
         return -1;
     return vector;
 }

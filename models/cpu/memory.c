@@ -27,10 +27,20 @@ static uint8_t *direct_page(IovCpu *self, iov_hpa page)
     return bytes != NULL && size >= PAGE_SIZE ? bytes : NULL;
 }
 
+/* The cached translation, if there is one; the next look at its page begins with it. */
+static struct iov_tlb_entry *find(IovCpu *self, uint32_t context, uint64_t page)
+{
+    struct iov_tlb_entry *entry = iov_tlb_find(self, context, page);
+
+    if (entry != NULL)
+        self->tlb_hints[page % TLB_HINTS] = entry;
+    return entry;
+}
+
 static struct iov_tlb_entry *root_entry(IovCpu *self, iov_hpa address)
 {
     uint64_t page = address >> 12;
-    struct iov_tlb_entry *entry = iov_tlb_find(self, TLB_ROOT_CONTEXT, page);
+    struct iov_tlb_entry *entry = find(self, TLB_ROOT_CONTEXT, page);
 
     if (G_LIKELY(entry != NULL))
         return entry;
@@ -181,7 +191,7 @@ static struct iov_tlb_entry *translate(struct iov_exec *exec, struct iov_op *op,
     IovCpu *self = iov_cpu_of(exec);
     const struct iov_vmcs *vmcs = exec->vmcs;
     uint64_t page = address >> 12;
-    struct iov_tlb_entry *entry = iov_tlb_find(self, self->context, page);
+    struct iov_tlb_entry *entry = find(self, self->context, page);
     struct iov_ept_result result = { .page = page << 12, .rights = IOV_EPT_RWX };
     enum iov_ept_outcome outcome = IOV_EPT_MAPPED;
     struct iov_exit exit;
@@ -291,19 +301,12 @@ bool iov_cpu_access_cached(struct iov_exec *exec, struct iov_op *op)
     bool write = op->kind == IOV_OP_STORE;
     uint64_t page = op->address >> 12;
     uint64_t offset = op->address & PAGE_MASK;
-    struct iov_tlb_entry **hint = &self->tlb_hints[page % TLB_HINTS];
-    const struct iov_tlb_entry *entry = *hint;
+    const struct iov_tlb_entry *entry = self->tlb_hints[page % TLB_HINTS];
 
-    if (op->flags & IOV_OP_PAYLOAD || op->size > PAGE_SIZE - offset)
-        return false;
     /* A hint may be out of date: the entry says what it is. */
-    if (G_UNLIKELY(entry->page != page || entry->context != self->context)) {
-        entry = iov_tlb_find(self, self->context, page);
-        if (entry == NULL)
-            return false;
-        *hint = &self->tlb[entry - self->tlb];
-    }
-    if (entry->direct == NULL || !(entry->rights & (write ? TLB_WRITE : TLB_READ)))
+    if (entry->page != page || entry->context != self->context || entry->direct == NULL ||
+        !(entry->rights & (write ? TLB_WRITE : TLB_READ)) || op->flags & IOV_OP_PAYLOAD ||
+        op->size > PAGE_SIZE - offset)
         return false;
     op->status = IOV_STATUS_OK;
     self->tlb_hits += exec->vmcs != NULL;

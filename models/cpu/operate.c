@@ -321,15 +321,10 @@ static void operate_guest(struct iov_exec *exec, struct iov_op *op)
     }
 }
 
-void iov_cpu_operate(struct iov_exec *exec, struct iov_op *op)
+static __attribute__((noinline)) void operate(struct iov_exec *exec, struct iov_op *op)
 {
     uint8_t shadow;
 
-    if (G_LIKELY(op->kind <= IOV_OP_STORE && op->flags & IOV_OP_FREE)) {
-        if (G_UNLIKELY(!iov_cpu_access_cached(exec, op)))
-            iov_cpu_access_memory(exec, op);
-        return;
-    }
     iov_cpu_service(exec);
     exec->operations++;
     iov_cpu_of(exec)->operations++;
@@ -345,4 +340,12 @@ void iov_cpu_operate(struct iov_exec *exec, struct iov_op *op)
         exec->vmcs->trap_pending = true;
         iov_cpu_of(exec)->attention = true;
     }
+}
+
+void iov_cpu_operate(struct iov_exec *exec, struct iov_op *op)
+{
+    if (op->kind > IOV_OP_STORE || !(op->flags & IOV_OP_FREE))
+        operate(exec, op);
+    else if (!iov_cpu_access_cached(exec, op))
+        iov_cpu_access_memory(exec, op);
 }
