@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * No memory comes from the heap while requests go round: the allocator is counted between two
+ * points of a run, for each strategy, after rings, pools and lists have grown to their size.
+ *
+ * Without sanitizers this program's own malloc() counts and hands on to the C library's; with
+ * AddressSanitizer its hook does.
+ */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <criterion/parameterized.h>
+#include <stdlib.h>
+
+#include "core/config/experiment.h"
+#include "core/kernel/sanitizer-private.h"
+#include "core/trace/measure.h"
+
+static bool counting;
+static uint64_t allocations;
+
+#if IOV_ASAN
+
+extern int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void *,
+                                                                       size_t),
+                                                     void (*on_free)(const volatile void *));
+
+static void on_malloc(const volatile void *block, size_t size)
+{
+    (void)block, (void)size;
+    allocations += counting;
+}
+
+static void on_free(const volatile void *block)
+{
+    (void)block;
+}
+
+static void count_install(void)
+{
+    cr_assert(__sanitizer_install_malloc_and_free_hooks(on_malloc, on_free) > 0);
+}
+
+#else
+
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t count, size_t size);
+extern void *__libc_realloc(void *block, size_t size);
+extern void *__libc_memalign(size_t alignment, size_t size);
+
+/* The program's own come before the C library's, for the libraries that it uses, too. */
+IOV_API void *malloc(size_t size)
+{
+    allocations += counting;
+    return __libc_malloc(size);
+}
+
+IOV_API void *calloc(size_t count, size_t size)
+{
+    allocations += counting;
+    return __libc_calloc(count, size);
+}
+
+IOV_API void *realloc(void *block, size_t size)
+{
+    allocations += counting;
+    return __libc_realloc(block, size);
+}
+
+IOV_API void *aligned_alloc(size_t alignment, size_t size)
+{
+    allocations += counting;
+    return __libc_memalign(alignment, size);
+}
+
+static void count_install(void)
+{
+}
+
+#endif
+
+/* Runs until the workload has done so many operations. */
+static void run_to(struct iov_run *run, uint64_t operations)
+{
+    while (run->measure->operations < operations)
+        cr_assert(iov_kernel_run_until(run->kernel, iov_now(run->kernel) + IOV_MS));
+}
+
+struct run_case {
+    char config[32];
+    char strategy[32];
+    bool allocates; /* once, on purpose */
+};
+
+static uint64_t steady_allocations(const struct run_case *test)
+{
+    g_autofree char *strategy = g_strconcat("strategy=", test->strategy, NULL);
+    g_autofree char *file = g_strconcat(IOV_SOURCE_DIR "/configs/", test->config, ".yaml", NULL);
+    g_auto(GStrv) path = iov_data_path(file);
+    const char *const sets[] = { strategy, "workload.operations=8000", NULL };
+    struct iov_config_options options = { (const char *const *)path, sets };
+    g_autoptr(GError) error = NULL;
+    struct iov_experiment *experiment = iov_experiment_open(file, &options, &error);
+    struct iov_run *run;
+
+    cr_assert_not_null(experiment, "%s", error != NULL ? error->message : "");
+    run = iov_platform_run(iov_experiment_platform(experiment));
+    iov_platform_start(iov_experiment_platform(experiment));
+    run_to(run, 2000);
+    allocations = 0;
+    counting = true;
+    if (test->allocates)
+        g_free(g_malloc(100));
+    run_to(run, 7000);
+    counting = false;
+    iov_experiment_free(experiment);
+    return allocations;
+}
+
+ParameterizedTestParameters(steady_state, requests_go_round_without_the_heap)
+{
+    static struct run_case cases[] = {
+        { "net-rr", "bare-metal", false },         { "net-rr", "assigned-e1000", false },
+        { "net-rr", "virtio-net", false },         { "net-rr", "emulated-e1000", false },
+        { "net-rr-local", "virtio-net", false },   { "net-rr-local", "emulated-e1000", false },
+        { "udp-stream", "virtio-net", false },     { "udp-stream", "emulated-e1000", false },
+        { "udp-stream", "assigned-e1000", false }, { "udp-stream", "bare-metal", false },
+    };
+
+    return cr_make_param_array(struct run_case, cases, G_N_ELEMENTS(cases));
+}
+
+ParameterizedTest(struct run_case *test, steady_state, requests_go_round_without_the_heap)
+{
+    uint64_t count;
+
+    count_install();
+    count = steady_allocations(test);
+    cr_assert(count == 0, "%s with %s: %" G_GUINT64_FORMAT " allocations in 5000 operations",
+              test->config, test->strategy, count);
+}
+
+Test(steady_state, an_allocation_would_have_been_seen)
+{
+    struct run_case test = { "net-rr", "virtio-net", true };
+
+    count_install();
+    cr_assert(eq(u64, steady_allocations(&test), 1));
+}
