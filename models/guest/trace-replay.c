@@ -53,6 +53,7 @@ struct _IovTraceReplay {
     uint64_t interrupts_sent;
     uint64_t interrupts_taken;
     uint64_t interrupts_lost;
+    uint64_t early_wakes;
     uint64_t different_reads;
     struct iov_trace *recorded; /* state */
     struct iov_measure *measure;
@@ -82,6 +83,10 @@ static void on_message(struct iov_event *event)
 
 static void send_after(IovTraceReplay *self, uint8_t vector, iov_time delay)
 {
+    if (iov_event_armed(&self->message)) { /* a HLT ended before its interrupt came */
+        self->early_wakes++;
+        iov_event_disarm(&self->message);
+    }
     self->vector = vector;
     iov_event_in(&self->message, delay);
 }
@@ -171,15 +176,14 @@ static bool is_controller(const struct iov_trace_row *row)
                                            row->address >> 12 == IOAPIC_BASE >> 12);
 }
 
-static void execute_access(IovTraceReplay *self, struct iov_exec *exec,
-                           const struct iov_trace_row *row)
+static void execute_access(IovTraceReplay *self, struct iov_exec *exec, const struct iov_trace_row *row)
 {
-    struct iov_region_count *region = &self->measure->counters.regions[self->regions[row->name]];
-    uint64_t accesses = region->accesses;
-    uint64_t exits = region->exits;
+    struct iov_counters *counters = &self->measure->counters;
+    struct iov_region_count regions[IOV_MEASURE_REGIONS];
     uint64_t before = count_exits(self->measure);
     uint64_t value = row->value;
 
+    memcpy(regions, counters->regions, sizeof regions);
     if (!row->write && self->device != NULL && !is_controller(row))
         iov_trace_device_expect(self->device, row->value);
     if (row->kind == IOV_TRACE_PIO)
@@ -192,13 +196,14 @@ static void execute_access(IovTraceReplay *self, struct iov_exec *exec,
     self->access_exits += caused;
     if (value != row->value && !is_controller(row))
         self->different_reads++;
-    /* Set, not added: a monitor that has a region of this name has counted the same access. */
-    region->accesses = accesses + 1;
-    region->exits = exits + caused;
+    /* The access belongs to the region that the row names, and to no other that a monitor may have counted it for. */
+    memcpy(counters->regions, regions, sizeof regions);
+    counters->regions[self->regions[row->name]].accesses++;
+    counters->regions[self->regions[row->name]].exits += caused;
     if (row->kind == IOV_TRACE_MMIO && row->address >> 12 == IOV_APIC_DEFAULT_BASE >> 12)
-        self->measure->counters.apic_accesses++;
+        counters->apic_accesses++;
     else
-        self->measure->counters.device_accesses++;
+        counters->device_accesses++;
 }
 
 /* ---- The program ---- */
@@ -337,6 +342,7 @@ static void iov_trace_replay_class_init(IovTraceReplayClass *klass)
     IOV_STAT(mc, IovTraceReplay, interrupts_sent, "Interrupt messages sent to the VM");
     IOV_STAT(mc, IovTraceReplay, interrupts_taken, "Interrupts that the program has taken");
     IOV_STAT(mc, IovTraceReplay, interrupts_lost, "Interrupts that never came");
+    IOV_STAT(mc, IovTraceReplay, early_wakes, "HLT that ended before the interrupt that ends it");
     IOV_STAT(mc, IovTraceReplay, different_reads, "Reads that gave something else than recorded");
 }
 
