@@ -211,9 +211,8 @@ bool iov_kvm_mmu_init(IovKvmVm *vm, GError **error)
 
     vm->ept_root = table_new(vm, MMIO_ENTRY);
     ok = vm->ept_root != 0 &&
-         map_range(vm, 0, vm->memory_base, vm->memory, vm->populate ? MEMORY_ENTRY : 0);
-    if (ok && !vm->x2apic)
-        ok = map_range(vm, APIC_PAGE_GPA, vm->apic_access_page, PAGE, MEMORY_ENTRY);
+         map_range(vm, 0, vm->memory_base, vm->memory, vm->populate ? MEMORY_ENTRY : 0) &&
+         map_range(vm, APIC_PAGE_GPA, vm->apic_access_page, PAGE, MEMORY_ENTRY);
     if (!ok)
         return iov_model_fail(model, error, "the EPT does not fit");
     for (unsigned i = 0; i + 2 < vm->passthrough.count; i += 3) {

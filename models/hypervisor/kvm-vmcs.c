@@ -89,6 +89,7 @@ static bool in_x2apic(const struct iov_vcpu *vcpu)
     return vcpu->apic->ops->base(vcpu->apic) & IOV_APIC_BASE_X2APIC;
 }
 
+/* The guest may change the mode of its APIC at any time; each has its own virtualisation. */
 static uint32_t apic_controls(const struct iov_vcpu *vcpu)
 {
     const IovKvmVm *vm = vcpu->vm;
@@ -96,13 +97,10 @@ static uint32_t apic_controls(const struct iov_vcpu *vcpu)
 
     if (vm->apic_virtualisation)
         controls |= IOV_SECONDARY_VIRTUAL_INTERRUPT | IOV_SECONDARY_APIC_REGISTER;
-    if (in_x2apic(vcpu))
-        controls |= vm->apic_virtualisation ? IOV_SECONDARY_X2APIC : 0;
-    else if (!vm->x2apic)
+    if (!in_x2apic(vcpu))
         controls |= IOV_SECONDARY_APIC_ACCESSES;
-    else
-        controls &=
-            ~IOV_SECONDARY_APIC_REGISTER; /* xAPIC mode of a guest that will leave it: plain MMIO */
+    else if (vm->apic_virtualisation)
+        controls |= IOV_SECONDARY_X2APIC;
     return controls;
 }
 

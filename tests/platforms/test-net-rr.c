@@ -164,3 +164,23 @@ Test(net_rr, throughput_stays_under_the_wire)
         iov_experiment_free(run);
     }
 }
+
+Test(net_rr, a_guest_in_xapic_mode_exits_by_apic_access_whatever_modes_are_offered)
+{
+    static const char *const offers[] = { "vm.x2apic=on", "vm.x2apic=off" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(offers); i++) {
+        struct iov_experiment *without =
+            RUN("net-rr-local.yaml", "strategy=emulated-e1000", "guest.apic=xapic", offers[i]);
+        struct iov_experiment *with =
+            RUN("net-rr-local.yaml", "strategy=emulated-e1000", "guest.apic=xapic",
+                "vm.apic-virtualisation=on", offers[i]);
+
+        cr_assert_about(exits_per_op(without, IOV_EXIT_APIC_ACCESS), 2);
+        cr_assert_about(exits_per_op(without, IOV_EXIT_EPT_MISCONFIG), 7);
+        cr_assert_about(exits_per_op(with, IOV_EXIT_APIC_ACCESS), 0);
+        cr_assert_about(exits_per_op(with, IOV_EXIT_EOI_INDUCED), 1);
+        iov_experiment_free(without);
+        iov_experiment_free(with);
+    }
+}
