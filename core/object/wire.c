@@ -138,7 +138,7 @@ static bool take_index(struct wire_end *end, bool has_at, uint64_t at, GError **
 bool iov_model_wire(IovModel *a, const char *port_a, IovModel *b, const char *port_b, bool has_at,
                     uint64_t at, GError **error)
 {
-    struct wire_end from, to;
+    struct wire_end from = { 0 }, to = { 0 };
 
     if (!resolve(a, port_a, &from, error) || !resolve(b, port_b, &to, error))
         return false;
