@@ -41,6 +41,7 @@ bool iov_mem_map_add(struct iov_mem_map *map, uint64_t base, uint64_t size,
     map->windows[place] = (struct iov_mem_window){ base, size, target };
     map->count++;
     map->last = NULL;
+    map->before = NULL;
     return true;
 }
 
@@ -55,6 +56,7 @@ bool iov_mem_map_remove(struct iov_mem_map *map, uint64_t base, const struct iov
             (map->count - place) * sizeof *map->windows);
     map->count--;
     map->last = NULL;
+    map->before = NULL;
     return true;
 }
 
@@ -66,14 +68,21 @@ void iov_mem_map_clear(struct iov_mem_map *map)
 
 const struct iov_mem_window *iov_mem_map_search(struct iov_mem_map *map, uint64_t address)
 {
-    unsigned place = above(map, address);
-    const struct iov_mem_window *window;
+    const struct iov_mem_window *window = map->before;
+    unsigned place;
 
+    if (window != NULL && address - window->base < window->size) {
+        map->before = map->last;
+        map->last = window;
+        return window;
+    }
+    place = above(map, address);
     if (place == 0)
         return NULL;
     window = &map->windows[place - 1];
     if (address - window->base >= window->size)
         return NULL;
+    map->before = map->last;
     map->last = window;
     return window;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An address map: windows of an address space, each answered by a mem target. Look-ups remember the
- * last window, so a register access costs a compare and a call. Windows are added while wiring
+ * last two windows, so a register access costs a compare and a call. Windows are added while wiring
  * (`at:` in a wire); they do not overlap.
  */
 #ifndef IOV_PORT_MAP_H
@@ -25,6 +25,7 @@ struct iov_mem_map {
     unsigned count;
     unsigned capacity;
     const struct iov_mem_window *last;
+    const struct iov_mem_window *before; /* the one that was last before */
 };
 
 /* Adds a window; false if it is empty, wraps, or overlaps another (nothing is changed then). */

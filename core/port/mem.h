@@ -98,6 +98,27 @@ static inline enum iov_status iov_mem_write_req(struct iov_mem_initiator *port,
     return port->peer != NULL ? port->peer->ops->write(port->peer, req) : IOV_STATUS_UNSUPPORTED;
 }
 
+/* memcpy() for targets and initiators: most accesses are short, and their copies are moves. */
+static inline void iov_mem_copy(void *to, const void *from, uint32_t size)
+{
+    switch (size) {
+    case 2:
+        memcpy(to, from, 2);
+        break;
+    case 4:
+        memcpy(to, from, 4);
+        break;
+    case 8:
+        memcpy(to, from, 8);
+        break;
+    case 16:
+        memcpy(to, from, 16);
+        break;
+    default:
+        memcpy(to, from, size);
+    }
+}
+
 /* Little-endian helpers for register models: the value of a register access of 1, 2, 4 or 8 bytes.
  */
 static inline uint64_t iov_mem_value(const struct iov_mem_req *req)

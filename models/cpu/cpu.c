@@ -280,7 +280,8 @@ static __attribute__((noinline)) void compute_among_others(struct iov_exec *exec
     iov_time left = duration;
 
     for (;;) {
-        iov_cpu_service(exec);
+        if (looks_needed(iov_cpu_of(exec)) || exec->halted)
+            iov_cpu_service(exec);
         if (left == 0)
             return;
         left -= slice(exec, left, part);

@@ -274,27 +274,6 @@ static bool access_page(struct iov_exec *exec, struct iov_op *op, uint32_t done,
     }
 }
 
-/* Descriptors and indices are short: their copies are moves. */
-static inline void copy(void *to, const void *from, uint32_t size)
-{
-    switch (size) {
-    case 2:
-        memcpy(to, from, 2);
-        break;
-    case 4:
-        memcpy(to, from, 4);
-        break;
-    case 8:
-        memcpy(to, from, 8);
-        break;
-    case 16:
-        memcpy(to, from, 16);
-        break;
-    default:
-        memcpy(to, from, size);
-    }
-}
-
 bool iov_cpu_access_cached(struct iov_exec *exec, struct iov_op *op)
 {
     IovCpu *self = iov_cpu_of(exec);
@@ -311,9 +290,9 @@ bool iov_cpu_access_cached(struct iov_exec *exec, struct iov_op *op)
     op->status = IOV_STATUS_OK;
     self->tlb_hits += exec->vmcs != NULL;
     if (write)
-        copy(entry->direct + offset, op->data, op->size);
+        iov_mem_copy(entry->direct + offset, op->data, op->size);
     else
-        copy(op->data, entry->direct + offset, op->size);
+        iov_mem_copy(op->data, entry->direct + offset, op->size);
     return true;
 }
 

@@ -20,7 +20,7 @@ struct _IovBus {
 
 G_DEFINE_FINAL_TYPE(IovBus, iov_bus, IOV_TYPE_MODEL)
 
-static enum iov_status bus_access(IovBus *self, struct iov_mem_req *req, bool write)
+static inline enum iov_status bus_access(IovBus *self, struct iov_mem_req *req, bool write)
 {
     enum iov_status status = iov_mem_map_access(&self->windows, req, write);
 

@@ -109,15 +109,10 @@ static bool inside(const IovDram *self, const struct iov_mem_req *req)
     return req->size <= self->size && req->address <= self->size - req->size;
 }
 
-static enum iov_status dram_read(struct iov_mem_target *port, struct iov_mem_req *req)
+/* Copies that cross the end of a chunk. */
+static __attribute__((noinline)) void read_pieces(const IovDram *self, uint64_t address,
+                                                  uint8_t *to, uint32_t left)
 {
-    IovDram *self = iov_container_of(port, IovDram, port);
-    uint8_t *to = req->data;
-    uint64_t address = req->address;
-    uint32_t left = req->size;
-
-    if (!inside(self, req))
-        return IOV_STATUS_UNSUPPORTED;
     while (left > 0) {
         uint64_t offset = address & (CHUNK_SIZE - 1);
         uint32_t part = left < CHUNK_SIZE - offset ? left : (uint32_t)(CHUNK_SIZE - offset);
@@ -131,6 +126,43 @@ static enum iov_status dram_read(struct iov_mem_target *port, struct iov_mem_req
         address += part;
         left -= part;
     }
+}
+
+static __attribute__((noinline)) void write_pieces(IovDram *self, uint64_t address,
+                                                   const uint8_t *from, uint32_t left)
+{
+    while (left > 0) {
+        uint64_t offset = address & (CHUNK_SIZE - 1);
+        uint32_t part = left < CHUNK_SIZE - offset ? left : (uint32_t)(CHUNK_SIZE - offset);
+
+        memcpy(chunk_get(self, address) + offset, from, part);
+        from += part;
+        address += part;
+        left -= part;
+    }
+}
+
+/* Where all the bytes of a request lie together, or NULL. */
+static inline uint8_t *whole(const IovDram *self, const struct iov_mem_req *req)
+{
+    uint64_t offset = req->address & (CHUNK_SIZE - 1);
+    uint8_t *chunk = self->chunks[req->address >> CHUNK_SHIFT];
+
+    return chunk != NULL && req->size <= CHUNK_SIZE - offset ? chunk + offset : NULL;
+}
+
+static enum iov_status dram_read(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    IovDram *self = iov_container_of(port, IovDram, port);
+    const uint8_t *bytes;
+
+    if (!inside(self, req))
+        return IOV_STATUS_UNSUPPORTED;
+    bytes = whole(self, req);
+    if (G_LIKELY(bytes != NULL))
+        iov_mem_copy(req->data, bytes, req->size);
+    else
+        read_pieces(self, req->address, req->data, req->size);
     if (req->flags & IOV_MEM_DEBUG)
         return IOV_STATUS_OK;
     if (req->flags & IOV_MEM_PAYLOAD)
@@ -144,21 +176,15 @@ static enum iov_status dram_read(struct iov_mem_target *port, struct iov_mem_req
 static enum iov_status dram_write(struct iov_mem_target *port, struct iov_mem_req *req)
 {
     IovDram *self = iov_container_of(port, IovDram, port);
-    const uint8_t *from = req->data;
-    uint64_t address = req->address;
-    uint32_t left = req->size;
+    uint8_t *bytes;
 
     if (!inside(self, req))
         return IOV_STATUS_UNSUPPORTED;
-    while (left > 0) {
-        uint64_t offset = address & (CHUNK_SIZE - 1);
-        uint32_t part = left < CHUNK_SIZE - offset ? left : (uint32_t)(CHUNK_SIZE - offset);
-
-        memcpy(chunk_get(self, address) + offset, from, part);
-        from += part;
-        address += part;
-        left -= part;
-    }
+    bytes = whole(self, req);
+    if (G_LIKELY(bytes != NULL))
+        iov_mem_copy(bytes, req->data, req->size);
+    else
+        write_pieces(self, req->address, req->data, req->size);
     if (req->flags & IOV_MEM_DEBUG)
         return IOV_STATUS_OK;
     if (req->flags & IOV_MEM_PAYLOAD)
