@@ -112,6 +112,25 @@ void iov_guest_timer_interrupt(struct iov_guest_cpu *cpu)
 
 /* ---- Idle ---- */
 
+/* Whether `n` intervals are close together, and then their mean. */
+static inline bool are_alike(const uint32_t *intervals_us, unsigned n, iov_time *ret_mean)
+{
+    uint64_t mean = 0;
+    uint64_t variance = 0;
+
+    for (unsigned i = 0; i < n; i++)
+        mean += intervals_us[i];
+    mean /= n;
+    for (unsigned i = 0; i < n; i++) {
+        int64_t distance = (int64_t)intervals_us[i] - (int64_t)mean;
+
+        variance += (uint64_t)distance * (uint64_t)distance;
+    }
+    variance /= n;
+    *ret_mean = mean * IOV_US;
+    return variance <= 400 || mean * mean > 36 * variance;
+}
+
 /*
  * The typical idle period: the mean of the past ones when they are close together. One or two that are longer than the rest are
  * left out.
@@ -119,7 +138,10 @@ void iov_guest_timer_interrupt(struct iov_guest_cpu *cpu)
 static iov_time typical_interval(const struct iov_guest_cpu *cpu)
 {
     uint32_t sorted[IOV_GUEST_INTERVALS];
+    iov_time mean;
 
+    if (are_alike(cpu->intervals_us, IOV_GUEST_INTERVALS, &mean))
+        return mean;
     for (unsigned i = 0; i < IOV_GUEST_INTERVALS; i++) {
         unsigned place = i;
 
@@ -127,21 +149,9 @@ static iov_time typical_interval(const struct iov_guest_cpu *cpu)
             sorted[place] = sorted[place - 1];
         sorted[place] = cpu->intervals_us[i];
     }
-    for (unsigned n = IOV_GUEST_INTERVALS; n >= IOV_GUEST_INTERVALS * 3 / 4; n--) {
-        uint64_t mean = 0;
-        uint64_t variance = 0;
-
-        for (unsigned i = 0; i < n; i++)
-            mean += sorted[i];
-        mean /= n;
-        for (unsigned i = 0; i < n; i++) {
-            uint64_t distance = sorted[i] > mean ? sorted[i] - mean : mean - sorted[i];
-
-            variance += distance * distance;
-        }
-        variance /= n;
-        if (variance <= 400 || mean * mean > 36 * variance)
-            return mean * IOV_US;
+    for (unsigned n = IOV_GUEST_INTERVALS - 1; n >= IOV_GUEST_INTERVALS * 3 / 4; n--) {
+        if (are_alike(sorted, n, &mean))
+            return mean;
     }
     return IOV_TIME_MAX;
 }

@@ -36,7 +36,12 @@ static uint32_t *apic_word(const struct iov_apic *apic, uint32_t base, uint8_t v
 
 static int highest(const struct iov_apic *apic, uint32_t base)
 {
-    for (int word = 7; word >= 0; word--) {
+    int word = 7;
+
+    if ((*apic_word(apic, base, 0xe0) | *apic_word(apic, base, 0xc0) |
+         *apic_word(apic, base, 0xa0) | *apic_word(apic, base, 0x80)) == 0)
+        word = 3;
+    for (; word >= 0; word--) {
         uint32_t bits = *apic_word(apic, base, (uint8_t)(word * 32));
 
         if (bits != 0)
