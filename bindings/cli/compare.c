@@ -235,12 +235,13 @@ static int check_values(const char *file, const char *key, char **values, char *
 
 /* Runs one value; a row, or NULL with the error. */
 static struct row *run_value(const char *file, const char *key, const char *value, char **sets,
-                             const char *folder, char **command, gboolean quiet, GError **error)
+                             struct kernel_owner *owner, const char *folder, char **command,
+                             gboolean quiet, GError **error)
 {
     struct iov_experiment *experiment = open_value(file, key, value, sets, error);
     struct row *row = NULL;
 
-    if (experiment != NULL && run_experiment(experiment, quiet, error)) {
+    if (experiment != NULL && run_experiment(experiment, owner, quiet, error)) {
         g_autofree char *name = g_strdelimit(g_strdup(value), "/", '_');
         g_autofree char *run_folder = folder != NULL ? g_build_filename(folder, name, NULL) : NULL;
 
@@ -267,7 +268,7 @@ int command_compare(int argc, char **argv)
 {
     gboolean quiet = FALSE;
     g_autofree char *folder = NULL, *seed = NULL, *over = NULL, *key = NULL, *table = NULL,
-                    *csv = NULL;
+                    *csv = NULL, *kernel = NULL;
     g_auto(GStrv) given = NULL, sets = NULL, values = NULL, command = g_strdupv(argv);
     g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func(row_free);
     const GOptionEntry entries[] = {
@@ -278,9 +279,11 @@ int command_compare(int argc, char **argv)
         { "set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &given, "Replace a value of the file",
           "KEY=VALUE" },
         { "seed", 0, 0, G_OPTION_ARG_STRING, &seed, "Replace the seed", "N" },
+        KERNEL_OPTION(&kernel),
         { "quiet", 0, 0, G_OPTION_ARG_NONE, &quiet, "Print the table only", NULL },
         G_OPTION_ENTRY_NULL,
     };
+    struct kernel_owner *owner;
     GError *error = NULL;
     int status = STATUS_OK;
 
@@ -304,15 +307,19 @@ int command_compare(int argc, char **argv)
     status = check_values(argv[1], key, values, sets);
     if (status != STATUS_OK)
         return status;
+    if (!kernel_open(kernel, &owner, &error))
+        return report_error(error);
     catch_interrupt();
     for (unsigned i = 0; values[i] != NULL && !was_interrupted(); i++) {
-        struct row *row = run_value(argv[1], key, values[i], sets, folder, command, quiet, &error);
+        struct row *row =
+            run_value(argv[1], key, values[i], sets, owner, folder, command, quiet, &error);
 
         if (row != NULL)
             g_ptr_array_add(rows, row);
         else
             status = report_failure(g_steal_pointer(&error)); /* the others may still be of use */
     }
+    kernel_close(owner);
     if (was_interrupted() || rows->len == 0)
         return STATUS_FAILED;
     table = make_table(rows, key);

@@ -11,11 +11,12 @@ _iovsim()
     case $previous in
     -o) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
     --set | --over) mapfile -t COMPREPLY < <(compgen -S = -W "strategy seed workload.kind workload.operations workload.size" -- "$current"); return ;;
+    --kernel) mapfile -t COMPREPLY < <(compgen -W "native systemc" -- "$current"); return ;;
     esac
     case ${COMP_WORDS[1]} in
     inspect) mapfile -t COMPREPLY < <(compgen -W "$(iovsim inspect 2>/dev/null | cut -d' ' -f1) --json" -- "$current") ;;
-    run) mapfile -t COMPREPLY < <(compgen -W "-o --set --seed --quiet" -- "$current"; compgen -f -- "$current") ;;
-    compare) mapfile -t COMPREPLY < <(compgen -W "-o --over --set --seed --quiet" -- "$current"; compgen -f -- "$current") ;;
+    run) mapfile -t COMPREPLY < <(compgen -W "-o --set --seed --kernel --quiet" -- "$current"; compgen -f -- "$current") ;;
+    compare) mapfile -t COMPREPLY < <(compgen -W "-o --over --set --seed --kernel --quiet" -- "$current"; compgen -f -- "$current") ;;
     check) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
     esac
 }

@@ -3,6 +3,7 @@
 #ifndef IOV_CLI_RUN_PRIVATE_H
 #define IOV_CLI_RUN_PRIVATE_H
 
+#include "bindings/cli/kernel-private.h"
 #include "core/config/experiment.h"
 
 /* Ctrl-C from here on ends a run instead of the program; a second one ends the program. */
@@ -12,8 +13,9 @@ gboolean was_interrupted(void);
 char **sets_of(char **sets, const char *seed);
 /* Opens with the usual search path. */
 struct iov_experiment *open_experiment(const char *file, char **sets, GError **error);
-/* Runs it, with progress on a terminal. */
-gboolean run_experiment(struct iov_experiment *experiment, gboolean quiet, GError **error);
+/* Runs it, with progress on a terminal; `owner` as kernel_open() gave it. */
+gboolean run_experiment(struct iov_experiment *experiment, struct kernel_owner *owner,
+                        gboolean quiet, GError **error);
 /* Makes the folder that results go to (NULL: none), so that a run does not end in vain. */
 bool open_folder(const char *folder, GError **error);
 /* Like report_error(), for what goes wrong once a run has begun: STATUS_FAILED. */

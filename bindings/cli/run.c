@@ -64,12 +64,15 @@ static bool on_progress(struct iov_progress *progress, const struct iov_experime
     return !was_interrupted();
 }
 
-gboolean run_experiment(struct iov_experiment *experiment, gboolean quiet, GError **error)
+gboolean run_experiment(struct iov_experiment *experiment, struct kernel_owner *owner,
+                        gboolean quiet, GError **error)
 {
     struct terminal_progress progress = { .base = { on_progress },
                                           .show = !quiet && isatty(STDERR_FILENO) };
-    bool is_good = iov_experiment_run(experiment, &progress.base, error);
+    bool is_good = kernel_begin(owner, experiment, error) &&
+                   iov_experiment_run(experiment, &progress.base, error);
 
+    kernel_end(owner);
     if (progress.last_wall_ns != 0)
         fputs("\r\033[K", stderr);
     return is_good;
@@ -120,13 +123,15 @@ int report_failure(GError *error)
 int command_run(int argc, char **argv)
 {
     gboolean quiet = FALSE;
-    g_autofree char *folder = NULL, *seed = NULL;
+    g_autofree char *folder = NULL, *seed = NULL, *kernel = NULL;
     g_auto(GStrv) given = NULL, sets = NULL, command = g_strdupv(argv);
+    struct kernel_owner *owner;
     const GOptionEntry entries[] = {
         { "output", 'o', 0, G_OPTION_ARG_FILENAME, &folder, "Write the results into DIR", "DIR" },
         { "set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &given, "Replace a value of the file",
           "KEY=VALUE" },
         { "seed", 0, 0, G_OPTION_ARG_STRING, &seed, "Replace the seed", "N" },
+        KERNEL_OPTION(&kernel),
         { "quiet", 0, 0, G_OPTION_ARG_NONE, &quiet, "Print nothing but errors", NULL },
         G_OPTION_ENTRY_NULL,
     };
@@ -143,14 +148,17 @@ int command_run(int argc, char **argv)
         return STATUS_USAGE;
     if (argc != 2)
         return usage_error("run takes one file; see 'iovsim run --help'");
+    if (!kernel_open(kernel, &owner, &error))
+        return report_error(error);
     sets = sets_of(given, seed);
     experiment = open_experiment(argv[1], sets, &error);
     if (experiment == NULL || !open_folder(folder, &error)) {
         iov_experiment_free(experiment);
+        kernel_close(owner);
         return report_error(error);
     }
     catch_interrupt();
-    if (!run_experiment(experiment, quiet, &error))
+    if (!run_experiment(experiment, owner, quiet, &error))
         status = report_error(error); /* the statistics so far are written all the same */
     if (!quiet) {
         g_autofree char *text = iov_report_text(iov_experiment_report(experiment));
@@ -164,6 +172,7 @@ int command_run(int argc, char **argv)
     if (was_interrupted())
         status = STATUS_FAILED;
     iov_experiment_free(experiment);
+    kernel_close(owner);
     return status;
 }
 

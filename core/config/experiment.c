@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/config/quantity.h"
+#include "core/kernel/backend.h"
 #include "core/trace/measure.h"
 
 #define SLICE_FIRST (100 * IOV_US)
@@ -167,6 +168,17 @@ static bool give_up(GError **error, iov_time now, const char *why)
     return false;
 }
 
+/* A run came back early: the workload is done, or the owner of time failed. */
+static bool is_end(const struct iov_kernel *kernel, GError **error)
+{
+    const char *failure = iov_kernel_failure(kernel);
+
+    if (failure == NULL)
+        return true;
+    g_set_error_literal(error, IOV_ERROR, IOV_ERROR_RUN, failure);
+    return false;
+}
+
 /* One slice after the other until the run ends; false with an error if it cannot go on. */
 static bool run_slices(struct iov_experiment *self, struct iov_progress *progress, GError **error)
 {
@@ -180,7 +192,7 @@ static bool run_slices(struct iov_experiment *self, struct iov_progress *progres
         int64_t before = g_get_monotonic_time(), took;
 
         if (!iov_kernel_run_until(run->kernel, until))
-            return true; /* the workload is done */
+            return is_end(run->kernel, error);
         took = g_get_monotonic_time() - before;
         slice = took < SLICE_WALL_US / 2   ? MIN(slice * 2, IOV_SEC)
                 : took > SLICE_WALL_US * 2 ? slice / 2 + 1

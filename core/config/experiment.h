@@ -33,7 +33,8 @@ IOV_API void iov_experiment_free(struct iov_experiment *experiment);
 
 /*
  * Runs until the workload is done, progress->report() says no (the measurement is then marked incomplete), or nothing can happen any
- * more: IOV_ERROR_RUN. `progress` may be NULL. Once an experiment.
+ * more: IOV_ERROR_RUN. `progress` may be NULL. Once an experiment. A back end (core/kernel/backend.h) set on the platform's kernel
+ * before owns time; that it failed is IOV_ERROR_RUN too.
  */
 IOV_API bool iov_experiment_run(struct iov_experiment *experiment, struct iov_progress *progress,
                                 GError **error);

@@ -32,12 +32,17 @@ struct iov_backend_ops {
      * this call.
      */
     void (*earlier)(struct iov_backend *backend, iov_time when);
+    /* Why the owner of time failed, or NULL if it did not; the text belongs to the back end. The
+     * pointer may be NULL: such a back end cannot fail. */
+    const char *(*failure)(const struct iov_backend *backend);
 };
 
 /* Chooses the back end of a kernel that is not running; NULL is the native one. The kernel does not
  * own it. */
 IOV_API void iov_kernel_set_backend(struct iov_kernel *kernel, struct iov_backend *backend);
 IOV_API const char *iov_kernel_backend_name(const struct iov_kernel *kernel);
+/* After a run that returned false: why its back end failed, or NULL if iov_kernel_stop() ended it. */
+IOV_API const char *iov_kernel_failure(const struct iov_kernel *kernel);
 
 /*
  * For back ends only: runs every event up to and including `until` and sets the clock to it; with

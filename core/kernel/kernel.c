@@ -184,3 +184,10 @@ const char *iov_kernel_backend_name(const struct iov_kernel *kernel)
 {
     return kernel->backend != NULL ? kernel->backend->ops->name : "native";
 }
+
+const char *iov_kernel_failure(const struct iov_kernel *kernel)
+{
+    const struct iov_backend *backend = kernel->backend;
+
+    return backend != NULL && backend->ops->failure != NULL ? backend->ops->failure(backend) : NULL;
+}

@@ -143,6 +143,17 @@ Test(cli_input, a_mistake_on_the_command_line_names_the_option)
     cr_assert(eq(uint, count_lines(err), 3), "%s", err);
 }
 
+Test(cli_input, an_unknown_kernel)
+{
+    iovsim("run", "ticker.yaml", "--kernel", "systemd", "-o", "out");
+    ended_with(2);
+    is_text(err, "iovsim: --kernel: there is no kernel 'systemd'; did you mean 'systemc'?\n");
+    cr_assert(not(has_file("out")));
+    iovsim("compare", "ticker.yaml", "--over", "seed=1,2", "--kernel", "fast");
+    ended_with(2);
+    is_text(err, "iovsim: --kernel: there is no kernel 'fast'; there are 'native' and 'systemc'\n");
+}
+
 Test(cli_input, no_version_and_another_version)
 {
     refuses("seed: 1\n", "bad.yaml:1:1: the first key must be 'iovsim: 1'");

@@ -204,7 +204,9 @@ static void slow_earlier(struct iov_backend *backend, iov_time when)
     owner->announcements++;
 }
 
-static const struct iov_backend_ops slow_ops = { "slow", slow_run, slow_earlier };
+static const struct iov_backend_ops slow_ops = { .name = "slow",
+                                                 .run = slow_run,
+                                                 .earlier = slow_earlier };
 
 /* Random schedules beside the judge. */
 
