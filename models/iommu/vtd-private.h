@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside the VT-d model. A DMA goes dma → walk (context cache, IOTLB, paging-structure caches,
+ * tables in memory) → bus; an interrupt message goes dma → interrupt (entry cache, table) → message
+ * or posted descriptor; what is wrong goes to fault. Registers and the invalidation queue empty the
+ * caches.
+ */
+#ifndef IOV_IOMMU_VTD_PRIVATE_H
+#define IOV_IOMMU_VTD_PRIVATE_H
+
+#include "core/object/model.h"
+#include "models/iommu/vtd-regs.h"
+
+#define VTD_WALKERS_MAX 64u
+#define VTD_RECORDS_MAX 128u
+
+/* One line of a cache; key 0 is empty. What low and high hold is the user's. */
+struct vtd_line {
+    uint64_t key;
+    uint64_t low;
+    uint64_t high;
+    uint64_t used;
+};
+
+/* Set-associative, least recently used goes first. */
+struct vtd_cache {
+    struct vtd_line *lines;
+    uint64_t clock;
+    unsigned sets; /* a power of two */
+    unsigned ways;
+};
+
+#define IOV_TYPE_VTD (iov_vt_d_get_type())
+G_DECLARE_FINAL_TYPE(IovVtd, iov_vt_d, IOV, VTD, IovModel)
+
+struct _IovVtd {
+    IovModel parent_instance;
+    uint64_t aw_bits, host_address_bits, fault_records, walkers; /* properties */
+    uint64_t iotlb_entries, iotlb_ways, paging_entries, paging_ways, context_entries, context_ways,
+        interrupt_entries, interrupt_ways;
+    bool intremap, eim, posting, caching_mode, snoop_control, device_iotlb, dma_drain, pt,
+        zero_length_read, scalable_mode, pasid_mode;
+    iov_time hit, walk_step, invalidation, interrupt_hit; /* costs */
+    struct iov_mem_target registers;                      /* port */
+    struct iov_mem_target upstream;                       /* port */
+    struct iov_mem_initiator bus;                         /* port */
+    struct iov_mem_initiator message;                     /* port */
+
+    /* Registers. What a write does is in vtd.c. */
+    uint64_t cap, ecap, rtaddr, ccmd, iqh, iqt, iqa, irta, iva, iotlb_command;
+    uint32_t gsts, fsts, fectl, fedata, feaddr, feuaddr, ics, iectl, iedata, ieaddr, ieuaddr;
+    uint64_t records[VTD_RECORDS_MAX][2];
+    unsigned next_record;
+
+    /* Latched by GCMD. */
+    uint64_t root_table, interrupt_table, queue;
+    unsigned interrupt_table_size, queue_size; /* entries; bytes */
+    bool extended;                             /* EIME */
+
+    uint64_t width_mask;       /* of input addresses */
+    uint64_t address_mask;     /* of host addresses */
+    uint64_t reserved[5];      /* paging entry of a level that leads to a table */
+    uint64_t reserved_page[4]; /* that is a page */
+
+    struct vtd_cache iotlb, paging, contexts, interrupts_cache;
+    unsigned page_levels; /* bit n: the IOTLB may hold pages of level n */
+    iov_time walker_busy[VTD_WALKERS_MAX];
+    struct iov_event queue_event;   /* armed while a descriptor takes its time */
+    struct iov_event context_event; /* CCMD */
+    struct iov_event iotlb_event;   /* IOTLB register */
+    bool queue_running;
+
+    uint64_t requests, bypassed, iotlb_hits, iotlb_misses, context_misses, paging_hits, walk_reads,
+        blocked, faults_recorded, faults_lost, fault_events; /* statistics */
+    uint64_t interrupts, interrupts_remapped, interrupts_posted, notifications, interrupts_blocked,
+        interrupt_misses;
+    uint64_t invalidations_context, invalidations_iotlb, invalidations_device,
+        invalidations_interrupt, waits, queue_errors;
+    uint64_t translation_time;
+};
+
+/* ---- vtd-cache.c ---- */
+
+void vtd_cache_init(struct vtd_cache *cache, uint64_t entries, uint64_t ways);
+void vtd_cache_clear(struct vtd_cache *cache);
+/* The line that goes for `key`: empty, or the least recently used of its set. */
+struct vtd_line *vtd_cache_fill(struct vtd_cache *cache, uint64_t key);
+void vtd_cache_empty(struct vtd_cache *cache);
+/* Empties the lines with (key & mask) == value. */
+void vtd_cache_drop(struct vtd_cache *cache, uint64_t mask, uint64_t value);
+
+static inline struct vtd_line *vtd_cache_set(const struct vtd_cache *cache, uint64_t key)
+{
+    uint64_t hash = key ^ key >> 40;
+
+    return &cache->lines[(unsigned)(hash & (cache->sets - 1)) * cache->ways];
+}
+
+static inline struct vtd_line *vtd_cache_find(struct vtd_cache *cache, uint64_t key)
+{
+    struct vtd_line *line = vtd_cache_set(cache, key);
+
+    for (unsigned way = 0; way < cache->ways; way++, line++) {
+        if (line->key == key) {
+            line->used = ++cache->clock;
+            return line;
+        }
+    }
+    return NULL;
+}
+
+/* ---- vtd-walk.c ---- */
+
+/* A translation: where the DMA goes, how many bytes may follow there, the time it took. */
+struct vtd_translation {
+    uint64_t address;
+    uint64_t left;
+    iov_time delay;
+};
+
+/* Reads a table through the bus; adds its time. */
+bool vtd_table_read(IovVtd *self, uint64_t address, uint64_t *words, unsigned count, bool debug,
+                    iov_time *delay);
+/* Translates the address of `req` (its size is at least 1, or 0 for a zero-length read); on false
+ * the fault has been recorded. */
+bool vtd_translate(IovVtd *self, const struct iov_mem_req *req, bool write,
+                   struct vtd_translation *ret_translation);
+void vtd_drop_contexts(IovVtd *self);
+void vtd_drop_device(IovVtd *self, uint16_t source, unsigned function_mask);
+void vtd_drop_translations(IovVtd *self);
+void vtd_drop_domain(IovVtd *self, uint16_t domain);
+void vtd_drop_pages(IovVtd *self, uint16_t domain, uint64_t address, unsigned mask,
+                    bool leaves_only);
+
+/* ---- vtd-interrupt.c ---- */
+
+enum iov_status vtd_interrupt(IovVtd *self, struct iov_mem_req *req);
+void vtd_drop_interrupts(IovVtd *self, unsigned index, unsigned mask);
+
+/* ---- vtd-fault.c ---- */
+
+void vtd_fault_record(IovVtd *self, enum vtd_fault reason, uint16_t source, uint64_t information,
+                      bool write, iov_time delay);
+void vtd_queue_error(IovVtd *self);
+void vtd_fault_status_write(IovVtd *self, uint32_t value);
+void vtd_fault_record_clear(IovVtd *self, unsigned index);
+void vtd_fault_control_write(IovVtd *self, uint32_t value);
+bool vtd_fault_pending(const IovVtd *self);
+/* Sends an interrupt message to the message port, or to the bus if that is open. */
+enum iov_status vtd_message_send(IovVtd *self, uint64_t address, uint32_t data, uint16_t source,
+                                 iov_time delay, struct iov_span *span);
+
+/* ---- vtd-queue.c ---- */
+
+void vtd_queue_enable(IovVtd *self, bool enable);
+void vtd_queue_run(IovVtd *self);
+void vtd_completion_control_write(IovVtd *self, uint32_t value);
+void vtd_completion_status_write(IovVtd *self, uint32_t value);
+void vtd_queue_init(IovVtd *self);
+void vtd_context_command(IovVtd *self);
+void vtd_iotlb_command(IovVtd *self);
+
+#endif

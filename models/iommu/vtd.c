@@ -1,0 +1,572 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vt-d - a DMA- and interrupt-remapping unit: registers, and the way of a request through it.
+ *
+ * Devices' requests arrive at `upstream` with their requester ID and leave translated at `bus`;
+ * interrupt messages leave at `message`, whose address has destination bits 31:8 in bits 63:40. All
+ * tables and the invalidation queue lie in the memory behind `bus` and are read with its timing.
+ * A fault blocks the access, is recorded and counted.
+ *
+ * The time a translation takes is in the request's delay and translation. LIMIT: legacy mode only
+ * (scalable mode and PASIDs can be declared in ECAP and then fault), no page requests, no protected
+ * memory, no advanced fault log, no performance counters.
+ */
+#include "models/iommu/vtd-private.h"
+
+G_DEFINE_FINAL_TYPE(IovVtd, iov_vt_d, IOV_TYPE_MODEL)
+
+/* ---- DMA ---- */
+
+static enum iov_status forward(IovVtd *self, struct iov_mem_req *req, bool write)
+{
+    return write ? iov_mem_write_req(&self->bus, req) : iov_mem_read_req(&self->bus, req);
+}
+
+static bool interrupt_range(uint64_t address)
+{
+    return address - VTD_MSI_FIRST <= VTD_MSI_LAST - VTD_MSI_FIRST;
+}
+
+/* One piece that one translation covers; in `ret_size` how long it is. */
+static enum iov_status piece_move(IovVtd *self, struct iov_mem_req *req, bool write,
+                                  uint32_t *ret_size)
+{
+    struct vtd_translation to;
+
+    *ret_size = req->size;
+    if (interrupt_range(req->address)) {
+        *ret_size = (uint32_t)MIN(req->size, VTD_MSI_LAST + 1 - req->address);
+        return IOV_STATUS_UNSUPPORTED;
+    }
+    if (!vtd_translate(self, req, write, &to)) {
+        *ret_size = MIN(req->size, 0x1000u - (uint32_t)(req->address & 0xfff));
+        return IOV_STATUS_FAULT;
+    }
+    if (req->address < VTD_MSI_FIRST)
+        to.left = MIN(to.left, VTD_MSI_FIRST - req->address);
+    req->size = (uint32_t)MIN(req->size, MAX(to.left, 1));
+    *ret_size = req->size;
+    req->address = to.address;
+    req->delay += to.delay;
+    req->translation += to.delay;
+    return forward(self, req, write);
+}
+
+/* A request that no single page covers: each piece stands for itself, as in requests that a link
+ * has cut at pages. */
+static enum iov_status pieces_move(IovVtd *self, struct iov_mem_req *req, bool write)
+{
+    enum iov_status result = IOV_STATUS_OK;
+    struct iov_mem_req whole = *req;
+
+    for (uint32_t done = 0, size; done < whole.size; done += size) {
+        struct iov_mem_req piece = whole;
+        enum iov_status status;
+
+        piece.address = whole.address + done;
+        piece.data = (uint8_t *)whole.data + done;
+        piece.size = whole.size - done;
+        if (done > 0)
+            piece.flags &= (uint16_t)~IOV_MEM_PAYLOAD;
+        status = piece_move(self, &piece, write, &size);
+        if (status != IOV_STATUS_OK && !write)
+            memset((uint8_t *)whole.data + done, 0xff, size);
+        if (result == IOV_STATUS_OK)
+            result = status;
+        if (done == 0)
+            req->span = piece.span;
+        req->delay = MAX(req->delay, piece.delay);
+        req->translation = MAX(req->translation, piece.translation);
+    }
+    return result;
+}
+
+static enum iov_status request_translate(IovVtd *self, struct iov_mem_req *req, bool write)
+{
+    uint64_t address = req->address;
+    struct vtd_translation to;
+    enum iov_status status;
+
+    if (G_UNLIKELY((address & 0xfff) + req->size > 0x1000))
+        return pieces_move(self, req, write);
+    if (!vtd_translate(self, req, write, &to))
+        return IOV_STATUS_FAULT;
+    if (req->size == 0)
+        return IOV_STATUS_OK;
+    req->address = to.address;
+    req->delay += to.delay;
+    req->translation += to.delay;
+    status = forward(self, req, write);
+    req->address = address;
+    return status;
+}
+
+static enum iov_status request_move(IovVtd *self, struct iov_mem_req *req, bool write)
+{
+    bool debug = req->flags & IOV_MEM_DEBUG;
+    iov_time before = req->translation;
+    enum iov_status status;
+
+    if (interrupt_range(req->address))
+        return write && !debug ? vtd_interrupt(self, req) : IOV_STATUS_UNSUPPORTED;
+    if (debug)
+        return self->gsts & VTD_G_TE ? request_translate(self, req, write)
+                                     : forward(self, req, write);
+    self->requests++;
+    if (!(self->gsts & VTD_G_TE)) {
+        self->bypassed++;
+        return forward(self, req, write);
+    }
+    status = request_translate(self, req, write);
+    self->translation_time += req->translation - before;
+    return status;
+}
+
+static enum iov_status upstream_read(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    return request_move(iov_container_of(port, IovVtd, upstream), req, false);
+}
+
+static enum iov_status upstream_write(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    return request_move(iov_container_of(port, IovVtd, upstream), req, true);
+}
+
+static const struct iov_mem_target_ops upstream_ops = { .read = upstream_read,
+                                                        .write = upstream_write };
+
+/* ---- Registers ---- */
+
+static uint32_t half(uint64_t value, bool upper)
+{
+    return (uint32_t)(upper ? value >> 32 : value);
+}
+
+static void half_set(uint64_t *value, bool upper, uint32_t word)
+{
+    *value = upper ? (uint32_t)*value | (uint64_t)word << 32 : (*value & ~0xffffffffull) | word;
+}
+
+/* The record that a register belongs to, or false. */
+static bool record_find(const IovVtd *self, uint32_t offset, unsigned *ret_index)
+{
+    *ret_index = (offset - VTD_FRCD) / 16;
+    return offset >= VTD_FRCD && *ret_index < self->fault_records;
+}
+
+static uint32_t read_wide(const IovVtd *self, uint32_t offset)
+{
+    bool upper = offset & 4;
+    unsigned index;
+
+    if (record_find(self, offset, &index))
+        return half(self->records[index][offset >> 3 & 1], upper);
+    switch (offset & ~4u) {
+    case VTD_CAP:
+        return half(self->cap, upper);
+    case VTD_ECAP:
+        return half(self->ecap, upper);
+    case VTD_RTADDR:
+        return half(self->rtaddr, upper);
+    case VTD_CCMD:
+        return half(self->ccmd, upper);
+    case VTD_IQH:
+        return half(self->iqh, upper);
+    case VTD_IQT:
+        return half(self->iqt, upper);
+    case VTD_IQA: /* the base that is in use: what is written counts when the queue is enabled */
+        return half(self->queue | (self->iqa & VTD_IQA_QS), upper);
+    case VTD_IRTA:
+        return half(self->irta, upper);
+    case VTD_IOTLB:
+        return half(self->iotlb_command, upper);
+    default:
+        return 0; /* reserved, write-only, or of a feature that CAP does not declare */
+    }
+}
+
+static uint32_t read_word(const IovVtd *self, uint32_t offset)
+{
+    switch (offset) {
+    case VTD_VER:
+        return 0x10;
+    case VTD_GSTS:
+        return self->gsts;
+    case VTD_FSTS:
+        return self->fsts | (vtd_fault_pending(self) ? VTD_FSTS_PPF : 0);
+    case VTD_FECTL:
+        return self->fectl;
+    case VTD_FEDATA:
+        return self->fedata;
+    case VTD_FEADDR:
+        return self->feaddr;
+    case VTD_FEUADDR:
+        return self->feuaddr;
+    case VTD_ICS:
+        return self->ics;
+    case VTD_IECTL:
+        return self->iectl;
+    case VTD_IEDATA:
+        return self->iedata;
+    case VTD_IEADDR:
+        return self->ieaddr;
+    case VTD_IEUADDR:
+        return self->ieuaddr;
+    default:
+        return read_wide(self, offset);
+    }
+}
+
+static void command_write(IovVtd *self, uint32_t value)
+{
+    uint32_t changed = self->gsts ^ value;
+
+    if (value & VTD_G_SRTP) {
+        self->root_table = self->rtaddr;
+        self->gsts |= VTD_G_SRTP;
+        vtd_drop_contexts(self);
+        vtd_drop_translations(self);
+    }
+    if (value & VTD_G_SIRTP && self->intremap) {
+        self->interrupt_table = self->irta & self->address_mask & ~0xfffull;
+        self->interrupt_table_size = 2u << (self->irta & VTD_IRTA_S);
+        self->extended = self->eim && self->irta & VTD_IRTA_EIME;
+        self->gsts |= VTD_G_SIRTP;
+        vtd_drop_interrupts(self, 0, 16);
+    }
+    if (changed & VTD_G_TE)
+        self->gsts ^= VTD_G_TE;
+    if (changed & VTD_G_IRE && self->intremap)
+        self->gsts ^= VTD_G_IRE;
+    if (changed & VTD_G_CFI && self->intremap)
+        self->gsts ^= VTD_G_CFI;
+    if (changed & VTD_G_QIE)
+        vtd_queue_enable(self, value & VTD_G_QIE);
+}
+
+static void write_wide(IovVtd *self, uint32_t offset, uint32_t value)
+{
+    bool upper = offset & 4;
+    unsigned index;
+
+    if (record_find(self, offset, &index)) {
+        if ((offset & 0xc) == 0xc && value & (uint32_t)(VTD_FRCD_F >> 32))
+            vtd_fault_record_clear(self, index);
+        return;
+    }
+    switch (offset & ~4u) {
+    case VTD_RTADDR:
+        half_set(&self->rtaddr, upper, upper ? value : value & ~0x3ffu);
+        return;
+    case VTD_CCMD:
+        half_set(&self->ccmd, upper, value);
+        self->ccmd &= VTD_CCMD_RW | (upper ? VTD_CCMD_ICC : 0);
+        if (self->ccmd & VTD_CCMD_ICC)
+            vtd_context_command(self);
+        return;
+    case VTD_IQT:
+        half_set(&self->iqt, upper, upper ? 0 : value & VTD_IQT_MASK);
+        if (!upper)
+            vtd_queue_run(self);
+        return;
+    case VTD_IQA:
+        half_set(&self->iqa, upper, upper ? value : value & (VTD_IQA_QS | ~0xfffu));
+        return;
+    case VTD_IRTA:
+        half_set(&self->irta, upper,
+                 upper ? value : value & (VTD_IRTA_S | VTD_IRTA_EIME | ~0xfffu));
+        return;
+    case VTD_IVA:
+        half_set(&self->iva, upper, upper ? value : value & ~0xf80u);
+        return;
+    case VTD_IOTLB:
+        half_set(&self->iotlb_command, upper, value);
+        self->iotlb_command &= VTD_IOTLB_RW | (upper ? VTD_IOTLB_IVT : 0);
+        if (self->iotlb_command & VTD_IOTLB_IVT)
+            vtd_iotlb_command(self);
+        return;
+    default:
+        return; /* reserved or read-only */
+    }
+}
+
+static void write_word(IovVtd *self, uint32_t offset, uint32_t value)
+{
+    switch (offset) {
+    case VTD_GCMD:
+        command_write(self, value);
+        return;
+    case VTD_FSTS:
+        vtd_fault_status_write(self, value);
+        return;
+    case VTD_FECTL:
+        vtd_fault_control_write(self, value);
+        return;
+    case VTD_FEDATA:
+        self->fedata = value & 0xffff;
+        return;
+    case VTD_FEADDR:
+        self->feaddr = value & ~3u;
+        return;
+    case VTD_FEUADDR:
+        self->feuaddr = self->eim ? value : 0;
+        return;
+    case VTD_ICS:
+        vtd_completion_status_write(self, value);
+        return;
+    case VTD_IECTL:
+        vtd_completion_control_write(self, value);
+        return;
+    case VTD_IEDATA:
+        self->iedata = value;
+        return;
+    case VTD_IEADDR:
+        self->ieaddr = value & ~3u;
+        return;
+    case VTD_IEUADDR:
+        self->ieuaddr = self->eim ? value : 0;
+        return;
+    default:
+        write_wide(self, offset, value);
+    }
+}
+
+/* SPEC: registers are accessed in aligned units of 4 or 8 bytes; others read zero, and change
+ * nothing. */
+static bool access_allowed(const struct iov_mem_req *req)
+{
+    return (req->size == 4 || req->size == 8) && (req->address & (req->size - 1)) == 0 &&
+           req->address < VTD_SIZE;
+}
+
+static enum iov_status registers_read(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    const IovVtd *self = iov_container_of(port, IovVtd, registers);
+    uint32_t offset = (uint32_t)req->address;
+    uint64_t value = 0;
+
+    if (access_allowed(req)) {
+        value = read_word(self, offset);
+        if (req->size == 8)
+            value |= (uint64_t)read_word(self, offset + 4) << 32;
+    }
+    iov_mem_set_value(req, value);
+    return IOV_STATUS_OK;
+}
+
+static enum iov_status registers_write(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    IovVtd *self = iov_container_of(port, IovVtd, registers);
+    uint32_t offset = (uint32_t)req->address;
+    uint64_t value = iov_mem_value(req);
+
+    if (!access_allowed(req) || req->flags & IOV_MEM_DEBUG)
+        return IOV_STATUS_OK;
+    write_word(self, offset, (uint32_t)value);
+    if (req->size == 8)
+        write_word(self, offset + 4, (uint32_t)(value >> 32));
+    return IOV_STATUS_OK;
+}
+
+static const struct iov_mem_target_ops registers_ops = { .read = registers_read,
+                                                         .write = registers_write };
+
+/* ---- Life ---- */
+
+static void capabilities_set(IovVtd *self)
+{
+    self->cap =
+        VTD_CAP_DOMAINS_64K | VTD_CAP_SAGAW_39 | VTD_CAP_SLLPS | VTD_CAP_PSI |
+        (self->aw_bits - 1) << VTD_CAP_MGAW_SHIFT | (uint64_t)(VTD_FRCD / 16) << VTD_CAP_FRO_SHIFT |
+        (self->fault_records - 1) << VTD_CAP_NFR_SHIFT | (uint64_t)VTD_MAMV << VTD_CAP_MAMV_SHIFT;
+    self->cap |= self->aw_bits == 48 ? VTD_CAP_SAGAW_48 : 0;
+    self->cap |= self->caching_mode ? VTD_CAP_CM : 0;
+    self->cap |= self->zero_length_read ? VTD_CAP_ZLR : 0;
+    self->cap |= self->dma_drain ? VTD_CAP_DWD | VTD_CAP_DRD : 0;
+    self->cap |= self->intremap && self->posting ? VTD_CAP_PI : 0;
+    self->ecap = VTD_ECAP_QI | (uint64_t)(VTD_IVA / 16) << VTD_ECAP_IRO_SHIFT;
+    self->ecap |= self->intremap ? VTD_ECAP_IR | VTD_ECAP_MHMV : 0;
+    self->ecap |= self->intremap && self->eim ? VTD_ECAP_EIM : 0;
+    self->ecap |= self->device_iotlb ? VTD_ECAP_DT : 0;
+    self->ecap |= self->pt ? VTD_ECAP_PT : 0;
+    self->ecap |= self->snoop_control ? VTD_ECAP_SC : 0;
+    self->ecap |= self->scalable_mode ? 1ull << 46 | 1ull << 43 | 1ull << 31 : 0;
+    self->ecap |= self->pasid_mode ? 1ull << 40 : 0;
+}
+
+/* SPEC: reserved bits of paging entries: address bits above the host's, low address bits of large
+ * pages, snoop and transient-mapping bits where the capability is missing. */
+static void masks_set(IovVtd *self)
+{
+    uint64_t high;
+
+    self->width_mask = (1ull << self->aw_bits) - 1;
+    self->address_mask =
+        (1ull << (self->host_address_bits != 0 ? self->host_address_bits : self->aw_bits)) - 1;
+    high = ~(self->address_mask | VTD_PAGE_IGNORED);
+    for (unsigned level = 1; level <= 4; level++)
+        self->reserved[level] = high | VTD_PAGE_SNP | (level == 4 ? VTD_PAGE_SUPER : 0);
+    for (unsigned level = 1; level <= 3; level++) {
+        uint64_t low = (1ull << (3 + 9 * level)) - 1;
+
+        self->reserved_page[level] = high | (low & ~0xfffull);
+        if (self->device_iotlb)
+            self->reserved_page[level] &= ~VTD_PAGE_TM;
+        if (!self->snoop_control)
+            self->reserved_page[level] |= VTD_PAGE_SNP;
+    }
+}
+
+static bool cache_sound(uint64_t entries, uint64_t ways)
+{
+    uint64_t sets = entries / ways;
+
+    return entries % ways == 0 && sets != 0 && (sets & (sets - 1)) == 0;
+}
+
+static bool iov_vt_d_prepare(IovModel *model, GError **error)
+{
+    IovVtd *self = (IovVtd *)(void *)model;
+
+    if (self->aw_bits != 39 && self->aw_bits != 48)
+        return iov_model_fail(model, error, "aw-bits is 39 or 48");
+    if (self->pasid_mode && !self->scalable_mode)
+        return iov_model_fail(model, error, "pasid-mode needs scalable-mode");
+    if (!cache_sound(self->iotlb_entries, self->iotlb_ways) ||
+        !cache_sound(self->paging_entries, self->paging_ways) ||
+        !cache_sound(self->context_entries, self->context_ways) ||
+        !cache_sound(self->interrupt_entries, self->interrupt_ways))
+        return iov_model_fail(model, error, "entries divided by ways is a power of two");
+    self->registers.size = VTD_SIZE;
+    capabilities_set(self);
+    masks_set(self);
+    return true;
+}
+
+static bool iov_vt_d_realize(IovModel *model, GError **error)
+{
+    IovVtd *self = (IovVtd *)(void *)model;
+
+    (void)error;
+    vtd_cache_init(&self->iotlb, self->iotlb_entries, self->iotlb_ways);
+    vtd_cache_init(&self->paging, self->paging_entries, self->paging_ways);
+    vtd_cache_init(&self->contexts, self->context_entries, self->context_ways);
+    vtd_cache_init(&self->interrupts_cache, self->interrupt_entries, self->interrupt_ways);
+    self->fectl = VTD_EVENT_IM;
+    self->iectl = VTD_EVENT_IM;
+    vtd_queue_init(self);
+    return true;
+}
+
+static void iov_vt_d_unrealize(IovModel *model)
+{
+    IovVtd *self = (IovVtd *)(void *)model;
+
+    iov_event_disarm(&self->queue_event);
+    iov_event_disarm(&self->context_event);
+    iov_event_disarm(&self->iotlb_event);
+}
+
+static void iov_vt_d_finalize(GObject *object)
+{
+    IovVtd *self = (IovVtd *)(void *)object;
+
+    vtd_cache_clear(&self->iotlb);
+    vtd_cache_clear(&self->paging);
+    vtd_cache_clear(&self->contexts);
+    vtd_cache_clear(&self->interrupts_cache);
+    G_OBJECT_CLASS(iov_vt_d_parent_class)->finalize(object);
+}
+
+static void describe_properties(IovModelClass *mc)
+{
+    IOV_PROP_COUNT(mc, IovVtd, aw_bits, 39, 48, 48, "Width of device addresses: 39 or 48");
+    IOV_PROP_COUNT(mc, IovVtd, host_address_bits, 0, 52, 0,
+                   "Width of host addresses in tables; 0: as aw-bits");
+    IOV_PROP_COUNT(mc, IovVtd, fault_records, 1, VTD_RECORDS_MAX, 1, "Fault recording registers");
+    IOV_PROP_COUNT(mc, IovVtd, walkers, 1, VTD_WALKERS_MAX, 4, "Page walks at the same time");
+    IOV_PROP_COUNT(mc, IovVtd, iotlb_entries, 1, 1 << 20, 64, "Translations in the IOTLB");
+    IOV_PROP_COUNT(mc, IovVtd, iotlb_ways, 1, 1024, 8, "Ways of the IOTLB");
+    IOV_PROP_COUNT(mc, IovVtd, paging_entries, 1, 1 << 20, 64,
+                   "Tables in the paging-structure cache");
+    IOV_PROP_COUNT(mc, IovVtd, paging_ways, 1, 1024, 4, "Ways of the paging-structure cache");
+    IOV_PROP_COUNT(mc, IovVtd, context_entries, 1, 1 << 16, 32, "Devices in the context cache");
+    IOV_PROP_COUNT(mc, IovVtd, context_ways, 1, 1024, 4, "Ways of the context cache");
+    IOV_PROP_COUNT(mc, IovVtd, interrupt_entries, 1, 1 << 16, 64,
+                   "Table entries in the interrupt entry cache");
+    IOV_PROP_COUNT(mc, IovVtd, interrupt_ways, 1, 1024, 4, "Ways of the interrupt entry cache");
+    IOV_PROP_BOOL(mc, IovVtd, intremap, true, "Interrupt remapping (ECAP.IR)");
+    IOV_PROP_BOOL(mc, IovVtd, eim, false, "32-bit interrupt destinations (ECAP.EIM)");
+    IOV_PROP_BOOL(mc, IovVtd, posting, false, "Interrupt posting (CAP.PI)");
+    IOV_PROP_BOOL(mc, IovVtd, caching_mode, false,
+                  "CAP.CM; what is not present is never cached anyway");
+    IOV_PROP_BOOL(mc, IovVtd, snoop_control, false, "Snoop bit of pages (ECAP.SC)");
+    IOV_PROP_BOOL(mc, IovVtd, device_iotlb, false, "Translated requests (ECAP.DT)");
+    IOV_PROP_BOOL(mc, IovVtd, dma_drain, true, "Drain of reads and writes (CAP.DRD, DWD)");
+    IOV_PROP_BOOL(mc, IovVtd, pt, true, "Pass-through (ECAP.PT)");
+    IOV_PROP_BOOL(mc, IovVtd, zero_length_read, false,
+                  "Zero-length reads of write-only pages (CAP.ZLR)");
+    IOV_PROP_BOOL(mc, IovVtd, scalable_mode, false,
+                  "Declares scalable mode in ECAP; its tables are not walked");
+    IOV_PROP_BOOL(mc, IovVtd, pasid_mode, false, "Declares PASIDs in ECAP");
+}
+
+static void describe_statistics(IovModelClass *mc)
+{
+    IOV_STAT(mc, IovVtd, requests, "DMA requests");
+    IOV_STAT(mc, IovVtd, bypassed, "Of these with translation off");
+    IOV_STAT(mc, IovVtd, iotlb_hits, "Translations found in the IOTLB");
+    IOV_STAT(mc, IovVtd, iotlb_misses, "Page walks");
+    IOV_STAT(mc, IovVtd, context_misses, "Context entries read");
+    IOV_STAT(mc, IovVtd, paging_hits, "Walks shortened by the paging-structure cache");
+    IOV_STAT(mc, IovVtd, walk_reads, "Reads of tables and descriptors");
+    IOV_STAT(mc, IovVtd, blocked, "DMA that a fault blocked");
+    IOV_STAT(mc, IovVtd, faults_recorded, "Faults recorded");
+    IOV_STAT(mc, IovVtd, faults_lost, "Faults not recorded: overflow, or collapsed");
+    IOV_STAT(mc, IovVtd, fault_events, "Fault event messages");
+    IOV_STAT(mc, IovVtd, interrupts, "Interrupt messages from devices");
+    IOV_STAT(mc, IovVtd, interrupts_remapped, "Of these remapped");
+    IOV_STAT(mc, IovVtd, interrupts_posted, "Of these posted");
+    IOV_STAT(mc, IovVtd, notifications, "Notifications of posted ones");
+    IOV_STAT(mc, IovVtd, interrupts_blocked, "Interrupt messages that a fault blocked");
+    IOV_STAT(mc, IovVtd, interrupt_misses, "Interrupt table entries read");
+    IOV_STAT(mc, IovVtd, invalidations_context, "Context-cache invalidations");
+    IOV_STAT(mc, IovVtd, invalidations_iotlb, "IOTLB invalidations");
+    IOV_STAT(mc, IovVtd, invalidations_device, "Device-TLB invalidations");
+    IOV_STAT(mc, IovVtd, invalidations_interrupt, "Interrupt-entry invalidations");
+    IOV_STAT(mc, IovVtd, waits, "Wait descriptors");
+    IOV_STAT(mc, IovVtd, queue_errors, "Errors of the invalidation queue");
+    IOV_STAT_TIME(mc, IovVtd, translation_time, "Time that requests spent in translation");
+}
+
+static void iov_vt_d_class_init(IovVtdClass *klass)
+{
+    IovModelClass *mc = IOV_MODEL_CLASS(klass);
+
+    iov_model_class_describe(mc, "vt-d", "A DMA- and interrupt-remapping unit");
+    describe_properties(mc);
+    IOV_COST(mc, IovVtd, hit, "vtd-iotlb-hit", "A translation that the IOTLB holds");
+    IOV_COST(mc, IovVtd, walk_step, "vtd-walk-step",
+             "A read of a table, beside the memory's own time");
+    IOV_COST(mc, IovVtd, invalidation, "vtd-invalidation",
+             "An invalidation command or descriptor, from its fetch to its completion");
+    IOV_COST(mc, IovVtd, interrupt_hit, "vtd-interrupt-entry",
+             "An interrupt whose table entry is cached");
+    IOV_PORT_MEM_TARGET(mc, IovVtd, registers, &registers_ops, "The register page");
+    IOV_PORT_MEM_TARGET(mc, IovVtd, upstream, &upstream_ops,
+                        "DMA and interrupt messages of devices and of the I/O APIC");
+    IOV_PORT_MEM_INITIATOR(mc, IovVtd, bus, "Translated requests, tables, queue");
+    IOV_PORT_MEM_INITIATOR(
+        mc, IovVtd, message,
+        "Interrupt messages at their 64-bit address; if open they go to the bus");
+    describe_statistics(mc);
+    mc->prepare = iov_vt_d_prepare;
+    mc->realize = iov_vt_d_realize;
+    mc->unrealize = iov_vt_d_unrealize;
+    G_OBJECT_CLASS(klass)->finalize = iov_vt_d_finalize;
+}
+
+static void iov_vt_d_init(IovVtd *self)
+{
+    (void)self;
+}
