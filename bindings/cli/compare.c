@@ -96,6 +96,15 @@ static void add_figures(GString *out, const GPtrArray *rows, const char *title, 
     }
 }
 
+/* Element `column` of the array of doubles at `offset` of a row. */
+static double value_at(const struct row *row, size_t offset, unsigned column)
+{
+    double value;
+
+    memcpy(&value, (const char *)row + offset + column * sizeof value, sizeof value);
+    return value;
+}
+
 /* A block with a column for each value that any row has; `offset` is that of an array of doubles in struct row. */
 static void add_block(GString *out, const GPtrArray *rows, const char *title, int width,
                       size_t offset, unsigned count, const char *(*column_name)(unsigned column))
@@ -105,8 +114,7 @@ static void add_block(GString *out, const GPtrArray *rows, const char *title, in
 
     for (unsigned i = 0; i < rows->len; i++) {
         for (unsigned column = 0; column < count; column++)
-            used[column] |= G_STRUCT_MEMBER(double, g_ptr_array_index(rows, i),
-                                            offset + column * sizeof(double)) >= 0.005;
+            used[column] |= value_at(g_ptr_array_index(rows, i), offset, column) >= 0.005;
     }
     g_string_append_printf(out, "\n%-*s", width, title);
     for (unsigned column = 0; column < count; column++) {
@@ -123,9 +131,8 @@ static void add_block(GString *out, const GPtrArray *rows, const char *title, in
         g_string_append_printf(out, "%-*s", width, row->name);
         for (unsigned column = 0; column < count; column++) {
             if (used[column])
-                g_string_append_printf(
-                    out, "  %*.2f", column_width[column],
-                    G_STRUCT_MEMBER(double, row, offset + column * sizeof(double)));
+                g_string_append_printf(out, "  %*.2f", column_width[column],
+                                       value_at(row, offset, column));
         }
         g_string_append_c(out, '\n');
     }

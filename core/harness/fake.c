@@ -266,7 +266,7 @@ void iov_fake_packet_free(struct iov_fake_packet *fake)
         return;
     while ((packet = iov_packet_queue_pop(&fake->frames)) != NULL)
         iov_packet_free(packet);
-    iov_packet_pool_unref(fake->pool);
+    iov_packet_pool_unref(fake->pool, NULL);
     g_free(fake);
 }
 

@@ -28,7 +28,14 @@ struct iov_kernel {
     struct iov_fiber *spare;  /* stacks to use again */
     unsigned stacks;          /* made so far */
 
+    struct iov_at_free *at_free; /* newest first */
     struct iov_queue queue;
+};
+
+struct iov_at_free {
+    struct iov_at_free *next;
+    void (*function)(void *argument);
+    void *argument;
 };
 
 _Static_assert(sizeof(struct iov_event) == 64, "an event fills one cache line");

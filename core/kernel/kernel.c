@@ -21,6 +21,7 @@ struct iov_kernel *iov_kernel_new(void)
     kernel->running = false;
     kernel->stepping = false;
     kernel->backend = NULL;
+    kernel->at_free = NULL;
     iov_queue_init(&kernel->queue);
     iov_fibers_init(kernel);
     return kernel;
@@ -32,7 +33,23 @@ void iov_kernel_free(struct iov_kernel *kernel)
         return;
     IOV_REQUIRE(!kernel->running);
     iov_fibers_finish(kernel);
+    while (kernel->at_free != NULL) {
+        struct iov_at_free *last = kernel->at_free;
+
+        kernel->at_free = last->next;
+        last->function(last->argument);
+        free(last);
+    }
     free(kernel);
+}
+
+void iov_kernel_at_free(struct iov_kernel *kernel, void (*function)(void *argument), void *argument)
+{
+    struct iov_at_free *entry = malloc(sizeof *entry);
+
+    IOV_REQUIRE(entry != NULL);
+    *entry = (struct iov_at_free){ kernel->at_free, function, argument };
+    kernel->at_free = entry;
 }
 
 void iov_event_init(struct iov_event *event, struct iov_kernel *kernel, iov_event_fn *fire,

@@ -65,6 +65,13 @@ struct iov_kernel_head {
 IOV_API struct iov_kernel *iov_kernel_new(void);
 IOV_API void iov_kernel_free(struct iov_kernel *kernel);
 
+/*
+ * Calls function(argument) when the kernel is freed, after all fibers were dropped where they stood: for what they may have
+ * held in their hands. Slow plane.
+ */
+IOV_API void iov_kernel_at_free(struct iov_kernel *kernel, void (*function)(void *argument),
+                                void *argument);
+
 /* The present instant, in picoseconds. */
 static inline iov_time iov_now(const struct iov_kernel *kernel)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames come from free lists, one for frames of ordinary size and one for large ones; a pool lives
- * until its last frame is back, so models may go in any order.
+ * Frames come from free lists, one for frames of ordinary size and one for large ones. A pool knows every frame it made. It lives until its
+ * last frame is back, so models may go in any order; or, if its owner left while frames were out, until the kernel goes.
  */
 #include "core/port/packet.h"
 
@@ -10,10 +10,12 @@
 #include <stdlib.h>
 
 struct iov_packet_pool {
+    struct iov_packet *all;
     struct iov_packet *small;
     struct iov_packet *large;
-    uint64_t out;  /* frames that are not on a list */
-    bool orphaned; /* the owner is gone */
+    uint64_t out;     /* frames that are not on a list */
+    bool orphaned;    /* the owner is gone */
+    bool with_kernel; /* the kernel will free it */
 };
 
 struct iov_packet_pool *iov_packet_pool_new(void)
@@ -25,30 +27,30 @@ struct iov_packet_pool *iov_packet_pool_new(void)
     return pool;
 }
 
-static void free_list(struct iov_packet *packet)
+static void pool_destroy(void *argument)
 {
-    while (packet != NULL) {
-        struct iov_packet *next = packet->next;
+    struct iov_packet_pool *pool = argument;
 
+    while (pool->all != NULL) {
+        struct iov_packet *packet = pool->all;
+
+        pool->all = packet->next_of_pool;
         free(packet);
-        packet = next;
     }
-}
-
-static void pool_destroy(struct iov_packet_pool *pool)
-{
-    free_list(pool->small);
-    free_list(pool->large);
     free(pool);
 }
 
-void iov_packet_pool_unref(struct iov_packet_pool *pool)
+void iov_packet_pool_unref(struct iov_packet_pool *pool, struct iov_kernel *kernel)
 {
     if (pool == NULL)
         return;
     pool->orphaned = true;
-    if (pool->out == 0)
+    if (pool->out == 0) {
         pool_destroy(pool);
+    } else if (kernel != NULL) {
+        pool->with_kernel = true;
+        iov_kernel_at_free(kernel, pool_destroy, pool);
+    }
 }
 
 struct iov_packet *iov_packet_new(struct iov_packet_pool *pool, uint32_t size)
@@ -65,9 +67,15 @@ struct iov_packet *iov_packet_new(struct iov_packet_pool *pool, uint32_t size)
         packet = malloc(sizeof *packet + (is_large ? IOV_PACKET_MAX : IOV_PACKET_INLINE));
         if (packet == NULL)
             abort();
+        packet->next_of_pool = pool->all;
+        pool->all = packet;
     }
     data = (uint8_t *)(packet + 1);
-    *packet = (struct iov_packet){ .size = size, .pool = pool, .data = data, .is_large = is_large };
+    *packet = (struct iov_packet){ .size = size,
+                                   .pool = pool,
+                                   .next_of_pool = packet->next_of_pool,
+                                   .data = data,
+                                   .is_large = is_large };
     pool->out++;
     return packet;
 }
@@ -83,6 +91,6 @@ void iov_packet_free(struct iov_packet *packet)
     list = packet->is_large ? &pool->large : &pool->small;
     packet->next = *list;
     *list = packet;
-    if (--pool->out == 0 && pool->orphaned)
+    if (--pool->out == 0 && pool->orphaned && !pool->with_kernel)
         pool_destroy(pool);
 }

@@ -30,6 +30,7 @@ struct iov_packet {
     uint16_t segment_size;   /* offload: split into segments of this payload size; 0 = as it is */
     uint16_t flags;          /* IOV_PACKET_* */
     bool is_large;           /* for the pool */
+    struct iov_packet *next_of_pool;
     struct iov_packet_pool *pool;
     uint8_t *data; /* room for IOV_PACKET_INLINE bytes, or IOV_PACKET_MAX for large frames */
 };
@@ -39,9 +40,13 @@ enum {
     IOV_PACKET_CHECKSUM_GOOD = 1 << 1,
 };
 
-/* A pool of frames, one for each model that makes frames; frames may be freed after their pool. */
+/* A pool of frames, one for each model that makes frames. */
 IOV_API struct iov_packet_pool *iov_packet_pool_new(void);
-IOV_API void iov_packet_pool_unref(struct iov_packet_pool *pool);
+/*
+ * The owner leaves. Frames that are still out go back one by one, or, where they are in nobody's hands any more (a fiber that was
+ * dropped held them), with `kernel`, which may be NULL if there is none. Accepts a NULL pool.
+ */
+IOV_API void iov_packet_pool_unref(struct iov_packet_pool *pool, struct iov_kernel *kernel);
 /* A frame of `size` bytes (at most IOV_PACKET_MAX), contents undefined, no span. */
 IOV_API struct iov_packet *iov_packet_new(struct iov_packet_pool *pool, uint32_t size);
 IOV_API void iov_packet_free(struct iov_packet *packet); /* accepts NULL */

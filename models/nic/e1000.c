@@ -333,7 +333,7 @@ static void iov_e1000_finalize(GObject *object)
 {
     IovE1000 *self = (IovE1000 *)(void *)object;
 
-    iov_packet_pool_unref(self->pool);
+    iov_packet_pool_unref(self->pool, self->parent_instance.kernel);
     G_OBJECT_CLASS(iov_e1000_parent_class)->finalize(object);
 }
 

@@ -372,7 +372,7 @@ static void iov_peer_unrealize(IovModel *model)
 
 static void iov_peer_finalize(GObject *object)
 {
-    iov_packet_pool_unref(((IovPeer *)(void *)object)->pool);
+    iov_packet_pool_unref(((IovPeer *)(void *)object)->pool, IOV_MODEL(object)->kernel);
     G_OBJECT_CLASS(iov_peer_parent_class)->finalize(object);
 }
 

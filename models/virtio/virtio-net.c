@@ -275,7 +275,7 @@ static void virtio_net_finalize(GObject *object)
     g_free(net->transmit);
     g_free(net->chain);
     g_free(net->first_chain);
-    iov_packet_pool_unref(net->pool);
+    iov_packet_pool_unref(net->pool, IOV_MODEL(object)->kernel);
     G_OBJECT_CLASS(iov_virtio_net_parent_class)->finalize(object);
 }
 

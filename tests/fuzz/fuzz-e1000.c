@@ -189,7 +189,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     g_object_unref(nic);
     g_object_unref(dram);
-    iov_packet_pool_unref(machine.cable.pool);
+    iov_packet_pool_unref(machine.cable.pool, NULL);
     iov_measure_free(run.measure);
     iov_kernel_free(run.kernel);
     return 0;

@@ -254,7 +254,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     rest(&bench);
     iov_model_unrealize(bench.model);
     g_object_unref(bench.model);
-    iov_packet_pool_unref(bench.pool);
+    iov_packet_pool_unref(bench.pool, NULL);
     iov_kernel_free(bench.run.kernel);
     return 0;
 }

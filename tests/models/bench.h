@@ -285,7 +285,7 @@ static inline void bench_end_free(struct bench_end *end)
 
     while ((packet = iov_packet_queue_pop(&end->queue)) != NULL)
         iov_packet_free(packet);
-    iov_packet_pool_unref(end->pool);
+    iov_packet_pool_unref(end->pool, NULL);
 }
 
 static inline struct iov_packet *bench_end_frame(struct bench_end *end, const void *data,

@@ -203,7 +203,7 @@ Test(workload, a_receiving_stream_counts_what_comes)
     cr_assert(eq(u64, mean / IOV_US, 20));
     iov_event_disarm(&source.event);
     close_bench(&bench);
-    iov_packet_pool_unref(source.pool);
+    iov_packet_pool_unref(source.pool, NULL);
 }
 
 Test(workload, the_same_seed_gives_the_same_run)

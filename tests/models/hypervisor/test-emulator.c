@@ -216,7 +216,7 @@ static void start(void (*main)(TestProgram *, struct iov_exec *, unsigned),
 static void teardown(void)
 {
     guest_free();
-    iov_packet_pool_unref(card.pool);
+    iov_packet_pool_unref(card.pool, NULL);
 }
 
 TestSuite(emulator, .init = setup, .fini = teardown);
