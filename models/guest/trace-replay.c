@@ -176,7 +176,8 @@ static bool is_controller(const struct iov_trace_row *row)
                                            row->address >> 12 == IOAPIC_BASE >> 12);
 }
 
-static void execute_access(IovTraceReplay *self, struct iov_exec *exec, const struct iov_trace_row *row)
+static void execute_access(IovTraceReplay *self, struct iov_exec *exec,
+                           const struct iov_trace_row *row)
 {
     struct iov_counters *counters = &self->measure->counters;
     struct iov_region_count regions[IOV_MEASURE_REGIONS];
