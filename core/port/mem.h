@@ -131,6 +131,10 @@ static inline uint64_t iov_mem_value(const struct iov_mem_req *req)
         memcpy(&word, req->data, sizeof word);
         return word;
     }
+    if (req->size == 8) {
+        memcpy(&value, req->data, sizeof value);
+        return value;
+    }
     memcpy(&value, req->data, req->size < 8 ? req->size : 8);
     return value;
 }
@@ -141,6 +145,10 @@ static inline void iov_mem_set_value(struct iov_mem_req *req, uint64_t value)
         uint32_t word = (uint32_t)value;
 
         memcpy(req->data, &word, sizeof word);
+        return;
+    }
+    if (req->size == 8) {
+        memcpy(req->data, &value, sizeof value);
         return;
     }
     memset(req->data, 0, req->size);
