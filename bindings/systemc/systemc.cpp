@@ -304,6 +304,34 @@ void iov_systemc_stop(struct iov_systemc *self)
     sc_core::sc_pause();
 }
 
+void iov_systemc_sync(struct iov_systemc *self)
+{
+    if (self->kernel != nullptr)
+        iov_kernel_skip(self->kernel, present() - self->offset);
+}
+
+iov_time iov_systemc_ahead(const struct iov_systemc *self)
+{
+    iov_time now = self->kernel != nullptr ? iov_now(self->kernel) + self->offset : 0;
+
+    return now > present() ? now - present() : 0;
+}
+
+void iov_systemc_yield(struct iov_systemc *self)
+{
+    iov_time last = horizon(self);
+
+    if (self->kernel != nullptr && last != IOV_TIME_MAX)
+        iov_kernel_cut(self->kernel, last - self->offset);
+}
+
+void iov_systemc_fail(struct iov_systemc *self, const char *text)
+{
+    if (self->failure.empty())
+        self->failure = text;
+    iov_systemc_stop(self);
+}
+
 iov_time iov_systemc_now(const struct iov_systemc *)
 {
     return present();

@@ -50,6 +50,17 @@ IOV_API void iov_systemc_stop(struct iov_systemc *systemc);
 /* SystemC's present time. While the kernel runs ahead of the next activity of SystemC it is behind
  * iov_now(), never before it. */
 IOV_API iov_time iov_systemc_now(const struct iov_systemc *systemc);
+/* From a process of SystemC, before it calls a model or arms an event with a delay: brings the kernel's
+ * clock to SystemC's present. */
+IOV_API void iov_systemc_sync(struct iov_systemc *systemc);
+/* How far the kernel is ahead of SystemC. From an event handler or fiber: what happens now, happens
+ * that long after SystemC's present; add it to the delay of a notification or transaction. */
+IOV_API iov_time iov_systemc_ahead(const struct iov_systemc *systemc);
+/* From an event handler or fiber, after it notified something in SystemC: the kernel does not run
+ * ahead past it. */
+IOV_API void iov_systemc_yield(struct iov_systemc *systemc);
+/* Ends the run with an error of this text; the first one counts. From anywhere. */
+IOV_API void iov_systemc_fail(struct iov_systemc *systemc, const char *text);
 /* What went wrong, or NULL. */
 IOV_API const char *iov_systemc_failure(const struct iov_systemc *systemc);
 /* The version of SystemC that is in use, such as "2.3.4-Accellera". */

@@ -51,6 +51,15 @@ IOV_API const char *iov_kernel_failure(const struct iov_kernel *kernel);
  */
 IOV_API bool iov_kernel_serve(struct iov_kernel *kernel, iov_time until);
 
+/*
+ * For back ends only, from an event handler: the serving that is going on ends at `until`, if that is sooner; what is due later waits.
+ */
+IOV_API void iov_kernel_cut(struct iov_kernel *kernel, iov_time until);
+/*
+ * For back ends only, outside of iov_kernel_serve(): moves the clock to `when` without running anything, at most to the next event.
+ */
+IOV_API void iov_kernel_skip(struct iov_kernel *kernel, iov_time when);
+
 IOV_END_DECLS
 
 #endif

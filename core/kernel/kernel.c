@@ -93,6 +93,7 @@ bool iov_kernel_serve(struct iov_kernel *kernel, iov_time until)
     kernel->announced = 0;
     while (!iov_kernel_stopping(kernel) && (event = iov_kernel_take(kernel)) != NULL)
         event->fire(event);
+    until = kernel->limit; /* iov_kernel_cut() */
     kernel->limit = 0;
     kernel->head.quiet = 0;
     if (kernel->backend != NULL && !iov_kernel_next(kernel, &kernel->announced))
@@ -102,6 +103,26 @@ bool iov_kernel_serve(struct iov_kernel *kernel, iov_time until)
     if (until != IOV_TIME_MAX)
         kernel->head.now = until;
     return true;
+}
+
+void iov_kernel_cut(struct iov_kernel *kernel, iov_time until)
+{
+    if (until < kernel->head.now)
+        until = kernel->head.now;
+    if (until < kernel->limit)
+        kernel->limit = until;
+    kernel->head.quiet = 0;
+}
+
+void iov_kernel_skip(struct iov_kernel *kernel, iov_time when)
+{
+    iov_time next;
+
+    IOV_REQUIRE(kernel->limit == 0);
+    if (iov_kernel_next(kernel, &next) && next < when)
+        when = next;
+    if (when > kernel->head.now)
+        kernel->head.now = when;
 }
 
 static bool run(struct iov_kernel *kernel, iov_time until)

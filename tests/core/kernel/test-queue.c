@@ -453,3 +453,40 @@ Test(queue, a_pool_gives_records_back_and_keeps_them_apart)
     cr_assert(iov_pool_take(pool) == records[7]);
     iov_pool_free(pool);
 }
+
+static void cut_at_15(struct iov_event *event)
+{
+    cr_assert(iov_kernel_advance(event->kernel, 2));
+    iov_kernel_cut(event->kernel, 15);
+    iov_kernel_cut(event->kernel, 50); /* later than the first: nothing changes */
+    cr_assert(not(iov_kernel_advance(event->kernel, 5)), "nothing goes past the cut");
+}
+
+static void forbid(struct iov_event *event)
+{
+    (void)event;
+    cr_fail("this event was to wait");
+}
+
+Test(backend, may_cut_a_stretch_short_and_skip_to_the_next_event)
+{
+    struct iov_kernel *kernel = iov_kernel_new();
+    struct iov_event cut, later;
+
+    iov_event_init(&cut, kernel, cut_at_15, IOV_PRIORITY_DEFAULT);
+    iov_event_init(&later, kernel, forbid, IOV_PRIORITY_DEFAULT);
+    iov_event_at(&cut, 10);
+    iov_event_at(&later, 20);
+    cr_assert(iov_kernel_serve(kernel, 100));
+    cr_assert(eq(u64, iov_now(kernel), 15));
+    iov_kernel_skip(kernel, 12);
+    cr_assert(eq(u64, iov_now(kernel), 15), "never back");
+    iov_kernel_skip(kernel, 18);
+    cr_assert(eq(u64, iov_now(kernel), 18));
+    iov_kernel_skip(kernel, 30);
+    cr_assert(eq(u64, iov_now(kernel), 20), "not past an event");
+    iov_event_disarm(&later);
+    iov_kernel_skip(kernel, 30);
+    cr_assert(eq(u64, iov_now(kernel), 30));
+    iov_kernel_free(kernel);
+}
