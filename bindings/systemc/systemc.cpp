@@ -225,11 +225,11 @@ static void begin(struct iov_systemc *self)
                                  sc_core::sc_get_time_resolution().to_string());
     if (sc_core::sc_get_status() == sc_core::SC_STOPPED)
         throw std::runtime_error("sc_stop() has ended the simulation; another cannot begin here");
-    self->due = new sc_event("iovsim_due");
+    self->due = new sc_event(sc_core::sc_gen_unique_name("iovsim_due"));
     options.spawn_method();
     options.dont_initialize();
     options.set_sensitivity(self->due);
-    sc_core::sc_spawn([self] { serve(self); }, "iovsim", &options);
+    sc_core::sc_spawn([self] { serve(self); }, sc_core::sc_gen_unique_name("iovsim"), &options);
 }
 
 struct iov_systemc *iov_systemc_new(GError **error)

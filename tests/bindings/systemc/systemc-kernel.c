@@ -301,6 +301,23 @@ Test(time, serves_what_a_module_arms)
     close_two_events(systemc);
 }
 
+Test(time, is_that_of_the_modules_that_were_there_before)
+{
+    struct neighbour *neighbour = neighbour_new(DEED_CALL, 101, 2, look, NULL);
+    GError *error = NULL;
+
+    for (unsigned i = 1; i <= 2; i++) { /* another may follow in the same simulation */
+        struct iov_systemc *systemc = open_two_events();
+
+        cr_assert(iov_systemc_advance(systemc, 105, &error));
+        cr_assert(eq(u32, crowd.turns, 1));
+        cr_assert(ne(u64, crowd.print, 0), "the module lives in our simulation");
+        cr_assert(eq(u64, iov_systemc_now(systemc), 105 * i));
+        close_two_events(systemc);
+    }
+    neighbour_free(neighbour);
+}
+
 /* ---- What goes wrong ---- */
 
 /* Runs into a module's deed at 170 ps; its text must be in the error, and stay. */
