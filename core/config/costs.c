@@ -136,9 +136,11 @@ struct cost_table *cost_table_new(const struct iov_node *costs, uint64_t frequen
     table->entries = g_array_new(FALSE, TRUE, sizeof(struct iov_cost_use));
     table->by_name = g_hash_table_new(g_str_hash, g_str_equal);
     table->names = g_ptr_array_new();
-    for (const struct iov_node *entry = costs != NULL ? costs->children : NULL; entry != NULL;
-         entry = entry->next)
-        add_entry(table, entry, frequency_hz, diagnostics);
+    /* Anything but a mapping was told to the user where the keys of the file were checked. */
+    if (iov_node_is(costs, IOV_NODE_MAPPING)) {
+        for (const struct iov_node *entry = costs->children; entry != NULL; entry = entry->next)
+            add_entry(table, entry, frequency_hz, diagnostics);
+    }
     g_ptr_array_add(table->names, NULL);
     return table;
 }

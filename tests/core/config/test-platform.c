@@ -479,6 +479,12 @@ Test(platform, names_the_kind_that_needs_a_missing_cost)
         "run.yaml:4:13: 'costs' has no entry 'crate-close', which kind 'test-crate' needs");
 }
 
+Test(platform, costs_that_are_no_mapping_are_a_mistake)
+{
+    bad(HEAD "costs: [{from: a, to: b}]\n",
+        "run.yaml:2:9: the name of a cost file is wanted, not a mapping");
+}
+
 Test(platform, reports_mistakes_in_costs)
 {
     bad(HEAD "costs:\n"
