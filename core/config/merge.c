@@ -137,7 +137,9 @@ char *iov_sources_find(const struct iov_sources *sources, const char *name, stru
     return NULL;
 }
 
-static bool check_version(struct iov_diagnostics *diagnostics, const struct iov_node *root)
+/* A file that another one names may be a fragment of a cost table. */
+static bool check_version(struct iov_diagnostics *diagnostics, const struct iov_node *root,
+                          bool is_named)
 {
     const struct iov_node *version = iov_node_get(root, VERSION_KEY);
 
@@ -147,8 +149,9 @@ static bool check_version(struct iov_diagnostics *diagnostics, const struct iov_
                             VERSION_KEY, VERSION, iov_node_kind_name(root));
         return false;
     }
-    if (version == NULL && root->count == 1 && strcmp(root->children->key, "costs") == 0)
-        return true; /* a fragment of a cost table */
+    if (version == NULL && is_named && root->count == 1 &&
+        strcmp(root->children->key, "costs") == 0)
+        return true;
     if (version == NULL || version != root->children) {
         iov_diagnostics_add(diagnostics, root->origin,
                             "the first key must be '%s: %s', the version of the format",
@@ -276,7 +279,7 @@ struct iov_node *iov_sources_read(struct iov_sources *sources, const char *path,
         return NULL;
     }
     struct iov_node *root = iov_tree_parse_file(sources->tree, path, from, sources->diagnostics);
-    if (root != NULL && check_version(sources->diagnostics, root))
+    if (root != NULL && check_version(sources->diagnostics, root, from.file != NULL))
         root = with_files_below(sources, root);
     else
         root = NULL;

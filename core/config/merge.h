@@ -44,7 +44,7 @@ IOV_API char *iov_sources_find(const struct iov_sources *sources, const char *na
                                struct iov_origin from);
 /*
  * Reads a file with all it extends and includes, and checks that each begins with `iovsim: 1` (one
- * with nothing but `costs`, a fragment of a table, may leave that out).
+ * with nothing but `costs`, a fragment of a table that another file names, may leave that out).
  * `path` is opened as it is; `from` is the place that names it. The result is a mapping without the
  * keys `include` and `extends`, or NULL.
  */

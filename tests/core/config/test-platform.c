@@ -479,6 +479,11 @@ Test(platform, names_the_kind_that_needs_a_missing_cost)
         "run.yaml:4:13: 'costs' has no entry 'crate-close', which kind 'test-crate' needs");
 }
 
+Test(platform, a_run_file_needs_its_version_even_with_nothing_but_costs)
+{
+    bad("costs:\n", "run.yaml:1:1: the first key must be 'iovsim: 1', the version of the format");
+}
+
 Test(platform, costs_that_are_no_mapping_are_a_mistake)
 {
     bad(HEAD "costs: [{from: a, to: b}]\n",
