@@ -58,10 +58,10 @@ struct iov_span {
     iov_time cursor;
     struct iov_span_log *log; /* or NULL: set after iov_span_begin() */
     iov_time parts[IOV_PART_COUNT];
-    bool
-        ends_at_device; /* the request is done when its frame was sent: it does not go out on a wire */
-    uint64_t id;        /* number of the request within its workload */
-    uint32_t exits;     /* VM exits while the request was held by software */
+    /* The request is done when its frame was sent: it does not go out on a wire. */
+    bool ends_at_device;
+    uint64_t id;    /* number of the request within its workload */
+    uint32_t exits; /* VM exits while the request was held by software */
 };
 
 /* Starts a request at `now`, held by `holder`. */

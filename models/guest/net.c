@@ -172,8 +172,9 @@ static void send_frame(struct iov_guest_cpu *cpu, struct iov_guest_frame *frame,
     iov_guest_charge(cpu, guest->costs.tx_return + guest->costs.syscall_exit);
 }
 
-void iov_guest_send_udp(struct iov_guest_cpu *cpu, const void *payload, uint32_t size,
-                        struct iov_span *span)
+/* The way into the kernel of every send, up to a frame to fill. */
+static struct iov_guest_frame *begin_send(struct iov_guest_cpu *cpu, uint32_t size,
+                                          struct iov_span *span)
 {
     struct iov_guest_net *net = &cpu->guest->net;
 
@@ -184,7 +185,15 @@ void iov_guest_send_udp(struct iov_guest_cpu *cpu, const void *payload, uint32_t
     struct iov_guest_frame *frame = take_frame(net);
 
     frame->span = span;
-    iov_guest_build_udp(net, frame, payload, size);
+    return frame;
+}
+
+void iov_guest_send_udp(struct iov_guest_cpu *cpu, const void *payload, uint32_t size,
+                        struct iov_span *span)
+{
+    struct iov_guest_frame *frame = begin_send(cpu, size, span);
+
+    iov_guest_build_udp(&cpu->guest->net, frame, payload, size);
     iov_guest_charge_copy(cpu, size);
     send_frame(cpu, frame, cpu->guest->costs.udp_tx);
 }
@@ -192,16 +201,9 @@ void iov_guest_send_udp(struct iov_guest_cpu *cpu, const void *payload, uint32_t
 void iov_guest_send_echo(struct iov_guest_cpu *cpu, uint16_t sequence, uint32_t size,
                          struct iov_span *span)
 {
-    struct iov_guest_net *net = &cpu->guest->net;
+    struct iov_guest_frame *frame = begin_send(cpu, size, span);
 
-    IOV_REQUIRE(size <= IOV_GUEST_PAYLOAD_MAX);
-    iov_guest_work_for(cpu, span);
-    iov_guest_charge(cpu, cpu->guest->costs.syscall_entry);
-    wait_for_room(cpu, net, span);
-    struct iov_guest_frame *frame = take_frame(net);
-
-    frame->span = span;
-    iov_guest_build_echo(net, frame, sequence, size);
+    iov_guest_build_echo(&cpu->guest->net, frame, sequence, size);
     iov_guest_charge_copy(cpu, size);
     send_frame(cpu, frame, cpu->guest->costs.icmp_tx);
 }
