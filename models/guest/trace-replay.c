@@ -17,6 +17,7 @@
 #include "core/trace/measure.h"
 #include "models/cpu/apic-regs.h"
 #include "models/cpu/msr-regs.h"
+#include "models/cpu/vmx-regs.h"
 #include "models/guest/trace-device.h"
 #include "models/guest/trace-reader.h"
 #include "models/guest/workload.h"
@@ -26,15 +27,6 @@
 #define TIMER_VECTOR 0xec
 #define WAIT_STEP (100 * IOV_NS) /* work while an interrupt is on its way */
 #define WAIT_STEPS 100000        /* then it counts as lost */
-
-/* Exits that an access can cause (SDM vol. 3D, appendix C). */
-enum {
-    EXIT_IO = 30,
-    EXIT_APIC_ACCESS = 44,
-    EXIT_EPT_VIOLATION = 48,
-    EXIT_EPT_MISCONFIG = 49,
-    EXIT_APIC_WRITE = 56
-};
 
 G_DECLARE_FINAL_TYPE(IovTraceReplay, iov_trace_replay, IOV, TRACE_REPLAY, IovWorkload)
 
@@ -149,8 +141,9 @@ static uint64_t count_exits(const struct iov_measure *measure)
 {
     const uint64_t *exits = measure->counters.exits;
 
-    return exits[EXIT_IO] + exits[EXIT_APIC_ACCESS] + exits[EXIT_EPT_VIOLATION] +
-           exits[EXIT_EPT_MISCONFIG] + exits[EXIT_APIC_WRITE];
+    return exits[IOV_EXIT_IO_INSTRUCTION] + exits[IOV_EXIT_APIC_ACCESS] +
+           exits[IOV_EXIT_EPT_VIOLATION] + exits[IOV_EXIT_EPT_MISCONFIG] +
+           exits[IOV_EXIT_APIC_WRITE];
 }
 
 static void access_port(const struct iov_trace_row *row, struct iov_exec *exec, uint64_t *ret_value)
