@@ -41,7 +41,7 @@ struct iov_backend_ops {
  * own it. */
 IOV_API void iov_kernel_set_backend(struct iov_kernel *kernel, struct iov_backend *backend);
 IOV_API const char *iov_kernel_backend_name(const struct iov_kernel *kernel);
-/* After a run that returned false: why its back end failed, or NULL if iov_kernel_stop() ended it. */
+/* After a run that returned false: the text of iov_kernel_fail(), or why its back end failed, or NULL if iov_kernel_stop() ended it. */
 IOV_API const char *iov_kernel_failure(const struct iov_kernel *kernel);
 
 /*

@@ -28,6 +28,7 @@ struct iov_kernel {
     struct iov_fiber *spare;  /* stacks to use again */
     unsigned stacks;          /* made so far */
 
+    char *failure;               /* of iov_kernel_fail(), or NULL */
     struct iov_at_free *at_free; /* newest first */
     struct iov_queue queue;
 };

@@ -4,6 +4,7 @@
 #include "core/kernel/kernel.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/kernel/kernel-private.h"
 
@@ -22,6 +23,7 @@ struct iov_kernel *iov_kernel_new(void)
     kernel->stepping = false;
     kernel->backend = NULL;
     kernel->at_free = NULL;
+    kernel->failure = NULL;
     iov_queue_init(&kernel->queue);
     iov_fibers_init(kernel);
     return kernel;
@@ -40,6 +42,7 @@ void iov_kernel_free(struct iov_kernel *kernel)
         last->function(last->argument);
         free(last);
     }
+    free(kernel->failure);
     free(kernel);
 }
 
@@ -131,6 +134,8 @@ static bool run(struct iov_kernel *kernel, iov_time until)
 
     IOV_REQUIRE(!kernel->running);
     IOV_REQUIRE(until >= kernel->head.now);
+    if (kernel->failure != NULL)
+        return false;
     kernel->running = true;
     atomic_store_explicit(&kernel->stop, false, memory_order_relaxed);
     if (kernel->backend != NULL)
@@ -180,6 +185,15 @@ void iov_kernel_stop(struct iov_kernel *kernel)
     *(volatile iov_time *)&kernel->head.quiet = 0;
 }
 
+void iov_kernel_fail(struct iov_kernel *kernel, const char *text)
+{
+    if (kernel->failure == NULL) {
+        kernel->failure = strdup(text);
+        IOV_REQUIRE(kernel->failure != NULL);
+    }
+    iov_kernel_stop(kernel);
+}
+
 bool iov_kernel_next(const struct iov_kernel *kernel, iov_time *ret_when)
 {
     return iov_queue_first(&kernel->queue, ret_when);
@@ -227,5 +241,7 @@ const char *iov_kernel_failure(const struct iov_kernel *kernel)
 {
     const struct iov_backend *backend = kernel->backend;
 
+    if (kernel->failure != NULL)
+        return kernel->failure;
     return backend != NULL && backend->ops->failure != NULL ? backend->ops->failure(backend) : NULL;
 }

@@ -105,6 +105,11 @@ IOV_API bool iov_kernel_run(struct iov_kernel *kernel);
 IOV_API bool iov_kernel_step(struct iov_kernel *kernel);
 /* Asks the run that is going on to end after the present handler. */
 IOV_API void iov_kernel_stop(struct iov_kernel *kernel);
+/*
+ * The run cannot go on: ends it as iov_kernel_stop() does, and every later one at once. iov_kernel_failure() (backend.h) tells the text,
+ * which is copied; the first one counts. From any context but a signal handler.
+ */
+IOV_API void iov_kernel_fail(struct iov_kernel *kernel, const char *text);
 /* When the next event is due; false if the queue is empty. Does not move the clock. */
 IOV_API bool iov_kernel_next(const struct iov_kernel *kernel, iov_time *ret_when);
 
