@@ -210,19 +210,31 @@ static bool run_slices(struct iov_experiment *self, struct iov_progress *progres
     }
 }
 
-bool iov_experiment_run(struct iov_experiment *self, struct iov_progress *progress, GError **error)
+void iov_experiment_begin(struct iov_experiment *self)
 {
-    struct iov_measure *measure = iov_platform_run(self->platform)->measure;
     g_autoptr(GDateTime) now = g_date_time_new_now_utc();
-    bool is_good;
 
     self->started = g_date_time_format_iso8601(now);
     iov_platform_start(self->platform);
     self->begin_us = g_get_monotonic_time();
-    is_good = run_slices(self, progress, error);
+}
+
+void iov_experiment_end(struct iov_experiment *self)
+{
+    struct iov_measure *measure = iov_platform_run(self->platform)->measure;
+
     self->end_us = g_get_monotonic_time();
     if (!measure->ended)
         iov_measure_end(measure, false);
+}
+
+bool iov_experiment_run(struct iov_experiment *self, struct iov_progress *progress, GError **error)
+{
+    bool is_good;
+
+    iov_experiment_begin(self);
+    is_good = run_slices(self, progress, error);
+    iov_experiment_end(self);
     return is_good;
 }
 

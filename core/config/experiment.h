@@ -39,6 +39,13 @@ IOV_API void iov_experiment_free(struct iov_experiment *experiment);
 IOV_API bool iov_experiment_run(struct iov_experiment *experiment, struct iov_progress *progress,
                                 GError **error);
 
+/*
+ * The two ends of a run for who lets time pass himself: starts all parts; ends the measurement, as incomplete if the workload is not
+ * done. Once an experiment, instead of iov_experiment_run().
+ */
+IOV_API void iov_experiment_begin(struct iov_experiment *experiment);
+IOV_API void iov_experiment_end(struct iov_experiment *experiment);
+
 /* What was measured, and the numbers around it. */
 IOV_API const struct iov_measure *iov_experiment_measure(const struct iov_experiment *experiment);
 IOV_API const struct iov_report *iov_experiment_report(struct iov_experiment *experiment);
