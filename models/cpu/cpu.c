@@ -31,6 +31,11 @@ static inline __attribute__((always_inline)) void book(struct iov_exec *exec, Io
     iov_span_mark(exec->span, exec->holder, part, now);
 }
 
+void iov_cpu_book(struct iov_exec *exec, iov_time begin, enum iov_part part)
+{
+    book(exec, iov_cpu_of(exec), begin, part);
+}
+
 static __attribute__((noinline)) void charge_among_others(struct iov_exec *exec, iov_time cost,
                                                           enum iov_part part)
 {

@@ -142,7 +142,11 @@ static void request(struct iov_exec *exec, struct iov_op *op, iov_hpa address, u
         .span = payload && write ? op->span : NULL,
     };
 
+    iov_time begin = iov_cpu_now(self);
+
     op->status = write ? iov_mem_write_req(&self->bus, &req) : iov_mem_read_req(&self->bus, &req);
+    if (G_UNLIKELY(iov_cpu_now(self) != begin)) /* a target of another simulator let time pass */
+        iov_cpu_book(exec, begin, IOV_PART_PCIE);
     if (op->status != IOV_STATUS_OK)
         self->unclaimed++;
     if (payload && !write)
