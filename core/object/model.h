@@ -22,6 +22,7 @@
 #include "core/port/apic.h"
 #include "core/port/block.h"
 #include "core/port/exec.h"
+#include "core/port/foreign.h"
 #include "core/port/irq.h"
 #include "core/port/map.h"
 #include "core/port/mem.h"
@@ -154,6 +155,7 @@ enum iov_port_type {
     IOV_PORT_PROCESSOR, /* struct iov_processor */
     IOV_PORT_APIC,      /* struct iov_apic */
     IOV_PORT_PROGRAM,   /* struct iov_program */
+    IOV_PORT_FOREIGN,   /* struct iov_foreign */
 };
 enum iov_port_role { IOV_PORT_TARGET, IOV_PORT_INITIATOR, IOV_PORT_EQUAL };
 enum {

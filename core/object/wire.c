@@ -31,8 +31,8 @@ void *iov_model_port(IovModel *model, const char *name, unsigned at)
 
 static const char *type_name(enum iov_port_type type)
 {
-    static const char *const names[] = { "mem",    "irq",       "packet", "block",
-                                         "notify", "processor", "apic",   "program" };
+    static const char *const names[] = { "mem",       "irq",  "packet",  "block",  "notify",
+                                         "processor", "apic", "program", "foreign" };
 
     return names[type];
 }
