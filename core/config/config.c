@@ -373,8 +373,9 @@ static void resolve(struct iov_sources *sources, struct iov_node *run, const cha
         mark_resolved(sources, run);
 }
 
-struct iov_config *iov_config_load(const char *path, const struct iov_config_options *options,
-                                   GError **error)
+/* `text` NULL: what stands in the file `path`. */
+static struct iov_config *load(const char *path, const char *text,
+                               const struct iov_config_options *options, GError **error)
 {
     static const struct iov_config_options no_options = { 0 };
     struct iov_config *config = g_new0(struct iov_config, 1);
@@ -386,7 +387,8 @@ struct iov_config *iov_config_load(const char *path, const struct iov_config_opt
                                    .diagnostics = config->diagnostics,
                                    .search_path = options->search_path,
                                    .appended = appended_keys };
-    config->root = iov_sources_read(&sources, path, (struct iov_origin){ 0 });
+    config->root = text != NULL ? iov_sources_read_text(&sources, path, text)
+                                : iov_sources_read(&sources, path, (struct iov_origin){ 0 });
     if (config->root != NULL)
         resolve(&sources, config->root, options->sets);
     if (sources.failed) {
@@ -396,6 +398,18 @@ struct iov_config *iov_config_load(const char *path, const struct iov_config_opt
         return NULL;
     }
     return config;
+}
+
+struct iov_config *iov_config_load(const char *path, const struct iov_config_options *options,
+                                   GError **error)
+{
+    return load(path, NULL, options, error);
+}
+
+struct iov_config *iov_config_load_text(const char *name, const char *text,
+                                        const struct iov_config_options *options, GError **error)
+{
+    return load(name, text, options, error);
 }
 
 void iov_config_free(struct iov_config *config)

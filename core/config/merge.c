@@ -271,14 +271,20 @@ static void leave(struct iov_sources *sources)
     g_free(sources->chain_canonical[--sources->depth]);
 }
 
-struct iov_node *iov_sources_read(struct iov_sources *sources, const char *path,
-                                  struct iov_origin from)
+/* `text` NULL: what stands in the file. */
+static struct iov_node *read_one(struct iov_sources *sources, const char *path, const char *text,
+                                 struct iov_origin from)
 {
+    struct iov_node *root;
+
     if (!enter(sources, path, from)) {
         sources->failed = true;
         return NULL;
     }
-    struct iov_node *root = iov_tree_parse_file(sources->tree, path, from, sources->diagnostics);
+    if (text != NULL)
+        root = iov_tree_parse(sources->tree, path, text, strlen(text), sources->diagnostics);
+    else
+        root = iov_tree_parse_file(sources->tree, path, from, sources->diagnostics);
     if (root != NULL && check_version(sources->diagnostics, root, from.file != NULL))
         root = with_files_below(sources, root);
     else
@@ -286,4 +292,16 @@ struct iov_node *iov_sources_read(struct iov_sources *sources, const char *path,
     sources->failed |= root == NULL;
     leave(sources);
     return root;
+}
+
+struct iov_node *iov_sources_read(struct iov_sources *sources, const char *path,
+                                  struct iov_origin from)
+{
+    return read_one(sources, path, NULL, from);
+}
+
+struct iov_node *iov_sources_read_text(struct iov_sources *sources, const char *name,
+                                       const char *text)
+{
+    return read_one(sources, name, text, (struct iov_origin){ 0 });
 }

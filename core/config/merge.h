@@ -51,6 +51,10 @@ IOV_API char *iov_sources_find(const struct iov_sources *sources, const char *na
 IOV_API struct iov_node *iov_sources_read(struct iov_sources *sources, const char *path,
                                           struct iov_origin from);
 
+/* The same for a text that is not in a file; messages call it `name`. */
+IOV_API struct iov_node *iov_sources_read_text(struct iov_sources *sources, const char *name,
+                                               const char *text);
+
 /* Lays the mapping `over` on the mapping `base`, which becomes the result. `over` must not be used
  * any more. */
 IOV_API void iov_node_merge(struct iov_tree *tree, struct iov_node *base, struct iov_node *over);

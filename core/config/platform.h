@@ -37,6 +37,10 @@ struct iov_config_options {
 IOV_API struct iov_config *iov_config_load(const char *path,
                                            const struct iov_config_options *options,
                                            GError **error);
+/* The same for a text, as a program makes one; messages call it `name`. Names of files in it are looked for in the search path. */
+IOV_API struct iov_config *iov_config_load_text(const char *name, const char *text,
+                                                const struct iov_config_options *options,
+                                                GError **error);
 IOV_API void iov_config_free(struct iov_config *config); /* accepts NULL */
 /* The resolved tree: iov_node_text(iov_config_root(c), "strategy") and the like. Owned by the
  * configuration. */

@@ -185,6 +185,16 @@ void iov_model_unrealize(IovModel *self)
         iov_model_unrealize(g_ptr_array_index(self->children, i - 1));
 }
 
+void iov_model_reset(IovModel *self)
+{
+    IovModelClass *klass = IOV_MODEL_GET_CLASS(self);
+
+    if (klass->reset != NULL)
+        klass->reset(self);
+    for (unsigned i = 0; i < self->children->len; i++)
+        iov_model_reset(g_ptr_array_index(self->children, i));
+}
+
 void iov_model_reset_statistics(IovModel *self)
 {
     IovModelClass *klass = IOV_MODEL_GET_CLASS(self);

@@ -94,6 +94,8 @@ struct _IovModelClass {
     /* Bring statistics rows up to date before they are read (derived figures). May be NULL. */
     void (*update_statistics)(IovModel *self);
     void (*unrealize)(IovModel *self);
+    /* The machine's reset line: registers as after power-on. Memory, wires, what a battery keeps, and time stay. May be NULL. */
+    void (*reset)(IovModel *self);
 };
 
 /* ---- Rows ---- */
@@ -427,6 +429,8 @@ IOV_API bool iov_model_prepare(IovModel *model, GError **error);
 IOV_API bool iov_model_realize(IovModel *model, GError **error);
 IOV_API void iov_model_start(IovModel *model);
 IOV_API void iov_model_unrealize(IovModel *model);
+/* Pulls the reset line of a realized model: the class's hook, then the children. From outside of events. */
+IOV_API void iov_model_reset(IovModel *model);
 /* Statistics rows to zero (histograms emptied), then the class's hook. */
 IOV_API void iov_model_reset_statistics(IovModel *model);
 

@@ -490,15 +490,22 @@ static const struct iov_apic_ops apic_ops = {
 
 /* ---- Life ---- */
 
+static void iov_local_apic_reset(IovModel *model)
+{
+    IovLocalApic *self = (IovLocalApic *)(void *)model;
+
+    self->base =
+        IOV_APIC_DEFAULT_BASE | IOV_APIC_BASE_ENABLE | (self->bootstrap ? IOV_APIC_BASE_BSP : 0);
+    apic_reset(&self->apic);
+}
+
 static bool iov_local_apic_prepare(IovModel *model, GError **error)
 {
     IovLocalApic *self = (IovLocalApic *)(void *)model;
 
     (void)error;
     iov_event_init(&self->timer, model->kernel, iov_apic_timer_on_event, IOV_PRIORITY_DEFAULT);
-    self->base =
-        IOV_APIC_DEFAULT_BASE | IOV_APIC_BASE_ENABLE | (self->bootstrap ? IOV_APIC_BASE_BSP : 0);
-    apic_reset(&self->apic);
+    iov_local_apic_reset(model);
     return true;
 }
 
@@ -533,6 +540,7 @@ static void iov_local_apic_class_init(IovLocalApicClass *klass)
     IOV_STAT(mc, IovLocalApic, ipis, "Interprocessor interrupts sent");
     mc->prepare = iov_local_apic_prepare;
     mc->unrealize = iov_local_apic_unrealize;
+    mc->reset = iov_local_apic_reset;
 }
 
 static void iov_local_apic_init(IovLocalApic *self)

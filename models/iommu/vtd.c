@@ -443,6 +443,29 @@ static bool iov_vt_d_prepare(IovModel *model, GError **error)
     return true;
 }
 
+/* The capabilities stay; what is latched, recorded or cached goes. */
+static void iov_vt_d_reset(IovModel *model)
+{
+    IovVtd *self = (IovVtd *)(void *)model;
+
+    iov_event_disarm(&self->queue_event);
+    iov_event_disarm(&self->context_event);
+    iov_event_disarm(&self->iotlb_event);
+    self->queue_running = false;
+    self->rtaddr = self->ccmd = self->iqh = self->iqt = self->iqa = self->irta = self->iva = 0;
+    self->iotlb_command = self->root_table = self->interrupt_table = self->queue = 0;
+    self->gsts = self->fsts = self->fedata = self->feaddr = self->feuaddr = self->ics = 0;
+    self->iedata = self->ieaddr = self->ieuaddr = 0;
+    self->fectl = self->iectl = VTD_EVENT_IM;
+    self->interrupt_table_size = self->queue_size = self->next_record = 0;
+    self->extended = false;
+    memset(self->records, 0, sizeof self->records);
+    vtd_cache_empty(&self->iotlb);
+    vtd_cache_empty(&self->paging);
+    vtd_cache_empty(&self->contexts);
+    vtd_cache_empty(&self->interrupts_cache);
+}
+
 static bool iov_vt_d_realize(IovModel *model, GError **error)
 {
     IovVtd *self = (IovVtd *)(void *)model;
@@ -563,6 +586,7 @@ static void iov_vt_d_class_init(IovVtdClass *klass)
     mc->prepare = iov_vt_d_prepare;
     mc->realize = iov_vt_d_realize;
     mc->unrealize = iov_vt_d_unrealize;
+    mc->reset = iov_vt_d_reset;
     G_OBJECT_CLASS(klass)->finalize = iov_vt_d_finalize;
 }
 

@@ -29,8 +29,9 @@ struct pin {
 
 struct _IovIoapic {
     IovModel parent_instance;
-    uint64_t version;                  /* property */
-    uint64_t id;                       /* property, then register */
+    uint64_t version; /* property */
+    uint64_t id;      /* property, then register */
+    uint64_t reset_id;
     struct iov_mem_target registers;   /* port */
     struct iov_mem_target eoi;         /* port */
     struct iov_mem_initiator messages; /* port */
@@ -205,6 +206,25 @@ static const struct iov_mem_target_ops eoi_ops = { .read = eoi_read, .write = eo
 
 /* ---- Life ---- */
 
+static bool iov_ioapic_realize(IovModel *model, GError **error)
+{
+    IovIoapic *self = (IovIoapic *)(void *)model;
+
+    (void)error;
+    self->reset_id = self->id;
+    return true;
+}
+
+static void iov_ioapic_reset(IovModel *model)
+{
+    IovIoapic *self = (IovIoapic *)(void *)model;
+
+    self->id = self->reset_id;
+    self->select = 0;
+    for (unsigned i = 0; i < IOAPIC_PINS; i++)
+        self->pins[i].entry = IOAPIC_ENTRY_MASKED;
+}
+
 static void iov_ioapic_class_init(IovIoapicClass *klass)
 {
     IovModelClass *mc = IOV_MODEL_CLASS(klass);
@@ -225,6 +245,8 @@ static void iov_ioapic_class_init(IovIoapicClass *klass)
     IOV_STAT(mc, IovIoapic, eois, "EOIs heard");
     IOV_STAT(mc, IovIoapic, masked, "Edges while the entry was masked");
     IOV_STAT(mc, IovIoapic, lost, "Messages that nobody took");
+    mc->realize = iov_ioapic_realize;
+    mc->reset = iov_ioapic_reset;
 }
 
 static void iov_ioapic_init(IovIoapic *self)

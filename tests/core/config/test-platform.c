@@ -758,3 +758,20 @@ Test(platform, writes_a_json_schema_of_all_kinds)
     g_object_unref(parser);
     g_free(text);
 }
+
+Test(platform, loads_a_text_that_is_in_no_file)
+{
+    struct iov_config_options options = { search_path, NULL };
+    struct loaded l = { 0 };
+
+    put("below.yaml", HEAD "parts:\n  a: {kind: test-box, depth: 3}\n");
+    l.config = iov_config_load_text("made",
+                                    "iovsim: 1\ninclude: below.yaml\nparts:\n  b: {kind: "
+                                    "test-box, depth: 4}\n",
+                                    &options, &l.error);
+    l.platform = iov_platform_new(l.config, &l.error);
+    cr_assert_not_null(l.platform, "%s", l.error != NULL ? l.error->message : "");
+    cr_assert(eq(u32, box(&l, "a")->depth, 3));
+    cr_assert(eq(u32, box(&l, "b")->depth, 4));
+    finish(&l);
+}

@@ -16,6 +16,24 @@ static void tear_down(void)
 
 TestSuite(vtd_registers, .init = set_up, .fini = tear_down);
 
+Test(vtd_registers, reset_leaves_nothing_but_the_capabilities)
+{
+    uint64_t capabilities;
+
+    vtd_bench_start(&vtd);
+    capabilities = reg_read_wide(&vtd, VTD_CAP);
+    translation_on(&vtd);
+    cr_assert(ne(int, dma_read(&vtd, 0x40000000), IOV_STATUS_OK));
+    cr_assert(ne(u32, reg_read(&vtd, VTD_FSTS), 0));
+    iov_model_reset(vtd.unit);
+    cr_assert(eq(u64, reg_read_wide(&vtd, VTD_CAP), capabilities));
+    cr_assert(eq(u32, reg_read(&vtd, VTD_GSTS), 0));
+    cr_assert(eq(u32, reg_read(&vtd, VTD_FSTS), 0));
+    cr_assert(eq(u32, reg_read(&vtd, VTD_FECTL), VTD_EVENT_IM));
+    cr_assert(eq(u64, reg_read_wide(&vtd, VTD_FRCD + 8), 0));
+    cr_assert(eq(int, dma_read(&vtd, 0x1000), IOV_STATUS_OK));
+}
+
 Test(vtd_registers, capabilities_follow_the_properties)
 {
     bench_number(vtd.unit, "aw-bits", 39);

@@ -53,6 +53,14 @@ static void teardown(void)
 
 TestSuite(ioapic, .init = setup, .fini = teardown);
 
+Test(ioapic, reset_masks_all_entries_and_forgets_what_was_selected)
+{
+    entry_set(3, 0x41);
+    iov_model_reset(ioapic);
+    cr_assert(eq(u64, bench_read(registers, IOAPIC_IOREGSEL, 4), 0));
+    cr_assert(eq(u32, window_read(IOAPIC_REG_TABLE + 6), 0x10000));
+}
+
 Test(ioapic, it_has_24_masked_entries_and_says_so)
 {
     cr_assert(eq(u32, window_read(IOAPIC_REG_VERSION), 0x00170020));
