@@ -332,6 +332,7 @@ static enum iov_block_status move_blocks(struct iov_fake_block *fake,
         fake->flushes++;
         break;
     case IOV_BLOCK_DISCARD:
+    case IOV_BLOCK_WRITE_ZEROES:
         memset(fake->disk + req->offset, 0, req->size);
         break;
     }
