@@ -4,22 +4,19 @@
  *
  * Down the link go the processor's register accesses (port `port`, a window of the host's address space, to the targets wired to
  * `devices`) and the completions of DMA reads; up go DMA (port `upstream`, on to `bus`), completions of register reads and INTx
- * messages. A transfer waits until its direction of the link is free, takes its bytes with TLP overhead at the link's rate, and
- * arrives the cost pcie-link-latency later; each pass through the root complex takes the cost pcie-root-complex. Both are fitted to a
+ * messages. A transfer waits for credits, for a tag if it is a read, and until its direction of the link is free, takes its bytes with TLP overhead
+ * at the rate that encoding, Acks and credit updates leave (link-private.h), and arrives the cost pcie-link-latency later; each pass through the root complex takes the cost pcie-root-complex. Both are fitted to a
  * DMA read of 64 bytes and a register read. A posted write costs the processor pcie-posted-write only.
  *
- * Contention: a direction carries its rate and no more, but a transfer that starts in the future leaves the time until then to others.
- * SPEC: PCI Express Base 3.0: 2.2 (headers), 2.2.2 (MPS), 2.2.7 (MRRS), 2.3.1.1 (RCB), 2.2.8.1 (INTx messages).
- * LIMIT: no credits, tags, retries or configuration space; the bytes move at once, only time follows the link.
+ * SPEC: PCI Express Base 5.0: 2.2.8.1 (INTx messages).
+ * LIMIT: the bytes move at once, only time follows the link; no configuration space.
  */
 #include "core/object/model.h"
+#include "models/pcie/link-private.h"
 
 #define IOV_TYPE_ROOT_PORT (iov_root_port_get_type())
 G_DECLARE_FINAL_TYPE(IovRootPort, iov_root_port, IOV, ROOT_PORT, IovModel)
 
-/* Bytes on the link: header of a 64-bit request or message, and of a completion, with framing, sequence number and LCRC. */
-#define REQUEST_BYTES 24u
-#define COMPLETION_BYTES 20u
 #define MESSAGES_MAX 16u /* INTx messages on their way */
 
 struct intx {
@@ -30,8 +27,9 @@ struct intx {
 
 struct _IovRootPort {
     IovModel parent_instance;
-    uint64_t generation, lanes, efficiency;                           /* properties */
+    uint64_t generation, lanes;                                       /* properties */
     uint64_t max_payload, max_read_request, read_completion_boundary; /* properties */
+    uint64_t tags, posted_headers, posted_data, nonposted_headers;    /* properties */
     uint64_t window;                                                  /* property */
     iov_time link_latency, root_complex, posted_write;                /* costs */
     struct iov_mem_target port;                                       /* port */
@@ -40,70 +38,15 @@ struct _IovRootPort {
     struct iov_mem_initiator bus;                                     /* port */
     struct iov_irq_sink interrupt_in;                                 /* port */
     struct iov_irq_source interrupt;                                  /* port */
-    uint64_t rate_mbps;                                               /* of the link, TLPs only */
-    uint64_t bytes_down, bytes_up;                                    /* statistics */
+    struct pcie_link link;
+    uint64_t bytes_down, bytes_up, tlp_rate; /* statistics */
     uint64_t register_reads, register_writes, dma_reads, dma_writes, intx_messages;
-    iov_time down_busy, up_busy; /* until when each direction is taken */
-    struct iov_event arrival;    /* armed for the first of `messages` */
+    struct iov_event arrival; /* armed for the first of `messages` */
     struct intx messages[MESSAGES_MAX];
     unsigned first, count;
 };
 
 G_DEFINE_FINAL_TYPE(IovRootPort, iov_root_port, IOV_TYPE_MODEL)
-
-/* ---- The link ---- */
-
-/*
- * Puts `bytes` on a direction at time `at`, not before now; returns when they have left. The time until `at` stays free for
- * others, the capacity is used up.
- */
-static iov_time link_take(const IovRootPort *self, iov_time *busy_until, uint64_t bytes,
-                          iov_time at)
-{
-    iov_time now = iov_now(self->parent_instance.kernel);
-    iov_time taken = bytes * 8 * IOV_US / self->rate_mbps;
-    iov_time end = MAX(at, *busy_until) + taken;
-
-    *busy_until = MAX(now, *busy_until) + taken;
-    return end;
-}
-
-static iov_time take_down(IovRootPort *self, uint64_t bytes, iov_time at)
-{
-    self->bytes_down += bytes;
-    return link_take(self, &self->down_busy, bytes, at);
-}
-
-static iov_time take_up(IovRootPort *self, uint64_t bytes, iov_time at)
-{
-    self->bytes_up += bytes;
-    return link_take(self, &self->up_busy, bytes, at);
-}
-
-/* Into how many TLPs `size` bytes at `address` fall when none crosses a multiple of `unit`. */
-static uint64_t pieces(uint64_t address, uint32_t size, uint64_t unit)
-{
-    return ((address & (unit - 1)) + size + unit - 1) / unit;
-}
-
-/* Completions: the first ends at a read completion boundary, the others are full. */
-static uint64_t completion_bytes(const IovRootPort *self, uint64_t address, uint32_t size)
-{
-    uint64_t head =
-        self->read_completion_boundary - (address & (self->read_completion_boundary - 1));
-    uint64_t count = 1;
-
-    if (head < size && head != self->read_completion_boundary)
-        count += (size - head + self->max_payload - 1) / self->max_payload;
-    else
-        count = (size + self->max_payload - 1) / self->max_payload;
-    return size + count * COMPLETION_BYTES;
-}
-
-static uint64_t write_bytes(const IovRootPort *self, uint64_t address, uint32_t size)
-{
-    return ((size + 3u) & ~3u) + pieces(address, size, self->max_payload) * REQUEST_BYTES;
-}
 
 /* ---- Registers: processor to device ---- */
 
@@ -116,11 +59,14 @@ static enum iov_status port_read(struct iov_mem_target *port, struct iov_mem_req
     if (req->flags & IOV_MEM_DEBUG)
         return iov_mem_map_access(&self->devices, req, false);
     self->register_reads++;
-    at = take_down(self, REQUEST_BYTES, now + req->delay + self->root_complex) + self->link_latency;
+    at = pcie_send(&self->link, &self->link.down, req->requester, pcie_request_header(req->address),
+                   now, now + req->delay + self->root_complex) +
+         self->link_latency;
     req->delay = at - now;
     status = iov_mem_map_access(&self->devices, req, false);
-    at = take_up(self, COMPLETION_BYTES + (status == IOV_STATUS_OK ? req->size : 0),
-                 now + req->delay);
+    at = pcie_send(&self->link, &self->link.up, req->requester,
+                   PCIE_COMPLETION_HEADER + (status == IOV_STATUS_OK ? req->size : 0), now,
+                   now + req->delay);
     req->delay = at + self->link_latency + self->root_complex - now;
     return status;
 }
@@ -135,7 +81,8 @@ static enum iov_status port_write(struct iov_mem_target *port, struct iov_mem_re
     if (req->flags & IOV_MEM_DEBUG)
         return iov_mem_map_access(&self->devices, req, true);
     self->register_writes++;
-    at = take_down(self, write_bytes(self, req->address, req->size),
+    at = pcie_send(&self->link, &self->link.down, req->requester,
+                   pcie_write_bytes(&self->link, req->address, req->size), now,
                    now + issued + self->root_complex);
     req->delay = at + self->link_latency - now;
     status = iov_mem_map_access(&self->devices, req, true);
@@ -147,24 +94,40 @@ static const struct iov_mem_target_ops port_ops = { .read = port_read, .write = 
 
 /* ---- DMA: device to memory ---- */
 
+/* One read request after the other; what the memory takes for the first it takes for each. */
 static enum iov_status upstream_read(struct iov_mem_target *port, struct iov_mem_req *req)
 {
     IovRootPort *self = iov_container_of(port, IovRootPort, upstream);
-    iov_time now = iov_now(self->parent_instance.kernel), at;
-    uint64_t requests = pieces(req->address, req->size, self->max_read_request);
-    enum iov_status status;
+    struct pcie_link *link = &self->link;
+    iov_time now = iov_now(self->parent_instance.kernel), begin = now + req->delay, at, end = 0;
+    iov_time answer = 0; /* from the request on the root port to its data */
+    enum iov_status status = IOV_STATUS_OK;
 
     if (req->flags & IOV_MEM_DEBUG)
         return iov_mem_read_req(&self->bus, req);
     self->dma_reads++;
-    at = take_up(self, requests * REQUEST_BYTES, now + req->delay);
-    req->delay = at + self->link_latency + self->root_complex - now;
-    status = iov_mem_read_req(&self->bus, req);
-    at = take_down(self,
-                   status == IOV_STATUS_OK ? completion_bytes(self, req->address, req->size)
-                                           : COMPLETION_BYTES,
-                   now + req->delay);
-    req->delay = at + self->link_latency - now;
+    for (uint32_t done = 0, size; done == 0 || done < req->size; done += size) {
+        uint64_t address = req->address + done;
+
+        size = MAX(pcie_read_piece(link, address, req->size - done), 1);
+        at = pcie_credits_take(&link->nonposted, 0, pcie_tag_take(&link->tags, begin));
+        at = pcie_send(link, &link->up, req->requester, pcie_request_header(address), now, at) +
+             self->link_latency;
+        if (done == 0) {
+            req->delay = at + self->root_complex - now;
+            status = iov_mem_read_req(&self->bus, req);
+            answer = now + req->delay - at;
+        }
+        pcie_credits_return(&link->nonposted, 0, at + answer);
+        at = pcie_send(link, &link->down, req->requester,
+                       status == IOV_STATUS_OK ? pcie_completion_bytes(link, address, size)
+                                               : PCIE_COMPLETION_HEADER,
+                       now, at + answer) +
+             self->link_latency;
+        pcie_tag_return(&link->tags, at);
+        end = MAX(end, at);
+    }
+    req->delay = end - now;
     return status;
 }
 
@@ -172,15 +135,19 @@ static enum iov_status upstream_read(struct iov_mem_target *port, struct iov_mem
 static enum iov_status upstream_write(struct iov_mem_target *port, struct iov_mem_req *req)
 {
     IovRootPort *self = iov_container_of(port, IovRootPort, upstream);
+    struct pcie_link *link = &self->link;
     iov_time now = iov_now(self->parent_instance.kernel), at;
     enum iov_status status;
 
     if (req->flags & IOV_MEM_DEBUG)
         return iov_mem_write_req(&self->bus, req);
     self->dma_writes++;
-    at = take_up(self, write_bytes(self, req->address, req->size), now + req->delay);
+    at = pcie_credits_take(&link->posted, req->size, now + req->delay);
+    at = pcie_send(link, &link->up, req->requester, pcie_write_bytes(link, req->address, req->size),
+                   now, at);
     req->delay = at + self->link_latency + self->root_complex - now;
     status = iov_mem_write_req(&self->bus, req);
+    pcie_credits_return(&link->posted, req->size, now + req->delay);
     req->delay = at - now;
     return status;
 }
@@ -205,14 +172,15 @@ static void on_message(struct iov_event *event)
 static void interrupt_set(struct iov_irq_sink *sink, bool level, struct iov_span *span)
 {
     IovRootPort *self = iov_container_of(sink, IovRootPort, interrupt_in);
-    iov_time when;
+    iov_time when, now;
 
     if (self->count == MESSAGES_MAX) { /* the last change on its way and this one cancel out */
         self->count--;
         return;
     }
     self->intx_messages++;
-    when = take_up(self, REQUEST_BYTES, iov_now(self->parent_instance.kernel)) +
+    now = iov_now(self->parent_instance.kernel);
+    when = pcie_send(&self->link, &self->link.up, 0, PCIE_MESSAGE_BYTES, now, now) +
            self->link_latency + self->root_complex;
     self->messages[(self->first + self->count) % MESSAGES_MAX] = (struct intx){ when, level, span };
     if (self->count++ == 0)
@@ -223,21 +191,27 @@ static const struct iov_irq_sink_ops interrupt_ops = { .set = interrupt_set };
 
 /* ---- Life ---- */
 
-/* Per lane and direction, encoding taken off. SPEC: PCI Express Base 5.0: 8b/10b, from 8 GT/s on 128b/130b. */
-static const uint64_t lane_mbps[] = { 0, 2000, 4000, 7877, 15754, 31508 };
-
 static bool iov_root_port_prepare(IovModel *model, GError **error)
 {
     IovRootPort *self = (IovRootPort *)(void *)model;
+    struct pcie_link_settings settings = {
+        .generation = (unsigned)self->generation,
+        .lanes = (unsigned)self->lanes,
+        .max_payload = (uint32_t)self->max_payload,
+        .max_read_request = (uint32_t)self->max_read_request,
+        .completion_boundary = (uint32_t)self->read_completion_boundary,
+        .tags = (unsigned)self->tags,
+        .posted_headers = (unsigned)self->posted_headers,
+        .posted_data = (unsigned)self->posted_data,
+        .nonposted_headers = (unsigned)self->nonposted_headers,
+    };
 
-    if (self->lanes & (self->lanes - 1) || self->max_payload & (self->max_payload - 1) ||
-        self->max_read_request & (self->max_read_request - 1) ||
-        self->read_completion_boundary & (self->read_completion_boundary - 1))
+    pcie_link_clear(&self->link);
+    if (!pcie_link_init(&self->link, &settings))
         return iov_model_fail(
             model, error,
             "lanes, max-payload, max-read-request and read-completion-boundary are powers of two");
     self->port.size = self->window;
-    self->rate_mbps = lane_mbps[self->generation] * self->lanes * self->efficiency / 1000;
     return true;
 }
 
@@ -258,6 +232,29 @@ static void iov_root_port_unrealize(IovModel *model)
     self->count = 0;
 }
 
+static void iov_root_port_reset_statistics(IovModel *model)
+{
+    IovRootPort *self = (IovRootPort *)(void *)model;
+
+    self->link.up.bytes = 0;
+    self->link.down.bytes = 0;
+}
+
+static void iov_root_port_update_statistics(IovModel *model)
+{
+    IovRootPort *self = (IovRootPort *)(void *)model;
+
+    self->bytes_up = self->link.up.bytes;
+    self->bytes_down = self->link.down.bytes;
+    self->tlp_rate = self->link.rate;
+}
+
+static void iov_root_port_finalize(GObject *object)
+{
+    pcie_link_clear(&((IovRootPort *)(void *)object)->link);
+    G_OBJECT_CLASS(iov_root_port_parent_class)->finalize(object);
+}
+
 static void iov_root_port_class_init(IovRootPortClass *klass)
 {
     IovModelClass *mc = IOV_MODEL_CLASS(klass);
@@ -265,12 +262,18 @@ static void iov_root_port_class_init(IovRootPortClass *klass)
     iov_model_class_describe(mc, "root-port", "A PCIe link to one device");
     IOV_PROP_COUNT(mc, IovRootPort, generation, 1, 5, 3, "PCIe generation of the link");
     IOV_PROP_COUNT(mc, IovRootPort, lanes, 1, 16, 8, "Lanes: 1, 2, 4, 8, 16");
-    IOV_PROP_COUNT(mc, IovRootPort, efficiency, 500, 1000, 918,
-                   "Thousandths of the rate that are left for TLPs by link-layer packets");
     IOV_PROP_SIZE(mc, IovRootPort, max_payload, 128, 4096, 256, "Largest payload of a TLP");
     IOV_PROP_SIZE(mc, IovRootPort, max_read_request, 128, 4096, 512, "Largest read request");
     IOV_PROP_SIZE(mc, IovRootPort, read_completion_boundary, 64, 128, 64,
                   "Where completions may be cut");
+    IOV_PROP_COUNT(mc, IovRootPort, tags, 0, 1024, 32,
+                   "Reads of the device that may be out at the same time; 0: any number");
+    IOV_PROP_COUNT(mc, IovRootPort, posted_headers, 0, 256, 64,
+                   "Writes that the root port has room for; 0: any number");
+    IOV_PROP_COUNT(mc, IovRootPort, posted_data, 0, 4096, 1024,
+                   "Their data that it has room for, in units of 16 bytes; 0: any");
+    IOV_PROP_COUNT(mc, IovRootPort, nonposted_headers, 0, 256, 64,
+                   "Read requests that it has room for; 0: any number");
     IOV_PROP_SIZE(mc, IovRootPort, window, 4096, UINT64_C(1) << 40, 0x20000,
                   "Of the host's address space that it claims");
     IOV_COST(mc, IovRootPort, link_latency, "pcie-link-latency",
@@ -296,6 +299,11 @@ static void iov_root_port_class_init(IovRootPortClass *klass)
                    "Bytes on the link towards the device, with TLP overhead");
     IOV_STAT_BYTES(mc, IovRootPort, bytes_up,
                    "Bytes on the link from the device, with TLP overhead");
+    IOV_STAT(mc, IovRootPort, tlp_rate,
+             "Bits a second that the link has for TLPs: encoding, Acks and credits taken off");
+    G_OBJECT_CLASS(klass)->finalize = iov_root_port_finalize;
+    mc->reset_statistics = iov_root_port_reset_statistics;
+    mc->update_statistics = iov_root_port_update_statistics;
     mc->prepare = iov_root_port_prepare;
     mc->realize = iov_root_port_realize;
     mc->unrealize = iov_root_port_unrealize;

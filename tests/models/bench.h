@@ -131,6 +131,8 @@ static inline uint64_t bench_stat(IovModel *model, const char *name)
 {
     const GArray *stats = IOV_MODEL_GET_CLASS(model)->info->stats;
 
+    if (IOV_MODEL_GET_CLASS(model)->update_statistics != NULL)
+        IOV_MODEL_GET_CLASS(model)->update_statistics(model);
     for (unsigned i = 0; i < stats->len; i++) {
         const struct iov_stat *row = &g_array_index(stats, struct iov_stat, i);
 
