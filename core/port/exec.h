@@ -186,6 +186,18 @@ struct iov_monitor {
 
 /* ---- The processor ---- */
 
+/*
+ * Looking at something again and again, in vain, until somebody says that it has changed: what a program that polls does, without
+ * an event for each look. Initialise with zeros.
+ */
+struct iov_spin {
+    struct iov_processor *processor; /* that spins; NULL: nobody does */
+    iov_time begin;
+    iov_time period;
+    iov_time until; /* when the look that finds it is over */
+    bool found;
+};
+
 /* Outcomes of VMX instructions (SDM vol. 3C, 31.2): the error numbers of VMfailValid are in
  * vmx-regs.h. */
 enum iov_vmx_status { IOV_VMX_SUCCEED, IOV_VMX_FAIL_INVALID, IOV_VMX_FAIL_VALID };
@@ -195,6 +207,10 @@ struct iov_processor_ops {
     void (*operate)(struct iov_exec *exec, struct iov_op *op);
     /* Delivers what is pending now (interrupts, exits); an empty operation boundary. */
     void (*boundary)(struct iov_exec *exec);
+    /* See iov_exec_spin(). NULL: the processor cannot. */
+    void (*spin)(struct iov_exec *exec, struct iov_spin *spin, enum iov_part part);
+    /* Whoever waits inside an operation of the processor looks about him. */
+    void (*poke)(struct iov_processor *processor);
     /* Arrival of interrupt `vector` at the physical local APIC. From any context; does not wait. */
     void (*interrupt)(struct iov_processor *processor, uint8_t vector, struct iov_span *span);
     /* VMX instructions of root operation, executed by `exec`. Fields and error numbers: vmx-regs.h.
@@ -244,6 +260,38 @@ static inline struct iov_kernel *iov_exec_kernel(const struct iov_exec *exec)
 static inline void iov_exec_compute(struct iov_exec *exec, iov_time duration, enum iov_part part)
 {
     exec->processor->ops->compute(exec, duration, part);
+}
+
+/*
+ * Looks at something every `period` until iov_spin_end(), at most for `limit`; true if it was ended. The look after that finds it. Interrupts come
+ * in between, as in iov_exec_compute().
+ */
+static inline bool iov_exec_spin(struct iov_exec *exec, struct iov_spin *spin, iov_time period,
+                                 iov_time limit, enum iov_part part)
+{
+    spin->begin = iov_now(exec->processor->kernel);
+    spin->period = period > 0 ? period : 1;
+    spin->until = spin->begin + limit;
+    spin->found = false;
+    exec->processor->ops->spin(exec, spin, part);
+    spin->processor = NULL;
+    return spin->found;
+}
+
+/* What `spin` looks at has changed. From any context; nothing happens if nobody spins. */
+static inline void iov_spin_end(struct iov_spin *spin)
+{
+    struct iov_processor *processor = spin->processor;
+    iov_time passed, until;
+
+    if (processor == NULL || spin->found)
+        return;
+    passed = iov_now(processor->kernel) - spin->begin;
+    until = spin->begin + (passed / spin->period + 1) * spin->period;
+    spin->found = true;
+    if (until < spin->until)
+        spin->until = until;
+    processor->ops->poke(processor);
 }
 
 static inline void iov_exec_operate(struct iov_exec *exec, struct iov_op *op)

@@ -313,6 +313,30 @@ static void compute(struct iov_exec *exec, iov_time duration, enum iov_part part
     compute_among_others(exec, duration, part);
 }
 
+/* One look after another, none of them an event. */
+static void spin(struct iov_exec *exec, struct iov_spin *look, enum iov_part part)
+{
+    if (exec->blocking != 0)
+        exec->blocking = 0;
+    look->processor = exec->processor;
+    for (;;) {
+        IovCpu *self;
+
+        if (looks_needed(iov_cpu_of(exec)) || exec->halted)
+            iov_cpu_service(exec);
+        self = iov_cpu_of(exec); /* it may have moved */
+        look->processor = &self->processor;
+        if (iov_cpu_now(self) >= look->until)
+            return;
+        slice(exec, look->until - iov_cpu_now(self), part);
+    }
+}
+
+static void poke(struct iov_processor *processor)
+{
+    iov_cpu_poke(iov_container_of(processor, IovCpu, processor));
+}
+
 /* ---- Interrupts ---- */
 
 static void interrupt(struct iov_processor *processor, uint8_t vector, struct iov_span *span)
@@ -595,6 +619,8 @@ static struct iov_processor_ops processor_ops(void)
 {
     struct iov_processor_ops ops = {
         .compute = compute,
+        .spin = spin,
+        .poke = poke,
         .operate = iov_cpu_operate,
         .boundary = iov_cpu_service,
         .interrupt = interrupt,
