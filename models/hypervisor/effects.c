@@ -74,16 +74,20 @@ static void play_one(struct iov_effect_player *player, struct iov_thread *thread
     thread->exec.span = own;
 }
 
-void iov_effects_play(struct iov_effect_player *player, struct iov_thread *thread,
-                      struct iov_effects *effects)
+unsigned iov_effects_play(struct iov_effect_player *player, struct iov_thread *thread,
+                          struct iov_effects *effects)
 {
+    unsigned count;
+
     iov_fiber_settle(player->kernel);
     player->recording = NULL;
     while (effects->played < effects->count)
         play_one(player, thread, &effects->items[effects->played++]);
+    count = effects->count;
     effects->count = 0;
     effects->played = 0;
     player->spare_used[effects - player->spare] = false;
+    return count;
 }
 
 bool iov_effects_play_orphans(struct iov_effect_player *player, struct iov_thread *thread)

@@ -73,9 +73,9 @@ void iov_effects_add(struct iov_effect_player *player, const struct iov_effect *
 /* The device is about to run for `thread`; iov_effects_play() ends it. Waits while another thread
  * is between the two in this instant. */
 struct iov_effects *iov_effects_begin(struct iov_effect_player *player);
-/* Lets the device's events of this instant run, then plays what they did. */
-void iov_effects_play(struct iov_effect_player *player, struct iov_thread *thread,
-                      struct iov_effects *effects);
+/* Lets the device's events of this instant run, then plays what they did; returns how much that was. */
+unsigned iov_effects_play(struct iov_effect_player *player, struct iov_thread *thread,
+                          struct iov_effects *effects);
 /* Plays what came without an access; false if there was nothing. */
 bool iov_effects_play_orphans(struct iov_effect_player *player, struct iov_thread *thread);
 

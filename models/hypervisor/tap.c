@@ -13,6 +13,9 @@
 #include "core/trace/measure.h"
 #include "models/hypervisor/host.h"
 
+enum { SENDER_PROCESS, SENDER_KERNEL };
+static const char *const senders[] = { "process", "kernel", NULL };
+
 #define IOV_TYPE_TAP (iov_tap_get_type())
 G_DECLARE_FINAL_TYPE(IovTap, iov_tap, IOV, TAP, IovModel)
 
@@ -22,9 +25,10 @@ struct _IovTap {
     IovModel *host_ref;
     uint64_t irq_cpu;
     uint64_t queue_length;
+    int sender;
     /* costs */
-    iov_time write_cost, bridge_cost, transmit_cost, receive_cost, queue_cost, nic_latency,
-        copy_fixed, copy_kib;
+    iov_time write_cost, sendmsg_cost, bridge_cost, transmit_cost, receive_cost, queue_cost,
+        nic_latency, copy_fixed, copy_kib;
     /* ports */
     struct iov_packet_port guest;
     struct iov_packet_port wire;
@@ -74,7 +78,9 @@ static iov_time guest_receive(struct iov_packet_port *port, struct iov_packet *p
     struct iov_thread *thread = iov_host_current(self->host);
 
     if (thread != NULL) {
-        iov_thread_compute(thread, self->write_cost, IOV_PART_HOST);
+        iov_thread_compute(thread,
+                           self->sender == SENDER_KERNEL ? self->sendmsg_cost : self->write_cost,
+                           IOV_PART_HOST);
         self->measure->counters.copies++;
         self->measure->counters.copied_bytes += packet->size;
         iov_thread_compute(thread, self->copy_fixed + self->copy_kib * packet->size / 1024,
@@ -221,8 +227,12 @@ static void iov_tap_class_init(IovTapClass *klass)
     IOV_PROP_COUNT(mc, IovTap, irq_cpu, 0, 63, 0,
                    "Host processor that takes the physical NIC's interrupts");
     IOV_PROP_COUNT(mc, IovTap, queue_length, 1, 65536, 1000, "Frames that each direction holds");
+    IOV_PROP_ENUM(mc, IovTap, sender, senders, SENDER_PROCESS,
+                  "Who sends: a process by a system call, or the kernel itself");
     IOV_COST(mc, IovTap, write_cost, "tap-write",
              "Writing one frame to the tap, copy and bridge apart");
+    IOV_COST(mc, IovTap, sendmsg_cost, "tap-sendmsg",
+             "The same from within the kernel: no system call");
     IOV_COST(mc, IovTap, bridge_cost, "host-bridge", "One frame through the bridge");
     IOV_COST(mc, IovTap, transmit_cost, "host-nic-transmit", "NIC driver, one frame out");
     IOV_COST(mc, IovTap, receive_cost, "host-nic-receive", "NIC driver, one frame in");

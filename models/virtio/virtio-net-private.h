@@ -41,6 +41,7 @@ struct iov_virtio_net_engine {
     /* transmit: the frame that was read, NULL if it made no sense */
     struct iov_packet *packet;
     uint16_t head;
+    bool sent; /* paced: something since the engine was last told to go on */
     /* receive */
     struct iov_packet_queue waiting;
     struct iov_virtio_net_used *used; /* chains of the first waiting frame */
@@ -71,6 +72,7 @@ struct _IovVirtioNet {
     bool mergeable_buffers;
     bool checksum;
     bool poll_mode;
+    bool paced;
     uint16_t mtu;
     char *mac;
     uint32_t tx_burst;
@@ -81,6 +83,7 @@ struct _IovVirtioNet {
     /* ports */
     struct iov_packet_port wire;
     struct iov_notify_sink poll;
+    struct iov_notify_source more;
     /* state */
     iov_time doorbell_time; /* the costs, or 0 in software */
     iov_time frame_time;
@@ -150,6 +153,8 @@ void iov_virtio_net_take(IovVirtioNet *net, struct iov_span *span, iov_time when
 bool iov_virtio_net_broken(struct iov_virtio_net_engine *engine);
 /* The ring is empty: asks for notifications and looks again. True: the engine is idle now, or its ring broke. */
 bool iov_virtio_net_rest(struct iov_virtio_net_engine *engine);
+/* Paced: the transmit engine stands still in FETCH until the next doorbell. */
+void iov_virtio_net_pause(struct iov_virtio_net_engine *engine);
 
 /* The engines' events and the wire's end. */
 void iov_virtio_net_on_transmit(struct iov_event *event);

@@ -55,6 +55,10 @@ static bool tx_fetch(struct iov_virtio_net_engine *engine)
     (void)iov_virtq_set_notifications(queue, iov_virtio_net_dma(engine), false);
     switch (iov_virtq_pop(queue, iov_virtio_net_dma(engine), chain)) {
     case IOV_VIRTQ_EMPTY:
+        if (net->paced && engine->sent) {
+            iov_virtio_net_pause(engine);
+            return false;
+        }
         if (!iov_virtio_net_rest(engine))
             return iov_virtio_net_continue(engine, iov_virtio_net_dma(engine)->delay);
         (void)iov_virtio_net_broken(engine);
@@ -98,7 +102,15 @@ static bool tx_send(struct iov_virtio_net_engine *engine)
     if (iov_virtio_net_broken(engine))
         return false;
     engine->state = IOV_VIRTIO_NET_FETCH;
+    engine->sent = true;
     return iov_virtio_net_continue(engine, busy > dma->delay ? busy : dma->delay);
+}
+
+/* What was sent is to be paid for before the ring is looked at again. */
+void iov_virtio_net_pause(struct iov_virtio_net_engine *engine)
+{
+    engine->sent = false;
+    iov_notify_signal(&engine->net->more, NULL);
 }
 
 void iov_virtio_net_on_transmit(struct iov_event *event)
@@ -116,5 +128,8 @@ void iov_virtio_net_on_transmit(struct iov_event *event)
             return;
         }
     }
-    iov_event_in(&engine->event, 0); /* others of this instant first */
+    if (engine->net->paced)
+        iov_virtio_net_pause(engine);
+    else
+        iov_event_in(&engine->event, 0); /* others of this instant first */
 }

@@ -13,7 +13,9 @@
  *
  * A busy transmit engine leaves notifications off; when it finds the ring empty it asks for them
  * and looks once more, as QEMU's and vhost's back ends do. Receive notifications are asked for only
- * when buffers run out.
+ * when buffers run out. A paced engine comes to a stand after a burst or when it finds the ring
+ * empty after sending; the next doorbell, which then comes from its back end, lets it go on. So
+ * notifications stay off while the back end's thread works on what was sent.
  *
  * Timing: in hardware each step takes what its DMAs take, and each doorbell and frame the device's
  * own time; in software (a back end in an emulator or host kernel) whoever runs the device pays,
@@ -81,8 +83,11 @@ bool iov_virtio_net_rest(struct iov_virtio_net_engine *engine)
 
 static void engine_wake(struct iov_virtio_net_engine *engine)
 {
-    if (engine->state != IOV_VIRTIO_NET_IDLE || !iov_virtio_net_queue(engine)->enabled ||
-        !iov_virtio_live(&engine->net->parent_instance))
+    bool paused = engine->net->paced && engine->state == IOV_VIRTIO_NET_FETCH &&
+                  !iov_event_armed(&engine->event);
+
+    if ((engine->state != IOV_VIRTIO_NET_IDLE && !paused) ||
+        !iov_virtio_net_queue(engine)->enabled || !iov_virtio_live(&engine->net->parent_instance))
         return;
     engine->state = IOV_VIRTIO_NET_FETCH;
     iov_event_in(&engine->event, engine->net->doorbell_time);
@@ -92,6 +97,7 @@ static void engine_stop(struct iov_virtio_net_engine *engine)
 {
     iov_event_disarm(&engine->event);
     engine->state = IOV_VIRTIO_NET_IDLE;
+    engine->sent = false;
     iov_packet_free(engine->packet);
     engine->packet = NULL;
     while (engine->waiting.first != NULL)
@@ -307,12 +313,17 @@ static void iov_virtio_net_class_init(IovVirtioNetClass *klass)
                    "Received frames that may wait for the device, a pair");
     IOV_PROP_BOOL(mc, IovVirtioNet, poll_mode, 0,
                   "Never ask for notifications: a poller signals the port poll");
+    IOV_PROP_BOOL(mc, IovVirtioNet, paced, 0,
+                  "A transmit queue that sent something waits for its next doorbell: whoever runs "
+                  "the device pays first, and `more` says that there may be more to do");
     IOV_COST(mc, IovVirtioNet, doorbell_cost, "virtio-device-doorbell",
              "From a doorbell's arrival to the first fetch (hardware)");
     IOV_COST(mc, IovVirtioNet, frame_cost, "virtio-device-frame",
              "The device's own time for a frame, DMA apart (hardware)");
     IOV_PORT_PACKET_END(mc, IovVirtioNet, wire, &iov_virtio_net_wire_ops, "Frames");
     IOV_PORT_NOTIFY_SINK(mc, IovVirtioNet, poll, &poll_ops, "Look at the transmit queues now");
+    IOV_PORT_NOTIFY_SOURCE(mc, IovVirtioNet, more,
+                           "Paced: a transmit queue stands still and may have more");
     IOV_STAT(mc, IovVirtioNet, tx_frames, "Frames sent");
     IOV_STAT_BYTES(mc, IovVirtioNet, tx_bytes, "Bytes of them");
     IOV_STAT(mc, IovVirtioNet, tx_malformed, "Transmit chains without a frame in them");

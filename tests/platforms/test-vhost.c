@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Back ends beside the emulator: how often a guest's request leaves it, and what stays off the way. The reasoning of each figure is on the pages of the
+ * kinds in docs/models/.
+ */
+#include "tests/platforms/platform.h"
+
+static void expect_device(struct iov_experiment *run, double exits, double interrupts)
+{
+    const struct iov_counters *counters = counters_of(run);
+
+    cr_assert(eq(u64, iov_experiment_measure(run)->operations, 10000));
+    cr_assert(eq(u64, iov_experiment_measure(run)->mismatches, 0));
+    cr_assert_about(per_op(run, counters->device_exits), exits);
+    cr_assert(eq(u64, counters->user_exits, 0));
+    cr_assert_about(per_op(run, counters->interrupts), interrupts);
+}
+
+/* ---- vhost-net ---- */
+
+Test(vhost, net_kicks_once_and_never_visits_user_space_near_and_far)
+{
+    struct iov_experiment *far = RUN("net-rr.yaml", "strategy=vhost-net");
+    struct iov_experiment *near = RUN("net-rr-local.yaml", "strategy=vhost-net");
+
+    expect_device(far, 1, 2);
+    expect_device(near, 1, 2);
+    cr_assert(eq(u64, stat_of(far, "vm0/emulator", "kicks-handled"), 0));
+    cr_assert(eq(u64, stat_of(far, "vm0/emulator", "io-rounds"), 0));
+    iov_experiment_free(far);
+    iov_experiment_free(near);
+}
+
+Test(vhost, net_follows_the_rules_of_window_halt_and_eoi_exits)
+{
+    struct iov_experiment *far = RUN("net-rr.yaml", "strategy=vhost-net");
+    struct iov_experiment *near = RUN("net-rr-local.yaml", "strategy=vhost-net");
+
+    cr_assert_about(exits_per_op(far, IOV_EXIT_HLT), 2);
+    cr_assert_about(exits_per_op(far, IOV_EXIT_INTERRUPT_WINDOW), 0);
+    cr_assert_about(exits_per_op(near, IOV_EXIT_HLT), 1);
+    cr_assert_about(exits_per_op(near, IOV_EXIT_INTERRUPT_WINDOW), 1);
+    cr_assert_about(exits_per_op(near, IOV_EXIT_MSR_WRITE), 1);
+    iov_experiment_free(far);
+    iov_experiment_free(near);
+}
+
+Test(vhost, net_is_faster_than_the_emulator_and_takes_less_of_the_host)
+{
+    struct iov_experiment *kernel = RUN("net-rr.yaml", "strategy=vhost-net");
+    struct iov_experiment *emulator = RUN("net-rr.yaml", "strategy=virtio-net");
+
+    cr_assert(lt(u64, median_of(kernel), median_of(emulator)));
+    cr_assert(lt(u64, counters_of(kernel)->copies, counters_of(emulator)->copies));
+    iov_experiment_free(kernel);
+    iov_experiment_free(emulator);
+}
+
+Test(vhost, net_leaves_kicks_out_while_its_worker_is_awake)
+{
+    struct iov_experiment *with = RUN("udp-stream.yaml", "strategy=vhost-net");
+    struct iov_experiment *without =
+        RUN("udp-stream.yaml", "strategy=vhost-net", "parameters.event-index=off");
+    /* A worker that is slower than the guest never sleeps. */
+    struct iov_experiment *busy =
+        RUN("udp-stream.yaml", "strategy=vhost-net", "costs.vhost-transmit.value=3us");
+
+    cr_assert(lt(dbl, per_op(with, counters_of(with)->kicks), 0.4));
+    cr_assert(lt(dbl, per_op(with, counters_of(with)->kicks),
+                 per_op(without, counters_of(without)->kicks)));
+    cr_assert(lt(dbl, per_op(busy, counters_of(busy)->kicks), 0.12));
+    iov_experiment_free(with);
+    iov_experiment_free(without);
+    iov_experiment_free(busy);
+}
+
+Test(vhost, net_shares_its_worker_after_its_weight)
+{
+    struct iov_experiment *run =
+        RUN("udp-stream.yaml", "strategy=vhost-net", "costs.vhost-transmit.value=3us");
+
+    /* 10000 frames in turns of 256, the last burst of which may be 64. */
+    cr_assert(lt(u64, 10000 / 320, stat_of(run, "vm0/vhost", "requeues")));
+    cr_assert(lt(u64, stat_of(run, "vm0/vhost", "requeues"), 10000 / 256 + 2));
+    iov_experiment_free(run);
+}
+
+Test(vhost, parts_of_every_request_add_up)
+{
+    static const char *const strategies[] = { "strategy=vhost-net" };
+    static const char *const configs[] = { "net-rr.yaml", "net-rr-local.yaml", "udp-stream.yaml",
+                                           "ping.yaml" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(strategies); i++) {
+        for (unsigned j = 0; j < G_N_ELEMENTS(configs); j++) {
+            struct iov_experiment *run = RUN(configs[j], strategies[i], "workload.operations=1000");
+
+            cr_assert(eq(u64, iov_experiment_measure(run)->mismatches, 0), "%s %s", configs[j],
+                      strategies[i]);
+            iov_experiment_free(run);
+        }
+    }
+}
