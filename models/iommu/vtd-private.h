@@ -35,16 +35,17 @@ G_DECLARE_FINAL_TYPE(IovVtd, iov_vt_d, IOV, VTD, IovModel)
 
 struct _IovVtd {
     IovModel parent_instance;
+    int placement;                                               /* property */
     uint64_t aw_bits, host_address_bits, fault_records, walkers; /* properties */
     uint64_t iotlb_entries, iotlb_ways, paging_entries, paging_ways, context_entries, context_ways,
         interrupt_entries, interrupt_ways;
     bool intremap, eim, posting, caching_mode, snoop_control, device_iotlb, dma_drain, pt,
         zero_length_read, scalable_mode, pasid_mode;
-    iov_time hit, walk_step, invalidation, interrupt_hit; /* costs */
-    struct iov_mem_target registers;                      /* port */
-    struct iov_mem_target upstream;                       /* port */
-    struct iov_mem_initiator bus;                         /* port */
-    struct iov_mem_initiator message;                     /* port */
+    iov_time hit, walk_step, invalidation, interrupt_hit, register_read, register_write; /* costs */
+    struct iov_mem_target registers;                                                     /* port */
+    struct iov_mem_target upstream;                                                      /* port */
+    struct iov_mem_initiator bus;                                                        /* port */
+    struct iov_mem_initiator message;                                                    /* port */
 
     /* Registers. What a write does is in vtd.c. */
     uint64_t cap, ecap, rtaddr, ccmd, iqh, iqt, iqa, irta, iva, iotlb_command;

@@ -226,6 +226,7 @@ enum {
 };
 #define VTD_INV_TYPE 0xe0full
 #define VTD_INV_GRANULARITY_SHIFT 4
+#define VTD_INV_DRAIN 0xc0ull /* of reads and writes */
 #define VTD_INV_DID_SHIFT 16
 #define VTD_INV_SID_SHIFT 32
 #define VTD_INV_FM_SHIFT 48
@@ -235,5 +236,61 @@ enum {
 #define VTD_INV_WAIT_IF 0x10ull
 #define VTD_INV_WAIT_SW 0x20ull
 #define VTD_INV_WAIT_FN 0x40ull
+
+/* ---- How software forms them ---- */
+
+/* Upper half of a context entry: `levels` of paging tables. */
+static inline uint64_t vtd_context_high(uint16_t domain, unsigned levels)
+{
+    return (uint64_t)domain << VTD_CONTEXT_DID_SHIFT | (levels - 2);
+}
+
+/* Where the message of a function goes that names table entry `index`. */
+static inline uint64_t vtd_message_address(unsigned index)
+{
+    return VTD_MSI_FIRST | (index & 0x7fffull) << 5 | VTD_MSI_REMAPPABLE | VTD_MSI_SHV |
+           (index >> 15 & 1) << 2;
+}
+
+/* Upper half of an interrupt entry that takes messages of `source` only. */
+static inline uint64_t vtd_irte_source(uint16_t source)
+{
+    return 1ull << VTD_IRTE_SVT_SHIFT | source;
+}
+
+/* `destination`: the field as the mode wants it (bits 15:8 are an xAPIC ID). */
+static inline uint64_t vtd_irte_remapped(uint8_t vector, uint32_t destination)
+{
+    return VTD_IRTE_P | (uint64_t)vector << VTD_IRTE_V_SHIFT |
+           (uint64_t)destination << VTD_IRTE_DST_SHIFT;
+}
+
+static inline uint64_t vtd_irte_posted(uint8_t vector, uint64_t descriptor)
+{
+    return VTD_IRTE_P | VTD_IRTE_IM | (uint64_t)vector << VTD_IRTE_V_SHIFT |
+           (descriptor & 0xffffffc0ull) << 32;
+}
+
+static inline uint64_t vtd_irte_posted_high(uint16_t source, uint64_t descriptor)
+{
+    return vtd_irte_source(source) | (descriptor & ~0xffffffffull);
+}
+
+/* Lower halves of invalidation descriptors. */
+static inline uint64_t vtd_inv_iotlb(unsigned granularity, uint16_t domain)
+{
+    return VTD_INV_IOTLB | granularity << VTD_INV_GRANULARITY_SHIFT | VTD_INV_DRAIN |
+           (uint64_t)domain << VTD_INV_DID_SHIFT;
+}
+
+static inline uint64_t vtd_inv_entry(unsigned index)
+{
+    return VTD_INV_IEC | VTD_INV_IEC_INDEX | (uint64_t)index << VTD_INV_IEC_IIDX_SHIFT;
+}
+
+static inline uint64_t vtd_inv_wait(uint32_t status)
+{
+    return VTD_INV_WAIT | VTD_INV_WAIT_SW | (uint64_t)status << 32;
+}
 
 #endif

@@ -13,6 +13,9 @@
  */
 #include "models/iommu/vtd-private.h"
 
+enum { PLACEMENT_HARDWARE, PLACEMENT_SOFTWARE };
+static const char *const placements[] = { "hardware", "software", NULL };
+
 G_DEFINE_FINAL_TYPE(IovVtd, iov_vt_d, IOV_TYPE_MODEL)
 
 /* ---- DMA ---- */
@@ -351,6 +354,8 @@ static enum iov_status registers_read(struct iov_mem_target *port, struct iov_me
             value |= (uint64_t)read_word(self, offset + 4) << 32;
     }
     iov_mem_set_value(req, value);
+    if (!(req->flags & IOV_MEM_DEBUG))
+        req->delay += self->register_read;
     return IOV_STATUS_OK;
 }
 
@@ -365,6 +370,7 @@ static enum iov_status registers_write(struct iov_mem_target *port, struct iov_m
     write_word(self, offset, (uint32_t)value);
     if (req->size == 8)
         write_word(self, offset + 4, (uint32_t)(value >> 32));
+    req->delay += self->register_write;
     return IOV_STATUS_OK;
 }
 
@@ -427,6 +433,10 @@ static bool cache_sound(uint64_t entries, uint64_t ways)
 static bool iov_vt_d_prepare(IovModel *model, GError **error)
 {
     IovVtd *self = (IovVtd *)(void *)model;
+
+    if (self->placement == PLACEMENT_SOFTWARE)
+        self->hit = self->walk_step = self->invalidation = self->interrupt_hit =
+            self->register_read = self->register_write = 0;
 
     if (self->aw_bits != 39 && self->aw_bits != 48)
         return iov_model_fail(model, error, "aw-bits is 39 or 48");
@@ -503,6 +513,8 @@ static void iov_vt_d_finalize(GObject *object)
 
 static void describe_properties(IovModelClass *mc)
 {
+    IOV_PROP_ENUM(mc, IovVtd, placement, placements, PLACEMENT_HARDWARE,
+                  "hardware: it takes time; software: whoever emulates it pays");
     IOV_PROP_COUNT(mc, IovVtd, aw_bits, 39, 48, 48, "Width of device addresses: 39 or 48");
     IOV_PROP_COUNT(mc, IovVtd, host_address_bits, 0, 52, 0,
                    "Width of host addresses in tables; 0: as aw-bits");
@@ -575,6 +587,9 @@ static void iov_vt_d_class_init(IovVtdClass *klass)
              "An invalidation command or descriptor, from its fetch to its completion");
     IOV_COST(mc, IovVtd, interrupt_hit, "vtd-interrupt-entry",
              "An interrupt whose table entry is cached");
+    IOV_COST(mc, IovVtd, register_read, "vtd-register-read", "A read of a register");
+    IOV_COST(mc, IovVtd, register_write, "vtd-register-write",
+             "What a write of a register costs the processor");
     IOV_PORT_MEM_TARGET(mc, IovVtd, registers, &registers_ops, "The register page");
     IOV_PORT_MEM_TARGET(mc, IovVtd, upstream, &upstream_ops,
                         "DMA and interrupt messages of devices and of the I/O APIC");

@@ -32,6 +32,7 @@ struct _IovIoapic {
     uint64_t version; /* property */
     uint64_t id;      /* property, then register */
     uint64_t reset_id;
+    uint64_t requester;                /* property */
     struct iov_mem_target registers;   /* port */
     struct iov_mem_target eoi;         /* port */
     struct iov_mem_initiator messages; /* port */
@@ -55,6 +56,7 @@ static void message_send(IovIoapic *self, struct pin *pin)
         .data = &data,
         .size = sizeof data,
         .flags = IOV_MEM_INTERRUPT,
+        .requester = (uint16_t)self->requester,
         .pasid = IOV_NO_PASID,
         .span = pin->span,
     };
@@ -233,6 +235,8 @@ static void iov_ioapic_class_init(IovIoapicClass *klass)
     IOV_PROP_COUNT(mc, IovIoapic, version, 0x11, 0x20, 0x20,
                    "Version register; from 0x20 on there is an EOI register");
     IOV_PROP_COUNT(mc, IovIoapic, id, 0, 15, 0, "APIC ID after reset");
+    IOV_PROP_COUNT(mc, IovIoapic, requester, 0, 0xffff, 0xf0f8,
+                   "Requester ID of its messages, for interrupt remapping");
     IOV_PORT_MEM_TARGET(mc, IovIoapic, registers, &registers_ops, "The page at 0xFEC00000");
     IOV_PORT_MEM_TARGET(mc, IovIoapic, eoi, &eoi_ops,
                         "Write of one byte: the vector whose level interrupt is done");
