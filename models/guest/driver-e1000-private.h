@@ -28,12 +28,15 @@ struct e1000_driver {
     uint32_t tx_clean;
     struct {
         struct iov_guest_sent sent;
-        uint16_t last; /* index of the frame's last descriptor, in its first one */
+        uint64_t address; /* for the device */
+        uint16_t last;    /* index of the frame's last descriptor, in its first one */
         bool first;
     } tx_info[E1000_RING];
     /* receive ring */
     iov_gpa rx_ring;
     iov_gpa rx_buffers;
+    uint64_t rx_address[E1000_RING]; /* for the device */
+    uint64_t tx_device, rx_device;   /* the rings, for the device */
     uint32_t rx_use;
     uint32_t rx_clean;
     /* interrupt throttling, as the driver adapts it */

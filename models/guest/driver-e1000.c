@@ -27,6 +27,7 @@
 #define TCTL_ENABLED 0x010000f8 /* pad short frames, collision threshold, multiple requests */
 #define THROTTLE_DYNAMIC 1      /* values of the driver's parameter InterruptThrottleRate */
 #define THROTTLE_CONSERVATIVE 3
+#define COPY_BREAK 256   /* shorter frames are copied out of their buffer, which stays */
 #define FIRST_RATE 20000 /* interrupts a second */
 #define LINK_POLLS 8
 #define LINK_FIRST (7 * IOV_MS)
@@ -79,7 +80,7 @@ static void put_data(struct e1000_driver *self, struct iov_guest_cpu *cpu,
 {
     iov_gpa buffer = self->tx_buffers + self->tx_use * E1000_TX_BUFFER;
     struct e1000_tx_descriptor data = {
-        .address = buffer,
+        .address = self->tx_info[self->tx_use].address,
         .lower = frame->size | E1000_TXD_EOP | E1000_TXD_IFCS | E1000_TXD_RS | E1000_TXD_IDE,
     };
 
@@ -107,6 +108,8 @@ static bool e1000_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *c
         put_context(self, cpu, frame);
     uint32_t last = self->tx_use;
 
+    self->tx_info[last].address =
+        iov_guest_dma_map(cpu, self->tx_buffers + last * E1000_TX_BUFFER, frame->size);
     put_data(self, cpu, frame);
     self->tx_info[first].sent = (struct iov_guest_sent){ .span = frame->span, .size = frame->size };
     self->tx_info[first].last = (uint16_t)last;
@@ -134,6 +137,7 @@ static void clean_tx(struct e1000_driver *self, struct iov_guest_cpu *cpu)
         self->tx_total.packets++;
         self->tx_total.bytes += sent.size;
         iov_guest_charge(cpu, cpu->guest->costs.e1000_tx_clean);
+        iov_guest_dma_unmap(cpu, self->tx_info[last].address, sent.size);
         iov_guest_netdev_sent(&self->dev, cpu, &sent);
     }
     if (self->dev.stopped && tx_unused(self) >= TX_WAKE)
@@ -141,6 +145,12 @@ static void clean_tx(struct e1000_driver *self, struct iov_guest_cpu *cpu)
 }
 
 /* ---- Receive ---- */
+
+static void map_buffer(struct e1000_driver *self, struct iov_guest_cpu *cpu, uint32_t index)
+{
+    self->rx_address[index] =
+        iov_guest_dma_map(cpu, self->rx_buffers + index * E1000_RX_BUFFER, E1000_RX_BUFFER);
+}
 
 /* Gives the adapter all free buffers. */
 static void give_buffers(struct e1000_driver *self, struct iov_guest_cpu *cpu)
@@ -150,8 +160,7 @@ static void give_buffers(struct e1000_driver *self, struct iov_guest_cpu *cpu)
     if (count == 0)
         return;
     while (count-- > 0) {
-        struct e1000_rx_descriptor descriptor = { .address = self->rx_buffers +
-                                                             self->rx_use * E1000_RX_BUFFER };
+        struct e1000_rx_descriptor descriptor = { .address = self->rx_address[self->rx_use] };
 
         iov_exec_put(cpu->exec, self->rx_ring + self->rx_use * E1000_DESCRIPTOR_SIZE, &descriptor,
                      sizeof descriptor);
@@ -179,6 +188,10 @@ static void take_frame(struct e1000_driver *self, struct iov_guest_cpu *cpu,
     frame->checksum_start = !(descriptor->status & E1000_RXD_STATUS_IXSM) &&
                             descriptor->status & E1000_RXD_STATUS_TCPCS;
     iov_guest_charge(cpu, cpu->guest->costs.e1000_rx);
+    if (size > COPY_BREAK) { /* the frame keeps its buffer, the ring gets another one */
+        iov_guest_dma_unmap(cpu, self->rx_address[self->rx_clean], E1000_RX_BUFFER);
+        map_buffer(self, cpu, self->rx_clean);
+    }
     iov_guest_napi_receive(cpu, &self->napi);
 }
 
@@ -337,8 +350,8 @@ static unsigned e1000_poll(struct iov_guest_napi *napi, struct iov_guest_cpu *cp
 static void configure_tx(struct e1000_driver *self, struct iov_guest_cpu *cpu)
 {
     iov_e1000_write(self, cpu, E1000_TDLEN, E1000_RING * E1000_DESCRIPTOR_SIZE);
-    iov_e1000_write(self, cpu, E1000_TDBAH, (uint32_t)(self->tx_ring >> 32));
-    iov_e1000_write(self, cpu, E1000_TDBAL, (uint32_t)self->tx_ring);
+    iov_e1000_write(self, cpu, E1000_TDBAH, (uint32_t)(self->tx_device >> 32));
+    iov_e1000_write(self, cpu, E1000_TDBAL, (uint32_t)self->tx_device);
     iov_e1000_write(self, cpu, E1000_TDT, 0);
     iov_e1000_write(self, cpu, E1000_TDH, 0);
     iov_e1000_write(self, cpu, E1000_TIPG, TIPG_COPPER);
@@ -363,8 +376,8 @@ static void configure_rx(struct e1000_driver *self, struct iov_guest_cpu *cpu)
     iov_e1000_write(self, cpu, E1000_RADV, RX_DELAY_MAX);
     iov_e1000_write(self, cpu, E1000_ITR, throttle(self->interrupts_per_second));
     iov_e1000_write(self, cpu, E1000_RDLEN, E1000_RING * E1000_DESCRIPTOR_SIZE);
-    iov_e1000_write(self, cpu, E1000_RDBAH, (uint32_t)(self->rx_ring >> 32));
-    iov_e1000_write(self, cpu, E1000_RDBAL, (uint32_t)self->rx_ring);
+    iov_e1000_write(self, cpu, E1000_RDBAH, (uint32_t)(self->rx_device >> 32));
+    iov_e1000_write(self, cpu, E1000_RDBAL, (uint32_t)self->rx_device);
     iov_e1000_write(self, cpu, E1000_RDT, 0);
     iov_e1000_write(self, cpu, E1000_RDH, 0);
     uint32_t checksum = iov_e1000_read(self, cpu, E1000_RXCSUM);
@@ -400,6 +413,10 @@ static bool e1000_open(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
         return false;
     clear_ring(cpu, self->tx_ring);
     clear_ring(cpu, self->rx_ring);
+    self->tx_device = iov_guest_dma_share(cpu, self->tx_ring, E1000_RING * E1000_DESCRIPTOR_SIZE);
+    self->rx_device = iov_guest_dma_share(cpu, self->rx_ring, E1000_RING * E1000_DESCRIPTOR_SIZE);
+    for (uint32_t i = 0; i < E1000_RING; i++)
+        map_buffer(self, cpu, i);
     iov_e1000_power_up_phy(self, cpu);
     iov_e1000_set_rx_mode(self, cpu);
     configure_tx(self, cpu);

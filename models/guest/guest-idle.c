@@ -64,8 +64,9 @@ static void write_timer(struct iov_guest_cpu *cpu, iov_time when)
 static iov_time next_timer(const struct iov_guest_cpu *cpu)
 {
     iov_time tick = cpu->tick_stopped ? IOV_TIME_MAX : cpu->tick;
+    iov_time first = tick < cpu->sleep ? tick : cpu->sleep;
 
-    return tick < cpu->sleep ? tick : cpu->sleep;
+    return first < cpu->flush ? first : cpu->flush;
 }
 
 static iov_time tick_period(const struct iov_guest_cpu *cpu)
@@ -78,6 +79,7 @@ void iov_guest_start_timer(struct iov_guest_cpu *cpu)
     uint32_t mode = cpu->tsc_deadline ? IOV_APIC_TIMER_DEADLINE : IOV_APIC_TIMER_ONE_SHOT;
 
     cpu->sleep = IOV_TIME_MAX;
+    cpu->flush = IOV_TIME_MAX;
     cpu->programmed = IOV_TIME_MAX;
     cpu->tick = IOV_TIME_MAX;
     if (!cpu->tsc_deadline)
@@ -107,6 +109,7 @@ void iov_guest_timer_interrupt(struct iov_guest_cpu *cpu)
         cpu->sleep = IOV_TIME_MAX;
         iov_guest_wake(cpu, cpu);
     }
+    iov_guest_dma_timer(cpu);
     write_timer(cpu, next_timer(cpu));
 }
 

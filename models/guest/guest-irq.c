@@ -187,12 +187,37 @@ uint64_t iov_guest_msi_address(struct iov_guest_cpu *cpu)
            (cpu->x2apic ? 0 : MSI_ADDRESS_LOGICAL);
 }
 
+static void count_ioapic_access(struct iov_guest_cpu *cpu)
+{
+    cpu->guest->ioapic_accesses++;
+    cpu->guest->measure->counters.regions[cpu->guest->region_ioapic].accesses++;
+}
+
 static void ioapic_write(struct iov_guest_cpu *cpu, uint32_t index, uint32_t value)
 {
-    cpu->guest->ioapic_accesses += 2;
-    cpu->guest->measure->counters.regions[cpu->guest->region_ioapic].accesses += 2;
+    count_ioapic_access(cpu);
+    count_ioapic_access(cpu);
     iov_exec_store(cpu->exec, cpu->guest->ioapic + IOAPIC_IOREGSEL, 4, index);
     iov_exec_store(cpu->exec, cpu->guest->ioapic + IOAPIC_IOWIN, 4, value);
+}
+
+/* The entry names a table entry; in place of the vector stands the pin, which the EOI register takes. */
+static void route_remapped(struct iov_guest_cpu *cpu, uint32_t gsi, uint8_t vector)
+{
+    unsigned index = iov_guest_remap_alloc(cpu);
+    uint32_t entry = IOAPIC_REG_TABLE + 2 * gsi;
+    uint32_t high = IOAPIC_REMAPPABLE | (index & 0x7fff) << IOAPIC_REMAP_INDEX_SHIFT;
+    uint32_t low = (uint32_t)IOAPIC_ENTRY_LEVEL | gsi;
+
+    for (int i = 0; i < 2; i++) {
+        iov_guest_remap_write(cpu, index, vector, destination(cpu), !cpu->x2apic, true,
+                              (uint16_t)cpu->guest->ioapic_requester);
+        ioapic_write(cpu, entry + 1, high);
+        ioapic_write(cpu, entry, low | (uint32_t)IOAPIC_ENTRY_MASKED);
+    }
+    ioapic_write(cpu, entry, low);
+    cpu->guest->irqs[vector].pin = (uint8_t)gsi;
+    cpu->guest->irqs[vector].remapped = true;
 }
 
 void iov_guest_route_gsi(struct iov_guest_cpu *cpu, uint32_t gsi, uint8_t vector)
@@ -201,6 +226,10 @@ void iov_guest_route_gsi(struct iov_guest_cpu *cpu, uint32_t gsi, uint8_t vector
     uint32_t low =
         (uint32_t)IOAPIC_ENTRY_LEVEL | vector | (cpu->x2apic ? 0 : (uint32_t)IOAPIC_ENTRY_LOGICAL);
 
+    if (iov_guest_remaps_interrupts(cpu)) {
+        route_remapped(cpu, gsi, vector);
+        return;
+    }
     /* Linux writes the masked entry twice (activation, then start-up) and unmasks it. */
     for (int i = 0; i < 2; i++) {
         ioapic_write(cpu, entry + 1, destination(cpu) << 24);
@@ -271,6 +300,12 @@ static void device_interrupt(struct iov_guest_cpu *cpu, uint8_t vector)
     }
     irq->handler(irq->context, cpu);
     iov_guest_charge(cpu, guest->costs.irq_flow);
+    if (irq->remapped) { /* the vector's EOI means nothing to the I/O APIC */
+        end_of_interrupt(cpu);
+        count_ioapic_access(cpu);
+        iov_exec_store(cpu->exec, guest->ioapic + IOAPIC_EOI, 4, irq->pin);
+        return;
+    }
     iov_guest_apic_read(cpu, IOV_APIC_TMR + (vector / 32u) * 0x10);
     end_of_interrupt(cpu);
 }

@@ -11,6 +11,7 @@
 
 #include "core/object/model.h"
 #include "core/trace/measure.h"
+#include "models/guest/guest-iommu.h"
 #include "models/guest/net.h"
 #include "models/guest/workload.h"
 
@@ -63,6 +64,9 @@ struct iov_guest_costs {
     iov_time virtio_tx;
     iov_time virtio_tx_clean;
     iov_time virtio_rx;
+    iov_time dma_map;
+    iov_time dma_unmap;
+    iov_time dma_free;
 };
 
 struct iov_guest_cpu {
@@ -90,6 +94,7 @@ struct iov_guest_cpu {
     bool tick_woke;                             /* the tick came while the processor was asleep */
     iov_time tick;                              /* when the next is due */
     iov_time sleep;                             /* end of the task's sleep, or IOV_TIME_MAX */
+    iov_time flush;                             /* of mappings that are given back later */
     iov_time programmed;                        /* what the timer is set to, or IOV_TIME_MAX */
     uint32_t intervals_us[IOV_GUEST_INTERVALS]; /* past idle periods */
     unsigned interval;
@@ -100,6 +105,8 @@ struct iov_guest_irq {
     void (*handler)(void *context, struct iov_guest_cpu *cpu);
     void *context;
     bool level;
+    bool remapped; /* level, through a remapping unit: */
+    uint8_t pin;   /* the I/O APIC's, which its EOI register takes */
 };
 
 struct _IovLinuxGuest {
@@ -122,12 +129,19 @@ struct _IovLinuxGuest {
     bool paravirtual_eoi;
     uint64_t interrupt_cpu;
     uint64_t apic_timer;
+    int iommu_mode;
+    uint64_t iommu_registers;
+    uint64_t iommu_flush_entries;
+    iov_time iommu_flush_time;
+    bool interrupt_remapping;
+    uint64_t requester;
+    uint64_t ioapic_requester;
     IovModel *workload;
     struct iov_guest_costs costs;
     /* ports */
     struct iov_program program;
     /* indices of regions in the measurement: their accesses are counted here, their exits by the monitor */
-    unsigned region_nic, region_lapic, region_ioapic;
+    unsigned region_nic, region_lapic, region_ioapic, region_iommu;
     /* statistics */
     uint64_t device_interrupts;
     uint64_t timer_interrupts;
@@ -146,11 +160,17 @@ struct _IovLinuxGuest {
     uint64_t context_switches;
     uint64_t softirq_rounds;
     uint64_t napi_polls;
+    uint64_t iommu_accesses;
+    uint64_t iommu_batches;
+    uint64_t iommu_flushes;
+    uint64_t dma_maps;
+    uint64_t dma_unmaps;
     uint64_t device_errors;
     uint64_t faults;
     /* state */
     struct iov_measure *measure;
     struct iov_guest_netdev *netdev;
+    struct iov_guest_iommu *iommu;
     iov_gpa next_memory;
     uint8_t next_vector;
     struct iov_guest_net net; /* rows point into it: before the large arrays */

@@ -14,6 +14,7 @@ G_DEFINE_FINAL_TYPE(IovLinuxGuest, iov_linux_guest, IOV_TYPE_MODEL)
 static const char *const driver_names[] = { "none", "e1000", "virtio-net", NULL };
 static const char *const apic_names[] = { "auto", "xapic", "x2apic", NULL };
 static const char *const tick_names[] = { "tickless", "periodic", "none", NULL };
+static const char *const iommu_names[] = { "none", "pass-through", "strict", "deferred", NULL };
 static const char *const idle_names[] = { "halt", "poll", "haltpoll", NULL };
 
 void iov_guest_work_for(struct iov_guest_cpu *cpu, struct iov_span *span)
@@ -64,14 +65,18 @@ static void program_start(struct iov_program *program, struct iov_exec *exec, un
     struct iov_guest_cpu *cpu = &self->cpus[index];
 
     *cpu = (struct iov_guest_cpu){
-        .guest = self, .exec = exec, .index = index, .sleep = IOV_TIME_MAX
+        .guest = self,
+        .exec = exec,
+        .index = index,
+        .sleep = IOV_TIME_MAX,
+        .flush = IOV_TIME_MAX,
     };
     iov_exec_do(exec, IOV_OP_CLI);
     iov_guest_boot_apic(cpu);
     iov_guest_start_timer(cpu);
     iov_exec_do(exec, IOV_OP_STI);
     if (index == 0) {
-        if (!start_network(cpu))
+        if (!iov_guest_iommu_boot(cpu) || !start_network(cpu))
             iov_guest_fail(cpu);
         else if (self->workload != NULL)
             IOV_WORKLOAD_GET_CLASS(self->workload)->run(IOV_WORKLOAD(self->workload), cpu);
@@ -94,6 +99,7 @@ static bool guest_realize(IovModel *model, GError **error)
     self->region_nic = iov_measure_region(self->measure, "nic");
     self->region_lapic = iov_measure_region(self->measure, "lapic");
     self->region_ioapic = iov_measure_region(self->measure, "ioapic");
+    self->region_iommu = iov_measure_region(self->measure, "intel_iommu");
     self->next_memory = self->memory_base;
     if (self->workload != NULL && IOV_WORKLOAD_GET_CLASS(self->workload)->run == NULL)
         return iov_model_fail(model, error, "workload '%s' is not a program of this guest kernel",
@@ -121,6 +127,7 @@ static void guest_unrealize(IovModel *model)
         iov_guest_net_finish(&self->net);
     }
     self->netdev = NULL;
+    g_clear_pointer(&self->iommu, iov_guest_iommu_free);
 }
 
 static void describe_costs(IovModelClass *mc)
@@ -159,6 +166,9 @@ static void describe_costs(IovModelClass *mc)
     COST(virtio_tx, "guest-virtio-tx", "virtio-net: descriptors of one frame, up to the doorbell");
     COST(virtio_tx_clean, "guest-virtio-tx-clean", "virtio-net: taking back one sent frame");
     COST(virtio_rx, "guest-virtio-rx", "virtio-net: one received frame and its new buffer");
+    COST(dma_map, "guest-dma-map", "Mapping a buffer for the device: address, table entries");
+    COST(dma_unmap, "guest-dma-unmap", "Taking a buffer back, up to the invalidation");
+    COST(dma_free, "guest-dma-free", "Giving its device address back after the invalidation");
 #undef COST
 }
 
@@ -199,8 +209,38 @@ static void describe_statistics(IovModelClass *mc)
                   "Received frames that were malformed");
     net_statistic(mc, "foreign-frames", G_STRUCT_OFFSET(IovLinuxGuest, net.foreign_frames),
                   "Received frames for nobody here");
+    IOV_STAT(mc, IovLinuxGuest, iommu_accesses, "Accesses to the remapping unit's registers");
+    IOV_STAT(mc, IovLinuxGuest, iommu_batches,
+             "Batches of invalidations: writes of the queue's tail");
+    IOV_STAT(mc, IovLinuxGuest, iommu_flushes, "Of them, of mappings that had been collected");
+    IOV_STAT(mc, IovLinuxGuest, dma_maps, "Buffers mapped for the device");
+    IOV_STAT(mc, IovLinuxGuest, dma_unmaps, "Buffers taken back");
     IOV_STAT(mc, IovLinuxGuest, device_errors, "Answers of the device that cannot be right");
     IOV_STAT(mc, IovLinuxGuest, faults, "Reasons the guest kernel gave up");
+}
+
+static void describe_iommu(IovModelClass *mc)
+{
+    iov_model_class_add_property(
+        mc,
+        &(struct iov_property){ .name = "iommu",
+                                .type = IOV_VALUE_ENUM,
+                                .offset = G_STRUCT_OFFSET(IovLinuxGuest, iommu_mode),
+                                .width = sizeof(int),
+                                .choices = iommu_names,
+                                .text = "Policy for the device's DMA; none: there is no unit" });
+    IOV_PROP_COUNT(mc, IovLinuxGuest, iommu_registers, 0, UINT64_MAX, 0xfed90000,
+                   "Guest-physical address of the remapping unit");
+    IOV_PROP_COUNT(mc, IovLinuxGuest, iommu_flush_entries, 1, 1 << 20, 250,
+                   "iommu: deferred: as many pages are invalidated together");
+    IOV_PROP_TIME(mc, IovLinuxGuest, iommu_flush_time, IOV_US, IOV_SEC, 10 * IOV_MS,
+                  "iommu: deferred: or those of this long");
+    IOV_PROP_BOOL(mc, IovLinuxGuest, interrupt_remapping, false,
+                  "Interrupts go through the remapping unit");
+    IOV_PROP_COUNT(mc, IovLinuxGuest, requester, 0, 0xffff, 0x0008,
+                   "Bus, device and function of the device, for the unit's tables");
+    IOV_PROP_COUNT(mc, IovLinuxGuest, ioapic_requester, 0, 0xffff, 0xf0f8,
+                   "The same of the I/O APIC");
 }
 
 static void iov_linux_guest_class_init(IovLinuxGuestClass *klass)
@@ -241,6 +281,7 @@ static void iov_linux_guest_class_init(IovLinuxGuestClass *klass)
                    "Processor that takes device interrupts");
     IOV_PROP_FREQUENCY(mc, IovLinuxGuest, apic_timer, 1000000, 10000000000, 1000000000,
                        "Input of the APIC timer, where there is no TSC deadline");
+    describe_iommu(mc);
     IOV_PROP_REF(mc, IovLinuxGuest, workload, "workload", false, "What the guest does");
     describe_costs(mc);
     IOV_PORT_CONTRACT(mc, IovLinuxGuest, program, IOV_PORT_PROGRAM,

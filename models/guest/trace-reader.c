@@ -5,10 +5,13 @@
  */
 #include "models/guest/trace-reader.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <zstd.h>
 
 #include "core/object/model.h"
+#include "models/iommu/vtd-regs.h"
 
 #define CHUNK (1u << 20)
 #define INSTRUCTIONS_MAX UINT64_C(1000000000000)
@@ -125,6 +128,33 @@ static bool parse_kind(const struct parser *parser, const char *kind, const char
         }
     }
     return fail_column(parser, COLUMN_KIND, kind, "is not a kind of row");
+}
+
+/* A descriptor that a remapping unit fetched, as the emulator that recorded it words it. Others are words only. */
+static void parse_descriptor(struct iov_trace_row *row, const char *text)
+{
+    unsigned granularity, index, mask, domain, data;
+    uint64_t address;
+
+    if (sscanf(text, "vtd_inv_desc_iec granularity %x index %x mask %x", &granularity, &index,
+               &mask) == 3) {
+        row->address = granularity != 0 ? vtd_inv_entry(index & 0xffff) : VTD_INV_IEC;
+        row->address |= (uint64_t)(mask & 0x1f) << VTD_INV_IEC_IM_SHIFT;
+    } else if (sscanf(text,
+                      "vtd_inv_desc_iotlb_pages iotlb invalidate domain %x addr %" SCNx64
+                      " mask %x",
+                      &domain, &address, &mask) == 3) {
+        row->address = vtd_inv_iotlb(VTD_GRANULARITY_SELECTIVE, (uint16_t)domain);
+        row->value = (address & ~UINT64_C(0xfff)) | (mask & VTD_IVA_AM);
+    } else if (sscanf(text,
+                      "vtd_inv_desc_wait_sw wait invalidate status write addr %" SCNx64 " data %x",
+                      &address, &data) == 2) {
+        row->address = vtd_inv_wait(data);
+        row->value = address;
+    } else {
+        return;
+    }
+    row->kind = IOV_TRACE_DESCRIPTOR;
 }
 
 /* What an access must be to be executed. */
@@ -274,6 +304,8 @@ static bool parse_row(struct parser *parser, char *line)
         if (!check_access(parser, &row, fields) ||
             !find_region(parser, fields[COLUMN_REGION], &row.name))
             return false;
+    } else if (row.kind == IOV_TRACE_DEVICE) {
+        parse_descriptor(&row, fields[COLUMN_REGION]);
     } else if (row.kind == IOV_TRACE_IRQ && (row.value < 16 || row.value > 255)) {
         /* SPEC: SDM vol. 3A, 11.5.2: vectors 0 to 15 cannot be sent to a local APIC. */
         return fail_column(parser, COLUMN_VALUE, fields[COLUMN_VALUE],

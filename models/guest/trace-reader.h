@@ -27,8 +27,9 @@ enum iov_trace_kind {
     IOV_TRACE_CPUID,
     IOV_TRACE_RDMSR,
     IOV_TRACE_WRMSR,
-    IOV_TRACE_DEVICE, /* what the device says of itself, and accesses not by the processor */
-    IOV_TRACE_BEGIN,  /* of a phase */
+    IOV_TRACE_DESCRIPTOR, /* of an invalidation queue: its words are in address and value */
+    IOV_TRACE_DEVICE,     /* what the device says of itself, and accesses not by the processor */
+    IOV_TRACE_BEGIN,      /* of a phase */
     IOV_TRACE_END,
     IOV_TRACE_NOTE,
 };

@@ -11,6 +11,10 @@
  * The handler only notes that it was called: what the recorded handler did are the rows after the interrupt, up to its EOI. Phases of
  * the trace are phases of the measurement; exits are counted for the region that a row names.
  *
+ * A recording has no memory. Of a remapping unit it names the descriptors that the unit fetched: with `queue` the program turns
+ * the unit's queue on and writes each into its place before the tail that leads to it, so that a unit behind the registers works as
+ * the recorded one did.
+ *
  * LIMIT: the trace does not tell which MSR was written: it is FS base, which does not exit under KVM. CPUID asks for leaf 0.
  * Level interrupts are sent as edges.
  */
@@ -21,6 +25,7 @@
 #include "models/guest/trace-device.h"
 #include "models/guest/trace-reader.h"
 #include "models/guest/workload.h"
+#include "models/iommu/vtd-regs.h"
 #include "models/irq/ioapic-regs.h"
 
 #define SVR_SPURIOUS 0xff
@@ -36,6 +41,8 @@ struct _IovTraceReplay {
     iov_time instruction; /* time of one */
     iov_time idle_limit;  /* longest idle time that is kept */
     IovModel *device;
+    uint64_t queue;
+    uint64_t iommu_registers;
     struct iov_program program;        /* port */
     struct iov_mem_initiator messages; /* port */
     uint64_t rows;                     /* statistics */
@@ -47,6 +54,7 @@ struct _IovTraceReplay {
     uint64_t interrupts_lost;
     uint64_t early_wakes;
     uint64_t different_reads;
+    uint64_t descriptors;
     struct iov_trace *recorded; /* state */
     struct iov_measure *measure;
     unsigned regions[IOV_TRACE_REGIONS]; /* in the measurement */
@@ -200,6 +208,54 @@ static void execute_access(IovTraceReplay *self, struct iov_exec *exec,
         counters->device_accesses++;
 }
 
+/* ---- The invalidation queue of a remapping unit ---- */
+
+enum { QUEUE_ENTRIES = 256 };
+
+static void put_descriptor(const IovTraceReplay *self, struct iov_exec *exec, unsigned slot,
+                           uint64_t low, uint64_t high)
+{
+    const uint64_t words[2] = { low, high };
+
+    iov_exec_put(exec, self->queue + slot % QUEUE_ENTRIES * sizeof words, words, sizeof words);
+}
+
+static void start_queue(const IovTraceReplay *self, struct iov_exec *exec)
+{
+    for (unsigned slot = 0; slot < QUEUE_ENTRIES; slot++) /* what came before the recording */
+        put_descriptor(self, exec, slot, VTD_INV_WAIT, 0);
+    iov_exec_store(exec, self->iommu_registers + VTD_IQA, 8, self->queue);
+    iov_exec_store(exec, self->iommu_registers + VTD_GCMD, 4, VTD_G_QIE);
+}
+
+/* The descriptors stand in the rows behind the write of the tail. */
+static void fill_queue(IovTraceReplay *self, struct iov_exec *exec, size_t index)
+{
+    const struct iov_trace *recorded = self->recorded;
+    unsigned tail = (unsigned)(recorded->rows[index].value >> 4);
+    unsigned count = 0;
+    size_t end = index + 1;
+
+    for (; end < recorded->count && recorded->rows[end].kind >= IOV_TRACE_DESCRIPTOR &&
+           recorded->rows[end].kind <= IOV_TRACE_DEVICE;
+         end++)
+        count += recorded->rows[end].kind == IOV_TRACE_DESCRIPTOR;
+    for (size_t i = index + 1; i < end && count <= QUEUE_ENTRIES; i++) {
+        const struct iov_trace_row *row = &recorded->rows[i];
+
+        if (row->kind != IOV_TRACE_DESCRIPTOR)
+            continue;
+        put_descriptor(self, exec, tail + QUEUE_ENTRIES - count--, row->address, row->value);
+        self->descriptors++;
+    }
+}
+
+static bool is_tail(const IovTraceReplay *self, const struct iov_trace_row *row)
+{
+    return self->queue != 0 && row->kind == IOV_TRACE_MMIO && row->write &&
+           row->address == self->iommu_registers + VTD_IQT;
+}
+
 /* ---- The program ---- */
 
 static void execute(IovTraceReplay *self, struct iov_exec *exec, size_t index)
@@ -211,6 +267,8 @@ static void execute(IovTraceReplay *self, struct iov_exec *exec, size_t index)
     switch ((enum iov_trace_kind)row->kind) {
     case IOV_TRACE_PIO:
     case IOV_TRACE_MMIO:
+        if (is_tail(self, row))
+            fill_queue(self, exec, index);
         execute_access(self, exec, row);
         break;
     case IOV_TRACE_IRQ:
@@ -240,6 +298,7 @@ static void execute(IovTraceReplay *self, struct iov_exec *exec, size_t index)
         break;
     case IOV_TRACE_MSI:
     case IOV_TRACE_GSI:
+    case IOV_TRACE_DESCRIPTOR:
     case IOV_TRACE_DEVICE:
     case IOV_TRACE_NOTE:
         break;
@@ -259,6 +318,8 @@ static void replay_start(struct iov_program *program, struct iov_exec *exec, uns
     iov_exec_store(exec, IOV_APIC_DEFAULT_BASE + IOV_APIC_SVR, 4,
                    IOV_APIC_SVR_ENABLE | SVR_SPURIOUS);
     iov_exec_do(exec, IOV_OP_STI);
+    if (self->queue != 0)
+        start_queue(self, exec);
     iov_measure_begin(self->measure);
     iov_measure_phase_begin(self->measure, "boot");
     for (size_t i = 0; i < recorded->count; i++) {
@@ -326,6 +387,10 @@ static void iov_trace_replay_class_init(IovTraceReplayClass *klass)
                   "Idle times longer than this are cut to it");
     IOV_PROP_REF(mc, IovTraceReplay, device, "trace-device", false,
                  "The device that answers the reads");
+    IOV_PROP_COUNT(mc, IovTraceReplay, queue, 0, UINT64_MAX, 0,
+                   "Guest-physical page for the invalidation queue of a remapping unit; 0: none");
+    IOV_PROP_COUNT(mc, IovTraceReplay, iommu_registers, 0, UINT64_MAX, VTD_BASE,
+                   "Guest-physical address of that unit");
     IOV_PORT_CONTRACT(mc, IovTraceReplay, program, IOV_PORT_PROGRAM,
                       "The program, for the virtual processor");
     IOV_PORT_MEM_INITIATOR(mc, IovTraceReplay, messages, "Interrupt messages to the VM");
@@ -337,6 +402,8 @@ static void iov_trace_replay_class_init(IovTraceReplayClass *klass)
     IOV_STAT(mc, IovTraceReplay, interrupts_taken, "Interrupts that the program has taken");
     IOV_STAT(mc, IovTraceReplay, interrupts_lost, "Interrupts that never came");
     IOV_STAT(mc, IovTraceReplay, early_wakes, "HLT that ended before the interrupt that ends it");
+    IOV_STAT(mc, IovTraceReplay, descriptors,
+             "Descriptors put into the invalidation queue as recorded");
     IOV_STAT(mc, IovTraceReplay, different_reads, "Reads that gave something else than recorded");
 }
 

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A kernel that maps its buffers: how often each policy goes to the remapping unit. The wanted figures are those of a recorded Linux
+ * driver with a strict IOMMU (tests/data/traces/README.md) and of the policies' definition.
+ */
+#include "tests/platforms/platform.h"
+
+static const struct iov_region_count *unit_of(const struct iov_counters *counters)
+{
+    for (unsigned i = 0; i < counters->region_count; i++) {
+        if (strcmp(counters->regions[i].name, "intel_iommu") == 0)
+            return &counters->regions[i];
+    }
+    cr_assert(zero(int, 1), "no region intel_iommu");
+    return NULL;
+}
+
+static void expect_no_fault(struct iov_experiment *run, const char *unit)
+{
+    cr_assert(eq(u64, stat_of(run, unit, "blocked"), 0));
+    cr_assert(eq(u64, stat_of(run, unit, "faults-recorded"), 0));
+    cr_assert(eq(u64, stat_of(run, unit, "queue-errors"), 0));
+    cr_assert(eq(u64, stat_of(run, unit, "interrupts-blocked"), 0));
+}
+
+Test(iommu, strict_behind_an_emulated_unit_adds_one_exit_an_echo)
+{
+    struct iov_experiment *run = RUN("net-rr-local.yaml", "strategy=emulated-e1000-iommu");
+    const struct iov_counters *counters = counters_of(run);
+
+    cr_assert_about(per_op(run, unit_of(counters)->accesses), 1);
+    cr_assert_about(per_op(run, counters->device_accesses), 8);
+    cr_assert_about(per_op(run, counters->device_exits), 8);
+    cr_assert(eq(u64, stat_of(run, "vm0/guest", "iommu-batches"), 10000));
+    expect_no_fault(run, "vm0/viommu");
+    iov_experiment_free(run);
+}
+
+Test(iommu, strict_on_bare_metal_writes_the_tail_once_an_echo_and_waits_for_the_unit)
+{
+    struct iov_experiment *run = RUN("net-rr.yaml", "strategy=bare-metal", "guest.iommu=strict");
+
+    cr_assert(eq(u64, stat_of(run, "vm0/guest", "iommu-batches"), 10000));
+    cr_assert(eq(u64, stat_of(run, "iommu", "waits"), 10000));
+    cr_assert(lt(u64, 10000, stat_of(run, "vm0/guest", "iommu-accesses")));
+    expect_no_fault(run, "iommu");
+    iov_experiment_free(run);
+}
+
+Test(iommu, deferred_flushes_after_250_pages)
+{
+    struct iov_experiment *run = RUN("net-rr.yaml", "strategy=bare-metal", "guest.iommu=deferred");
+
+    cr_assert(eq(u64, stat_of(run, "vm0/guest", "dma-unmaps"), 10000));
+    cr_assert(eq(u64, stat_of(run, "vm0/guest", "iommu-flushes"), 40));
+    cr_assert(eq(u64, stat_of(run, "vm0/guest", "iommu-batches"), 40));
+    expect_no_fault(run, "iommu");
+    iov_experiment_free(run);
+}
+
+Test(iommu, deferred_flushes_after_10_ms_when_little_happens)
+{
+    struct iov_experiment *run =
+        RUN("ping.yaml", "strategy=bare-metal", "guest.iommu=deferred", "workload.operations=100");
+
+    cr_assert(eq(u64, stat_of(run, "vm0/guest", "iommu-flushes"),
+                 stat_of(run, "vm0/guest", "dma-unmaps")));
+    iov_experiment_free(run);
+}
+
+Test(iommu, pass_through_translates_nothing_and_takes_no_longer_than_no_unit)
+{
+    struct iov_experiment *none = RUN("net-rr.yaml", "strategy=bare-metal");
+    struct iov_experiment *through =
+        RUN("net-rr.yaml", "strategy=bare-metal", "guest.iommu=pass-through");
+
+    cr_assert(lt(u64, median_of(through), median_of(none) + median_of(none) / 1000));
+    cr_assert(eq(u64, iov_experiment_measure(through)->parts_low[IOV_PART_IOMMU], 0));
+    cr_assert(eq(u64, stat_of(through, "iommu", "iotlb-misses"), 0));
+    cr_assert(eq(u64, stat_of(through, "iommu", "bypassed"), 0));
+    cr_assert(eq(u64, stat_of(through, "vm0/guest", "iommu-accesses"), 0));
+    iov_experiment_free(none);
+    iov_experiment_free(through);
+}
+
+Test(iommu, large_frames_keep_their_buffers_so_receiving_unmaps_too)
+{
+    struct iov_experiment *run =
+        RUN("net-rr.yaml", "strategy=bare-metal", "guest.iommu=strict", "workload.size=1400B");
+
+    cr_assert(eq(u64, stat_of(run, "vm0/guest", "iommu-batches"), 20000));
+    expect_no_fault(run, "iommu");
+    iov_experiment_free(run);
+}
+
+Test(iommu, a_remapped_line_needs_no_apic_read_and_one_eoi_of_the_io_apic)
+{
+    struct iov_experiment *plain = RUN("net-rr.yaml", "strategy=bare-metal");
+    struct iov_experiment *remapped = RUN("net-rr.yaml", "strategy=bare-metal",
+                                          "guest.iommu=strict", "guest.interrupt-remapping=on");
+    uint64_t interrupts = counters_of(remapped)->interrupts;
+
+    cr_assert(eq(u64, counters_of(plain)->interrupts, interrupts));
+    cr_assert(eq(u64, stat_of(remapped, "vm0/guest", "ioapic-accesses"), interrupts));
+    cr_assert(lt(u64, counters_of(remapped)->apic_accesses, counters_of(plain)->apic_accesses));
+    cr_assert(eq(u64, stat_of(remapped, "iommu", "interrupts-remapped"), interrupts));
+    expect_no_fault(remapped, "iommu");
+    iov_experiment_free(plain);
+    iov_experiment_free(remapped);
+}
+
+Test(iommu, the_recorded_accesses_drive_a_unit_without_a_fault)
+{
+    struct iov_experiment *run = RUN("replay-iommu.yaml");
+    const struct iov_phase *phase = iov_experiment_measure(run)->phases;
+
+    while (phase != NULL && strcmp(phase->name, "UDPRR1000") != 0)
+        phase = phase->next;
+    cr_assert_not_null(phase);
+    cr_assert(eq(u64, unit_of(&phase->counters)->exits, 1000));
+    cr_assert(eq(u64, stat_of(run, "vm0/workload", "descriptors"), 7024));
+    cr_assert(eq(u64, stat_of(run, "vm0/viommu", "invalidations-iotlb"), 3510));
+    cr_assert(eq(u64, stat_of(run, "vm0/viommu", "invalidations-interrupt"), 2));
+    cr_assert(eq(u64, stat_of(run, "vm0/viommu", "waits"), 3512 + 36)); /* 36 before the trace */
+    expect_no_fault(run, "vm0/viommu");
+    iov_experiment_free(run);
+}
