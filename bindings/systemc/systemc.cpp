@@ -2,10 +2,13 @@
 /*
  * SystemC as the owner of time. One SC_METHOD serves the kernel: it is woken at the kernel's next
  * event and lets it run ahead as far as nothing can happen in SystemC, so that SystemC orders
- * nothing of ours and costs one activation a stretch. Fibers always return to this method.
+ * nothing of ours and costs one activation a stretch. Fibers always return to this method. As a
+ * guest in the user's simulation the kernel does not know how far time will go, and runs ahead by
+ * the quantum only.
  */
 #include "bindings/systemc/systemc.h"
 
+#include <algorithm>
 #include <exception>
 #include <stdexcept>
 #include <string>
@@ -30,11 +33,16 @@ struct iov_systemc {
     struct iov_backend backend; /* first */
     struct iov_kernel *kernel;
     sc_simcontext *context;
-    sc_simcontext *outer; /* the one before, if `context` is ours */
-    sc_event *due;        /* the kernel wants to be served */
-    bool stopped;         /* by iov_kernel_stop(), sc_pause() or iov_systemc_stop() */
-    iov_time until;       /* of the run that is going on */
-    iov_time offset;      /* SystemC's time of the kernel's time 0, modulo 2^64 */
+    sc_simcontext *outer;          /* the one before, if `context` is ours */
+    sc_event *due;                 /* the kernel wants to be served */
+    bool guest;                    /* the user lets time pass: iov_systemc_follow() */
+    bool serving;                  /* the kernel is running events */
+    bool stopped;                  /* by iov_kernel_stop(), sc_pause() or iov_systemc_stop() */
+    iov_time quantum;              /* how far the kernel may always run ahead */
+    void (*on_end)(void *context); /* of a guest */
+    void *end_context;
+    iov_time until;  /* of the run that is going on */
+    iov_time offset; /* SystemC's time of the kernel's time 0, modulo 2^64 */
     std::string failure;
 };
 
@@ -85,20 +93,27 @@ static iov_time present(void)
     return sc_core::sc_time_stamp().value();
 }
 
-/* How far the kernel may go in SystemC's time before anything else can happen there. */
+static iov_time add(iov_time a, iov_time b)
+{
+    return a + b < a ? IOV_TIME_MAX : a + b;
+}
+
+/* How far the kernel may go in SystemC's time before anything else can happen there, or a quantum. */
 static iov_time horizon(const struct iov_systemc *self)
 {
-    iov_time last = self->until, now = present();
+    iov_time last = self->until, now = present(), lead = add(now, self->quantum);
 
-    if (sc_core::sc_pending_activity_at_current_time(self->context))
-        return now;
-    if (sc_core::sc_pending_activity_at_future_time(self->context)) {
+    if (self->guest)
+        return lead;
+    if (sc_core::sc_pending_activity_at_current_time(self->context)) {
+        last = now;
+    } else if (sc_core::sc_pending_activity_at_future_time(self->context)) {
         iov_time next = now + sc_core::sc_time_to_pending_activity(self->context).value();
 
         if (next - 1 < last)
             last = next - 1;
     }
-    return last;
+    return std::min(std::max(last, lead), self->until);
 }
 
 /* Asks SystemC to call serve() at the kernel's next event. */
@@ -115,21 +130,34 @@ static void plan(struct iov_systemc *self)
         self->due->notify(sc_time::from_value(next - now));
 }
 
-static void serve(struct iov_systemc *self)
+/* Lets the kernel run; false if it stopped. */
+static bool serve_kernel(struct iov_systemc *self)
 {
-    iov_time last;
+    iov_time last = horizon(self), now = iov_now(self->kernel);
+    bool goes_on;
 
-    if (self->kernel == nullptr || self->stopped)
-        return;
-    last = horizon(self);
     if (last != IOV_TIME_MAX)
         last -= self->offset;
-    if (iov_kernel_serve(self->kernel, last)) {
+    self->serving = true;
+    goes_on =
+        iov_kernel_serve(self->kernel, std::max(last, now)); /* a quantum may have led it on */
+    self->serving = false;
+    return goes_on;
+}
+
+static void serve(struct iov_systemc *self)
+{
+    if (self->kernel == nullptr || self->stopped)
+        return;
+    if (serve_kernel(self)) {
         plan(self);
-    } else {
-        self->stopped = true;
-        sc_core::sc_pause();
+        return;
     }
+    self->stopped = true;
+    if (!self->guest)
+        sc_core::sc_pause();
+    else if (self->on_end != nullptr)
+        self->on_end(self->end_context);
 }
 
 /* Lets SystemC's time pass up to and including `until`; sc_start() itself leaves out what becomes
@@ -192,7 +220,9 @@ static void on_earlier(struct iov_backend *backend, iov_time)
 
 static const char *failure(const struct iov_backend *backend)
 {
-    return iov_systemc_failure(systemc_of(backend));
+    const struct iov_systemc *self = systemc_of(backend);
+
+    return self->failure.empty() ? nullptr : self->failure.c_str();
 }
 
 static const struct iov_backend_ops backend_ops = { "systemc", run, on_earlier, failure };
@@ -276,10 +306,28 @@ void iov_systemc_attach(struct iov_systemc *self, struct iov_kernel *kernel)
     if (self->kernel != nullptr)
         iov_kernel_set_backend(self->kernel, nullptr);
     self->kernel = kernel;
+    self->guest = false;
     if (kernel == nullptr)
         return;
     self->offset = present() - iov_now(kernel);
     iov_kernel_set_backend(kernel, &self->backend);
+}
+
+void iov_systemc_follow(struct iov_systemc *self, struct iov_kernel *kernel,
+                        void (*on_end)(void *context), void *context)
+{
+    iov_systemc_attach(self, kernel);
+    self->guest = true;
+    self->stopped = false;
+    self->until = IOV_TIME_MAX;
+    self->on_end = on_end;
+    self->end_context = context;
+    self->due->notify(sc_core::SC_ZERO_TIME);
+}
+
+void iov_systemc_set_quantum(struct iov_systemc *self, iov_time quantum)
+{
+    self->quantum = quantum;
 }
 
 bool iov_systemc_advance(struct iov_systemc *self, iov_time until, GError **error)
@@ -290,9 +338,9 @@ bool iov_systemc_advance(struct iov_systemc *self, iov_time until, GError **erro
         self->stopped = false;
         guarded(self->failure, [self, until] { pass(self, until); });
     }
-    if (self->failure.empty())
+    if (iov_systemc_failure(self) == nullptr)
         return true;
-    set_error(error, self->failure);
+    set_error(error, iov_systemc_failure(self));
     return false;
 }
 
@@ -306,7 +354,7 @@ void iov_systemc_stop(struct iov_systemc *self)
 
 void iov_systemc_sync(struct iov_systemc *self)
 {
-    if (self->kernel != nullptr)
+    if (self->kernel != nullptr && !self->serving)
         iov_kernel_skip(self->kernel, present() - self->offset);
 }
 
@@ -329,7 +377,22 @@ void iov_systemc_fail(struct iov_systemc *self, const char *text)
 {
     if (self->failure.empty())
         self->failure = text;
-    iov_systemc_stop(self);
+    if (self->kernel != nullptr)
+        iov_kernel_fail(self->kernel, text);
+    if (!self->guest)
+        iov_systemc_stop(self);
+    else if (!self->serving)
+        self->due->notify(sc_core::SC_ZERO_TIME);
+}
+
+struct iov_kernel *iov_systemc_kernel(const struct iov_systemc *self)
+{
+    return self->kernel;
+}
+
+bool iov_systemc_serving(const struct iov_systemc *self)
+{
+    return self->serving;
 }
 
 iov_time iov_systemc_now(const struct iov_systemc *)
@@ -339,6 +402,8 @@ iov_time iov_systemc_now(const struct iov_systemc *)
 
 const char *iov_systemc_failure(const struct iov_systemc *self)
 {
+    if (self->kernel != nullptr)
+        return iov_kernel_failure(self->kernel); /* which asks failure() */
     return self->failure.empty() ? nullptr : self->failure.c_str();
 }
 

@@ -40,6 +40,18 @@ IOV_API void iov_systemc_free(struct iov_systemc *systemc);
 IOV_API void iov_systemc_attach(struct iov_systemc *systemc, struct iov_kernel *kernel);
 
 /*
+ * The same for a kernel that is a guest in the user's own simulation: the user calls sc_start(), and the kernel runs its events when
+ * SystemC comes to their time, or earlier by the quantum. When the kernel stops (its workload is done, or iov_kernel_failure() tells what
+ * went wrong) on_end(context) is called once, in a process of SystemC, and may throw; the kernel is not served any more. Neither
+ * iov_systemc_advance() nor iov_kernel_run_until() may be called then.
+ */
+IOV_API void iov_systemc_follow(struct iov_systemc *systemc, struct iov_kernel *kernel,
+                                void (*on_end)(void *context), void *context);
+/* How far the kernel may run ahead of SystemC although something may happen there (temporal decoupling). 0 at the beginning: what
+ * SystemC sends is never late. */
+IOV_API void iov_systemc_set_quantum(struct iov_systemc *systemc, iov_time quantum);
+
+/*
  * Lets time pass up to and including `until` (of the attached kernel, else of SystemC), or until
  * iov_systemc_stop(). Errors: IOV_ERROR_RUN, also for every later call, since SystemC does not go on
  * after an error. Not from an event handler or process.
@@ -50,6 +62,9 @@ IOV_API void iov_systemc_stop(struct iov_systemc *systemc);
 /* SystemC's present time. While the kernel runs ahead of the next activity of SystemC it is behind
  * iov_now(), never before it. */
 IOV_API iov_time iov_systemc_now(const struct iov_systemc *systemc);
+/* The attached kernel, or NULL; whether one of its events or fibers is running, and not a process of the user. */
+IOV_API struct iov_kernel *iov_systemc_kernel(const struct iov_systemc *systemc);
+IOV_API bool iov_systemc_serving(const struct iov_systemc *systemc);
 /* From a process of SystemC, before it calls a model or arms an event with a delay: brings the kernel's
  * clock to SystemC's present. */
 IOV_API void iov_systemc_sync(struct iov_systemc *systemc);
