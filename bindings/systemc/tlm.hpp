@@ -7,22 +7,17 @@
  *     foreign.socket.bind(memory.socket);
  *
  * A target socket answers b_transport, the 4-phase base protocol of nb_transport (one thread a
- * transaction) and debug accesses. An access of a model calls b_transport at once, with the time
- * that the kernel is ahead of SystemC as the annotated delay (temporal decoupling).
- * LIMIT: a foreign target must annotate its time; one that calls wait() is an error of the run.
- * LIMIT: DMI is neither granted nor asked for: direct memory of iovsim is not valid across a wait.
+ * transaction) and debug accesses. The other way round is in initiator.hpp, a whole platform in
+ * platform.hpp. LIMIT: DMI is not granted: direct memory of iovsim is not valid across a wait.
  */
 #ifndef IOV_SYSTEMC_TLM_HPP
 #define IOV_SYSTEMC_TLM_HPP
 
-#include <cstring>
-#include <exception>
-#include <string>
 #include <systemc>
 #include <tlm>
-#include <tlm_utils/simple_initiator_socket.h>
 #include <tlm_utils/simple_target_socket.h>
 
+#include "bindings/systemc/initiator.hpp"
 #include "bindings/systemc/systemc.h"
 #include "core/port/irq.h"
 #include "core/port/mem.h"
@@ -46,21 +41,6 @@ inline tlm::tlm_response_status response_of(enum iov_status status)
         break;
     }
     return tlm::TLM_GENERIC_ERROR_RESPONSE;
-}
-
-inline enum iov_status status_of(tlm::tlm_response_status response)
-{
-    switch (response) {
-    case tlm::TLM_OK_RESPONSE:
-        return IOV_STATUS_OK;
-    case tlm::TLM_ADDRESS_ERROR_RESPONSE:
-    case tlm::TLM_COMMAND_ERROR_RESPONSE:
-    case tlm::TLM_BURST_ERROR_RESPONSE:
-    case tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE:
-        return IOV_STATUS_UNSUPPORTED;
-    default:
-        return IOV_STATUS_ABORT; /* also the one that never gave an answer */
-    }
 }
 
 /* A foreign initiator masters a mem target of ours, with a requester ID of its own. */
@@ -169,90 +149,6 @@ class target : public sc_core::sc_module
 
         trans.set_response_status(transport(trans, IOV_MEM_DEBUG, ignored));
         return trans.is_response_ok() ? trans.get_data_length() : 0;
-    }
-};
-
-/* A C struct of ours that knows the module it belongs to. */
-template <typename Struct, typename Module> struct owned {
-    Struct base; /* first */
-    Module *module;
-
-    static Module *of(Struct *pointer)
-    {
-        return reinterpret_cast<owned *>(pointer)->module;
-    }
-};
-
-/* A foreign target as a mem target of ours: give a model's mem initiator &memory() as its peer. */
-class initiator : public sc_core::sc_module
-{
-  public:
-    tlm_utils::simple_initiator_socket<initiator> socket;
-
-    /* `size`: bytes of address space, from 0, that the foreign target answers. */
-    initiator(sc_core::sc_module_name name, struct iov_systemc *owner, uint64_t size)
-        : sc_core::sc_module(name), socket("socket"), systemc(owner), port{ { ops(), size }, this }
-    {
-    }
-    struct iov_mem_target &memory()
-    {
-        return port.base;
-    }
-
-  private:
-    using memory_port = owned<struct iov_mem_target, initiator>;
-    struct iov_systemc *systemc;
-    memory_port port;
-
-    static const struct iov_mem_target_ops *ops()
-    {
-        static const struct iov_mem_target_ops table = {
-            [](struct iov_mem_target *target, struct iov_mem_req *req) {
-                return memory_port::of(target)->access(tlm::TLM_READ_COMMAND, req);
-            },
-            [](struct iov_mem_target *target, struct iov_mem_req *req) {
-                return memory_port::of(target)->access(tlm::TLM_WRITE_COMMAND, req);
-            },
-            nullptr,
-        };
-        return &table;
-    }
-
-    void call(tlm::tlm_generic_payload &trans, struct iov_mem_req *req)
-    {
-        if (req->flags & IOV_MEM_DEBUG) {
-            unsigned count = socket->transport_dbg(trans);
-
-            trans.set_response_status(count == req->size ? tlm::TLM_OK_RESPONSE
-                                                         : tlm::TLM_GENERIC_ERROR_RESPONSE);
-            return;
-        }
-        iov_time ahead = iov_systemc_ahead(systemc) + req->delay;
-        sc_core::sc_time delay = sc_core::sc_time::from_value(ahead);
-
-        socket->b_transport(trans, delay);
-        if (delay.value() > ahead)
-            req->delay += delay.value() - ahead;
-        iov_systemc_yield(systemc);
-    }
-
-    enum iov_status access(tlm::tlm_command command, struct iov_mem_req *req)
-    {
-        tlm::tlm_generic_payload trans;
-
-        trans.set_command(command);
-        trans.set_address(req->address);
-        trans.set_data_ptr(static_cast<unsigned char *>(req->data));
-        trans.set_data_length(req->size);
-        trans.set_streaming_width(req->size);
-        try {
-            call(trans, req);
-        } catch (const std::exception &exception) {
-            iov_systemc_fail(systemc, (std::string(name()) + ": " + exception.what()).c_str());
-        } catch (...) {
-            iov_systemc_fail(systemc, (std::string(name()) + ": exception").c_str());
-        }
-        return status_of(trans.get_response_status());
     }
 };
 
