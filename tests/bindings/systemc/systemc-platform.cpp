@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A whole platform as a module of the user's simulation. Each test is a process of its own. */
+#include <criterion/criterion.h>
+#include <glib/gstdio.h>
+#include <string>
+
+#include "bindings/systemc/platform.hpp"
+
+#define NET_RR IOV_SOURCE_DIR "/configs/net-rr.yaml"
+static const std::vector<std::string> few = { "workload.operations=200", "workload.warmup=20" };
+
+/* The results of a run folder, without the host's time. */
+static std::string results_of(const std::string &folder)
+{
+    std::string path = folder + "/stats.json", kept;
+    gchar *text = nullptr;
+
+    cr_assert(g_file_get_contents(path.c_str(), &text, nullptr, nullptr));
+    char **lines = g_strsplit(text, "\n", -1);
+    for (char **line = lines; *line != nullptr; line++)
+        if (strstr(*line, "wall_s") == nullptr)
+            kept += std::string(*line) + "\n";
+    g_strfreev(lines);
+    g_free(text);
+    return kept;
+}
+
+static std::string native_results(const std::string &folder)
+{
+    char **path = iov_data_path(NET_RR);
+    const char *sets[] = { few[0].c_str(), few[1].c_str(), nullptr };
+    struct iov_config_options options = { path, sets };
+    struct iov_experiment *experiment = iov_experiment_open(NET_RR, &options, nullptr);
+
+    cr_assert(iov_experiment_run(experiment, nullptr, nullptr));
+    cr_assert(iov_experiment_write(experiment, folder.c_str(), nullptr, nullptr));
+    iov_experiment_free(experiment);
+    g_strfreev(path);
+    return results_of(folder);
+}
+
+struct heart : sc_core::sc_module {
+    sc_core::sc_in<bool> clock;
+    unsigned beats = 0;
+
+    SC_HAS_PROCESS(heart);
+    explicit heart(sc_core::sc_module_name)
+    {
+        SC_METHOD(beat);
+        sensitive << clock.pos();
+    }
+    void beat()
+    {
+        beats++;
+    }
+};
+
+Test(platform, in_the_users_simulation_gives_the_results_of_a_run_of_its_own)
+{
+    char *folder = g_dir_make_tmp("iovsim-XXXXXX", nullptr);
+    std::string native = native_results(std::string(folder) + "/native");
+    iovsim::platform machine("machine", NET_RR, few);
+    sc_core::sc_clock clock("clock", 3, sc_core::SC_US);
+    heart heart("heart");
+
+    heart.clock(clock);
+    for (unsigned i = 0; i < 1000 && !machine.is_finished(); i++)
+        sc_core::sc_start(100, sc_core::SC_US);
+    cr_assert(machine.is_finished());
+    cr_assert_eq(machine.measure().operations, 200u);
+    cr_assert_gt(heart.beats, 100u);
+    machine.write(std::string(folder) + "/guest");
+    cr_assert_str_eq(results_of(std::string(folder) + "/guest").c_str(), native.c_str());
+    gchar *remove = g_strdup_printf("rm -r '%s'", folder);
+    cr_assert(g_spawn_command_line_sync(remove, nullptr, nullptr, nullptr, nullptr));
+    g_free(remove);
+    g_free(folder);
+}
+
+Test(platform, goes_no_further_than_sc_start)
+{
+    iovsim::platform machine("machine", NET_RR, few);
+    struct iov_kernel *kernel = iov_platform_run(machine.parts())->kernel;
+
+    for (unsigned i = 1; i <= 20; i++) {
+        iov_time next;
+
+        sc_core::sc_start(123, sc_core::SC_US);
+        cr_assert_leq(iov_now(kernel), i * 123 * IOV_US);
+        cr_assert(iov_kernel_next(kernel, &next));
+        cr_assert_geq(next, i * 123 * IOV_US, "and all that is due has run");
+    }
+}
+
+Test(platform, is_not_finished_before_its_workload_is)
+{
+    iovsim::platform machine("machine", NET_RR, few);
+    char *folder = g_dir_make_tmp("iovsim-XXXXXX", nullptr);
+
+    sc_core::sc_start(1, sc_core::SC_MS);
+    cr_assert_not(machine.is_finished());
+    machine.write(folder);
+    cr_assert_neq(results_of(folder).find("\"complete\": false"), std::string::npos);
+    gchar *remove = g_strdup_printf("rm -r '%s'", folder);
+    cr_assert(g_spawn_command_line_sync(remove, nullptr, nullptr, nullptr, nullptr));
+    g_free(remove);
+    g_free(folder);
+}
+
+/* What the constructor, or a look for a port, throws. */
+template <typename Act> static std::string thrown_by(Act act)
+{
+    try {
+        act();
+    } catch (const std::exception &exception) {
+        return exception.what();
+    }
+    return "";
+}
+
+static void expect_in(const std::string &text, const char *wanted)
+{
+    cr_assert(text.find(wanted) != std::string::npos, "'%s' is not in '%s'", wanted, text.c_str());
+}
+
+Test(mistakes, in_the_file_are_told_all_together)
+{
+    std::string text = thrown_by([] {
+        iovsim::platform machine("machine", NET_RR, { "workload.sise=3", "seeed=1" });
+    });
+
+    expect_in(text, "iovsim: ");
+    expect_in(text, "sise");
+    expect_in(text, "seeed");
+    text = thrown_by([] { iovsim::platform machine("machine2", "/no/such/file.yaml"); });
+    expect_in(text, "/no/such/file.yaml");
+}
+
+Test(mistakes, in_names_are_told)
+{
+    iovsim::platform machine("machine", NET_RR);
+
+    expect_in(thrown_by([&] { machine.target_socket("dram"); }), "'dram' is not part.port");
+    expect_in(thrown_by([&] { machine.target_socket("ram.port"); }),
+              "'ram.port' names no part of the platform");
+    expect_in(thrown_by([&] { machine.target_socket("dram.pork"); }),
+              "'dram.pork' names no port of the part");
+    expect_in(thrown_by([&] { machine.target_socket("bus.windows"); }), "is no mem target");
+    expect_in(thrown_by([&] { machine.initiator_socket("cpu0.bus"); }), "is wired");
+    expect_in(thrown_by([&] { machine.initiator_socket("dram.port"); }), "is no mem initiator");
+    expect_in(thrown_by([&] { machine.interrupt_in("ioapic.pins[99]"); }),
+              "has an index that the port does not have");
+    expect_in(thrown_by([&] { machine.interrupt_out("dram.port"); }), "is no irq source");
+}
+
+Test(mistakes, a_second_platform_is_told)
+{
+    iovsim::platform machine("machine", NET_RR, few);
+
+    expect_in(thrown_by([] { iovsim::platform other("other", NET_RR); }),
+              "a simulation is open in this process already");
+    sc_core::sc_start(1, sc_core::SC_MS); /* the first is none the worse for it */
+    cr_assert_gt(iov_kernel_events(iov_platform_run(machine.parts())->kernel), 100u);
+}
+
+Test(mistakes, a_tlm_target_that_nobody_is_bound_to_ends_the_run)
+{
+    iovsim::platform machine("machine", IOV_SOURCE_DIR "/tests/bindings/systemc/foreign.yaml");
+
+    expect_in(thrown_by([] { sc_core::sc_start(1, sc_core::SC_MS); }),
+              "device: a part of kind tlm-target needs a SystemC program");
+}
