@@ -26,8 +26,17 @@ IOV_API enum iov_status iov_pci_config_access(struct iov_pci_bus *from, unsigned
                                               unsigned devfn, struct iov_mem_req *req, bool write);
 /* Resets every function of the bus and behind it. */
 IOV_API void iov_pci_bus_reset(struct iov_pci_bus *bus, enum iov_pci_reset kind);
-/* Forgets the maps' memory: in the owner's finalize. */
+/*
+ * In the owner's finalize (core/object does it for what is declared in rows): the bus, or the function, is gone; nobody is told. A function that
+ * is not a port of its model is cleared by it.
+ */
 IOV_API void iov_pci_bus_clear(struct iov_pci_bus *bus);
+IOV_API void iov_pci_function_clear(struct iov_pci_function *function);
+/* Pin 1 to 4 of a function in slot `devfn` behind a bridge, as the bridge's own pin. SPEC: PCI-to-PCI Bridge 1.2, 9.1. */
+static inline unsigned iov_pci_swizzle(uint8_t devfn, unsigned pin)
+{
+    return (pin - 1 + (devfn >> 3)) % 4 + 1;
+}
 
 IOV_END_DECLS
 

@@ -34,6 +34,7 @@ struct iov_pci_header {
     uint8_t type;          /* 0: endpoint; 1: bridge */
     uint8_t interrupt_pin; /* 0: none; 1: INTA */
     bool multifunction;
+    bool virtual_function; /* of SR-IOV: IDs read as ones, BARs and memory enable are the PF's */
     bool
         conventional; /* 256 bytes of configuration space: PCI, or PCIe without extended capabilities */
 };
@@ -59,10 +60,11 @@ struct iov_pci_capability {
     uint16_t size;        /* 0: what the kind needs */
     const uint8_t *bytes; /* of a vendor-specific one: its content behind the 2 bytes of the list */
     const uint8_t *writable; /* and which bits of that software may write */
+    uint8_t version;         /* 0: the newest that the kind knows (Express: 2, power: 3) */
     /* MSI, MSI-X */
     uint16_t vectors;
     bool wide, maskable;      /* MSI: 64-bit address, per-vector masks */
-    uint8_t bar, pending_bar; /* MSI-X */
+    uint8_t bar, pending_bar; /* MSI-X; pending_bar 0: the same as `bar` */
     uint32_t table, pending;  /* MSI-X: offsets in these BARs */
     /* PCI Express */
     uint8_t type;
@@ -78,8 +80,11 @@ struct iov_pci_capability {
     uint8_t pasid_bits;
     uint8_t next_function; /* ARI */
     uint16_t vfs, vf_offset, vf_stride, vf_device;
+    uint16_t vf_offset_flat;       /* the offset without ARI hierarchy; 0: the same */
     struct iov_pci_bar vf_bars[6]; /* size of one VF's; target NULL: the VFs have their own */
     bool no_soft_reset;
+    uint16_t pm;      /* PM: bits of PMC beside the version, such as PCI_PM_CAP_PME_D0 */
+    uint32_t device2; /* PCI Express: further bits of Device Capabilities 2 */
 };
 
 #define IOV_PCI_POWER(...) \
@@ -156,10 +161,13 @@ struct iov_pci_space {
                     uint16_t size);                /* or NULL */
     uint16_t size;                                 /* 256 or 4096 */
     uint8_t *bytes, *reset, *writable, *clearable; /* `size` bytes each */
+    uint8_t *sticky;                               /* bits that only a COLD reset touches */
     struct iov_pci_bar bars[IOV_PCI_BARS];
     struct iov_pci_capability *capabilities; /* a copy of the rows, `at` filled in */
     unsigned capability_count;
     uint16_t power, msi, msix, express, sriov, ari, ats, pasid; /* offsets; 0: not there */
+    uint16_t error, page_request, access_control;
+    bool conventional, virtual_function; /* of the header */
     /* MSI-X: the table as the function's BAR shows it, and the pending bits. */
     uint16_t vectors;
     uint8_t *table; /* 16 bytes a vector */
@@ -201,13 +209,36 @@ static inline uint32_t iov_pci_get32(const struct iov_pci_space *space, uint16_t
     return iov_pci_get16(space, at) | (uint32_t)iov_pci_get16(space, (uint16_t)(at + 2)) << 16;
 }
 
+/* May it send requests? Not without bus mastering, and not in D3hot. */
 static inline bool iov_pci_master(const struct iov_pci_space *space)
 {
-    return space->bytes[PCI_COMMAND] & PCI_COMMAND_MASTER;
+    return (space->bytes[PCI_COMMAND] & PCI_COMMAND_MASTER) != 0 &&
+           (space->power == 0 ||
+            (space->bytes[space->power + PCI_PM_CTRL] & PCI_PM_CTRL_STATE_MASK) == 0);
 }
 
 /* Where BAR `index` is decoded now, or UINT64_MAX. */
 IOV_API uint64_t iov_pci_bar_address(const struct iov_pci_space *space, unsigned index);
+
+/* ---- SR-IOV: of a physical function ---- */
+
+/* How many VFs are enabled; which function number VF `vf` (from 0) has: it belongs on the PF's bus. */
+IOV_API unsigned iov_pci_vfs_enabled(const struct iov_pci_space *space);
+IOV_API unsigned iov_pci_vf_devfn(const struct iov_pci_space *space, unsigned vf);
+/* What one VF takes of VF BAR `index`: a power of two, at least the system page size; 0: no such BAR. */
+IOV_API uint64_t iov_pci_vf_bar_size(const struct iov_pci_space *space, unsigned index);
+/* Where BAR `index` of VF `vf` is decoded now (VF enable and MSE are set), or UINT64_MAX. */
+IOV_API uint64_t iov_pci_vf_bar_address(const struct iov_pci_space *space, unsigned index,
+                                        unsigned vf);
+
+/* ---- Errors (AER) ---- */
+
+/*
+ * Notes an error that the function has found: `bit` of PCI_ERR_UNCOR_STATUS or PCI_ERR_COR_STATUS. Device status, AER status, the first error
+ * pointer and the header log follow; a reported one goes to the root port above. `header`: four DWORDs of the TLP, or NULL.
+ */
+IOV_API void iov_pci_error(struct iov_pci_space *space, bool correctable, uint32_t bit,
+                           const uint32_t *header);
 
 /* ---- Interrupts ---- */
 

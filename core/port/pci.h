@@ -70,6 +70,8 @@ struct iov_pci_function {
     uint8_t devfn;
     uint16_t requester;       /* bus << 8 | devfn, kept true when buses are renumbered */
     struct iov_irq_sink intx; /* where `interrupt` leads */
+    struct iov_pci_window claimed[IOV_PCI_WINDOWS_MAX]; /* what it decodes at present */
+    unsigned claimed_count;
 };
 
 struct iov_pci_bus_ops {
