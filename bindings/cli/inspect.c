@@ -11,8 +11,8 @@
 static const char *const value_types[] = { "time",      "size",       "frequency", "rate",
                                            "count",     "bool",       "choice",    "string",
                                            "reference", "references", "numbers" };
-static const char *const port_types[] = { "mem",       "irq",  "packet",  "block",  "notify",
-                                          "processor", "apic", "program", "foreign" };
+static const char *const port_types[] = { "mem", "irq",       "packet", "block",   "notify",
+                                          "pci", "processor", "apic",   "program", "foreign" };
 static const char *const port_roles[] = { "target", "initiator", "end" };
 static const char *const stat_units[] = { "", "ps", "B", "ps (histogram)" };
 

@@ -32,8 +32,8 @@ struct check {
 
 static const char *type_name(const struct iov_port *row)
 {
-    static const char *const names[] = { "mem",       "irq",  "packet",  "block",  "notify",
-                                         "processor", "apic", "program", "foreign" };
+    static const char *const names[] = { "mem", "irq",       "packet", "block",   "notify",
+                                         "pci", "processor", "apic",   "program", "foreign" };
 
     return names[row->type];
 }

@@ -2,6 +2,7 @@
 /* The base class of all parts: making, costs, children and the steps of life. */
 #include "core/object/model.h"
 
+#include "core/pci/bus.h"
 #include "core/trace/histogram.h"
 
 G_DEFINE_QUARK(iov - error - quark, iov_error)
@@ -14,9 +15,10 @@ static void *row_field(IovModel *model, unsigned offset)
 
 static void init_port(IovModel *model, const struct iov_port *row)
 {
-    if (row->ops == NULL || row->role == IOV_PORT_INITIATOR)
+    if (row->ops == NULL || (row->role == IOV_PORT_INITIATOR && row->type != IOV_PORT_PCI))
         return;
-    for (unsigned i = 0; i < row->count; i++) /* ops come first in every target and packet end */
+    for (unsigned i = 0; i < row->count;
+         i++) /* ops come first in every target, packet end and bus */
         *(const void **)row_field(model, row->offset + i * row->stride) = row->ops;
 }
 
@@ -43,7 +45,11 @@ static void free_rows(IovModel *self)
     for (unsigned i = 0; i < info->ports->len; i++) {
         const struct iov_port *row = &g_array_index(info->ports, struct iov_port, i);
 
-        if (row->flags & IOV_PORT_MAP)
+        if (row->type == IOV_PORT_PCI && row->role == IOV_PORT_INITIATOR)
+            iov_pci_bus_clear(row_field(self, row->offset));
+        else if (row->type == IOV_PORT_PCI)
+            iov_pci_function_clear(row_field(self, row->offset));
+        else if (row->flags & IOV_PORT_MAP)
             iov_mem_map_clear(row_field(self, row->offset));
     }
 }

@@ -28,6 +28,7 @@
 #include "core/port/mem.h"
 #include "core/port/notify.h"
 #include "core/port/packet.h"
+#include "core/port/pci.h"
 
 IOV_BEGIN_DECLS
 
@@ -152,6 +153,7 @@ enum iov_port_type {
     IOV_PORT_PACKET,
     IOV_PORT_BLOCK,
     IOV_PORT_NOTIFY,
+    IOV_PORT_PCI, /* target: a function; initiator: a bus */
     /* Not wired: contracts that are looked up through a reference to the part, by iov_model_port().
      */
     IOV_PORT_PROCESSOR, /* struct iov_processor */
@@ -163,7 +165,9 @@ enum iov_port_role { IOV_PORT_TARGET, IOV_PORT_INITIATOR, IOV_PORT_EQUAL };
 enum {
     IOV_PORT_REQUIRED = 1 << 0, /* must be wired */
     IOV_PORT_MAP =
-        1 << 1, /* a struct iov_mem_map: any number of wires, each with `at` = base address */
+        1
+        << 1, /* any number of wires, each with `at`: the base address in a struct iov_mem_map, the
+                   device and function number on a struct iov_pci_bus */
     IOV_PORT_SHARED = 1 << 2, /* a target that several initiators may be wired to (mem, notify, irq
                                  sinks that or) */
 };
@@ -334,6 +338,12 @@ IOV_API const char *iov_row_name(const char *field);
     IOV_ROW_PORT(mc, Type, field, IOV_PORT_BLOCK, IOV_PORT_TARGET, 0, 1, 0, ops, words)
 #define IOV_PORT_BLOCK_INITIATOR(mc, Type, field, words) \
     IOV_ROW_PORT(mc, Type, field, IOV_PORT_BLOCK, IOV_PORT_INITIATOR, 0, 1, 0, NULL, words)
+/* struct iov_pci_function: one wire from the bus's slots plugs it in. `ops`: struct iov_pci_function_ops. */
+#define IOV_PORT_PCI_FUNCTION(mc, Type, field, ops, words) \
+    IOV_ROW_PORT(mc, Type, field, IOV_PORT_PCI, IOV_PORT_TARGET, 0, 1, 0, ops, words)
+/* struct iov_pci_bus: the wire's `at` is device << 3 | function. `ops`: struct iov_pci_bus_ops. */
+#define IOV_PORT_PCI_BUS(mc, Type, field, ops, words) \
+    IOV_ROW_PORT(mc, Type, field, IOV_PORT_PCI, IOV_PORT_INITIATOR, IOV_PORT_MAP, 1, 0, ops, words)
 
 /* A contract that other parts look up: struct iov_processor, iov_apic, iov_program. */
 #define IOV_PORT_CONTRACT(mc, Type, field, ptype, words) \

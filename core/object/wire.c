@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "core/pci/bus.h"
+
 const struct iov_port *iov_model_find_port(IovModel *model, const char *name)
 {
     const GArray *ports = IOV_MODEL_GET_CLASS(model)->info->ports;
@@ -31,8 +33,8 @@ void *iov_model_port(IovModel *model, const char *name, unsigned at)
 
 static const char *type_name(enum iov_port_type type)
 {
-    static const char *const names[] = { "mem",       "irq",  "packet",  "block",  "notify",
-                                         "processor", "apic", "program", "foreign" };
+    static const char *const names[] = { "mem", "irq",       "packet", "block",   "notify",
+                                         "pci", "processor", "apic",   "program", "foreign" };
 
     return names[type];
 }
@@ -91,11 +93,48 @@ static bool connect_window(const struct wire_end *map, const struct wire_end *ta
     return true;
 }
 
+static bool connect_slot(const struct wire_end *bus, const struct wire_end *function, bool has_at,
+                         uint64_t at, GError **error)
+{
+    struct iov_pci_bus *slots = port_field(bus->model, bus->row, 0);
+
+    if (!has_at || at >= IOV_PCI_FUNCTIONS)
+        return iov_model_fail(
+            bus->model, error,
+            "port '%s' has 256 slots: the wire to '%s.%s' needs 'at', device * 8 + "
+            "function",
+            bus->row->name, function->model->path, function->row->name);
+    if (!iov_pci_plug(slots, port_field(function->model, function->row, 0), (uint8_t)at))
+        return iov_model_fail(
+            bus->model, error, "port '%s': slot 0x%x is taken, or '%s.%s' is plugged in already",
+            bus->row->name, (unsigned)at, function->model->path, function->row->name);
+    return true;
+}
+
+/* What a slot connected by itself gives way to a wire. */
+static bool is_from_slot(const struct wire_end *end)
+{
+    const GArray *ports = IOV_MODEL_GET_CLASS(end->model)->info->ports;
+
+    for (unsigned i = 0; i < ports->len; i++) {
+        const struct iov_port *row = &g_array_index(ports, struct iov_port, i);
+        const struct iov_pci_function *function;
+
+        if (row->type != IOV_PORT_PCI || row->role != IOV_PORT_TARGET)
+            continue;
+        function = port_field(end->model, row, 0);
+        if (function->bus != NULL &&
+            (*peer_of(end) == function->bus->upstream || *peer_of(end) == &function->intx))
+            return true;
+    }
+    return false;
+}
+
 static bool connect(const struct wire_end *from, const struct wire_end *to, GError **error)
 {
     void **peer = peer_of(from);
 
-    if (*peer != NULL)
+    if (*peer != NULL && !is_from_slot(from))
         return iov_model_fail(from->model, error, "port '%s' is wired already", from->row->name);
     if (from->row->role == IOV_PORT_EQUAL) {
         void **back = peer_of(to);
@@ -155,6 +194,8 @@ bool iov_model_wire(IovModel *a, const char *port_a, IovModel *b, const char *po
         (from.row->role != IOV_PORT_EQUAL && from.row->role == to.row->role))
         return iov_model_fail(a, error, "port '%s' (%s) does not fit '%s.%s' (%s)", port_a,
                               role_name(from.row->role), b->path, port_b, role_name(to.row->role));
+    if (from.row->type == IOV_PORT_PCI)
+        return connect_slot(&from, &to, has_at, at, error);
     if (from.row->flags & IOV_PORT_MAP)
         return connect_window(&from, &to, has_at, at, error);
     if (!take_index(&from, has_at, at, error) || !take_index(&to, has_at, at, error))
@@ -166,6 +207,9 @@ bool iov_model_port_is_open(IovModel *model, const struct iov_port *row)
 {
     struct wire_end end = { model, row, 0 };
 
+    if (row->type == IOV_PORT_PCI) /* an empty bus is as good as a full one */
+        return row->role == IOV_PORT_TARGET &&
+               ((struct iov_pci_function *)port_field(model, row, 0))->bus == NULL;
     if (row->flags & IOV_PORT_MAP)
         return ((struct iov_mem_map *)port_field(model, row, 0))->count == 0;
     return row->role != IOV_PORT_TARGET && *peer_of(&end) == NULL;
