@@ -55,4 +55,5 @@ void iov_guest_kick_suppressed(struct iov_guest_cpu *cpu)
     cpu->guest->kicks_suppressed++;
     cpu->guest->measure->counters.kicks_suppressed++;
     iov_guest_work_for(cpu, NULL);
+    iov_notify_signal(&cpu->guest->published, NULL);
 }

@@ -140,6 +140,7 @@ struct _IovLinuxGuest {
     struct iov_guest_costs costs;
     /* ports */
     struct iov_program program;
+    struct iov_notify_source published;
     /* indices of regions in the measurement: their accesses are counted here, their exits by the monitor */
     unsigned region_nic, region_lapic, region_ioapic, region_iommu;
     /* statistics */

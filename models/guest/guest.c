@@ -286,6 +286,8 @@ static void iov_linux_guest_class_init(IovLinuxGuestClass *klass)
     describe_costs(mc);
     IOV_PORT_CONTRACT(mc, IovLinuxGuest, program, IOV_PORT_PROGRAM,
                       "The kernel, for the virtual processors");
+    IOV_PORT_NOTIFY_SOURCE(mc, IovLinuxGuest, published,
+                           "A driver gave its device buffers without telling: for one that polls");
     describe_statistics(mc);
 }
 

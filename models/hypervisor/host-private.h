@@ -30,11 +30,12 @@ struct iov_host_cpu {
 
 struct _IovLinuxHost {
     IovModel parent_instance;
-    struct iov_model_list cpus;  /* property */
-    iov_time time_slice;         /* property */
-    iov_time wakeup_granularity; /* property */
-    int idle;                    /* property: enum iov_host_idle */
-    iov_time wake_up;            /* costs */
+    struct iov_model_list cpus;    /* property */
+    struct iov_count_list isolate; /* property */
+    iov_time time_slice;           /* property */
+    iov_time wakeup_granularity;   /* property */
+    int idle;                      /* property: enum iov_host_idle */
+    iov_time wake_up;              /* costs */
     iov_time context_switch;
     iov_time interrupt;
     iov_time timer_interrupt;

@@ -366,7 +366,12 @@ struct iov_thread *iov_thread_new(IovLinuxHost *host, const char *name, uint64_t
 {
     uint64_t all = host->count < 64 ? (UINT64_C(1) << host->count) - 1 : UINT64_MAX;
     uint64_t mask = affinity & all;
-    struct iov_thread *thread = thread_make(host, name, mask != 0 ? mask : all, function, argument);
+    uint64_t shared = all & ~iov_host_mask(host, &host->isolate);
+    struct iov_thread *thread;
+
+    if (mask == 0)
+        mask = shared != 0 ? shared : all;
+    thread = thread_make(host, name, mask, function, argument);
 
     thread->fiber = iov_fiber_new(host->parent_instance.kernel, name, thread_main, thread);
     enqueue(NULL, thread);
@@ -476,6 +481,8 @@ static void iov_linux_host_class_init(IovLinuxHostClass *klass)
     iov_model_class_describe(mc, "linux-host",
                              "Host kernel: threads, scheduler, interrupts, timers");
     IOV_PROP_REF_LIST(mc, IovLinuxHost, cpus, "cpu", true, "Processors of the host");
+    IOV_PROP_COUNT_LIST(mc, IovLinuxHost, isolate, 0, 63,
+                        "Processors that only threads use that name them, as with isolcpus");
     IOV_PROP_TIME(mc, IovLinuxHost, time_slice, 10 * IOV_US, IOV_SEC, 3 * IOV_MS,
                   "Turn of a thread while others wait for its processor");
     IOV_PROP_TIME(mc, IovLinuxHost, wakeup_granularity, 0, IOV_SEC, IOV_MS,

@@ -169,8 +169,10 @@ static bool transmit_poll(struct iov_poll_source *source, struct iov_thread *thr
 {
     struct iov_vhost_pair *pair = iov_container_of(source, struct iov_vhost_pair, source);
 
-    if (step(pair->vhost, pair, thread) > 0)
+    if (step(pair->vhost, pair, thread) > 0) {
         pair->vhost->transmit_turns++;
+        iov_thread_compute(thread, pair->vhost->begin_cost, IOV_PART_HOST);
+    }
     return pair->more;
 }
 
@@ -255,6 +257,10 @@ static enum iov_status kick_write(struct iov_mem_target *port, struct iov_mem_re
     if (queue % 2 == 0)
         return IOV_STATUS_OK; /* new receive buffers: the next frame finds them */
     pair = &self->pairs[queue / 2];
+    if (iov_io_worker_polls(pair->worker)) {
+        iov_io_worker_changed(pair->worker, &pair->source);
+        return IOV_STATUS_OK;
+    }
     if (!pair->transmit.queued || req->span != NULL)
         pair->kicked = req->span;
     iov_io_worker_queue(pair->worker, &pair->transmit, waker != NULL ? &waker->exec : NULL,

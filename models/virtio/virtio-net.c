@@ -195,6 +195,18 @@ static bool parse_mac(const char *text, uint8_t *ret_mac)
     return true;
 }
 
+/* An address that only depends on the part's path: several guests of one run have different ones. */
+static void mac_of_path(const char *path, uint8_t *ret_mac)
+{
+    uint32_t hash = 2166136261; /* FNV-1a */
+
+    for (const char *c = path; *c != '\0'; c++)
+        hash = (hash ^ (uint8_t)*c) * 16777619;
+    hash ^= hash >> 24;
+    memcpy(ret_mac,
+           (const uint8_t[]){ 0x52, 0x54, 0, hash >> 16 & 0xff, hash >> 8 & 0xff, hash & 0xff }, 6);
+}
+
 static void engine_init(IovVirtioNet *net, struct iov_virtio_net_engine *engine, unsigned queue,
                         iov_event_fn *handler)
 {
@@ -232,7 +244,9 @@ static bool virtio_net_prepare(IovModel *model, GError **error)
 
     if (!IOV_MODEL_CLASS(iov_virtio_net_parent_class)->prepare(model, error))
         return false;
-    if (!parse_mac(net->mac, net->address))
+    if (strcmp(net->mac, "auto") == 0)
+        mac_of_path(model->path, net->address);
+    else if (!parse_mac(net->mac, net->address))
         return iov_model_fail(model, error, "mac: '%s' is not a unicast address aa:bb:cc:dd:ee:ff",
                               net->mac);
     if (net->mergeable_buffers)
@@ -306,7 +320,8 @@ static void iov_virtio_net_class_init(IovVirtioNetClass *klass)
                   "Offer frames that span several receive buffers");
     IOV_PROP_BOOL(mc, IovVirtioNet, checksum, 0, "Offer checksum offload, both ways");
     IOV_PROP_COUNT(mc, IovVirtioNet, mtu, 0, 65535, 0, "MTU told to the driver; 0: not told");
-    IOV_PROP_STRING(mc, IovVirtioNet, mac, "52:54:00:12:34:56", "Station address");
+    IOV_PROP_STRING(mc, IovVirtioNet, mac, "52:54:00:12:34:56",
+                    "Station address; auto: one that the part's path gives");
     IOV_PROP_COUNT(mc, IovVirtioNet, tx_burst, 1, 65536, 256,
                    "Frames sent before others of the same instant have a turn");
     IOV_PROP_COUNT(mc, IovVirtioNet, backlog, 1, 65536, 256,

@@ -16,6 +16,20 @@ static void expect_device(struct iov_experiment *run, double exits, double inter
     cr_assert_about(per_op(run, counters->interrupts), interrupts);
 }
 
+/* CPU time of a worker's thread since the measurement began. */
+static iov_time thread_time(struct iov_experiment *run, const char *worker)
+{
+    IovModel *model = iov_platform_find(iov_experiment_platform(run), worker);
+
+    IOV_MODEL_GET_CLASS(model)->update_statistics(model);
+    return stat_of(run, worker, "thread-time");
+}
+
+static iov_time duration(const struct iov_experiment *run)
+{
+    return iov_experiment_measure(run)->end - iov_experiment_measure(run)->begin;
+}
+
 /* ---- vhost-net ---- */
 
 Test(vhost, net_kicks_once_and_never_visits_user_space_near_and_far)
@@ -85,9 +99,55 @@ Test(vhost, net_shares_its_worker_after_its_weight)
     iov_experiment_free(run);
 }
 
+/* ---- vhost-user ---- */
+
+Test(vhost, user_takes_what_the_guest_sends_without_a_kick)
+{
+    struct iov_experiment *run = RUN("net-rr.yaml", "strategy=vhost-user");
+
+    expect_device(run, 0, 2);
+    cr_assert(eq(u64, counters_of(run)->kicks, 0));
+    cr_assert(le(u64, 10000, counters_of(run)->kicks_suppressed)); /* and the receive ring's */
+    cr_assert_about(exits_per_op(run, IOV_EXIT_HLT), 1);
+    cr_assert_about(exits_per_op(run, IOV_EXIT_EXTERNAL_INTERRUPT), 1);
+    iov_experiment_free(run);
+}
+
+Test(vhost, user_burns_its_core_whether_there_is_work_or_not)
+{
+    struct iov_experiment *run = RUN("ping.yaml", "strategy=vhost-user");
+
+    cr_assert(eq(u64, thread_time(run, "pmd"), duration(run)));
+    cr_assert(lt(u64, duration(run) / 100 * 99, stat_of(run, "pmd", "idle-time")));
+    iov_experiment_free(run);
+}
+
+Test(vhost, user_has_its_core_to_itself)
+{
+    /* Two vCPUs that never sleep and one other processor: they share that one. */
+    struct iov_experiment *run =
+        RUN("net-rr.yaml", "strategy=vhost-user", "parameters.cpus=[cpu0, cpu3]",
+            "parameters.core=0", "vm.vcpus=2", "guest.idle=poll", "workload.operations=1000");
+
+    cr_assert(eq(u64, iov_experiment_measure(run)->operations, 1000));
+    cr_assert(eq(u64, thread_time(run, "pmd"), duration(run)));
+    iov_experiment_free(run);
+}
+
+Test(vhost, user_works_in_bursts_and_shares_interrupts_when_frames_queue_up)
+{
+    struct iov_experiment *run = RUN("udp-stream.yaml", "strategy=vhost-user",
+                                     "costs.dpdk-dequeue.value=4us", "workload.size=64B");
+
+    cr_assert(eq(u64, counters_of(run)->device_exits, 0));
+    cr_assert(lt(u64, stat_of(run, "vm0/vhost", "transmit-turns"),
+                 stat_of(run, "vm0/vhost", "frames-sent") / 8));
+    iov_experiment_free(run);
+}
+
 Test(vhost, parts_of_every_request_add_up)
 {
-    static const char *const strategies[] = { "strategy=vhost-net" };
+    static const char *const strategies[] = { "strategy=vhost-net", "strategy=vhost-user" };
     static const char *const configs[] = { "net-rr.yaml", "net-rr-local.yaml", "udp-stream.yaml",
                                            "ping.yaml" };
 

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * poll-switch - a switch in user space that polls (the shape of Open vSwitch with DPDK): ports with guests behind them (vhost-user) and a physical NIC
+ * whose queues it reads itself. It runs on a polling io-worker.
+ *
+ * A look at the NIC takes a burst of frames; each is paid for, looked up by its destination address and given to the guest's back end, or sent. Source addresses
+ * are learned; frames to unknown, broadcast and multicast addresses go to all other ports. Timing: rows dpdk-*. LIMIT: one
+ * queue of the NIC, which is a latency each way; no flow rules, no ageing, no VLANs; a table of 1024 addresses where a newcomer takes
+ * its slot.
+ */
+#include <string.h>
+
+#include "models/hypervisor/poll-switch.h"
+
+#define PORTS 256
+#define NIC (-1)
+#define ADDRESSES 1024u /* a power of two */
+#define ADDRESS_BYTES 6
+#define HEADER 14
+
+struct address {
+    uint8_t mac[ADDRESS_BYTES];
+    bool known;
+    int16_t port;
+};
+
+struct _IovPollSwitch {
+    IovModel parent_instance;
+    /* properties */
+    IovModel *worker_ref;
+    uint64_t burst;
+    uint64_t ring;
+    /* costs */
+    iov_time burst_cost, receive_cost, lookup_cost, transmit_cost, nic_latency;
+    /* ports */
+    struct iov_packet_port wire;
+    /* state */
+    IovIoWorker *worker;
+    struct iov_measure *measure;
+    struct iov_poll_source source;
+    IovVhost *ports[PORTS];
+    int port_count;
+    struct iov_packet_pool *pool; /* of copies */
+    struct iov_packet_queue transmit;
+    struct iov_packet_queue arriving; /* stamp: when they are in memory */
+    struct iov_event sent;
+    struct iov_event arrived;
+    iov_time busy_until; /* the wire takes the next frame */
+    struct address addresses[ADDRESSES];
+    /* statistics */
+    uint64_t forwarded, flooded, sent_frames, received_frames, bursts, drops;
+};
+
+G_DEFINE_FINAL_TYPE(IovPollSwitch, iov_poll_switch, IOV_TYPE_MODEL)
+
+static iov_time now(const IovPollSwitch *self)
+{
+    return iov_now(self->parent_instance.kernel);
+}
+
+int iov_poll_switch_attach(IovPollSwitch *self, IovVhost *vhost)
+{
+    if (self->port_count == PORTS)
+        return -1;
+    self->ports[self->port_count] = vhost;
+    return self->port_count++;
+}
+
+IovIoWorker *iov_poll_switch_worker(const IovPollSwitch *self)
+{
+    return self->worker;
+}
+
+/* ---- Addresses ---- */
+
+static struct address *slot_of(IovPollSwitch *self, const uint8_t *mac)
+{
+    uint64_t value = 0;
+
+    memcpy(&value, mac, ADDRESS_BYTES);
+    return &self->addresses[value * UINT64_C(0x9e3779b97f4a7c15) >> 54 & (ADDRESSES - 1)];
+}
+
+static void learn(IovPollSwitch *self, const uint8_t *mac, int port)
+{
+    struct address *address = slot_of(self, mac);
+
+    if (mac[0] & 1)
+        return; /* a group is no source */
+    memcpy(address->mac, mac, ADDRESS_BYTES);
+    address->port = (int16_t)port;
+    address->known = true;
+}
+
+/* ---- Out ---- */
+
+static void drop(IovPollSwitch *self, struct iov_packet *packet)
+{
+    self->drops++;
+    self->measure->counters.drops++;
+    iov_packet_free(packet);
+}
+
+static void on_sent(struct iov_event *event)
+{
+    IovPollSwitch *self = iov_container_of(event, IovPollSwitch, sent);
+    struct iov_packet *packet = iov_packet_queue_pop(&self->transmit);
+
+    iov_span_mark(packet->span, self, IOV_PART_DEVICE, packet->stamp);
+    iov_span_mark(packet->span, self, IOV_PART_QUEUE, now(self));
+    self->sent_frames++;
+    self->busy_until = now(self) + iov_packet_send(&self->wire, packet);
+    if (self->transmit.first != NULL)
+        iov_event_at(&self->sent, MAX(self->busy_until, self->transmit.first->stamp));
+}
+
+static void nic_send(IovPollSwitch *self, struct iov_thread *thread, struct iov_packet *packet)
+{
+    iov_thread_compute(thread, self->transmit_cost, IOV_PART_HOST);
+    if (self->transmit.count >= self->ring) {
+        drop(self, packet);
+        return;
+    }
+    iov_span_claim(packet->span, self, IOV_PART_HOST, now(self));
+    packet->stamp = now(self) + self->nic_latency;
+    iov_packet_queue_push(&self->transmit, packet);
+    if (!iov_event_armed(&self->sent))
+        iov_event_at(&self->sent, MAX(self->busy_until, packet->stamp));
+}
+
+static void port_send(IovPollSwitch *self, int port, struct iov_thread *thread,
+                      struct iov_packet *packet)
+{
+    if (port == NIC)
+        nic_send(self, thread, packet);
+    else
+        iov_vhost_receive(self->ports[port], packet, &thread->exec);
+}
+
+/* To all ports but the one it came from; the last one gets the frame itself, with its request. */
+static void flood(IovPollSwitch *self, int from, struct iov_thread *thread,
+                  struct iov_packet *packet)
+{
+    int last = from == NIC ? self->port_count - 1 : NIC;
+
+    self->flooded++;
+    for (int port = 0; port < self->port_count; port++) {
+        struct iov_packet *copy;
+
+        if (port == from || port == last)
+            continue;
+        copy = iov_packet_new(self->pool, packet->size);
+        memcpy(copy->data, packet->data, packet->size);
+        copy->flags = packet->flags;
+        copy->segment_size = packet->segment_size;
+        port_send(self, port, thread, copy);
+    }
+    if (last == NIC && from == NIC)
+        iov_packet_free(packet);
+    else
+        port_send(self, last, thread, packet);
+}
+
+void iov_poll_switch_forward(IovPollSwitch *self, int port, struct iov_thread *thread,
+                             struct iov_packet *packet)
+{
+    const struct address *address;
+
+    iov_thread_compute(thread, self->lookup_cost, IOV_PART_HOST);
+    self->forwarded++;
+    if (packet->size < HEADER) {
+        drop(self, packet);
+        return;
+    }
+    learn(self, packet->data + ADDRESS_BYTES, port);
+    address = slot_of(self, packet->data);
+    if (packet->data[0] & 1 || !address->known ||
+        memcmp(address->mac, packet->data, ADDRESS_BYTES) != 0)
+        flood(self, port, thread, packet);
+    else if (address->port == port)
+        drop(self, packet); /* its receiver is where it came from */
+    else
+        port_send(self, address->port, thread, packet);
+}
+
+/* ---- In ---- */
+
+static void on_arrived(struct iov_event *event)
+{
+    IovPollSwitch *self = iov_container_of(event, IovPollSwitch, arrived);
+
+    iov_io_worker_changed(self->worker, &self->source);
+}
+
+static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *packet)
+{
+    IovPollSwitch *self = iov_container_of(port, IovPollSwitch, wire);
+
+    if (self->arriving.count >= self->ring) {
+        drop(self, packet);
+        return 0;
+    }
+    iov_span_claim(packet->span, self, IOV_PART_WIRE, now(self));
+    packet->stamp = now(self) + self->nic_latency;
+    iov_packet_queue_push(&self->arriving, packet);
+    if (!iov_event_armed(&self->arrived))
+        iov_event_at(&self->arrived, packet->stamp);
+    return 0;
+}
+
+static const struct iov_packet_ops wire_ops = { .receive = wire_receive };
+
+static bool is_here(const IovPollSwitch *self)
+{
+    return self->arriving.first != NULL && self->arriving.first->stamp <= now(self);
+}
+
+/* A look at the NIC's receive ring. */
+static bool nic_poll(struct iov_poll_source *source, struct iov_thread *thread)
+{
+    IovPollSwitch *self = iov_container_of(source, IovPollSwitch, source);
+
+    if (is_here(self)) {
+        self->bursts++;
+        iov_thread_compute(thread, self->burst_cost, IOV_PART_HOST);
+    }
+    for (uint64_t i = 0; i < self->burst && is_here(self); i++) {
+        struct iov_packet *packet = iov_packet_queue_pop(&self->arriving);
+
+        iov_span_mark(packet->span, self, IOV_PART_DEVICE, packet->stamp);
+        iov_span_mark(packet->span, self, IOV_PART_QUEUE, now(self));
+        iov_span_pass(packet->span, self, thread->exec.holder);
+        thread->exec.span = packet->span;
+        self->received_frames++;
+        iov_thread_compute(thread, self->receive_cost, IOV_PART_HOST);
+        iov_poll_switch_forward(self, NIC, thread, packet);
+        thread->exec.span = NULL;
+    }
+    if (is_here(self))
+        return true;
+    if (self->arriving.first != NULL && !iov_event_armed(&self->arrived))
+        iov_event_at(&self->arrived, self->arriving.first->stamp);
+    return false;
+}
+
+/* ---- Life ---- */
+
+static bool iov_poll_switch_realize(IovModel *model, GError **error)
+{
+    IovPollSwitch *self = (IovPollSwitch *)(void *)model;
+
+    self->measure = model->run->measure;
+    self->worker = IOV_IO_WORKER(self->worker_ref);
+    if (!iov_model_realize(self->worker_ref, error))
+        return false;
+    if (!iov_io_worker_polls(self->worker))
+        return iov_model_fail(model, error, "worker: '%s' does not poll", self->worker_ref->path);
+    self->pool = iov_packet_pool_new();
+    self->source.poll = nic_poll;
+    iov_io_worker_add_source(self->worker, &self->source);
+    iov_event_init(&self->sent, model->kernel, on_sent, IOV_PRIORITY_DEFAULT);
+    iov_event_init(&self->arrived, model->kernel, on_arrived, IOV_PRIORITY_DEFAULT);
+    return true;
+}
+
+static void iov_poll_switch_unrealize(IovModel *model)
+{
+    IovPollSwitch *self = (IovPollSwitch *)(void *)model;
+    struct iov_packet *packet;
+
+    iov_event_disarm(&self->sent);
+    iov_event_disarm(&self->arrived);
+    while ((packet = iov_packet_queue_pop(&self->transmit)) != NULL)
+        iov_packet_free(packet);
+    while ((packet = iov_packet_queue_pop(&self->arriving)) != NULL)
+        iov_packet_free(packet);
+}
+
+static void iov_poll_switch_finalize(GObject *object)
+{
+    iov_packet_pool_unref(((IovPollSwitch *)(void *)object)->pool, IOV_MODEL(object)->kernel);
+    G_OBJECT_CLASS(iov_poll_switch_parent_class)->finalize(object);
+}
+
+static void iov_poll_switch_class_init(IovPollSwitchClass *klass)
+{
+    IovModelClass *mc = IOV_MODEL_CLASS(klass);
+
+    iov_model_class_describe(mc, "poll-switch",
+                             "Learning switch in user space that polls its ports and its NIC");
+    iov_model_class_add_property(
+        mc, &(struct iov_property){ .name = "worker",
+                                    .type = IOV_VALUE_REF,
+                                    .required = true,
+                                    .offset = G_STRUCT_OFFSET(IovPollSwitch, worker_ref),
+                                    .width = sizeof(void *),
+                                    .kind = "io-worker",
+                                    .text = "The polling thread that it runs on" });
+    IOV_PROP_COUNT(mc, IovPollSwitch, burst, 1, 1024, 32, "Frames of one look at the NIC");
+    IOV_PROP_COUNT(mc, IovPollSwitch, ring, 1, 65536, 2048, "Frames that the NIC holds each way");
+    IOV_COST(mc, IovPollSwitch, burst_cost, "dpdk-burst", "A burst besides the frames in it");
+    IOV_COST(mc, IovPollSwitch, receive_cost, "dpdk-nic-receive",
+             "One frame out of the NIC's receive ring");
+    IOV_COST(mc, IovPollSwitch, lookup_cost, "dpdk-switch",
+             "Looking up where one frame goes, and grouping it with others");
+    IOV_COST(mc, IovPollSwitch, transmit_cost, "dpdk-nic-transmit",
+             "One frame into the NIC's transmit ring");
+    IOV_COST(mc, IovPollSwitch, nic_latency, "host-nic-latency",
+             "The physical NIC, one frame, one way");
+    IOV_PORT_PACKET_END(mc, IovPollSwitch, wire, &wire_ops, "The physical NIC's wire");
+    IOV_STAT(mc, IovPollSwitch, forwarded, "Frames looked up");
+    IOV_STAT(mc, IovPollSwitch, flooded, "Of them, sent to all other ports");
+    IOV_STAT(mc, IovPollSwitch, sent_frames, "Frames to the wire");
+    IOV_STAT(mc, IovPollSwitch, received_frames, "Frames from the wire");
+    IOV_STAT(mc, IovPollSwitch, bursts, "Looks at the NIC that found frames");
+    IOV_STAT(mc, IovPollSwitch, drops, "Frames lost");
+    mc->realize = iov_poll_switch_realize;
+    mc->unrealize = iov_poll_switch_unrealize;
+    G_OBJECT_CLASS(klass)->finalize = iov_poll_switch_finalize;
+}
+
+static void iov_poll_switch_init(IovPollSwitch *self)
+{
+    (void)self;
+}

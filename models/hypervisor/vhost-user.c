@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vhost-user - back end of virtio-net in a poll-mode switch process: a port of a poll-switch (vhost.c has the rings). The switch's thread looks at the
+ * guest's transmit ring, so the guest never kicks; interrupts are a write to an eventfd by system call. Both directions copy,
+ * since the process sends from memory of its own.
+ */
+#include "models/hypervisor/poll-switch.h"
+
+G_DECLARE_FINAL_TYPE(IovVhostUser, iov_vhost_user, IOV, VHOST_USER, IovVhost)
+
+struct _IovVhostUser {
+    IovVhost parent_instance;
+    IovModel *switch_ref; /* property */
+    int port;
+};
+
+G_DEFINE_FINAL_TYPE(IovVhostUser, iov_vhost_user, IOV_TYPE_VHOST)
+
+static void vhost_user_send(IovVhost *vhost, struct iov_thread *thread, struct iov_packet *packet)
+{
+    IovVhostUser *self = (IovVhostUser *)(void *)vhost;
+
+    iov_poll_switch_forward((IovPollSwitch *)(void *)self->switch_ref, self->port, thread, packet);
+}
+
+static bool iov_vhost_user_realize(IovModel *model, GError **error)
+{
+    IovVhostUser *self = (IovVhostUser *)(void *)model;
+    IovVhost *vhost = IOV_VHOST(model);
+    IovPollSwitch *place = (IovPollSwitch *)(void *)self->switch_ref;
+
+    if (!iov_model_realize(self->switch_ref, error))
+        return false;
+    if (vhost->worker_ref == NULL)
+        vhost->worker_ref = IOV_MODEL(iov_poll_switch_worker(place));
+    self->port = iov_poll_switch_attach(place, vhost);
+    if (self->port < 0)
+        return iov_model_fail(model, error, "switch: all ports of '%s' are taken",
+                              self->switch_ref->path);
+    return IOV_MODEL_CLASS(iov_vhost_user_parent_class)->realize(model, error);
+}
+
+static void iov_vhost_user_class_init(IovVhostUserClass *klass)
+{
+    IovModelClass *mc = IOV_MODEL_CLASS(klass);
+
+    iov_model_class_describe(mc, "vhost-user", "Back end of virtio-net in a poll-mode switch");
+    iov_model_class_add_property(
+        mc, &(struct iov_property){ .name = "switch",
+                                    .type = IOV_VALUE_REF,
+                                    .required = true,
+                                    .offset = G_STRUCT_OFFSET(IovVhostUser, switch_ref),
+                                    .width = sizeof(void *),
+                                    .kind = "poll-switch",
+                                    .text = "The switch it is a port of" });
+    iov_vhost_describe(mc, &(struct iov_vhost_cost_names){ .begin = "dpdk-burst",
+                                                           .transmit = "dpdk-dequeue",
+                                                           .receive = "dpdk-enqueue",
+                                                           .call = "kvm-irqfd-write" });
+    IOV_VHOST_CLASS(klass)->send = vhost_user_send;
+    mc->realize = iov_vhost_user_realize;
+}
+
+static void iov_vhost_user_init(IovVhostUser *self)
+{
+    IOV_VHOST(self)->transmit_copy = true;
+    IOV_VHOST(self)->batch = 32;
+}
