@@ -311,7 +311,7 @@ static void make_paths_absolute(struct iov_tree *tree, struct iov_node *node)
         make_paths_absolute(tree, child);
 }
 
-/* Whether a --set says which files are read and so must come before them. */
+/* Whether a --set says which files are read and so must come before them. `include=` comes before all (merge.c). */
 static bool chooses_files(const char *assignment)
 {
     return g_str_has_prefix(assignment, "strategy=") || g_str_has_prefix(assignment, "costs=");
@@ -321,7 +321,7 @@ static void apply_sets(struct iov_sources *sources, struct iov_node *run, const 
                        bool files)
 {
     for (; sets != NULL && *sets != NULL; sets++) {
-        if (chooses_files(*sets) == files)
+        if (chooses_files(*sets) == files && !iov_set_is_include(*sets))
             iov_tree_set(sources->tree, run, *sets, sources->diagnostics);
     }
 }
@@ -329,9 +329,9 @@ static void apply_sets(struct iov_sources *sources, struct iov_node *run, const 
 static void refuse_other_files(struct iov_sources *sources, const char *const *sets)
 {
     for (; sets != NULL && *sets != NULL; sets++) {
-        if (chooses_files(*sets))
+        if (chooses_files(*sets) || iov_set_is_include(*sets))
             iov_diagnostics_add(sources->diagnostics, (struct iov_origin){ 0 },
-                                "--set %s: a resolved file has its strategy and costs in it; start "
+                                "--set %s: a resolved file has all its files in it; start "
                                 "from the original file",
                                 *sets);
     }
@@ -386,6 +386,7 @@ static struct iov_config *load(const char *path, const char *text,
     struct iov_sources sources = { .tree = config->tree,
                                    .diagnostics = config->diagnostics,
                                    .search_path = options->search_path,
+                                   .sets = options->sets,
                                    .appended = appended_keys };
     config->root = text != NULL ? iov_sources_read_text(&sources, path, text)
                                 : iov_sources_read(&sources, path, (struct iov_origin){ 0 });

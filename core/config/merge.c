@@ -271,6 +271,16 @@ static void leave(struct iov_sources *sources)
     g_free(sources->chain_canonical[--sources->depth]);
 }
 
+/* The first file is the run file: --set include=FILE puts it on other files. */
+static void set_include(struct iov_sources *sources, struct iov_node *root)
+{
+    for (const char *const *set = sources->sets; set != NULL && *set != NULL; set++) {
+        if (iov_set_is_include(*set))
+            iov_tree_set(sources->tree, root, *set, sources->diagnostics);
+    }
+    sources->sets = NULL;
+}
+
 /* `text` NULL: what stands in the file. */
 static struct iov_node *read_one(struct iov_sources *sources, const char *path, const char *text,
                                  struct iov_origin from)
@@ -285,6 +295,8 @@ static struct iov_node *read_one(struct iov_sources *sources, const char *path, 
         root = iov_tree_parse(sources->tree, path, text, strlen(text), sources->diagnostics);
     else
         root = iov_tree_parse_file(sources->tree, path, from, sources->diagnostics);
+    if (root != NULL)
+        set_include(sources, root);
     if (root != NULL && check_version(sources->diagnostics, root, from.file != NULL))
         root = with_files_below(sources, root);
     else

@@ -10,6 +10,8 @@
 #ifndef IOV_CONFIG_MERGE_H
 #define IOV_CONFIG_MERGE_H
 
+#include <string.h>
+
 #include "core/config/tree.h"
 
 IOV_BEGIN_DECLS
@@ -28,6 +30,7 @@ struct iov_sources {
                                        NULL-terminated or NULL */
     const char *const
         *appended; /* top-level lists to which an `include` adds; others are replaced; or NULL */
+    const char *const *sets; /* those with `include=` change the first file; or NULL */
     bool failed; /* set when a file could not be found or read: what follows from that is not worth
                     telling */
     const char *chain[IOV_INCLUDE_DEPTH_MAX];     /* private: files being read, as shown */
@@ -63,6 +66,12 @@ IOV_API void iov_node_merge(struct iov_tree *tree, struct iov_node *base, struct
  * more. */
 IOV_API void iov_node_merge_under(struct iov_tree *tree, struct iov_node *upper,
                                   struct iov_node *base);
+
+/* Whether a --set says what the run file includes. */
+static inline bool iov_set_is_include(const char *assignment)
+{
+    return strncmp(assignment, "include=", 8) == 0;
+}
 
 /*
  * Applies one `path=value`, as in `vms[0].memory=2GiB` or `vms.0.memory=2GiB`. The value is YAML.

@@ -19,8 +19,9 @@ static void put_head(GString *text, const struct iov_report *report)
 
     if (report->strategy[0] != '\0')
         g_string_append_printf(text, "strategy %s, ", report->strategy);
-    g_string_append_printf(text, "workload %s, seed %" G_GUINT64_FORMAT "\n", report->workload,
-                           report->seed);
+    if (report->workload[0] != '\0')
+        g_string_append_printf(text, "workload %s, ", report->workload);
+    g_string_append_printf(text, "seed %" G_GUINT64_FORMAT "\n", report->seed);
     g_string_append_printf(text, "%" G_GUINT64_FORMAT " operations in %s us of simulated time%s\n",
                            measure->operations,
                            iov_report_ratio(buffer, measure->end - measure->begin, IOV_US, 3),

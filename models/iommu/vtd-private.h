@@ -40,7 +40,7 @@ struct _IovVtd {
     uint64_t iotlb_entries, iotlb_ways, paging_entries, paging_ways, context_entries, context_ways,
         interrupt_entries, interrupt_ways;
     bool intremap, eim, posting, caching_mode, snoop_control, device_iotlb, dma_drain, pt,
-        zero_length_read, scalable_mode, pasid_mode;
+        zero_length_read, scalable_mode, pasid_mode, reads_hold_walkers;
     iov_time hit, walk_step, invalidation, interrupt_hit, register_read, register_write; /* costs */
     struct iov_mem_target registers;                                                     /* port */
     struct iov_mem_target upstream;                                                      /* port */
@@ -66,6 +66,8 @@ struct _IovVtd {
     struct vtd_cache iotlb, paging, contexts, interrupts_cache;
     unsigned page_levels; /* bit n: the IOTLB may hold pages of level n */
     iov_time walker_busy[VTD_WALKERS_MAX];
+    iov_time *
+        walker; /* of `walker_busy`: taken by the request that is on its way; NULL: it found its page cached */
     struct iov_event queue_event;   /* armed while a descriptor takes its time */
     struct iov_event context_event; /* CCMD */
     struct iov_event iotlb_event;   /* IOTLB register */

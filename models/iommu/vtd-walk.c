@@ -284,6 +284,7 @@ static bool walker_run(struct walk *walk, struct vtd_translation *ret_translatio
         walk->delay = *walker - arrival;
     found = page_walk(walk, ret_translation);
     *walker = arrival + walk->delay;
+    self->walker = walker;
     return found;
 }
 

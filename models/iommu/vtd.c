@@ -92,6 +92,7 @@ static enum iov_status request_translate(IovVtd *self, struct iov_mem_req *req, 
 
     if (G_UNLIKELY((address & 0xfff) + req->size > 0x1000))
         return pieces_move(self, req, write);
+    self->walker = NULL;
     if (!vtd_translate(self, req, write, &to))
         return IOV_STATUS_FAULT;
     if (req->size == 0)
@@ -101,6 +102,8 @@ static enum iov_status request_translate(IovVtd *self, struct iov_mem_req *req, 
     req->translation += to.delay;
     status = forward(self, req, write);
     req->address = address;
+    if (self->reads_hold_walkers && !write && self->walker != NULL)
+        *self->walker = iov_now(self->parent_instance.kernel) + req->delay;
     return status;
 }
 
@@ -520,6 +523,9 @@ static void describe_properties(IovModelClass *mc)
                    "Width of host addresses in tables; 0: as aw-bits");
     IOV_PROP_COUNT(mc, IovVtd, fault_records, 1, VTD_RECORDS_MAX, 1, "Fault recording registers");
     IOV_PROP_COUNT(mc, IovVtd, walkers, 1, VTD_WALKERS_MAX, 4, "Page walks at the same time");
+    IOV_PROP_BOOL(
+        mc, IovVtd, reads_hold_walkers, false,
+        "The walker of a read is free again when memory has answered, not when the walk ends");
     IOV_PROP_COUNT(mc, IovVtd, iotlb_entries, 1, 1 << 20, 64, "Translations in the IOTLB");
     IOV_PROP_COUNT(mc, IovVtd, iotlb_ways, 1, 1024, 8, "Ways of the IOTLB");
     IOV_PROP_COUNT(mc, IovVtd, paging_entries, 1, 1 << 20, 64,

@@ -708,7 +708,7 @@ Test(platform, writes_a_resolved_file_that_makes_the_same_platform_alone)
 Test(platform, changes_values_but_not_the_strategy_of_a_resolved_file)
 {
     bad(HEAD "resolved: on\nstrategy: one\nparts: {a: {kind: test-box}}\n",
-        "--set strategy=two: a resolved file has its strategy and costs in it; start from the "
+        "--set strategy=two: a resolved file has all its files in it; start from the "
         "original file",
         "strategy=two", "parts.a.depth=3");
     struct loaded l =
