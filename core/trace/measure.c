@@ -24,6 +24,9 @@ struct iov_measure_private {
     GArray *watched; /* struct watched */
 };
 
+/* Silence that makes nobody give a run up. */
+#define PATIENCE (20 * IOV_SEC)
+
 struct iov_measure *iov_measure_new(struct iov_kernel *kernel)
 {
     struct iov_measure *measure = g_new0(struct iov_measure, 1);
@@ -32,6 +35,7 @@ struct iov_measure *iov_measure_new(struct iov_kernel *kernel)
     measure->latency = iov_histogram_new();
     measure->private_data = g_new0(struct iov_measure_private, 1);
     measure->private_data->watched = g_array_new(FALSE, FALSE, sizeof(struct watched));
+    measure->patience = PATIENCE;
     return measure;
 }
 
@@ -99,6 +103,11 @@ static void sum_processors(struct iov_measure *measure)
     }
     use.idle = all > use.busy ? all - use.busy : 0;
     measure->use = use;
+}
+
+void iov_measure_expect_silence(struct iov_measure *measure, iov_time silence)
+{
+    measure->patience = MAX(measure->patience, silence);
 }
 
 void iov_measure_begin(struct iov_measure *measure)

@@ -81,6 +81,7 @@ struct iov_measure {
     bool open;
     bool ended;                          /* requests that finish now do not count any more */
     bool complete;                       /* the workload reached its end */
+    iov_time patience;                   /* see iov_measure_expect_silence() */
     struct iov_histogram *latency;       /* ps */
     uint64_t parts_high[IOV_PART_COUNT]; /* sums of parts, ps: 128 bits as high and low */
     uint64_t parts_low[IOV_PART_COUNT];
@@ -101,6 +102,11 @@ IOV_API void iov_measure_watch(struct iov_measure *measure, const struct iov_pro
 IOV_API void iov_measure_begin(struct iov_measure *measure);
 /* The workload is done (or was cut: `complete` false). */
 IOV_API void iov_measure_end(struct iov_measure *measure, bool complete);
+/*
+ * The workload may show no sign of life for so long: a run is given up only after more than the longest silence that was expected
+ * (20 s if nobody expects more).
+ */
+IOV_API void iov_measure_expect_silence(struct iov_measure *measure, iov_time silence);
 /*
  * One request is done now: the time since iov_span_begin() is its latency; its parts and `bytes` of
  * payload are added. Time that nobody has marked by now makes it a mismatch. After

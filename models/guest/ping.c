@@ -3,6 +3,7 @@
  * ping - ICMP echo requests at an interval, or the next as soon as the reply is there. An operation is one echo: from the
  * system call that sends it to the return of the one that receives the reply.
  */
+#include "core/trace/measure.h"
 #include "models/guest/guest-private.h"
 
 G_DECLARE_FINAL_TYPE(IovPing, iov_ping, IOV, PING, IovWorkload)
@@ -43,10 +44,23 @@ static void ping_run(IovWorkload *workload, struct iov_guest_cpu *cpu)
     }
 }
 
+static bool iov_ping_realize(IovModel *model, GError **error)
+{
+    IovPing *self = (IovPing *)(void *)model;
+
+    if (!IOV_MODEL_CLASS(iov_ping_parent_class)->realize(model, error))
+        return false;
+    if (model->run->measure != NULL)
+        iov_measure_expect_silence(model->run->measure,
+                                   self->interval + self->parent_instance.timeout);
+    return true;
+}
+
 static void iov_ping_class_init(IovPingClass *klass)
 {
     IovModelClass *mc = IOV_MODEL_CLASS(klass);
 
+    mc->realize = iov_ping_realize;
     IOV_WORKLOAD_CLASS(klass)->run = ping_run;
     IOV_WORKLOAD_CLASS(klass)->needs_network = true;
     iov_model_class_describe(mc, "ping", "ICMP echo at an interval");

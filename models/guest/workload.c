@@ -62,6 +62,8 @@ static bool workload_realize(IovModel *model, GError **error)
     (void)error;
     self->measure = model->run->measure;
     self->spans = g_new0(struct iov_span, IOV_WORKLOAD_SPANS);
+    if (self->measure != NULL) /* pauses vary around their mean */
+        iov_measure_expect_silence(self->measure, self->timeout + 100 * self->think_time);
     return true;
 }
 
