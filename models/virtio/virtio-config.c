@@ -1,38 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Configuration space of the virtio PCI transport: header, MSI-X and the vendor capabilities, laid
- * out as QEMU's non-transitional devices have them (MSI-X at 0x98, then PCI_CFG, NOTIFY, DEVICE,
- * ISR, COMMON downwards).
+ * Configuration space of the virtio PCI transport: the rows of its header, MSI-X and vendor capabilities, laid out as QEMU's
+ * devices on a root bus have them (MSI-X at 0x98, then PCI_CFG, NOTIFY, DEVICE, ISR, COMMON downwards), and what is the
+ * transport's own about it: the window of PCI_CFG, INTx, the BAR with table and pending bits of MSI-X.
  *
- * LIMIT: no PCI Express and power-management capability, no legacy I/O BAR: the transitional IDs
- * would need it. Where the BARs stand is kept but decoding is the bus's business: windows are
- * wired, not moved.
+ * LIMIT: no PCI Express and power-management capability.
  */
 #include "models/virtio/virtio-pci-private.h"
-
-/* PCI local bus specification 3.0, 6.1. */
-#define PCI_VENDOR 0x00
-#define PCI_DEVICE 0x02
-#define PCI_COMMAND 0x04
-#define PCI_COMMAND_MEMORY 0x0002
-#define PCI_COMMAND_MASTER 0x0004
-#define PCI_COMMAND_INTX_OFF 0x0400
-#define PCI_COMMAND_WRITABLE 0x0547
-#define PCI_STATUS 0x06
-#define PCI_STATUS_INTERRUPT 0x08
-#define PCI_STATUS_CAPABILITIES 0x10
-#define PCI_REVISION 0x08
-#define PCI_CLASS 0x09
-#define PCI_CACHE_LINE 0x0c
-#define PCI_BAR(n) (0x10 + 4 * (n))
-#define PCI_BAR_64_PREFETCHABLE 0x0c
-#define PCI_SUBSYSTEM_VENDOR 0x2c
-#define PCI_SUBSYSTEM_DEVICE 0x2e
-#define PCI_CAPABILITIES 0x34
-#define PCI_INTERRUPT_LINE 0x3c
-#define PCI_INTERRUPT_PIN 0x3d
-#define PCI_CAP_ID_VENDOR 0x09
-#define PCI_CAP_ID_MSIX 0x11
 
 /* Places of the capabilities. */
 #define CAP_COMMON 0x40
@@ -41,188 +15,125 @@
 #define CAP_NOTIFY 0x70
 #define CAP_PCI_CFG 0x84
 #define CAP_MSIX 0x98
-#define CAP_MSIX_CONTROL (CAP_MSIX + 2)
-#define MSIX_ENABLE 0x8000
-#define MSIX_FUNCTION_MASK 0x4000
 #define CFG_DATA (CAP_PCI_CFG + VIRTIO_PCI_CAP_CFG_DATA)
 
-static void put16(uint8_t *place, uint16_t value)
+/* Content of a vendor capability behind the 2 bytes of the list: length, type, BAR, 3 bytes of nothing, offset, size. */
+#define WORD(value) \
+    (uint8_t)(value), (uint8_t)((value) >> 8), (uint8_t)((value) >> 16), (uint8_t)((value) >> 24)
+#define STRUCTURE(length, type, bar, offset, bytes) \
+    length, type, bar, 0, 0, 0, WORD(offset), WORD(bytes)
+
+static const uint8_t common[] = { STRUCTURE(16, VIRTIO_PCI_CAP_COMMON, VIRTIO_PCI_BAR_MODERN,
+                                            VIRTIO_PCI_REGION_COMMON, VIRTIO_PCI_REGION_SIZE) };
+static const uint8_t isr[] = { STRUCTURE(16, VIRTIO_PCI_CAP_ISR, VIRTIO_PCI_BAR_MODERN,
+                                         VIRTIO_PCI_REGION_ISR, VIRTIO_PCI_REGION_SIZE) };
+static const uint8_t device[] = { STRUCTURE(16, VIRTIO_PCI_CAP_DEVICE, VIRTIO_PCI_BAR_MODERN,
+                                            VIRTIO_PCI_REGION_DEVICE, VIRTIO_PCI_REGION_SIZE) };
+static const uint8_t notify[] = { STRUCTURE(20, VIRTIO_PCI_CAP_NOTIFY, VIRTIO_PCI_BAR_MODERN,
+                                            VIRTIO_PCI_REGION_NOTIFY, VIRTIO_PCI_REGION_SIZE),
+                                  WORD(VIRTIO_PCI_NOTIFY_MULTIPLIER) };
+static const uint8_t window[] = { STRUCTURE(20, VIRTIO_PCI_CAP_PCI_CFG, 0, 0, 0), WORD(0) };
+static const uint8_t window_writable[] = {
+    0, 0, 0xff, 0, 0, 0, WORD(UINT32_MAX), WORD(UINT32_MAX), WORD(UINT32_MAX)
+};
+
+/* What firmware or a kernel has written before the run: part of the reset values. */
+static void preset(IovVirtioPci *pci)
 {
-    memcpy(place, &value, sizeof value);
+    uint8_t *sets[] = { pci->space.bytes, pci->space.reset };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(sets); i++) {
+        if (pci->setup != IOV_VIRTIO_SETUP_RESET)
+            sets[i][PCI_COMMAND] |= PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
+        if (pci->setup != IOV_VIRTIO_SETUP_RESET && pci->interface == IOV_VIRTIO_TRANSITIONAL)
+            sets[i][PCI_COMMAND] |= PCI_COMMAND_IO;
+        if (pci->setup == IOV_VIRTIO_SETUP_MSIX)
+            sets[i][CAP_MSIX + PCI_MSIX_FLAGS + 1] |= PCI_MSIX_FLAGS_ENABLE >> 8;
+    }
 }
 
-static void put32(uint8_t *place, uint32_t value)
+static void on_changed(struct iov_pci_function *function, unsigned what, uint16_t offset,
+                       uint16_t size)
 {
-    memcpy(place, &value, sizeof value);
+    IovVirtioPci *pci = iov_container_of(function, IovVirtioPci, pci);
+
+    (void)offset;
+    (void)size;
+    if (what & IOV_PCI_CHANGED_MASTER)
+        pci->access.enabled = iov_pci_master(&pci->space);
+    if (what & (IOV_PCI_CHANGED_INTX | IOV_PCI_CHANGED_MSI))
+        iov_virtio_intx_update(pci, NULL);
 }
 
-static uint16_t get16(const uint8_t *place)
-{
-    uint16_t value;
-
-    memcpy(&value, place, sizeof value);
-    return value;
-}
-
-static uint32_t get32(const uint8_t *place)
-{
-    uint32_t value;
-
-    memcpy(&value, place, sizeof value);
-    return value;
-}
-
-static void add_capability(IovVirtioPci *pci, unsigned at, unsigned next, uint8_t length,
-                           uint8_t type, uint32_t offset, uint32_t size)
-{
-    uint8_t *cap = &pci->space[at];
-
-    cap[0] = PCI_CAP_ID_VENDOR;
-    cap[1] = (uint8_t)next;
-    cap[VIRTIO_PCI_CAP_LENGTH] = length;
-    cap[VIRTIO_PCI_CAP_TYPE] = type;
-    cap[VIRTIO_PCI_CAP_BAR] = type == VIRTIO_PCI_CAP_PCI_CFG ? 0 : VIRTIO_PCI_BAR_MODERN;
-    put32(cap + VIRTIO_PCI_CAP_OFFSET, offset);
-    put32(cap + VIRTIO_PCI_CAP_SIZE, size);
-}
-
-/* SPEC: 4.1.4: the structures and where they are. */
-static void add_capabilities(IovVirtioPci *pci)
-{
-    uint8_t *msix = &pci->space[CAP_MSIX];
-
-    add_capability(pci, CAP_COMMON, 0, 16, VIRTIO_PCI_CAP_COMMON, VIRTIO_PCI_REGION_COMMON,
-                   VIRTIO_PCI_REGION_SIZE);
-    add_capability(pci, CAP_ISR, CAP_COMMON, 16, VIRTIO_PCI_CAP_ISR, VIRTIO_PCI_REGION_ISR,
-                   VIRTIO_PCI_REGION_SIZE);
-    add_capability(pci, CAP_DEVICE, CAP_ISR, 16, VIRTIO_PCI_CAP_DEVICE, VIRTIO_PCI_REGION_DEVICE,
-                   VIRTIO_PCI_REGION_SIZE);
-    add_capability(pci, CAP_NOTIFY, CAP_DEVICE, 20, VIRTIO_PCI_CAP_NOTIFY, VIRTIO_PCI_REGION_NOTIFY,
-                   VIRTIO_PCI_REGION_SIZE);
-    put32(&pci->space[CAP_NOTIFY + VIRTIO_PCI_CAP_NOTIFY_MULTIPLIER], VIRTIO_PCI_NOTIFY_MULTIPLIER);
-    add_capability(pci, CAP_PCI_CFG, CAP_NOTIFY, 20, VIRTIO_PCI_CAP_PCI_CFG, 0, 0);
-    pci->writable[CAP_PCI_CFG + VIRTIO_PCI_CAP_BAR] = 0xff;
-    memset(&pci->writable[CAP_PCI_CFG + VIRTIO_PCI_CAP_OFFSET], 0xff, 12);
-    msix[0] = PCI_CAP_ID_MSIX;
-    msix[1] = CAP_PCI_CFG;
-    put16(msix + 2, (uint16_t)(pci->vector_count - 1));
-    put16(&pci->writable[CAP_MSIX_CONTROL], MSIX_ENABLE | MSIX_FUNCTION_MASK);
-    put32(msix + 4, VIRTIO_PCI_BAR_MSIX);
-    put32(msix + 8, VIRTIO_PCI_MSIX_PBA | VIRTIO_PCI_BAR_MSIX);
-}
-
+/* SPEC: 4.1.2.1: IDs and revision. 4.1.4: the structures and where they are. */
 void iov_virtio_config_init(IovVirtioPci *pci)
 {
-    uint8_t *space = pci->space;
+    bool transitional = pci->interface == IOV_VIRTIO_TRANSITIONAL;
+    const struct iov_pci_header header = {
+        .vendor = VIRTIO_PCI_VENDOR,
+        .device = transitional ? pci->ops->legacy_id
+                               : (uint16_t)(VIRTIO_PCI_DEVICE_MODERN + pci->ops->type),
+        .subsystem_vendor = VIRTIO_PCI_VENDOR,
+        .subsystem = transitional ? pci->ops->type : VIRTIO_PCI_SUBSYSTEM,
+        .class_code = pci->ops->class_code,
+        .revision = transitional ? 0 : 1,
+        .interrupt_pin = 1,
+        .conventional = true,
+    };
+    const struct iov_pci_bar bars[] = {
+        { .index = VIRTIO_PCI_BAR_MSIX, .size = VIRTIO_PCI_BAR_MSIX_SIZE, .target = &pci->msix },
+        { .index = VIRTIO_PCI_BAR_MODERN,
+          .flags = IOV_PCI_BAR_64 | IOV_PCI_BAR_PREFETCH,
+          .size = VIRTIO_PCI_BAR_MODERN_SIZE,
+          .target = &pci->registers },
+        { .index = VIRTIO_PCI_BAR_LEGACY,
+          .flags = IOV_PCI_BAR_IO,
+          .size = transitional ? pci->legacy.size : 0,
+          .target = &pci->legacy },
+        { .size = 0 },
+    };
+    const struct iov_pci_capability capabilities[] = {
+        IOV_PCI_MSIX(.at = CAP_MSIX, .vectors = (uint16_t)pci->vector_count,
+                     .bar = VIRTIO_PCI_BAR_MSIX, .table = 0, .pending = VIRTIO_PCI_MSIX_PBA),
+        IOV_PCI_VENDOR(.at = CAP_PCI_CFG, .size = 20, .bytes = window, .writable = window_writable),
+        IOV_PCI_VENDOR(.at = CAP_NOTIFY, .size = 20, .bytes = notify),
+        IOV_PCI_VENDOR(.at = CAP_DEVICE, .size = 16, .bytes = device),
+        IOV_PCI_VENDOR(.at = CAP_ISR, .size = 16, .bytes = isr),
+        IOV_PCI_VENDOR(.at = CAP_COMMON, .size = 16, .bytes = common),
+    };
 
-    memset(space, 0, sizeof pci->space);
-    memset(pci->writable, 0, sizeof pci->writable);
-    put16(space + PCI_VENDOR, VIRTIO_PCI_VENDOR);
-    put16(space + PCI_DEVICE, (uint16_t)(VIRTIO_PCI_DEVICE_MODERN + pci->ops->type));
-    put16(space + PCI_STATUS, PCI_STATUS_CAPABILITIES);
-    space[PCI_REVISION] = 1; /* SPEC: 4.1.2.1, non-transitional */
-    memcpy(space + PCI_CLASS, &pci->ops->class_code, 3);
-    put32(space + PCI_BAR(VIRTIO_PCI_BAR_MODERN), PCI_BAR_64_PREFETCHABLE);
-    put16(space + PCI_SUBSYSTEM_VENDOR, VIRTIO_PCI_VENDOR);
-    put16(space + PCI_SUBSYSTEM_DEVICE, VIRTIO_PCI_SUBSYSTEM);
-    space[PCI_CAPABILITIES] = CAP_MSIX;
-    space[PCI_INTERRUPT_PIN] = 1;
-    put16(pci->writable + PCI_COMMAND, PCI_COMMAND_WRITABLE);
-    pci->writable[PCI_CACHE_LINE] = 0xff;
-    pci->writable[PCI_INTERRUPT_LINE] = 0xff;
-    put32(pci->writable + PCI_BAR(VIRTIO_PCI_BAR_MSIX), ~(uint32_t)(VIRTIO_PCI_BAR_MSIX_SIZE - 1));
-    put32(pci->writable + PCI_BAR(VIRTIO_PCI_BAR_MODERN),
-          ~(uint32_t)(VIRTIO_PCI_BAR_MODERN_SIZE - 1));
-    put32(pci->writable + PCI_BAR(VIRTIO_PCI_BAR_MODERN + 1), UINT32_MAX);
-    add_capabilities(pci);
-    if (pci->setup != IOV_VIRTIO_SETUP_RESET)
-        put16(space + PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-    if (pci->setup == IOV_VIRTIO_SETUP_MSIX)
-        put16(space + CAP_MSIX_CONTROL, get16(space + CAP_MSIX_CONTROL) | MSIX_ENABLE);
-    pci->access.enabled = pci->setup != IOV_VIRTIO_SETUP_RESET;
+    iov_pci_space_init(&pci->space, &pci->pci, &header, bars, capabilities,
+                       G_N_ELEMENTS(capabilities));
+    pci->space.changed = on_changed;
+    preset(pci);
+    pci->pci.requester = pci->requester_id;
+    pci->access.requester = pci->requester_id;
+    pci->access.enabled = iov_pci_master(&pci->space);
 }
 
-/* ---- Interrupts: which way ---- */
-
-bool iov_virtio_msix_enabled(const IovVirtioPci *pci)
+static void function_reset(struct iov_pci_function *function, enum iov_pci_reset kind)
 {
-    return (get16(pci->space + CAP_MSIX_CONTROL) & MSIX_ENABLE) != 0;
+    IovVirtioPci *pci = iov_container_of(function, IovVirtioPci, pci);
+
+    iov_virtio_reset(pci);
+    iov_pci_space_reset(&pci->space, kind);
+    pci->access.enabled = iov_pci_master(&pci->space);
 }
 
-static bool vector_masked(const IovVirtioPci *pci, unsigned vector)
-{
-    const uint8_t *entry = &pci->table[vector * VIRTIO_MSIX_ENTRY_SIZE];
-
-    return (get16(pci->space + CAP_MSIX_CONTROL) & MSIX_FUNCTION_MASK) != 0 ||
-           (entry[VIRTIO_MSIX_ENTRY_CONTROL] & VIRTIO_MSIX_ENTRY_MASKED) != 0;
-}
-
+/* In a slot core/pci sees to the status bit and to "interrupt disable". */
 void iov_virtio_intx_update(IovVirtioPci *pci, struct iov_span *span)
 {
     bool wanted = pci->isr != 0 && !iov_virtio_msix_enabled(pci);
 
-    if (wanted)
-        pci->space[PCI_STATUS] |= PCI_STATUS_INTERRUPT;
-    else
-        pci->space[PCI_STATUS] &= (uint8_t)~PCI_STATUS_INTERRUPT;
-    if (get16(pci->space + PCI_COMMAND) & PCI_COMMAND_INTX_OFF)
-        wanted = false;
+    if (pci->interrupt.peer != &pci->pci.intx) {
+        uint8_t *status = &pci->space.bytes[PCI_STATUS];
+
+        *status =
+            (uint8_t)((*status & ~PCI_STATUS_INTERRUPT) | (wanted ? PCI_STATUS_INTERRUPT : 0));
+        if (iov_pci_get16(&pci->space, PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE)
+            wanted = false;
+    }
     iov_irq_set(&pci->interrupt, wanted, span);
-}
-
-/* A message is a DWORD write; only one into the interrupt range is an interrupt to the fabric. */
-static void send_message(IovVirtioPci *pci, unsigned vector, struct iov_span *span)
-{
-    const uint8_t *entry = &pci->table[vector * VIRTIO_MSIX_ENTRY_SIZE];
-    uint32_t data = get32(entry + VIRTIO_MSIX_ENTRY_DATA);
-    uint64_t address;
-    bool is_interrupt;
-
-    memcpy(&address, entry + VIRTIO_MSIX_ENTRY_ADDRESS, sizeof address);
-    is_interrupt = address >> 20 == 0xfee;
-    pci->interrupts++;
-    /* A message to nowhere is lost, as on a real bus. */
-    (void)iov_virtio_dma_access(&pci->access, address, &data, sizeof data, true,
-                                is_interrupt ? IOV_MEM_INTERRUPT : 0, &span);
-}
-
-void iov_virtio_msix_raise(IovVirtioPci *pci, uint16_t vector, struct iov_span *span)
-{
-    if (vector >= pci->vector_count)
-        return;
-    if (!vector_masked(pci, vector)) {
-        send_message(pci, vector, span);
-        return;
-    }
-    /*
-     * SPEC: PCIe base specification, 6.1.4.5: masked vectors become pending. The request may be
-     * over when the vector is unmasked: the late message announces none.
-     */
-    pci->pending[vector / 64] |= UINT64_C(1) << (vector % 64);
-}
-
-void iov_virtio_msix_reset(IovVirtioPci *pci)
-{
-    memset(pci->table, 0, sizeof pci->table);
-    memset(pci->pending, 0, sizeof pci->pending);
-    for (unsigned i = 0; i < pci->vector_count; i++)
-        pci->table[i * VIRTIO_MSIX_ENTRY_SIZE + VIRTIO_MSIX_ENTRY_CONTROL] =
-            VIRTIO_MSIX_ENTRY_MASKED;
-}
-
-void iov_virtio_msix_flush(IovVirtioPci *pci)
-{
-    if (!iov_virtio_msix_enabled(pci))
-        return;
-    iov_virtio_dma_begin(&pci->access);
-    for (unsigned i = 0; i < pci->vector_count; i++) {
-        uint64_t bit = UINT64_C(1) << (i % 64);
-
-        if ((pci->pending[i / 64] & bit) == 0 || vector_masked(pci, i))
-            continue;
-        pci->pending[i / 64] &= ~bit;
-        send_message(pci, i, NULL);
-    }
 }
 
 /* ---- Accesses to configuration space ---- */
@@ -230,15 +141,14 @@ void iov_virtio_msix_flush(IovVirtioPci *pci)
 /* SPEC: 4.1.4.9: a window into BAR 4 for software that cannot map it. */
 static void cfg_window(IovVirtioPci *pci, bool write)
 {
-    const uint8_t *cap = &pci->space[CAP_PCI_CFG];
-    uint32_t offset = get32(cap + VIRTIO_PCI_CAP_OFFSET);
-    uint32_t size = get32(cap + VIRTIO_PCI_CAP_SIZE);
+    uint32_t offset = iov_pci_get32(&pci->space, CAP_PCI_CFG + VIRTIO_PCI_CAP_OFFSET);
+    uint32_t size = iov_pci_get32(&pci->space, CAP_PCI_CFG + VIRTIO_PCI_CAP_SIZE);
     struct iov_mem_req req = {
-        .address = offset, .data = &pci->space[CFG_DATA], .size = size, .pasid = IOV_NO_PASID
+        .address = offset, .data = &pci->space.bytes[CFG_DATA], .size = size, .pasid = IOV_NO_PASID
     };
 
-    if (cap[VIRTIO_PCI_CAP_BAR] != VIRTIO_PCI_BAR_MODERN || (size != 1 && size != 2 && size != 4) ||
-        offset % size != 0)
+    if (pci->space.bytes[CAP_PCI_CFG + VIRTIO_PCI_CAP_BAR] != VIRTIO_PCI_BAR_MODERN ||
+        (size != 1 && size != 2 && size != 4) || offset % size != 0)
         return;
     if (write)
         (void)iov_virtio_registers_write(&pci->registers, &req);
@@ -251,93 +161,76 @@ static bool touches(const struct iov_mem_req *req, uint64_t offset, uint32_t siz
     return req->address < offset + size && req->address + req->size > offset;
 }
 
-static enum iov_status config_read(struct iov_mem_target *port, struct iov_mem_req *req)
+static enum iov_status function_read(struct iov_pci_function *function, struct iov_mem_req *req)
 {
-    IovVirtioPci *pci = iov_container_of(port, IovVirtioPci, config);
+    IovVirtioPci *pci = iov_container_of(function, IovVirtioPci, pci);
 
-    if (req->address > sizeof pci->space || req->size > sizeof pci->space - req->address)
-        return IOV_STATUS_UNSUPPORTED;
     if (touches(req, CFG_DATA, 4) && (req->flags & IOV_MEM_DEBUG) == 0)
         cfg_window(pci, false);
-    memcpy(req->data, &pci->space[req->address], req->size);
-    return IOV_STATUS_OK;
+    return iov_pci_space_read(function, req);
+}
+
+/* SPEC: PCI Express Base 5.0, 2.2.6.2: a function learns its bus number from writes to its configuration. */
+static enum iov_status function_write(struct iov_pci_function *function, struct iov_mem_req *req)
+{
+    IovVirtioPci *pci = iov_container_of(function, IovVirtioPci, pci);
+    enum iov_status status = iov_pci_space_write(function, req);
+
+    pci->access.requester = function->requester;
+    if (status == IOV_STATUS_OK && touches(req, CFG_DATA, 4))
+        cfg_window(pci, true);
+    return status;
+}
+
+const struct iov_pci_function_ops iov_virtio_function_ops = {
+    .config_read = function_read,
+    .config_write = function_write,
+    .windows = iov_pci_space_windows,
+    .reset = function_reset,
+};
+
+static enum iov_status config_read(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    return function_read(&iov_container_of(port, IovVirtioPci, config)->pci, req);
 }
 
 static enum iov_status config_write(struct iov_mem_target *port, struct iov_mem_req *req)
 {
-    IovVirtioPci *pci = iov_container_of(port, IovVirtioPci, config);
-    const uint8_t *data = req->data;
-
-    if (req->address > sizeof pci->space || req->size > sizeof pci->space - req->address)
-        return IOV_STATUS_UNSUPPORTED;
-    for (uint32_t i = 0; i < req->size; i++) {
-        uint8_t mask = pci->writable[req->address + i];
-        uint8_t *byte = &pci->space[req->address + i];
-
-        *byte = (uint8_t)((*byte & ~mask) | (data[i] & mask));
-    }
-    if (touches(req, PCI_COMMAND, 2)) {
-        pci->access.enabled = (get16(pci->space + PCI_COMMAND) & PCI_COMMAND_MASTER) != 0;
-        iov_virtio_intx_update(pci, NULL);
-    }
-    if (touches(req, CAP_MSIX_CONTROL, 2)) {
-        iov_virtio_intx_update(pci, NULL);
-        iov_virtio_deliver_soon(pci);
-    }
-    if (touches(req, CFG_DATA, 4))
-        cfg_window(pci, true);
-    return IOV_STATUS_OK;
+    return function_write(&iov_container_of(port, IovVirtioPci, config)->pci, req);
 }
 
 const struct iov_mem_target_ops iov_virtio_config_ops = { .read = config_read,
                                                           .write = config_write };
 
-/* ---- Accesses to the MSI-X table and pending bits ---- */
+/* ---- BAR 1: the MSI-X table and the pending bits ---- */
 
-static enum iov_status msix_read(struct iov_mem_target *port, struct iov_mem_req *req)
+static enum iov_status msix_access(IovVirtioPci *pci, struct iov_mem_req *req, bool write)
 {
-    IovVirtioPci *pci = iov_container_of(port, IovVirtioPci, msix);
-    uint8_t *data = req->data;
+    bool pending = req->address >= VIRTIO_PCI_MSIX_PBA;
+    struct iov_mem_target *part = pending ? &pci->space.msix_pending : &pci->space.msix_table;
+    uint64_t base = pending ? VIRTIO_PCI_MSIX_PBA : 0;
+    enum iov_status status = IOV_STATUS_OK;
 
     if (req->address > VIRTIO_PCI_BAR_MSIX_SIZE ||
         req->size > VIRTIO_PCI_BAR_MSIX_SIZE - req->address)
         return IOV_STATUS_UNSUPPORTED;
-    for (uint32_t i = 0; i < req->size; i++) {
-        uint64_t at = req->address + i;
-        uint64_t bits = at - VIRTIO_PCI_MSIX_PBA;
+    req->address -= base;
+    if (req->address < part->size && req->size <= part->size - req->address)
+        status = write ? part->ops->write(part, req) : part->ops->read(part, req);
+    else if (!write) /* behind the last vector */
+        memset(req->data, 0, req->size);
+    req->address += base;
+    return status;
+}
 
-        if (at < VIRTIO_PCI_MSIX_PBA)
-            data[i] = pci->table[at];
-        else if (bits < sizeof pci->pending)
-            data[i] = (uint8_t)(pci->pending[bits / 8] >> (8 * (bits % 8)));
-        else
-            data[i] = 0;
-    }
-    return IOV_STATUS_OK;
+static enum iov_status msix_read(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    return msix_access(iov_container_of(port, IovVirtioPci, msix), req, false);
 }
 
 static enum iov_status msix_write(struct iov_mem_target *port, struct iov_mem_req *req)
 {
-    IovVirtioPci *pci = iov_container_of(port, IovVirtioPci, msix);
-    uint64_t end = (uint64_t)pci->vector_count * VIRTIO_MSIX_ENTRY_SIZE;
-    const uint8_t *data = req->data;
-
-    if (req->address > VIRTIO_PCI_BAR_MSIX_SIZE ||
-        req->size > VIRTIO_PCI_BAR_MSIX_SIZE - req->address)
-        return IOV_STATUS_UNSUPPORTED;
-    for (uint32_t i = 0; i < req->size; i++) {
-        uint64_t at = req->address + i;
-        uint64_t field = at % VIRTIO_MSIX_ENTRY_SIZE;
-
-        if (at >= end)
-            continue; /* pending bits are read only, and there are no more vectors */
-        if (field < VIRTIO_MSIX_ENTRY_CONTROL)
-            pci->table[at] = data[i];
-        else if (field == VIRTIO_MSIX_ENTRY_CONTROL)
-            pci->table[at] = data[i] & VIRTIO_MSIX_ENTRY_MASKED;
-    }
-    iov_virtio_deliver_soon(pci);
-    return IOV_STATUS_OK;
+    return msix_access(iov_container_of(port, IovVirtioPci, msix), req, true);
 }
 
 const struct iov_mem_target_ops iov_virtio_msix_ops = { .read = msix_read, .write = msix_write };

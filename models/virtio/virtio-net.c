@@ -155,6 +155,7 @@ static void net_kick(IovVirtioPci *pci, unsigned queue)
 
 static const struct iov_virtio_device_ops device_ops = {
     .type = VIRTIO_ID_NET,
+    .legacy_id = VIRTIO_PCI_DEVICE_LEGACY_NET,
     .class_code = 0x020000, /* Ethernet controller */
     .reset = net_reset,
     .start = net_start,

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * IovVirtioPci: the modern PCI transport (virtio 1.2, clause 4.1), once for all virtio devices. A
+ * IovVirtioPci: the PCI transport (virtio 1.2, clause 4.1), modern and transitional, once for all virtio devices. A
  * device is a subclass: it says which queues, features and configuration it has
- * (iov_virtio_pci_setup() in its prepare()) and reacts to the four events in struct
+ * (iov_virtio_pci_setup() in its prepare()) and reacts to the events in struct
  * iov_virtio_device_ops.
  */
 #ifndef IOV_VIRTIO_PCI_PRIVATE_H
 #define IOV_VIRTIO_PCI_PRIVATE_H
 
 #include "core/object/model.h"
+#include "core/pci/space.h"
 #include "models/virtio/virtio-ring-private.h"
 
-#define IOV_VIRTIO_CONFIG_SPACE 256
-#define IOV_VIRTIO_VECTORS_MAX 128 /* the table ends where the pending bits begin */
+#define IOV_VIRTIO_CONFIG_SPACE 256 /* bytes */
+#define IOV_VIRTIO_VECTORS_MAX 128  /* the table ends where the pending bits begin */
 #define IOV_VIRTIO_DEVICE_CONFIG_MAX 64
 
 #define IOV_TYPE_VIRTIO_PCI (iov_virtio_pci_get_type())
@@ -23,9 +24,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(IovVirtioPci, g_object_unref)
 #define IOV_VIRTIO_PCI(object) ((IovVirtioPci *)(void *)(object))
 #define IOV_VIRTIO_PCI_CLASS(klass) ((IovVirtioPciClass *)(void *)(klass))
 
-/* What a device does; called from register accesses. None of them may be NULL. */
+/* What a device does; called from register accesses. */
 struct iov_virtio_device_ops {
     uint16_t type;       /* VIRTIO_ID_* */
+    uint16_t legacy_id;  /* PCI device ID of its transitional form; 0: it has none */
     uint32_t class_code; /* PCI base class, subclass, interface */
     /* The driver wrote status 0, or the device is new: forget everything. */
     void (*reset)(IovVirtioPci *pci);
@@ -35,6 +37,16 @@ struct iov_virtio_device_ops {
     void (*kick)(IovVirtioPci *pci, unsigned queue);
     /* The queue broke: stop every engine until the reset. */
     void (*stop)(IovVirtioPci *pci);
+    /* The driver resets one queue: forget what is under way there. NULL: the device does not offer it. */
+    void (*queue_reset)(IovVirtioPci *pci, unsigned queue);
+    /* The driver writes into the device's configuration. NULL: all of it is read only. */
+    void (*config_write)(IovVirtioPci *pci, uint32_t offset, const uint8_t *data, uint32_t size);
+};
+
+/* Which drivers the device is for. */
+enum iov_virtio_interface {
+    IOV_VIRTIO_MODERN,       /* non-transitional: version 1 and later */
+    IOV_VIRTIO_TRANSITIONAL, /* and those of before, by an I/O BAR */
 };
 
 /* How far the device is set up when the run begins. */
@@ -49,13 +61,16 @@ struct _IovVirtioPci {
     IovModel parent_instance;
     const struct iov_virtio_device_ops *ops; /* set by the device's init */
     /* properties */
+    enum iov_virtio_interface interface;
     enum iov_virtio_setup setup;
     uint16_t queue_size;
     bool event_index;
     bool indirect;
     uint16_t requester_id;
     /* ports */
+    struct iov_pci_function pci;
     struct iov_mem_target config;
+    struct iov_mem_target legacy;
     struct iov_mem_target registers;
     struct iov_mem_target msix;
     struct iov_irq_source interrupt;
@@ -76,13 +91,13 @@ struct _IovVirtioPci {
     uint8_t status;
     uint8_t generation;
     uint8_t isr;
+    bool started; /* the device's start() was called */
+    bool early;   /* a legacy driver uses its queues before DRIVER_OK */
+    bool broken;  /* until the next reset */
     struct iov_virtio_dma access;
-    uint8_t space[IOV_VIRTIO_CONFIG_SPACE];
-    uint8_t writable[IOV_VIRTIO_CONFIG_SPACE]; /* mask of bits that software may write */
-    uint8_t table[IOV_VIRTIO_VECTORS_MAX * VIRTIO_MSIX_ENTRY_SIZE];
-    uint64_t pending[IOV_VIRTIO_VECTORS_MAX / 64];
-    struct iov_event deliver; /* pending interrupts leave: never inside a register access */
-    bool config_interrupt;    /* one of them is a change of configuration */
+    struct iov_pci_space space;
+    struct iov_event deliver; /* a configuration interrupt leaves: never inside a register access */
+    uint64_t wire_interrupts; /* by INTx */
     /* statistics */
     uint64_t notifications;
     uint64_t interrupts;
@@ -111,11 +126,15 @@ static inline bool iov_virtio_has(const IovVirtioPci *pci, unsigned feature)
 {
     return (pci->accepted & VIRTIO_FEATURE(feature)) != 0;
 }
+/* Has the driver left version 1 out? Then rings and headers are those of the legacy interface. */
+static inline bool iov_virtio_is_legacy(const IovVirtioPci *pci)
+{
+    return !iov_virtio_has(pci, VIRTIO_F_VERSION_1);
+}
 /* May the device work: DRIVER_OK, not broken, allowed to master the bus. */
 static inline bool iov_virtio_live(const IovVirtioPci *pci)
 {
-    return (pci->status & (VIRTIO_STATUS_DRIVER_OK | VIRTIO_STATUS_NEEDS_RESET)) ==
-               VIRTIO_STATUS_DRIVER_OK &&
+    return ((pci->status & VIRTIO_STATUS_DRIVER_OK) != 0 || pci->early) && !pci->broken &&
            pci->access.enabled;
 }
 /*
@@ -132,19 +151,34 @@ void iov_virtio_config_changed(IovVirtioPci *pci);
 
 enum iov_status iov_virtio_registers_read(struct iov_mem_target *port, struct iov_mem_req *req);
 enum iov_status iov_virtio_registers_write(struct iov_mem_target *port, struct iov_mem_req *req);
+extern const struct iov_pci_function_ops iov_virtio_function_ops;
 extern const struct iov_mem_target_ops iov_virtio_config_ops;
+extern const struct iov_mem_target_ops iov_virtio_legacy_ops;
 extern const struct iov_mem_target_ops iov_virtio_msix_ops;
-/* Writes header and capabilities; reset values. */
+/* Makes header and capabilities; reset values. */
 void iov_virtio_config_init(IovVirtioPci *pci);
-bool iov_virtio_msix_enabled(const IovVirtioPci *pci);
-/* Sends or marks vector `vector`. */
-void iov_virtio_msix_raise(IovVirtioPci *pci, uint16_t vector, struct iov_span *span);
-/* All vectors masked and none pending. */
-void iov_virtio_msix_reset(IovVirtioPci *pci);
-/* Sends what is pending and not masked any more. A DMA step of its own. */
-void iov_virtio_msix_flush(IovVirtioPci *pci);
-/* Later in this instant: iov_virtio_msix_flush() and a configuration interrupt if there is one. */
-void iov_virtio_deliver_soon(IovVirtioPci *pci);
+/* The reset of the device alone: status 0. */
+void iov_virtio_reset(IovVirtioPci *pci);
+/* Driver's side of the registers that both interfaces have. */
+void iov_virtio_write_status(IovVirtioPci *pci, uint8_t value);
+void iov_virtio_notify(IovVirtioPci *pci, uint64_t queue);
+uint8_t iov_virtio_take_isr(IovVirtioPci *pci, bool look);
+/* Device configuration: an access that does not lie inside it reads as ones. */
+void iov_virtio_device_read(const IovVirtioPci *pci, uint64_t offset, void *data, uint32_t size);
+void iov_virtio_device_write(IovVirtioPci *pci, uint64_t offset, const void *data, uint32_t size);
+/* The vector that the driver gets if it asks for `vector`. */
+static inline uint16_t iov_virtio_usable_vector(const IovVirtioPci *pci, uint32_t vector)
+{
+    return vector < pci->vector_count ? (uint16_t)vector : VIRTIO_MSI_NO_VECTOR;
+}
+static inline struct iov_virtq *iov_virtio_selected_queue(IovVirtioPci *pci)
+{
+    return pci->queue_select < pci->queue_count ? &pci->queues[pci->queue_select] : NULL;
+}
+static inline bool iov_virtio_msix_enabled(const IovVirtioPci *pci)
+{
+    return iov_pci_msix_enabled(&pci->space);
+}
 /* Drives the wire from ISR status, MSI-X and the command register. */
 void iov_virtio_intx_update(IovVirtioPci *pci, struct iov_span *span);
 /* A mistake of the driver that the device just ignores. */

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The modern virtio PCI transport: registers of BAR 4, device status, negotiation and queue set-up.
- * Configuration space and MSI-X are in virtio-config.c, rings in virtio-ring.c.
+ * The virtio PCI transport: registers of BAR 4, device status, negotiation and queue set-up.
+ * Configuration space and MSI-X are in virtio-config.c, the legacy registers in virtio-legacy.c, rings in virtio-ring.c.
  *
  *     reset → ACKNOWLEDGE → DRIVER → FEATURES_OK → (queues enabled) → DRIVER_OK → live
  *       ↑ status 0, from everywhere                       broken ring → NEEDS_RESET ┘
  *
  * Register accesses take no time here: what is in front of the device (link, emulator) takes it. A
- * write that makes the device act arms an event; nothing leaves through `dma` inside a register
+ * write that makes the device act arms an event; no request leaves through `dma` inside a register
  * access.
- *
- * LIMIT: modern interface only. A transitional device needs an I/O BAR with the legacy registers of
- * virtio-regs.h.
  */
 #include "models/virtio/virtio-pci-private.h"
 
@@ -19,6 +16,7 @@
 
 G_DEFINE_ABSTRACT_TYPE(IovVirtioPci, iov_virtio_pci, IOV_TYPE_MODEL)
 
+static const char *const interface_names[] = { "modern", "transitional", NULL };
 static const char *const setup_names[] = { "reset", "intx", "msi-x", NULL };
 
 /* ---- Mistakes and interrupts ---- */
@@ -30,88 +28,94 @@ void iov_virtio_bad_access(IovVirtioPci *pci)
         pci->parent_instance.run->measure->counters.guest_faults++;
 }
 
-void iov_virtio_deliver_soon(IovVirtioPci *pci)
+/*
+ * SPEC: 4.1.4.5.1: a configuration change always shows in the ISR status; that of a queue without MSI-X. With it, it does no harm,
+ * and some drivers look.
+ */
+static void interrupt_send(IovVirtioPci *pci, uint8_t cause, uint16_t vector, struct iov_span *span)
 {
-    if (!iov_event_armed(&pci->deliver))
-        iov_event_in(&pci->deliver, 0);
+    pci->isr |= cause;
+    if (iov_virtio_msix_enabled(pci)) {
+        if (vector != VIRTIO_MSI_NO_VECTOR)
+            iov_pci_message(&pci->space, vector, pci->access.delay, span);
+    } else {
+        pci->wire_interrupts++;
+    }
+    iov_virtio_intx_update(pci, span);
 }
 
 static void on_deliver(struct iov_event *event)
 {
     IovVirtioPci *pci = iov_container_of(event, IovVirtioPci, deliver);
 
-    if (pci->config_interrupt) {
-        pci->config_interrupt = false;
-        iov_virtio_dma_begin(&pci->access);
-        if (iov_virtio_msix_enabled(pci)) {
-            iov_virtio_msix_raise(pci, pci->config_vector, NULL);
-        } else {
-            pci->isr |= VIRTIO_ISR_CONFIG;
-            pci->interrupts++;
-            iov_virtio_intx_update(pci, NULL);
-        }
-    }
-    iov_virtio_msix_flush(pci);
+    iov_virtio_dma_begin(&pci->access);
+    interrupt_send(pci, VIRTIO_ISR_CONFIG, pci->config_vector, NULL);
+}
+
+static void config_interrupt_soon(IovVirtioPci *pci)
+{
+    if (!iov_event_armed(&pci->deliver))
+        iov_event_in(&pci->deliver, 0);
 }
 
 void iov_virtio_signal(IovVirtioPci *pci, unsigned queue, struct iov_span *span)
 {
     struct iov_virtq *ring = &pci->queues[queue];
+    bool wanted = iov_virtq_wants_interrupt(ring, &pci->access);
 
-    if (!iov_virtq_wants_interrupt(ring, &pci->access)) {
-        if (ring->fault == IOV_VIRTQ_OK)
-            pci->interrupts_suppressed++;
-        return;
-    }
-    if (iov_virtio_msix_enabled(pci)) {
-        iov_virtio_msix_raise(pci, ring->vector, span);
-        return;
-    }
-    pci->isr |= VIRTIO_ISR_QUEUE;
-    pci->interrupts++;
-    iov_virtio_intx_update(pci, span);
+    /* SPEC: 6.3: with NOTIFY_ON_EMPTY, a legacy driver hears of an empty ring whatever it said. */
+    if (!wanted && ring->fault == IOV_VIRTQ_OK && iov_virtio_has(pci, VIRTIO_F_NOTIFY_ON_EMPTY) &&
+        ring->next_used == ring->next_avail &&
+        iov_virtq_peek(ring, &pci->access) == IOV_VIRTQ_EMPTY)
+        wanted = true;
+    if (wanted)
+        interrupt_send(pci, VIRTIO_ISR_QUEUE, ring->vector, span);
+    else if (ring->fault == IOV_VIRTQ_OK)
+        pci->interrupts_suppressed++;
 }
 
 void iov_virtio_config_changed(IovVirtioPci *pci)
 {
     pci->generation++;
-    if ((pci->status & VIRTIO_STATUS_DRIVER_OK) == 0)
-        return;
-    pci->config_interrupt = true;
-    iov_virtio_deliver_soon(pci);
+    if ((pci->status & VIRTIO_STATUS_DRIVER_OK) != 0)
+        config_interrupt_soon(pci);
 }
 
 void iov_virtio_broken(IovVirtioPci *pci)
 {
-    if (pci->status & VIRTIO_STATUS_NEEDS_RESET)
+    if (pci->broken)
         return;
+    pci->broken = true;
     pci->guest_faults++;
     if (pci->parent_instance.run->measure != NULL)
         pci->parent_instance.run->measure->counters.guest_faults++;
+    pci->ops->stop(pci);
+    if (iov_virtio_is_legacy(pci))
+        return; /* SPEC: 2.1: such a driver does not know the bit */
     /* SPEC: 2.1.2: with DRIVER_OK, a configuration change notification goes with NEEDS_RESET. */
     pci->status |= VIRTIO_STATUS_NEEDS_RESET;
-    pci->ops->stop(pci);
-    if (pci->status & VIRTIO_STATUS_DRIVER_OK) {
-        pci->config_interrupt = true;
-        iov_virtio_deliver_soon(pci);
-    }
+    if (pci->status & VIRTIO_STATUS_DRIVER_OK)
+        config_interrupt_soon(pci);
 }
 
 /* ---- Reset and negotiation ---- */
 
-static void reset_device(IovVirtioPci *pci)
+void iov_virtio_reset(IovVirtioPci *pci)
 {
     pci->status = 0;
+    pci->started = false;
+    pci->early = false;
+    pci->broken = false;
     pci->accepted = 0;
     pci->device_select = 0;
     pci->driver_select = 0;
     pci->queue_select = 0;
     pci->config_vector = VIRTIO_MSI_NO_VECTOR;
     pci->isr = 0;
-    pci->config_interrupt = false;
+    iov_event_disarm(&pci->deliver);
+    memset(pci->space.pending, 0, (pci->vector_count + 63) / 64 * sizeof *pci->space.pending);
     for (unsigned i = 0; i < pci->queue_count; i++)
         iov_virtq_reset(&pci->queues[i], pci->queues[i].size_max);
-    memset(pci->pending, 0, sizeof pci->pending);
     pci->ops->reset(pci);
     iov_virtio_intx_update(pci, NULL);
 }
@@ -128,45 +132,65 @@ void iov_virtio_pci_setup(IovVirtioPci *pci, unsigned queues, unsigned vectors, 
         pci->offered |= VIRTIO_FEATURE(VIRTIO_F_EVENT_IDX);
     if (pci->indirect)
         pci->offered |= VIRTIO_FEATURE(VIRTIO_F_INDIRECT_DESC);
+    if (pci->ops->queue_reset != NULL)
+        pci->offered |= VIRTIO_FEATURE(VIRTIO_F_RING_RESET);
     memcpy(pci->device_config, device_config, size);
     pci->device_config_size = size;
     g_free(pci->queues);
     pci->queues = g_new0(struct iov_virtq, queues);
     for (unsigned i = 0; i < queues; i++)
         pci->queues[i].size_max = pci->queue_size;
+    pci->legacy.size = 1;
+    while (pci->legacy.size < VIRTIO_PCI_LEGACY_DEVICE_MSIX + size)
+        pci->legacy.size *= 2;
     pci->access.port = &pci->dma;
     pci->access.kernel = pci->parent_instance.kernel;
-    pci->access.requester = pci->requester_id;
     iov_virtio_config_init(pci);
-    iov_virtio_msix_reset(pci);
-    reset_device(pci);
+    iov_virtio_reset(pci);
 }
 
-/* SPEC: 3.1.1: FEATURES_OK stays only if the device can work with the driver's choice. */
+/*
+ * SPEC: 3.1.1: FEATURES_OK stays only if the device can work with the driver's choice. 6.2: it may do so without VERSION_1, and then
+ * has the legacy form.
+ */
 static bool features_are_good(const IovVirtioPci *pci)
 {
-    return (pci->accepted & ~pci->offered) == 0 && iov_virtio_has(pci, VIRTIO_F_VERSION_1);
+    return (pci->accepted & ~pci->offered) == 0;
 }
 
-static void write_status(IovVirtioPci *pci, uint8_t value)
+/* Features are settled, the device begins to work. */
+static void start_device(IovVirtioPci *pci)
+{
+    if (pci->started)
+        return;
+    pci->started = true;
+    for (unsigned i = 0; i < pci->queue_count; i++) { /* a legacy driver may set up queues first */
+        pci->queues[i].event_index = iov_virtio_has(pci, VIRTIO_F_EVENT_IDX);
+        pci->queues[i].indirect = iov_virtio_has(pci, VIRTIO_F_INDIRECT_DESC);
+    }
+    pci->ops->start(pci);
+}
+
+void iov_virtio_write_status(IovVirtioPci *pci, uint8_t value)
 {
     uint8_t old = pci->status;
 
     if (value == 0) {
-        reset_device(pci);
+        iov_virtio_reset(pci);
         return;
     }
     if ((value & VIRTIO_STATUS_FEATURES_OK) != 0 && (old & VIRTIO_STATUS_FEATURES_OK) == 0 &&
         !features_are_good(pci))
         value &= (uint8_t)~VIRTIO_STATUS_FEATURES_OK;
-    if ((value & VIRTIO_STATUS_DRIVER_OK) != 0 && (value & VIRTIO_STATUS_FEATURES_OK) == 0) {
+    if ((value & VIRTIO_STATUS_DRIVER_OK) != 0 && (value & VIRTIO_STATUS_FEATURES_OK) == 0 &&
+        !iov_virtio_is_legacy(pci)) {
         value &= (uint8_t)~VIRTIO_STATUS_DRIVER_OK;
         iov_virtio_bad_access(pci);
     }
     /* SPEC: 2.1.1: bits are not taken back but by a reset. */
     pci->status = value | old;
     if ((pci->status & ~old & VIRTIO_STATUS_DRIVER_OK) != 0)
-        pci->ops->start(pci);
+        start_device(pci);
 }
 
 static void write_driver_feature(IovVirtioPci *pci, uint32_t value)
@@ -180,15 +204,10 @@ static void write_driver_feature(IovVirtioPci *pci, uint32_t value)
 
 /* ---- Common configuration ---- */
 
-static struct iov_virtq *selected_queue(IovVirtioPci *pci)
-{
-    return pci->queue_select < pci->queue_count ? &pci->queues[pci->queue_select] : NULL;
-}
-
 /* The registers as they stand: any byte of it can be read in any size. */
 static void common_image(IovVirtioPci *pci, uint8_t *image)
 {
-    const struct iov_virtq *queue = selected_queue(pci);
+    const struct iov_virtq *queue = iov_virtio_selected_queue(pci);
     uint32_t offered =
         pci->device_select < 2 ? (uint32_t)(pci->offered >> (32 * pci->device_select)) : 0;
     uint32_t accepted =
@@ -220,11 +239,6 @@ static void common_image(IovVirtioPci *pci, uint8_t *image)
     memcpy(image + VIRTIO_PCI_COMMON_QUEUE_DEVICE, &queue->used, 8);
 }
 
-static uint16_t usable_vector(const IovVirtioPci *pci, uint32_t vector)
-{
-    return vector < pci->vector_count ? (uint16_t)vector : VIRTIO_MSI_NO_VECTOR;
-}
-
 static void set_half(uint64_t *field, bool high, uint32_t value)
 {
     unsigned shift = high ? 32 : 0;
@@ -244,11 +258,23 @@ static void enable_queue(IovVirtioPci *pci, struct iov_virtq *queue, uint32_t va
         iov_virtio_broken(pci);
 }
 
+/* SPEC: 2.6.1: the reset is over at once; the queue is as after a reset of the device. */
+static void reset_queue(IovVirtioPci *pci, struct iov_virtq *queue, uint32_t value)
+{
+    if (value != 1 || !iov_virtio_has(pci, VIRTIO_F_RING_RESET)) {
+        iov_virtio_bad_access(pci);
+        return;
+    }
+    pci->ops->queue_reset(pci, pci->queue_select);
+    iov_virtq_reset(queue, queue->size_max);
+}
+
 /* Registers of the selected queue; size and addresses are settled once it is enabled. */
 static void write_queue(IovVirtioPci *pci, uint64_t offset, uint32_t size, uint32_t value)
 {
-    struct iov_virtq *queue = selected_queue(pci);
-    bool is_address = offset >= VIRTIO_PCI_COMMON_QUEUE_DESC && offset < VIRTIO_PCI_COMMON_SIZE;
+    struct iov_virtq *queue = iov_virtio_selected_queue(pci);
+    bool is_address =
+        offset >= VIRTIO_PCI_COMMON_QUEUE_DESC && offset < VIRTIO_PCI_COMMON_QUEUE_NOTIFY_DATA;
     bool high = (offset & 4) != 0;
 
     if (queue == NULL || size != (is_address ? 4 : 2) ||
@@ -256,7 +282,7 @@ static void write_queue(IovVirtioPci *pci, uint64_t offset, uint32_t size, uint3
         iov_virtio_bad_access(pci);
         return;
     }
-    switch (offset & ~UINT64_C(4)) {
+    switch (is_address ? offset & ~UINT64_C(4) : 0) {
     case VIRTIO_PCI_COMMON_QUEUE_DESC:
         set_half(&queue->desc, high, value);
         return;
@@ -274,10 +300,13 @@ static void write_queue(IovVirtioPci *pci, uint64_t offset, uint32_t size, uint3
         queue->size = (uint16_t)value;
         return;
     case VIRTIO_PCI_COMMON_QUEUE_VECTOR:
-        queue->vector = usable_vector(pci, value);
+        queue->vector = iov_virtio_usable_vector(pci, value);
         return;
     case VIRTIO_PCI_COMMON_QUEUE_ENABLE:
         enable_queue(pci, queue, value);
+        return;
+    case VIRTIO_PCI_COMMON_QUEUE_RESET:
+        reset_queue(pci, queue, value);
         return;
     default:
         iov_virtio_bad_access(pci);
@@ -316,10 +345,10 @@ static void common_write(IovVirtioPci *pci, uint64_t offset, uint32_t size, uint
         write_driver_feature(pci, value);
         return;
     case VIRTIO_PCI_COMMON_CONFIG_VECTOR:
-        pci->config_vector = usable_vector(pci, value);
+        pci->config_vector = iov_virtio_usable_vector(pci, value);
         return;
     case VIRTIO_PCI_COMMON_STATUS:
-        write_status(pci, (uint8_t)value);
+        iov_virtio_write_status(pci, (uint8_t)value);
         return;
     default:
         pci->queue_select = (uint16_t)value;
@@ -329,48 +358,66 @@ static void common_write(IovVirtioPci *pci, uint64_t offset, uint32_t size, uint
 
 /* ---- The register BAR ---- */
 
-static void read_isr(IovVirtioPci *pci, struct iov_mem_req *req)
+uint8_t iov_virtio_take_isr(IovVirtioPci *pci, bool look)
 {
-    iov_mem_set_value(req, pci->isr);
-    if (req->flags & IOV_MEM_DEBUG)
-        return;
-    pci->isr = 0;
-    iov_virtio_intx_update(pci, NULL);
+    uint8_t isr = pci->isr;
+
+    if (!look) {
+        pci->isr = 0;
+        iov_virtio_intx_update(pci, NULL);
+    }
+    return isr;
 }
 
-/* Copies what lies inside [0, size) of `image`; the rest of the answer is `filler`. */
-static void read_image(struct iov_mem_req *req, const uint8_t *image, uint32_t size,
-                       uint64_t offset, int filler)
+void iov_virtio_device_read(const IovVirtioPci *pci, uint64_t offset, void *data, uint32_t size)
 {
-    uint32_t length = offset < size ? size - (uint32_t)offset : 0;
+    if (offset > pci->device_config_size || size > pci->device_config_size - offset)
+        memset(data, 0xff, size);
+    else
+        memcpy(data, pci->device_config + offset, size);
+}
 
-    memset(req->data, filler, req->size);
-    if (length > 0)
-        memcpy(req->data, image + offset, length < req->size ? length : req->size);
+void iov_virtio_device_write(IovVirtioPci *pci, uint64_t offset, const void *data, uint32_t size)
+{
+    if (pci->ops->config_write == NULL || offset > pci->device_config_size ||
+        size > pci->device_config_size - offset)
+        iov_virtio_bad_access(pci);
+    else
+        pci->ops->config_write(pci, (uint32_t)offset, data, size);
+}
+
+/* Copies what lies inside the common registers; the rest of the answer is zeros. */
+static void read_common(IovVirtioPci *pci, uint64_t offset, struct iov_mem_req *req)
+{
+    uint8_t image[VIRTIO_PCI_COMMON_SIZE];
+    uint32_t length = offset < sizeof image ? (uint32_t)(sizeof image - offset) : 0;
+
+    memset(req->data, 0, req->size);
+    if (length == 0)
+        return;
+    common_image(pci, image);
+    memcpy(req->data, image + offset, MIN(length, req->size));
 }
 
 enum iov_status iov_virtio_registers_read(struct iov_mem_target *port, struct iov_mem_req *req)
 {
     IovVirtioPci *pci = iov_container_of(port, IovVirtioPci, registers);
     uint64_t offset = req->address % VIRTIO_PCI_REGION_SIZE;
-    uint8_t image[VIRTIO_PCI_COMMON_SIZE];
 
     if (req->address > VIRTIO_PCI_BAR_MODERN_SIZE ||
         req->size > VIRTIO_PCI_BAR_MODERN_SIZE - req->address)
         return IOV_STATUS_UNSUPPORTED;
     switch (req->address - offset) {
     case VIRTIO_PCI_REGION_COMMON:
-        common_image(pci, image);
-        read_image(req, image, sizeof image, offset, 0);
+        read_common(pci, offset, req);
         break;
     case VIRTIO_PCI_REGION_ISR:
+        memset(req->data, 0, req->size);
         if (offset == 0)
-            read_isr(pci, req);
-        else
-            memset(req->data, 0, req->size);
+            iov_mem_set_value(req, iov_virtio_take_isr(pci, req->flags & IOV_MEM_DEBUG));
         break;
     case VIRTIO_PCI_REGION_DEVICE:
-        read_image(req, pci->device_config, pci->device_config_size, offset, 0xff);
+        iov_virtio_device_read(pci, offset, req->data, req->size);
         break;
     default: /* the notification region reads as 0 */
         memset(req->data, 0, req->size);
@@ -379,12 +426,20 @@ enum iov_status iov_virtio_registers_read(struct iov_mem_target *port, struct io
     return IOV_STATUS_OK;
 }
 
-static void ring_doorbell(IovVirtioPci *pci, uint64_t offset)
+/*
+ * SPEC: 3.1.1: no notification before DRIVER_OK; one into the void is ignored. 3.1.2: legacy drivers have been seen to use queues
+ * before, so for them the device begins with the first notification.
+ */
+void iov_virtio_notify(IovVirtioPci *pci, uint64_t queue)
 {
-    uint64_t queue = offset / VIRTIO_PCI_NOTIFY_MULTIPLIER;
-
-    /* SPEC: 3.1.1: no notification before DRIVER_OK. One into the void is ignored. */
-    if (queue >= pci->queue_count || (pci->status & VIRTIO_STATUS_DRIVER_OK) == 0) {
+    if (queue < pci->queue_count && (pci->status & VIRTIO_STATUS_DRIVER_OK) == 0 &&
+        (pci->status & VIRTIO_STATUS_DRIVER) != 0 && pci->interface == IOV_VIRTIO_TRANSITIONAL &&
+        iov_virtio_is_legacy(pci)) {
+        pci->early = true;
+        start_device(pci);
+    }
+    if (queue >= pci->queue_count ||
+        ((pci->status & VIRTIO_STATUS_DRIVER_OK) == 0 && !pci->early)) {
         iov_virtio_bad_access(pci);
         return;
     }
@@ -412,10 +467,12 @@ enum iov_status iov_virtio_registers_write(struct iov_mem_target *port, struct i
         }
         break;
     case VIRTIO_PCI_REGION_NOTIFY:
-        ring_doorbell(pci, offset);
+        iov_virtio_notify(pci, offset / VIRTIO_PCI_NOTIFY_MULTIPLIER);
         break;
-    default: /* ISR status and device configuration are read only (modern drivers do not write the
-                MAC) */
+    case VIRTIO_PCI_REGION_DEVICE:
+        iov_virtio_device_write(pci, offset, req->data, req->size);
+        break;
+    default: /* ISR status is read only */
         iov_virtio_bad_access(pci);
         break;
     }
@@ -434,6 +491,8 @@ static bool virtio_pci_prepare(IovModel *model, GError **error)
     if ((pci->queue_size & (pci->queue_size - 1)) != 0)
         return iov_model_fail(model, error, "queue-size: %u is not a power of two",
                               (unsigned)pci->queue_size);
+    if (pci->interface == IOV_VIRTIO_TRANSITIONAL && pci->ops->legacy_id == 0)
+        return iov_model_fail(model, error, "interface: this device has no transitional form");
     pci->config.size = IOV_VIRTIO_CONFIG_SPACE;
     pci->registers.size = VIRTIO_PCI_BAR_MODERN_SIZE;
     pci->msix.size = VIRTIO_PCI_BAR_MSIX_SIZE;
@@ -441,18 +500,36 @@ static bool virtio_pci_prepare(IovModel *model, GError **error)
     return true;
 }
 
+/* Plugged in or not: whose requests they are. */
+static bool virtio_pci_realize(IovModel *model, GError **error)
+{
+    IovVirtioPci *pci = IOV_VIRTIO_PCI(model);
+
+    (void)error;
+    pci->access.requester = pci->pci.requester;
+    return true;
+}
+
+static void virtio_pci_reset(IovModel *model)
+{
+    iov_virtio_function_ops.reset(&IOV_VIRTIO_PCI(model)->pci, IOV_PCI_RESET_COLD);
+}
+
 static void virtio_pci_update_statistics(IovModel *model)
 {
     IovVirtioPci *pci = IOV_VIRTIO_PCI(model);
 
+    pci->interrupts = pci->wire_interrupts + pci->space.interrupts;
     pci->dma_reads = pci->access.reads;
-    pci->dma_writes = pci->access.writes;
+    pci->dma_writes = pci->access.writes + pci->space.interrupts;
 }
 
 static void virtio_pci_reset_statistics(IovModel *model)
 {
     IovVirtioPci *pci = IOV_VIRTIO_PCI(model);
 
+    pci->wire_interrupts = 0;
+    pci->space.interrupts = 0;
     pci->access.reads = 0;
     pci->access.writes = 0;
 }
@@ -468,12 +545,15 @@ static void virtio_pci_unrealize(IovModel *model)
 static void virtio_pci_finalize(GObject *object)
 {
     g_free(IOV_VIRTIO_PCI(object)->queues);
+    iov_pci_space_clear(&IOV_VIRTIO_PCI(object)->space);
     G_OBJECT_CLASS(iov_virtio_pci_parent_class)->finalize(object);
 }
 
 static void iov_virtio_pci_init(IovVirtioPci *pci)
 {
-    (void)pci;
+    pci->pci.space = &pci->space;
+    pci->pci.dma = &pci->dma;
+    pci->pci.interrupt = &pci->interrupt;
 }
 
 static void iov_virtio_pci_class_init(IovVirtioPciClass *klass)
@@ -482,10 +562,14 @@ static void iov_virtio_pci_class_init(IovVirtioPciClass *klass)
 
     G_OBJECT_CLASS(klass)->finalize = virtio_pci_finalize;
     mc->prepare = virtio_pci_prepare;
+    mc->realize = virtio_pci_realize;
+    mc->reset = virtio_pci_reset;
     mc->unrealize = virtio_pci_unrealize;
     mc->update_statistics = virtio_pci_update_statistics;
     mc->reset_statistics = virtio_pci_reset_statistics;
-    iov_model_class_describe(mc, "virtio-pci", "A virtio device behind the modern PCI transport");
+    iov_model_class_describe(mc, "virtio-pci", "A virtio device behind the PCI transport");
+    IOV_PROP_ENUM(mc, IovVirtioPci, interface, interface_names, IOV_VIRTIO_MODERN,
+                  "For drivers of version 1 only, or with the legacy I/O BAR for older ones");
     IOV_PROP_ENUM(mc, IovVirtioPci, setup, setup_names, IOV_VIRTIO_SETUP_MSIX,
                   "Set up as by: nobody; firmware, interrupts by wire; a kernel, MSI-X on");
     IOV_PROP_COUNT(mc, IovVirtioPci, queue_size, 2, IOV_VIRTQ_SEGMENTS, 256,
@@ -493,8 +577,11 @@ static void iov_virtio_pci_class_init(IovVirtioPciClass *klass)
     IOV_PROP_BOOL(mc, IovVirtioPci, event_index, 1, "Offer the event index (VIRTIO_F_EVENT_IDX)");
     IOV_PROP_BOOL(mc, IovVirtioPci, indirect, 1, "Offer indirect descriptors");
     IOV_PROP_COUNT(mc, IovVirtioPci, requester_id, 0, UINT16_MAX, 8,
-                   "PCIe requester ID: bus, device, function");
+                   "PCIe requester ID when it is not plugged in: bus, device, function");
+    IOV_PORT_PCI_FUNCTION(mc, IovVirtioPci, pci, &iov_virtio_function_ops, "Slot");
     IOV_PORT_MEM_TARGET(mc, IovVirtioPci, config, &iov_virtio_config_ops, "Configuration space");
+    IOV_PORT_MEM_TARGET(mc, IovVirtioPci, legacy, &iov_virtio_legacy_ops,
+                        "BAR 0: legacy registers, in I/O space");
     IOV_PORT_MEM_TARGET(mc, IovVirtioPci, registers, &registers_ops,
                         "BAR 4: common, ISR, device and notification registers");
     IOV_PORT_MEM_TARGET(mc, IovVirtioPci, msix, &iov_virtio_msix_ops,

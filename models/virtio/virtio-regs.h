@@ -2,7 +2,7 @@
 /*
  * Virtio 1.2: what driver and device must agree on. Facts of the specification only (OASIS
  * "Virtual I/O Device (VIRTIO) Version 1.2", clauses named below): feature bits, device status,
- * split and packed rings, the PCI transport and the network device. All fields are little-endian.
+ * split and packed rings, the PCI transport, the network and the block device. All fields are little-endian.
  *
  * Guest drivers and devices include this file; it is the only thing they share.
  */
@@ -37,6 +37,9 @@ enum { VIRTIO_ID_NET = 1, VIRTIO_ID_BLOCK = 2, VIRTIO_ID_CONSOLE = 3 };
 #define VIRTIO_F_ORDER_PLATFORM 36
 #define VIRTIO_F_SR_IOV 37
 #define VIRTIO_F_NOTIFICATION_DATA 38
+#define VIRTIO_F_RING_RESET 40
+/* 6.3: legacy interface: offered so that a driver that accepts everything is found out. */
+#define VIRTIO_F_BAD_FEATURE 30
 
 #define VIRTIO_FEATURE(bit) (UINT64_C(1) << (bit))
 
@@ -133,6 +136,7 @@ static_assert(sizeof(struct virtq_packed_desc) == 16, "a packed descriptor has 1
 #define VIRTIO_PCI_VENDOR 0x1af4
 #define VIRTIO_PCI_DEVICE_MODERN 0x1040 /* plus the device type */
 #define VIRTIO_PCI_DEVICE_LEGACY_NET 0x1000
+#define VIRTIO_PCI_DEVICE_LEGACY_BLOCK 0x1001
 #define VIRTIO_PCI_SUBSYSTEM 0x1100
 
 /* 4.1.4: cfg_type of the vendor capabilities. */
@@ -170,7 +174,9 @@ enum {
 #define VIRTIO_PCI_COMMON_QUEUE_DESC 0x20            /* RW 64, as two of 32 */
 #define VIRTIO_PCI_COMMON_QUEUE_DRIVER 0x28          /* RW 64: available ring */
 #define VIRTIO_PCI_COMMON_QUEUE_DEVICE 0x30          /* RW 64: used ring */
-#define VIRTIO_PCI_COMMON_SIZE 0x38
+#define VIRTIO_PCI_COMMON_QUEUE_NOTIFY_DATA 0x38     /* RO 16: with NOTIFICATION_DATA */
+#define VIRTIO_PCI_COMMON_QUEUE_RESET 0x3a           /* RW 16: with RING_RESET */
+#define VIRTIO_PCI_COMMON_SIZE 0x3c
 
 #define VIRTIO_MSI_NO_VECTOR 0xffff
 
@@ -181,6 +187,7 @@ enum {
 /* Where this project's PCI transport (and QEMU's) puts the structures in BAR 4. */
 #define VIRTIO_PCI_BAR_MODERN 4
 #define VIRTIO_PCI_BAR_MODERN_SIZE 0x4000
+#define VIRTIO_PCI_BAR_LEGACY 0 /* I/O */
 #define VIRTIO_PCI_BAR_MSIX 1
 #define VIRTIO_PCI_BAR_MSIX_SIZE 0x1000
 #define VIRTIO_PCI_REGION_COMMON 0x0000
@@ -211,6 +218,8 @@ enum {
 #define VIRTIO_PCI_LEGACY_QUEUE_VECTOR 0x16
 #define VIRTIO_PCI_LEGACY_DEVICE 0x14      /* device configuration without MSI-X */
 #define VIRTIO_PCI_LEGACY_DEVICE_MSIX 0x18 /* and with it */
+#define VIRTIO_PCI_LEGACY_PAGE \
+    4096 /* unit of the queue's address, and alignment of its used ring */
 
 /* ---- 5.1 Network device ---- */
 #define VIRTIO_NET_F_CSUM 0
@@ -282,5 +291,77 @@ static_assert(sizeof(struct virtio_net_hdr) == 12, "the header has 12 bytes");
 #define VIRTIO_NET_CTRL_MQ 4
 #define VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET 0
 #define VIRTIO_NET_CTRL_MQ_PAIRS_MAX 0x8000
+
+/* ---- 5.2 Block device ---- */
+#define VIRTIO_BLK_F_SIZE_MAX 1
+#define VIRTIO_BLK_F_SEG_MAX 2
+#define VIRTIO_BLK_F_GEOMETRY 4
+#define VIRTIO_BLK_F_RO 5
+#define VIRTIO_BLK_F_BLK_SIZE 6
+#define VIRTIO_BLK_F_FLUSH 9
+#define VIRTIO_BLK_F_TOPOLOGY 10
+#define VIRTIO_BLK_F_CONFIG_WCE 11
+#define VIRTIO_BLK_F_MQ 12
+#define VIRTIO_BLK_F_DISCARD 13
+#define VIRTIO_BLK_F_WRITE_ZEROES 14
+
+/* 5.2.4: device configuration. */
+struct virtio_blk_config {
+    uint64_t capacity; /* sectors of 512 bytes */
+    uint32_t size_max;
+    uint32_t seg_max;
+    uint16_t cylinders;
+    uint8_t heads;
+    uint8_t sectors;
+    uint32_t blk_size;
+    uint8_t physical_block_exp;
+    uint8_t alignment_offset;
+    uint16_t min_io_size;
+    uint32_t opt_io_size;
+    uint8_t writeback;
+    uint8_t unused0;
+    uint16_t num_queues;
+    uint32_t max_discard_sectors;
+    uint32_t max_discard_seg;
+    uint32_t discard_sector_alignment;
+    uint32_t max_write_zeroes_sectors;
+    uint32_t max_write_zeroes_seg;
+    uint8_t write_zeroes_may_unmap;
+    uint8_t unused1[7];
+};
+static_assert(sizeof(struct virtio_blk_config) == 0x40, "configuration of a block device");
+#define VIRTIO_BLK_CONFIG_SIZE 0x39 /* up to write_zeroes_may_unmap */
+#define VIRTIO_BLK_CONFIG_WRITEBACK 0x20
+
+#define VIRTIO_BLK_SECTOR 512u
+#define VIRTIO_BLK_ID_SIZE 20u
+
+/* 5.2.6: a request: this header, data, one byte of status. */
+struct virtio_blk_header {
+    uint32_t type;
+    uint32_t reserved;
+    uint64_t sector;
+};
+static_assert(sizeof(struct virtio_blk_header) == 16, "header of a block request");
+
+enum {
+    VIRTIO_BLK_T_IN = 0,
+    VIRTIO_BLK_T_OUT = 1,
+    VIRTIO_BLK_T_FLUSH = 4,
+    VIRTIO_BLK_T_GET_ID = 8,
+    VIRTIO_BLK_T_DISCARD = 11,
+    VIRTIO_BLK_T_WRITE_ZEROES = 13,
+};
+#define VIRTIO_BLK_T_BARRIER 0x80000000u /* legacy, ignored */
+enum { VIRTIO_BLK_S_OK = 0, VIRTIO_BLK_S_IOERR = 1, VIRTIO_BLK_S_UNSUPP = 2 };
+
+/* 5.2.6: data of discard and write zeroes. */
+struct virtio_blk_range {
+    uint64_t sector;
+    uint32_t num_sectors;
+    uint32_t flags;
+};
+static_assert(sizeof(struct virtio_blk_range) == 16, "a range of sectors");
+#define VIRTIO_BLK_RANGE_UNMAP 1u
 
 #endif

@@ -140,7 +140,7 @@ Test(config, the_chain_names_every_structure_once)
 Test(config, the_command_register_keeps_what_it_may)
 {
     config_write(0x04, 2, 0xffff);
-    cr_assert(eq(u64, config_read(0x04, 2), 0x0547));
+    cr_assert(eq(u64, config_read(0x04, 2), 0x0507));
     config_write(0x00, 4, 0);
     cr_assert(eq(u64, config_read(0x00, 4), 0x10411af4));
 }
@@ -250,10 +250,14 @@ Test(common, features_ok_stays_with_what_was_offered)
 Test(common, features_ok_falls_with_anything_else)
 {
     cr_assert(not(driver_negotiate(bench, driver_offered(bench) | VIRTIO_FEATURE(50))));
-    cr_assert(
-        not(driver_negotiate(bench, driver_offered(bench) & ~VIRTIO_FEATURE(VIRTIO_F_VERSION_1))));
     driver_write(bench, COMMON(STATUS), 1, 0x0f);
     cr_assert(eq(u8, driver_status(bench), 0x03), "no DRIVER_OK without FEATURES_OK");
+}
+
+Test(common, a_driver_may_leave_version_1_out)
+{
+    cr_assert(
+        driver_negotiate(bench, driver_offered(bench) & ~VIRTIO_FEATURE(VIRTIO_F_VERSION_1)));
 }
 
 Test(common, features_are_settled_with_features_ok)
@@ -424,7 +428,7 @@ Test(msix, a_queue_s_vector_is_a_write_of_its_data)
     cr_assert(eq(u64, mem->last_message.address, 0xfee00000));
     cr_assert(eq(u64, mem->last_message.value, 0x28));
     cr_assert(eq(uint, wire->rises, 0));
-    cr_assert(eq(u64, driver_read(bench, VIRTIO_PCI_REGION_ISR, 1), 0));
+    cr_assert(eq(u64, driver_read(bench, VIRTIO_PCI_REGION_ISR, 1), VIRTIO_ISR_QUEUE));
 }
 
 Test(msix, a_masked_vector_becomes_pending_and_leaves_once_when_unmasked)
@@ -501,11 +505,12 @@ Test(msix, the_table_starts_masked_and_ends_with_the_last_vector)
 
 /* ---- The rule of the mem port ---- */
 
+/* But for a message that an unmasked vector lets go: that is core/pci's. */
 Test(msix, nothing_leaves_the_device_inside_a_register_access)
 {
     cause_interrupt(); /* pending */
-    iov_fake_mem_forget(mem);
     driver_vector(bench, 2, 0x28);
+    iov_fake_mem_forget(mem);
     driver_offer(&tx, 0);
     driver_kick(bench, &tx);
     config_write(MSIX_CONTROL, 2, MSIX_ENABLE);
