@@ -4,7 +4,8 @@
  *
  * The host-physical address space of a machine is one: DRAM, the windows of root ports, the IOAPIC,
  * interrupt messages. The bus takes no time of its own; a hop that does (link, root complex) is a
- * part of its own. An access to nobody, or across the end of a window, is unsupported.
+ * part of its own. An access to no window, or across the end of one, goes to whoever is wired to `rest` at its full
+ * address (a root complex, as on PCs), else it is unsupported.
  */
 #include "core/object/model.h"
 
@@ -13,17 +14,29 @@ G_DECLARE_FINAL_TYPE(IovBus, iov_bus, IOV, BUS, IovModel)
 
 struct _IovBus {
     IovModel parent_instance;
-    struct iov_mem_map windows; /* port */
-    struct iov_mem_target port; /* port */
-    uint64_t unclaimed;         /* statistic */
+    struct iov_mem_map windows;    /* port */
+    struct iov_mem_target port;    /* port */
+    struct iov_mem_initiator rest; /* port */
+    uint64_t unclaimed;            /* statistic */
 };
 
 G_DEFINE_FINAL_TYPE(IovBus, iov_bus, IOV_TYPE_MODEL)
+
+/* Whether a window took the access: then its answer stands. */
+static bool holds(struct iov_mem_map *map, const struct iov_mem_req *req)
+{
+    const struct iov_mem_window *window = iov_mem_map_find(map, req->address);
+
+    return window != NULL && req->size <= window->size - (req->address - window->base);
+}
 
 static inline enum iov_status bus_access(IovBus *self, struct iov_mem_req *req, bool write)
 {
     enum iov_status status = iov_mem_map_access(&self->windows, req, write);
 
+    if (G_UNLIKELY(status == IOV_STATUS_UNSUPPORTED) && self->rest.peer != NULL &&
+        !holds(&self->windows, req))
+        status = write ? iov_mem_write_req(&self->rest, req) : iov_mem_read_req(&self->rest, req);
     if (G_UNLIKELY(status == IOV_STATUS_UNSUPPORTED) && !(req->flags & IOV_MEM_DEBUG))
         self->unclaimed++;
     return status;
@@ -69,6 +82,7 @@ static void iov_bus_class_init(IovBusClass *klass)
     IOV_PORT_MEM_WINDOWS(mc, IovBus, windows,
                          "Who answers where: the wire's `at` is the base address");
     IOV_PORT_MEM_TARGET(mc, IovBus, port, &bus_ops, "The whole address space");
+    IOV_PORT_MEM_INITIATOR(mc, IovBus, rest, "Who gets what no window claims, at its full address");
     IOV_STAT(mc, IovBus, unclaimed, "Accesses that nobody claimed");
 }
 
