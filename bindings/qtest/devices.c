@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of machines and devices. */
+#include "bindings/qtest/devices.h"
+
+#include <string.h>
+
+#define GIB (UINT64_C(1) << 30)
+
+static const struct machine_row machines[] = {
+    { "pc-i440fx-7.2", "pc", "machines/pc.yaml", 7 * GIB / 2, 3 * GIB, true, true },
+    { "pc-q35-7.2", "q35", "machines/q35.yaml", 11 * GIB / 4, 2 * GIB, false, true },
+    { "none", NULL, "machines/none.yaml", 3 * GIB, 3 * GIB, false, false },
+};
+
+/* ---- Options ---- */
+
+/* Options of every PCI device that change nothing here; addr, bus, id, netdev, drive are the front end's own. */
+static const struct key_row pci_keys[] = {
+    { "romfile", NULL },     { "rombar", NULL },        { "bootindex", NULL },
+    { "multifunction", NULL }, { "acpi-index", NULL },  { "failover_pair_id", NULL },
+    { "x-pcie-lnksta-dllla", NULL }, { "x-pcie-extcap-init", NULL }, { NULL, NULL },
+};
+static const struct key_row iommu_keys[] = {
+    { "aw-bits", "aw-bits" },
+    { "intremap", "intremap" },
+    { "eim", "eim" },
+    { "pt", "pt" },
+    { "caching-mode", "caching-mode" },
+    { "snoop-control", "snoop-control" },
+    { "device-iotlb", "device-iotlb" },
+    { "dma-drain", "dma-drain" },
+    { "x-scalable-mode", "scalable-mode" },
+    { "x-pasid-mode", "pasid-mode" },
+    { "version", NULL },
+    { "x-buggy-eim", NULL },
+    { NULL, NULL },
+};
+static const struct key_row edu_keys[] = { { "dma_mask", "dma-mask" }, { NULL, NULL } };
+static const struct key_row no_keys[] = { { NULL, NULL } };
+
+/* ---- Devices ---- */
+
+static const struct device_row devices[] = {
+    { .name = "object", .flags = DEVICE_LISTED },
+    { .name = "device", .parent = "object", .flags = DEVICE_LISTED },
+    { .name = "bus", .parent = "object", .flags = DEVICE_LISTED },
+    { .name = "sys-bus-device", .parent = "device", .flags = DEVICE_LISTED },
+    { .name = "pci-device", .parent = "device", .flags = DEVICE_LISTED },
+    { .name = "PCI", .parent = "bus", .flags = DEVICE_LISTED },
+    { .name = "PCIE", .parent = "PCI", .flags = DEVICE_LISTED },
+    { .name = "pci-host-bridge", .parent = "sys-bus-device", .flags = DEVICE_LISTED },
+    { .name = "q35-pcihost", .parent = "pci-host-bridge", .flags = DEVICE_LISTED },
+    { .name = "i440FX-pcihost", .parent = "pci-host-bridge", .flags = DEVICE_LISTED },
+    { .name = "memory-backend-ram", .parent = "object", .flags = DEVICE_LISTED },
+    {
+        .name = "intel-iommu",
+        .parent = "sys-bus-device",
+        .kind = "vt-d",
+        .flags = DEVICE_ONCE,
+        .fixed = "aw-bits: 39",
+        .wires = "{ from: @.bus, to: bus.port }\n"
+                 "{ from: @.message, to: messages.extended }\n"
+                 "{ from: bus.windows, to: @.registers, at: 0xfed90000 }",
+        .parameters = "dma: @.upstream",
+        .keys = iommu_keys,
+    },
+    {
+        .name = "edu",
+        .parent = "pci-device",
+        .kind = "edu",
+        .flags = DEVICE_PCI,
+        .keys = edu_keys,
+    },
+};
+
+const struct machine_row *machine_row_at(unsigned index)
+{
+    return index < G_N_ELEMENTS(machines) ? &machines[index] : NULL;
+}
+
+/* `pc-q35-6.0` is q35 as well: versions of a machine do not differ here. */
+const struct machine_row *machine_row_find(const char *name)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(machines); i++) {
+        const char *dash = strrchr(machines[i].name, '-');
+
+        if (g_strcmp0(machines[i].alias, name) == 0 || strcmp(machines[i].name, name) == 0)
+            return &machines[i];
+        if (dash != NULL &&
+            strncmp(machines[i].name, name, (gsize)(dash - machines[i].name) + 1) == 0 &&
+            g_ascii_isdigit(name[dash - machines[i].name + 1]))
+            return &machines[i];
+    }
+    return NULL;
+}
+
+const struct device_row *device_row_at(unsigned index)
+{
+    return index < G_N_ELEMENTS(devices) ? &devices[index] : NULL;
+}
+
+const struct device_row *device_row_find(const char *name)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(devices); i++) {
+        if (strcmp(devices[i].name, name) == 0)
+            return &devices[i];
+    }
+    return NULL;
+}
+
+static const struct key_row *key_find(const struct key_row *rows, const char *key)
+{
+    for (; rows != NULL && rows->key != NULL; rows++) {
+        if (strcmp(rows->key, key) == 0)
+            return rows;
+    }
+    return NULL;
+}
+
+const struct key_row *device_key_find(const struct device_row *row, const char *key)
+{
+    const struct key_row *found = key_find(row->keys, key);
+
+    return found == NULL && row->flags & DEVICE_PCI ? key_find(pci_keys, key) : found;
+}
+
+bool device_row_is(const struct device_row *row, const char *type)
+{
+    for (unsigned depth = 0; row != NULL && depth < 16; depth++) {
+        if (strcmp(row->name, type) == 0)
+            return true;
+        row = row->parent != NULL ? device_row_find(row->parent) : NULL;
+    }
+    return false;
+}
