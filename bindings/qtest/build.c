@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bindings/qtest/drives.h"
 #include "core/config/diagnostics.h"
 
 #define MEMORY_STANDARD (UINT64_C(128) << 20)
@@ -80,8 +81,9 @@ bool slot_take(struct machine *machine, const char *bus, const char *address, gu
     } else if ((sscanf(address, "%2x.%1x%c", &slot, &function, &rest) != 2 &&
                 sscanf(address, "%4x%c", &slot, &rest) != 1) ||
                slot > 31 || function > 7) {
-        return refuse(error, "addr=%s is no slot; it is DEVICE or DEVICE.FUNCTION, such as 4 or "
-                             "1c.1",
+        return refuse(error,
+                      "addr=%s is no slot; it is DEVICE or DEVICE.FUNCTION, such as 4 or "
+                      "1c.1",
                       address);
     }
     if (slots->taken[slot * 8 + function])
@@ -135,7 +137,7 @@ static void settings_put(struct settings *settings, const char *name, char *valu
 }
 
 /* A text as YAML that nothing is substituted in. */
-static char *quoted(const char *text)
+char *build_quoted(const char *text)
 {
     GString *result = g_string_new("'");
 
@@ -177,7 +179,7 @@ static char *value_text(const struct device_row *row, const struct pair *pair,
         }
     }
     if (property == NULL)
-        return quoted(pair->value);
+        return build_quoted(pair->value);
     switch (property->type) {
     case IOV_VALUE_BOOL:
         if (option_boolean(pair->value, &boolean))
@@ -192,7 +194,7 @@ static char *value_text(const struct device_row *row, const struct pair *pair,
         refuse(error, "%s=%s: '%s' wants a number", pair->key, pair->value, pair->key);
         return NULL;
     default:
-        return quoted(pair->value);
+        return build_quoted(pair->value);
     }
 }
 
@@ -367,7 +369,8 @@ static bool unknown_device(const char *name, GError **error)
 }
 
 /* The part whose slots the option bus means; NULL in `ret_bus` is the root bus. */
-static bool bus_find(const struct machine *machine, const char *name, char **ret_bus, GError **error)
+static bool bus_find(const struct machine *machine, const char *name, char **ret_bus,
+                     GError **error)
 {
     const struct device *device;
     g_autofree char *id = NULL;
@@ -432,9 +435,10 @@ struct device *build_device(struct machine *machine, const struct option *option
         refuse(error, "there is a device '%s' already", device->id);
     else if (properties_read(machine, row, option, ret_properties, error)) {
         if (place(machine, device, option, error)) {
-            device->part = row->kind == NULL           ? NULL
-                           : row->flags & DEVICE_ONCE ? g_strdup(row->name)
-                                                      : g_strdup_printf("device-%u", ++machine->parts);
+            device->part = row->kind == NULL ? NULL
+                           : row->flags & DEVICE_ONCE
+                               ? g_strdup(row->name)
+                               : g_strdup_printf("device-%u", ++machine->parts);
             return device;
         }
         g_clear_pointer(ret_properties, g_free);
@@ -460,9 +464,8 @@ static char *with_part(const char *text, const char *part)
 
 static void add_wires(struct builder *builder, const struct device *device)
 {
-    g_autofree char *text = device->row->wires != NULL
-                                ? with_part(device->row->wires, device->part)
-                                : g_strdup("");
+    g_autofree char *text =
+        device->row->wires != NULL ? with_part(device->row->wires, device->part) : g_strdup("");
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 
     for (char **line = lines; *line != NULL && **line != '\0'; line++)
@@ -593,6 +596,7 @@ static bool add_clock(struct builder *builder, const struct options *options, GE
     const char *base = option != NULL ? option_get(option, "base") : NULL;
     g_autoptr(GTimeZone) zone = g_time_zone_new_utc();
     g_autoptr(GDateTime) time = NULL;
+    g_autofree char *text = NULL;
 
     if (base == NULL || strcmp(base, "utc") == 0 || strcmp(base, "localtime") == 0)
         return true;
@@ -604,8 +608,8 @@ static bool add_clock(struct builder *builder, const struct options *options, GE
     }
     if (time == NULL)
         return refuse(error, "-rtc base=%s is no date such as 2006-06-17T16:01:21", base);
-    g_string_append_printf(builder->parameters, "  date: %" G_GINT64_FORMAT "\n",
-                           g_date_time_to_unix(time));
+    text = g_date_time_format(time, "%Y-%m-%dT%H:%M:%S");
+    g_string_append_printf(builder->parameters, "  date: %s\n", text);
     return true;
 }
 
@@ -617,7 +621,7 @@ static void add_costs(GString *text, const struct options *options)
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
 
     if (option != NULL) {
-        g_autofree char *file = quoted(option->text);
+        g_autofree char *file = build_quoted(option->text);
 
         g_string_append_printf(text, "costs: %s\n", file);
         return;
@@ -635,10 +639,35 @@ static void add_costs(GString *text, const struct options *options)
     }
 }
 
+/* Disks, also those that no device has. */
+static bool add_drives(struct builder *builder, const struct options *options, GError **error)
+{
+    GPtrArray *drives = builder->machine->drives;
+
+    for (guint i = 0; i < options->list->len; i++) {
+        const struct option *option = g_ptr_array_index(options->list, i);
+
+        if ((strcmp(option->name, "drive") == 0 || strcmp(option->name, "blockdev") == 0) &&
+            !drives_read(builder->machine, option, error)) {
+            g_prefix_error(error, "-%s %s: ", option->name, option->text);
+            return false;
+        }
+    }
+    for (guint i = 0; i < drives->len; i++) {
+        struct drive *drive = g_ptr_array_index(drives, i);
+
+        if (drive->properties != NULL)
+            g_string_append_printf(builder->parts, "  %s: %s\n", drive->part, drive->properties);
+    }
+    return true;
+}
+
 static bool add_all(struct builder *builder, const struct options *options, GError **error)
 {
     if (!check_objects(options, error) || !add_processors(builder, options, error) ||
         !add_memory(builder, options, error) || !add_clock(builder, options, error))
+        return false;
+    if (!add_drives(builder, options, error))
         return false;
     for (guint i = 0; i < options->list->len; i++) {
         const struct option *option = g_ptr_array_index(options->list, i);

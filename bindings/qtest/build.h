@@ -5,6 +5,8 @@
 
 #include "bindings/qtest/machine.h"
 
+/* A text as a YAML scalar that nothing is substituted in. g_free() it. */
+char *build_quoted(const char *text);
 /* Sets IOV_ERROR_CONFIG; returns false. */
 bool refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* The YAML of the whole platform; fills machine->devices. NULL on error. g_free() it. */

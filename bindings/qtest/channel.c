@@ -116,8 +116,7 @@ void channel_send(struct channel *channel)
 char *channel_take_line(struct channel *channel)
 {
     GString *input = channel->input;
-    const char *end =
-        memchr(input->str + channel->searched, '\n', input->len - channel->searched);
+    const char *end = memchr(input->str + channel->searched, '\n', input->len - channel->searched);
     gsize length;
     char *line;
 

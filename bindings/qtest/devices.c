@@ -2,6 +2,7 @@
 /* The table of machines and devices. */
 #include "bindings/qtest/devices.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #define GIB (UINT64_C(1) << 30)
@@ -16,9 +17,15 @@ static const struct machine_row machines[] = {
 
 /* Options of every PCI device that change nothing here; addr, bus, id, netdev, drive are the front end's own. */
 static const struct key_row pci_keys[] = {
-    { "romfile", NULL },     { "rombar", NULL },        { "bootindex", NULL },
-    { "multifunction", NULL }, { "acpi-index", NULL },  { "failover_pair_id", NULL },
-    { "x-pcie-lnksta-dllla", NULL }, { "x-pcie-extcap-init", NULL }, { NULL, NULL },
+    { "romfile", NULL },
+    { "rombar", NULL },
+    { "bootindex", NULL },
+    { "multifunction", NULL },
+    { "acpi-index", NULL },
+    { "failover_pair_id", NULL },
+    { "x-pcie-lnksta-dllla", NULL },
+    { "x-pcie-extcap-init", NULL },
+    { NULL, NULL },
 };
 static const struct key_row iommu_keys[] = {
     { "aw-bits", "aw-bits" },
@@ -36,7 +43,6 @@ static const struct key_row iommu_keys[] = {
     { NULL, NULL },
 };
 static const struct key_row edu_keys[] = { { "dma_mask", "dma-mask" }, { NULL, NULL } };
-static const struct key_row no_keys[] = { { NULL, NULL } };
 
 /* ---- Devices ---- */
 

@@ -54,8 +54,8 @@ static void do_out(struct command *command)
 
 static void do_read_value(struct command *command)
 {
-    guint64 value = machine_read(command->session->machine, SPACE_MEMORY, command->numbers[1],
-                                 command->size);
+    guint64 value =
+        machine_read(command->session->machine, SPACE_MEMORY, command->numbers[1], command->size);
 
     machine_settle(command->session->machine);
     answer(command, "OK 0x%016" PRIx64, value);
@@ -203,8 +203,7 @@ static void do_clock_set(struct command *command)
 static void do_intercept(struct command *command)
 {
     bool outputs = strcmp(command->words[0], "irq_intercept_out") == 0;
-    const char *problem =
-        intercept_begin(command->session->intercept, command->words[1], outputs);
+    const char *problem = intercept_begin(command->session->intercept, command->words[1], outputs);
 
     if (problem != NULL)
         answer(command, "FAIL %s", problem);

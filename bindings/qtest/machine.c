@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include "bindings/qtest/build.h"
+#include "bindings/qtest/drives.h"
 #include "core/config/experiment.h"
+#include "core/pci/bus.h"
 
 #define PS_PER_NS UINT64_C(1000)
 #define TEXT_NAME "options"
@@ -91,6 +93,7 @@ struct machine *machine_new(const struct options *options, GError **error)
     struct machine *machine = g_new0(struct machine, 1);
 
     machine->devices = g_ptr_array_new_with_free_func(device_free);
+    machine->drives = g_ptr_array_new_with_free_func(drive_free);
     machine->slots = slots_new();
     machine->globals = g_ptr_array_new();
     if (!row_choose(machine, options, error) || !globals_read(machine, options, error) ||
@@ -140,6 +143,7 @@ void machine_free(struct machine *machine)
     iov_platform_free(machine->platform);
     iov_config_free(machine->config);
     g_ptr_array_unref(machine->devices);
+    g_ptr_array_unref(machine->drives);
     g_ptr_array_unref(machine->globals);
     slots_free(machine->slots);
     g_free(machine);
@@ -203,9 +207,8 @@ static void bytes_move(struct machine *machine, guint64 address, guint8 *bytes, 
 
     while (count > 0) {
         guint64 there = 0;
-        guint8 *direct = target->ops->direct != NULL
-                             ? target->ops->direct(target, address, &there)
-                             : NULL;
+        guint8 *direct =
+            target->ops->direct != NULL ? target->ops->direct(target, address, &there) : NULL;
         gsize piece = direct != NULL ? MIN(there, count) : 8;
 
         if (direct != NULL && write) {
@@ -330,8 +333,7 @@ void machine_reset(struct machine *machine)
 static bool plug_model(struct machine *machine, struct device *device, const char *properties,
                        GError **error)
 {
-    IovModel *bus = iov_platform_find(machine->platform,
-                                      device->bus != NULL ? device->bus : "pci");
+    IovModel *bus = iov_platform_find(machine->platform, device->bus != NULL ? device->bus : "pci");
 
     if (!(device->row->flags & DEVICE_PCI))
         return refuse(error, "'%s' cannot be plugged while the machine runs", device->row->name);
@@ -368,11 +370,19 @@ bool machine_plug(struct machine *machine, const struct option *option,
 
 void machine_unplug(struct machine *machine, struct device *device)
 {
-    if (device->hot != NULL) {
-        iov_model_unrealize(device->hot);
-        g_clear_object(&device->hot);
-    }
-    if (device->row->flags & DEVICE_PCI)
+    IovModel *model = machine_model(machine, device);
+
+    if (device->row->flags & DEVICE_PCI && model != NULL) {
+        struct iov_pci_function *function = iov_model_port(model, "pci", 0);
+
+        if (function->bus != NULL)
+            iov_pci_unplug(function);
         slot_give(machine, device->bus, device->devfn);
+    }
+    if (model != NULL)
+        iov_model_unrealize(model);
+    g_clear_object(&device->hot);
+    if (device->drive != NULL)
+        drives_release(machine, device->drive);
     g_ptr_array_remove(machine->devices, device);
 }

@@ -18,13 +18,13 @@ enum space { SPACE_MEMORY, SPACE_IO };
 
 struct device {
     const struct device_row *row;
-    char *id;       /* as the user calls it, or NULL */
-    char *part;     /* path in the platform; NULL: nothing of it is modelled */
-    char *netdev;   /* or NULL */
-    char *drive;    /* or NULL */
-    char *bus;      /* path of the part whose slot it is in, or NULL */
-    guint8 devfn;   /* in its bus */
-    IovModel *hot;  /* a model that came later: ours */
+    char *id;      /* as the user calls it, or NULL */
+    char *part;    /* path in the platform; NULL: nothing of it is modelled */
+    char *netdev;  /* or NULL */
+    char *drive;   /* or NULL */
+    char *bus;     /* path of the part whose slot it is in, or NULL */
+    guint8 devfn;  /* in its bus */
+    IovModel *hot; /* a model that came later: ours */
 };
 
 struct machine {
@@ -34,6 +34,7 @@ struct machine {
     struct iov_run *run;
     struct iov_kernel *kernel;
     struct iov_mem_initiator spaces[2];
+    GPtrArray *drives;  /* struct drive *, drives.h */
     GPtrArray *devices; /* struct device *, in the order in which they came */
     GArray *slots;      /* struct slot: what is taken */
     GPtrArray *globals; /* struct option * of -global, borrowed */
@@ -54,7 +55,8 @@ void machine_write(struct machine *machine, enum space space, guint64 address, u
                    guint64 value);
 /* Any number of bytes of memory space. */
 void machine_read_bytes(struct machine *machine, guint64 address, guint8 *bytes, gsize count);
-void machine_write_bytes(struct machine *machine, guint64 address, const guint8 *bytes, gsize count);
+void machine_write_bytes(struct machine *machine, guint64 address, const guint8 *bytes,
+                         gsize count);
 
 /* The clock, in ns. */
 guint64 machine_now(const struct machine *machine);
@@ -77,6 +79,10 @@ bool machine_plug(struct machine *machine, const struct option *option,
                   bool (*ready)(void *context, struct device *device, GError **error),
                   void *context, GError **error);
 void machine_unplug(struct machine *machine, struct device *device);
+/* A disk that comes while the machine runs; a device's block port to the disk that it names; another size. In drives.c. */
+bool machine_add_drive(struct machine *machine, const struct option *option, GError **error);
+bool machine_join_drive(struct machine *machine, const struct device *device, GError **error);
+bool machine_resize_drive(struct machine *machine, const char *name, guint64 size, GError **error);
 /* The local APIC of a processor, or NULL. */
 struct iov_apic *machine_apic(const struct machine *machine, unsigned index);
 

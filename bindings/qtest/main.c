@@ -31,7 +31,8 @@ static void print_help(void)
     g_autofree char *options = options_help();
 
     printf("Usage: " PROGRAM " [OPTION...]\n\n"
-           "A machine of iovsim models that is driven from outside by the qtest line protocol and QMP.\n\n%s\n"
+           "A machine of iovsim models that is driven from outside by the qtest line protocol and "
+           "QMP.\n\n%s\n"
            "Example, typed by hand:\n  " PROGRAM " -M q35 -qtest stdio\n  outl 0xcf8 0x80000000\n"
            "  inl 0xcfc\n",
            options);
@@ -92,8 +93,8 @@ static bool open_lines(struct program *self, GError **error)
     const struct option *option = options_last(&self->options, "qtest");
     g_autofree char *path = NULL;
 
-    return option == NULL || (place_read(option, &path, error) &&
-                              channel_open(&self->lines, path, error));
+    return option == NULL ||
+           (place_read(option, &path, error) && channel_open(&self->lines, path, error));
 }
 
 static bool open_messages(struct program *self, GError **error)

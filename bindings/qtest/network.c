@@ -15,8 +15,9 @@
 #include "bindings/qtest/build.h"
 #include "bindings/qtest/session.h"
 
-#define STREAM_MAX (UINT32_C(1) << 20) /* a frame of a stream that is longer than this is a mistake */
-#define FRAMES_MAX 256                 /* taken in one go */
+#define STREAM_MAX \
+    (UINT32_C(1) << 20) /* a frame of a stream that is longer than this is a mistake */
+#define FRAMES_MAX 256  /* taken in one go */
 
 enum type { TYPE_DGRAM, TYPE_STREAM, TYPE_HUB, TYPE_NONE };
 
@@ -24,8 +25,8 @@ struct netdev {
     struct netdevs *owner;
     enum type type;
     char *id;
-    int fd;               /* -1: none */
-    char *local;          /* path that was bound, or NULL */
+    int fd;      /* -1: none */
+    char *local; /* path that was bound, or NULL */
     struct sockaddr_un remote;
     socklen_t remote_size; /* 0: the socket is connected */
     guint64 hub;           /* of a port of a hub */
@@ -86,8 +87,7 @@ static void hub_send(const struct netdev *from, const guint8 *bytes, gsize size)
 static void socket_send(const struct netdev *self, const guint8 *bytes, gsize size)
 {
     guint32 length = GUINT32_TO_BE((guint32)size);
-    struct iovec pieces[2] = { { &length, sizeof length },
-                               { (void *)(guintptr)bytes, size } };
+    struct iovec pieces[2] = { { &length, sizeof length }, { (void *)(guintptr)bytes, size } };
     bool stream = self->type == TYPE_STREAM;
     struct msghdr message = { .msg_iov = stream ? pieces : pieces + 1,
                               .msg_iovlen = stream ? 2 : 1 };
@@ -259,7 +259,8 @@ static bool address_set(struct sockaddr_un *address, const char *path, GError **
 
 static bool dgram_open(struct netdev *self, const struct option *option, GError **error)
 {
-    const char *local = option_get(option, "local.path"), *remote = option_get(option, "remote.path");
+    const char *local = option_get(option, "local.path"),
+               *remote = option_get(option, "remote.path");
     struct sockaddr_un address;
 
     if (g_strcmp0(option_get(option, "local.type"), "unix") != 0 || local == NULL)

@@ -7,7 +7,10 @@
 #include "core/config/diagnostics.h"
 
 enum arity { ALONE, WITH_VALUE };
-enum use { USED, PASSED_OVER }; /* passed over: accepted, because it changes nothing that is modelled */
+enum use {
+    USED,
+    PASSED_OVER
+}; /* passed over: accepted, because it changes nothing that is modelled */
 
 static const struct rule {
     const char *name;

@@ -11,7 +11,8 @@ static bool join_peers(struct session *session, GError **error)
     for (guint i = 0; i < devices->len; i++) {
         const struct device *device = g_ptr_array_index(devices, i);
 
-        if (!netdevs_join(session->netdevs, session->machine, device, error)) {
+        if (!machine_join_drive(session->machine, device, error) ||
+            !netdevs_join(session->netdevs, session->machine, device, error)) {
             g_prefix_error(error, "-device %s: ", device->row->name);
             return false;
         }
