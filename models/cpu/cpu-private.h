@@ -254,6 +254,8 @@ static inline struct iov_tlb_entry *iov_tlb_victim(IovCpu *self, uint64_t page)
 /* cpu.c */
 /* Uses the processor for `cost` without interruption. */
 void iov_cpu_charge(struct iov_exec *exec, iov_time cost, enum iov_part part);
+/* The stream takes over the request that an interrupt announces; NULL: none. */
+void iov_cpu_claim(struct iov_exec *exec, IovCpu *self, struct iov_span *span);
 /* The processor was used from `begin` to now. */
 void iov_cpu_book(struct iov_exec *exec, iov_time begin, enum iov_part part);
 /* Delivers everything that is pending; the stream may be on another processor afterwards. */

@@ -106,7 +106,7 @@ uint8_t iov_cpu_acknowledge(IovCpu *self)
 }
 
 /* The stream takes over the request that an interrupt announces. */
-static void claim(struct iov_exec *exec, IovCpu *self, struct iov_span *span)
+void iov_cpu_claim(struct iov_exec *exec, IovCpu *self, struct iov_span *span)
 {
     iov_time now = iov_cpu_now(self);
 
@@ -125,7 +125,7 @@ void iov_cpu_deliver_interrupt(struct iov_exec *exec, uint8_t vector, struct iov
 {
     IovCpu *self = iov_cpu_of(exec);
 
-    claim(exec, self, span);
+    iov_cpu_claim(exec, self, span);
     self->woken = false;
     self->interrupts_taken++;
     exec->halted = false;

@@ -70,6 +70,8 @@ static void external(struct iov_exec *exec, IovCpu *self, struct iov_vmcs *vmcs)
         vector == vmcs->field[VMCS_POSTED_INTERRUPT_VECTOR]) {
         self->apic->ops->write(self->apic, IOV_APIC_EOI, 0);
         self->notifications++;
+        iov_cpu_claim(exec, self, self->apic->span);
+        self->apic->span = NULL;
         iov_cpu_charge(exec, self->cost_posted, IOV_PART_INTERRUPT);
         iov_vapic_process_posted(self, vmcs);
         self->attention = true;

@@ -38,6 +38,48 @@ static void timers_run(struct iov_host_cpu *cpu, struct iov_exec *exec)
     }
 }
 
+/* Each has a look in memory; the first that is wanted gets the request. */
+static void sleepers_wake(struct iov_host_cpu *cpu, struct iov_exec *exec, struct iov_span *span)
+{
+    struct iov_host_sleeper *next;
+
+    for (struct iov_host_sleeper *sleeper = cpu->sleepers; sleeper != NULL; sleeper = next) {
+        next = sleeper->next;
+        if (!sleeper->wanted(sleeper))
+            continue;
+        iov_host_sleeper_remove(sleeper);
+        iov_thread_wake(exec, sleeper->thread, span);
+        span = NULL;
+        next = cpu->sleepers; /* the list may have changed while the waker worked */
+    }
+}
+
+void iov_host_sleeper_add(struct iov_host_sleeper *sleeper, struct iov_thread *thread)
+{
+    struct iov_host_cpu *cpu = thread->cpu;
+
+    sleeper->thread = thread;
+    sleeper->cpu = cpu;
+    sleeper->next = cpu->sleepers;
+    cpu->sleepers = sleeper;
+    /* SPEC: VT-d 5.2.8: what was posted before the vector changed has notified the other one. */
+    if (sleeper->wanted(sleeper))
+        cpu->processor->ops->interrupt(cpu->processor, IOV_HOST_VECTOR_POSTED_WAKEUP, NULL);
+}
+
+void iov_host_sleeper_remove(struct iov_host_sleeper *sleeper)
+{
+    struct iov_host_sleeper **place = sleeper->cpu != NULL ? &sleeper->cpu->sleepers : NULL;
+
+    for (; place != NULL && *place != NULL; place = &(*place)->next) {
+        if (*place == sleeper) {
+            *place = sleeper->next;
+            break;
+        }
+    }
+    sleeper->cpu = NULL;
+}
+
 static void vector_handle(struct iov_host_cpu *cpu, struct iov_exec *exec, uint8_t vector)
 {
     IovLinuxHost *host = cpu->host;
@@ -46,9 +88,22 @@ static void vector_handle(struct iov_host_cpu *cpu, struct iov_exec *exec, uint8
     struct iov_span *span;
 
     switch (vector) {
-    case IOV_HOST_VECTOR_RESCHEDULE:
     case IOV_HOST_VECTOR_POSTED: /* its target is not in the guest any more: the next entry looks */
+        span = span_take(exec);
+        if (span != NULL && !iov_span_held(exec->span, exec->holder))
+            exec->span = span;
         iov_exec_compute(exec, host->reschedule, IOV_PART_HOST);
+        return;
+    case IOV_HOST_VECTOR_RESCHEDULE:
+        iov_exec_compute(exec, host->reschedule, IOV_PART_HOST);
+        return;
+    case IOV_HOST_VECTOR_POSTED_WAKEUP:
+        span = span_take(exec);
+        if (span != NULL)
+            exec->span = span;
+        iov_exec_compute(exec, host->interrupt, IOV_PART_HOST);
+        sleepers_wake(cpu, exec, span);
+        exec->span = own;
         return;
     case IOV_HOST_VECTOR_TIMER:
         iov_exec_compute(exec, host->timer_interrupt, IOV_PART_HOST);

@@ -24,6 +24,7 @@ struct iov_host_cpu {
     unsigned next_vector;
     struct iov_host_softirq *softirqs;
     struct iov_host_timer *expired;
+    struct iov_host_sleeper *sleepers;
     bool vmx_on;
     uint64_t vmcs_current;
 };

@@ -143,11 +143,15 @@ static void leave(struct iov_thread *thread)
         thread->state = IOV_THREAD_RUNNING;
         return;
     }
+    if (thread->sched_out != NULL)
+        thread->sched_out(thread, thread->state == IOV_THREAD_RUNNABLE);
     thread->exec.processor = NULL;
     give(cpu, to);
     if (thread->state == IOV_THREAD_ENDED)
         return;
     wait_running(thread);
+    if (thread->sched_in != NULL)
+        thread->sched_in(thread);
     arrive(thread);
 }
 

@@ -56,6 +56,11 @@ struct iov_thread {
     bool idle;         /* it is the idle thread of its processor */
     bool waiting;      /* on the list of a lock */
     bool woken;        /* a wake-up came while it did not sleep */
+    /* Told when it loses its processor (preempted: it would go on) and when it has one again; NULL: nobody wants to know.
+     * They do not wait. */
+    void (*sched_out)(struct iov_thread *thread, bool preempted);
+    void (*sched_in)(struct iov_thread *thread);
+    void *owner; /* theirs */
 };
 
 /*
@@ -110,6 +115,19 @@ bool iov_host_irq_alloc(IovLinuxHost *host, unsigned cpu, struct iov_host_irq *i
 /* The interrupt of a vector that came to `thread`'s processor, with interrupts off: what the
  * interrupt gate or an exit leads to. */
 void iov_host_interrupt(struct iov_thread *thread, uint8_t vector);
+
+/*
+ * Who sleeps until the posted-interrupt wake-up vector of its processor finds that it is wanted. Initialise wanted, leave the rest
+ * zero. Removing one that is not on a list does nothing.
+ */
+struct iov_host_sleeper {
+    bool (*wanted)(struct iov_host_sleeper *sleeper);
+    struct iov_thread *thread;
+    struct iov_host_cpu *cpu; /* on whose list it is */
+    struct iov_host_sleeper *next;
+};
+void iov_host_sleeper_add(struct iov_host_sleeper *sleeper, struct iov_thread *thread);
+void iov_host_sleeper_remove(struct iov_host_sleeper *sleeper);
 
 /* Work at the end of a host interrupt, with interrupts on, not preempted. Initialise run, leave the
  * rest zero. */

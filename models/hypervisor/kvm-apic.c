@@ -195,22 +195,13 @@ static void post(struct iov_vcpu *vcpu, uint8_t vector, bool level)
     IovKvmVm *vm = vcpu->vm;
     uint32_t *tmr = apic_word(vcpu->apic, IOV_APIC_TMR, vector);
     uint32_t bit = UINT32_C(1) << (vector & 31);
-    uint32_t control;
-    uint8_t pir;
 
     *tmr = level ? *tmr | bit : *tmr & ~bit;
     if (level && !(vm->eoi_exit_bitmap[vector >> 6] >> (vector & 63) & 1)) {
         vm->eoi_exit_bitmap[vector >> 6] |= UINT64_C(1) << (vector & 63);
         vm->eoi_exit_generation++;
     }
-    iov_kvm_host_read(vm, vcpu->descriptor + IOV_PID_PIR + vector / 8, &pir, 1);
-    pir |= (uint8_t)(1u << (vector & 7));
-    iov_kvm_host_write(vm, vcpu->descriptor + IOV_PID_PIR + vector / 8, &pir, 1);
-    iov_kvm_host_read(vm, vcpu->descriptor + IOV_PID_CONTROL, &control, sizeof control);
-    if (control & IOV_PID_ON)
-        return;
-    control |= IOV_PID_ON;
-    iov_kvm_host_write(vm, vcpu->descriptor + IOV_PID_CONTROL, &control, sizeof control);
+    iov_vcpu_posted_request(vcpu, vector);
 }
 
 void iov_vcpu_interrupt(struct iov_vcpu *vcpu, uint8_t vector, bool level, struct iov_span *span)
@@ -265,20 +256,13 @@ static bool interruptible(const struct iov_vcpu *vcpu)
 /* Requests that were posted while nobody was in the guest move into IRR. */
 static void sync_posted(struct iov_vcpu *vcpu)
 {
-    IovKvmVm *vm = vcpu->vm;
-    uint32_t pir[8], control;
+    uint32_t pir[8];
 
-    iov_kvm_host_read(vm, vcpu->descriptor + IOV_PID_CONTROL, &control, sizeof control);
-    if (!(control & IOV_PID_ON))
+    if (!iov_vcpu_posted_take(vcpu, pir))
         return;
-    control &= ~IOV_PID_ON;
-    iov_kvm_host_write(vm, vcpu->descriptor + IOV_PID_CONTROL, &control, sizeof control);
-    iov_kvm_host_read(vm, vcpu->descriptor + IOV_PID_PIR, pir, sizeof pir);
-    for (unsigned i = 0; i < 8; i++) {
+    vcpu->request_event = true; /* the guest interrupt status is to follow */
+    for (unsigned i = 0; i < 8; i++)
         *apic_word(vcpu->apic, IOV_APIC_IRR, (uint8_t)(i * 32)) |= pir[i];
-        pir[i] = 0;
-    }
-    iov_kvm_host_write(vm, vcpu->descriptor + IOV_PID_PIR, pir, sizeof pir);
 }
 
 bool iov_vcpu_wakes(struct iov_vcpu *vcpu)
@@ -301,6 +285,7 @@ static void inject_virtual(struct iov_vcpu *vcpu)
     int request;
 
     sync_posted(vcpu);
+    vcpu->request_event = false;
     request = highest(vcpu->apic, IOV_APIC_IRR);
     status = (status & 0xff00) | (request >= 0 ? (unsigned)request : 0u);
     iov_vcpu_write(vcpu, IOV_VMCS_GUEST_INTERRUPT_STATUS, status);

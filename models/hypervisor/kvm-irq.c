@@ -36,6 +36,48 @@ static void message_deliver(IovKvmVm *vm, uint64_t address, uint32_t data, struc
                     data & MSI_DATA_VECTOR, data & MSI_DATA_LEVEL, span);
 }
 
+/* The vCPUs that a message addresses: how many, and the first. */
+static unsigned message_targets(IovKvmVm *vm, uint64_t address, struct iov_vcpu **ret_first)
+{
+    uint32_t destination = (uint32_t)(address >> MSI_ADDRESS_DESTINATION_SHIFT) & 0xff;
+    unsigned count = 0;
+
+    destination |= (uint32_t)(address >> MSI_ADDRESS_EXTENDED_SHIFT & 0x7f) << 8;
+    for (unsigned i = 0; i < vm->vcpus; i++) {
+        struct iov_vcpu *vcpu = &vm->vcpu[i];
+
+        if (!vcpu->apic->ops->addressed(vcpu->apic, destination, address & MSI_ADDRESS_LOGICAL))
+            continue;
+        if (count++ == 0)
+            *ret_first = vcpu;
+    }
+    return count;
+}
+
+bool iov_kvm_posting(IovKvmVm *vm, uint64_t address, uint32_t data, iov_hpa *ret_descriptor,
+                     uint8_t *ret_vector)
+{
+    struct iov_vcpu *vcpu = NULL;
+
+    if (!vm->apic_virtualisation || (data >> MSI_DATA_MODE_SHIFT & 7) != IRQ_MODE_FIXED ||
+        data & MSI_DATA_LEVEL || message_targets(vm, address, &vcpu) != 1)
+        return false;
+    *ret_descriptor = vcpu->descriptor;
+    *ret_vector = data & MSI_DATA_VECTOR;
+    return true;
+}
+
+bool iov_kvm_runs_on(IovKvmVm *vm, uint64_t address, unsigned *ret_cpu)
+{
+    struct iov_vcpu *vcpu = NULL;
+
+    if (message_targets(vm, address, &vcpu) == 0 || vcpu->thread == NULL ||
+        vcpu->thread->cpu == NULL)
+        return false;
+    *ret_cpu = iov_host_cpu_index(vcpu->thread->cpu);
+    return true;
+}
+
 static enum iov_status no_read(struct iov_mem_target *port, struct iov_mem_req *req)
 {
     (void)port;

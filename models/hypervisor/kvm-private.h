@@ -2,7 +2,7 @@
 /*
  * The inside of kvm-vm, shared by its files: kvm.c (life, the run loop), kvm-vmcs.c (controls),
  * kvm-mmu.c (EPT, guest memory), kvm-io.c (MMIO and port exits), kvm-exit.c (the other exits),
- * kvm-apic.c (local APIC, injection), kvm-irq.c (I/O APIC, irqfd, MSI).
+ * kvm-apic.c (local APIC, injection), kvm-posted.c (posted interrupts), kvm-irq.c (I/O APIC, irqfd, MSI).
  */
 #ifndef IOV_HYPERVISOR_KVM_PRIVATE_H
 #define IOV_HYPERVISOR_KVM_PRIVATE_H
@@ -85,6 +85,8 @@ struct iov_vcpu {
     iov_hpa vmcs; /* the 4 KiB regions */
     iov_hpa virtual_apic;
     iov_hpa descriptor; /* posted interrupts */
+    uint8_t *posted;    /* its bytes */
+    struct iov_host_sleeper sleeper;
     struct iov_host_cpu *loaded_on;
     uint32_t pin; /* controls as they stand in the VMCS */
     uint32_t primary;
@@ -174,6 +176,7 @@ struct _IovKvmVm {
     /* statistics */
     uint64_t exits_total, injections, windows, eoi_exits, pv_eois, kicks, posted, halts,
         poll_successes, violations;
+    uint64_t posted_sleeps, posted_suppressions, posted_wakeups;
     uint64_t coalesced_writes, ioeventfds, unknown_msrs, unknown_exits;
     iov_time guest_time, monitor_time, user_time, vcpu_time;
 };
@@ -254,6 +257,16 @@ void iov_vcpu_timer_init(struct iov_vcpu *vcpu);
 /* The timer's turn between VMX and the host's timer: a sleeping vCPU needs the latter. */
 void iov_vcpu_timer_block(struct iov_vcpu *vcpu);
 void iov_vcpu_timer_unblock(struct iov_vcpu *vcpu);
+
+/* ---- kvm-posted.c: of VMs with APIC virtualisation ---- */
+void iov_vcpu_posted_init(struct iov_vcpu *vcpu);
+/* The vCPU is on a processor again: notifications go there. Does nothing without APIC virtualisation. */
+void iov_vcpu_posted_load(struct iov_vcpu *vcpu);
+bool iov_vcpu_posted_pending(const struct iov_vcpu *vcpu);
+/* Software posts; true if it is to send a notification. */
+bool iov_vcpu_posted_request(struct iov_vcpu *vcpu, uint8_t vector);
+/* What was posted, if anything was; it is no longer. */
+bool iov_vcpu_posted_take(struct iov_vcpu *vcpu, uint32_t ret_pir[8]);
 
 /* ---- kvm-irq.c ---- */
 bool iov_kvm_irq_init(IovKvmVm *vm, GError **error);

@@ -205,12 +205,7 @@ void iov_vcpu_load(struct iov_vcpu *vcpu)
     IOV_REQUIRE(exec->processor->ops->vmptrld(exec, vcpu->vmcs) == IOV_VMX_SUCCEED);
     *iov_host_vmcs_current(thread) = vcpu->vmcs;
     vcpu->loaded_on = thread->cpu;
-    if (vcpu->vm->apic_virtualisation) { /* notifications go to where it runs now */
-        uint32_t destination = exec->processor->apic_id;
-
-        iov_kvm_host_write(vcpu->vm, vcpu->descriptor + IOV_PID_NDST, &destination,
-                           sizeof destination);
-    }
+    iov_vcpu_posted_load(vcpu);
 }
 
 static void write_state(struct iov_vcpu *vcpu)
@@ -244,9 +239,6 @@ static void write_state(struct iov_vcpu *vcpu)
     for (unsigned i = 0; i < G_N_ELEMENTS(fields); i++)
         iov_vcpu_write(vcpu, fields[i].field, fields[i].value);
     if (vm->apic_virtualisation) {
-        uint32_t control = (uint32_t)IOV_HOST_VECTOR_POSTED << IOV_PID_NV_SHIFT;
-
-        iov_kvm_host_write(vm, vcpu->descriptor + IOV_PID_CONTROL, &control, sizeof control);
         iov_vcpu_write(vcpu, IOV_VMCS_POSTED_INTERRUPT_VECTOR, IOV_HOST_VECTOR_POSTED);
         iov_vcpu_write(vcpu, IOV_VMCS_POSTED_INTERRUPT_DESCRIPTOR, vcpu->descriptor);
     }

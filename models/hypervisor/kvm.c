@@ -98,6 +98,7 @@ static void halt(struct iov_vcpu *vcpu)
 static void prepare_entry(struct iov_vcpu *vcpu)
 {
     struct iov_thread *thread = vcpu->thread;
+    const IovKvmVm *vm = vcpu->vm;
 
     iov_vcpu_compute(vcpu, 0);
     while (vcpu->halted)
@@ -108,6 +109,8 @@ static void prepare_entry(struct iov_vcpu *vcpu)
     thread->exec.interrupts = false;
     iov_vcpu_load(vcpu);
     do { /* what arrives while we write is seen here; afterwards it takes a kick */
+        if (vm->apic_virtualisation && iov_vcpu_posted_pending(vcpu))
+            vcpu->request_event = true; /* hardware posts without asking for a look */
         if (vcpu->request_event)
             iov_vcpu_inject(vcpu);
         iov_vcpu_arm_preemption_timer(vcpu);
@@ -163,6 +166,12 @@ static void vcpu_main(void *argument)
 }
 
 /* ---- Life ---- */
+
+void iov_kvm_memory(const IovKvmVm *vm, iov_hpa *ret_base, uint64_t *ret_size)
+{
+    *ret_base = vm->memory_base;
+    *ret_size = vm->memory;
+}
 
 IovLinuxHost *iov_kvm_host(IovKvmVm *vm)
 {
@@ -266,6 +275,8 @@ static void share_page(struct iov_vcpu *vcpu)
     IOV_REQUIRE(page != NULL && size >= PAGE);
     memcpy(page, vcpu->apic->page, PAGE);
     vcpu->apic->page = page;
+    vcpu->posted = bus->ops->direct != NULL ? bus->ops->direct(bus, vcpu->descriptor, &size) : NULL;
+    IOV_REQUIRE(vcpu->posted != NULL && size >= 64);
 }
 
 static void iov_kvm_vm_start(IovModel *model)
@@ -286,6 +297,7 @@ static void iov_kvm_vm_start(IovModel *model)
                                       iov_host_mask(self->host, self->pin.count > 0 ? &one : &all),
                                       vcpu_main, vcpu);
         vcpu->guest.holder = vcpu->thread->exec.holder;
+        iov_vcpu_posted_init(vcpu);
     }
 }
 
@@ -425,6 +437,11 @@ static void iov_kvm_vm_class_init(IovKvmVmClass *klass)
     IOV_STAT(mc, IovKvmVm, pv_eois, "EOIs by the paravirtual flag");
     IOV_STAT(mc, IovKvmVm, kicks, "vCPUs kicked or woken");
     IOV_STAT(mc, IovKvmVm, posted, "Notifications of posted interrupts to running vCPUs");
+    IOV_STAT(mc, IovKvmVm, posted_sleeps,
+             "Sleeps of vCPUs whose posted interrupts were to wake them");
+    IOV_STAT(mc, IovKvmVm, posted_wakeups, "Of them, ended by the wake-up vector");
+    IOV_STAT(mc, IovKvmVm, posted_suppressions,
+             "Times a vCPU lost its processor and notifications were suppressed");
     IOV_STAT(mc, IovKvmVm, halts, "HLT exits");
     IOV_STAT(mc, IovKvmVm, poll_successes, "Of them, ended while polling");
     IOV_STAT(mc, IovKvmVm, violations, "Pages mapped at their first touch");

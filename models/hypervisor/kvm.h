@@ -14,6 +14,16 @@ G_DECLARE_FINAL_TYPE(IovKvmVm, iov_kvm_vm, IOV, KVM_VM, IovModel)
  * the tables are full.
  */
 bool iov_kvm_map_passthrough(IovKvmVm *vm, iov_gpa gpa, iov_hpa hpa, uint64_t size);
+/* Where the guest's memory is in the host's. */
+void iov_kvm_memory(const IovKvmVm *vm, iov_hpa *ret_base, uint64_t *ret_size);
+/*
+ * Where interrupts for a guest's message are posted: the posted-interrupt descriptor of the one vCPU that it addresses. False if it addresses more or
+ * none, is not fixed, or the VM has no APIC virtualisation.
+ */
+bool iov_kvm_posting(IovKvmVm *vm, uint64_t address, uint32_t data, iov_hpa *ret_descriptor,
+                     uint8_t *ret_vector);
+/* The host processor where the first vCPU that a message addresses runs, or ran last. False: none. */
+bool iov_kvm_runs_on(IovKvmVm *vm, uint64_t address, unsigned *ret_cpu);
 /* The host that the VM runs on. */
 IovLinuxHost *iov_kvm_host(IovKvmVm *vm);
 

@@ -5,52 +5,11 @@
  * An interrupt of the device is a vector of host processor `cpu`. The handler masks the line (INTx) and signals the irqfd, or passes a
  * message on to the guest's routing; the guest's EOI of the line comes back as `resample` and unmasks it, and a line that is still
  * asserted interrupts again. Registers need no exit, so nothing else of the data path is here.
- * LIMIT: configuration space is not emulated: the guest's message address and data stand in the device as the guest wrote them; no DMA
- * mapping, which comes with the IOMMU.
+ *
+ * With `iommu` the guest's memory is mapped for the function `requester`, all of it and once. MSI-X is in vfio-messages.c.
+ * LIMIT: configuration space is not emulated.
  */
-#include "models/hypervisor/kvm.h"
-
-#define IOV_TYPE_VFIO (iov_vfio_get_type())
-G_DECLARE_FINAL_TYPE(IovVfio, iov_vfio, IOV, VFIO, IovModel)
-
-enum { MESSAGES = 32 };
-
-struct message {
-    uint64_t address;
-    uint32_t data;
-    struct iov_span *span;
-};
-
-struct _IovVfio {
-    IovModel parent_instance;
-    /* properties */
-    IovModel *vm_ref;
-    uint64_t cpu;
-    uint64_t guest_address;
-    uint64_t host_address;
-    uint64_t size;
-    /* costs */
-    iov_time interrupt_cost, unmask_cost;
-    /* ports */
-    struct iov_irq_sink line;
-    struct iov_mem_target messages;
-    struct iov_notify_source irqfd;
-    struct iov_notify_sink resample;
-    struct iov_mem_initiator msi;
-    /* state */
-    IovLinuxHost *host;
-    struct iov_host_irq line_irq;
-    struct iov_host_irq message_irq;
-    uint8_t line_vector;
-    uint8_t message_vector;
-    bool level;
-    bool masked;
-    struct iov_span *span;
-    struct message queue[MESSAGES];
-    unsigned queued;
-    /* statistics */
-    uint64_t interrupts, unmasks, lost;
-};
+#include "models/hypervisor/vfio-private.h"
 
 G_DEFINE_FINAL_TYPE(IovVfio, iov_vfio, IOV_TYPE_MODEL)
 
@@ -113,12 +72,13 @@ static enum iov_status messages_write(struct iov_mem_target *port, struct iov_me
 
     if (req->size != 4)
         return IOV_STATUS_UNSUPPORTED;
-    if (self->queued == MESSAGES) {
+    if (self->queued == IOV_VFIO_MESSAGES) {
         self->lost++;
         return IOV_STATUS_OK;
     }
-    self->queue[self->queued++] = (struct message){ UINT64_C(0xfee00000) | (req->address & 0xfffff),
-                                                    (uint32_t)iov_mem_value(req), req->span };
+    self->queue[self->queued++] =
+        (struct iov_vfio_message){ UINT64_C(0xfee00000) | (req->address & 0xfffff),
+                                   (uint32_t)iov_mem_value(req), req->span };
     raise_on_host(self, self->message_vector, req->span);
     return IOV_STATUS_OK;
 }
@@ -139,20 +99,12 @@ static void message_handle(struct iov_host_irq *irq, struct iov_exec *exec, stru
 
     (void)span;
     while (self->queued > 0) {
-        struct message message = self->queue[0];
-        struct iov_mem_req req = { .address = message.address,
-                                   .data = &message.data,
-                                   .size = 4,
-                                   .pasid = IOV_NO_PASID,
-                                   .flags = IOV_MEM_INTERRUPT,
-                                   .span = message.span };
+        struct iov_vfio_message message = self->queue[0];
 
         self->queued--;
         for (unsigned i = 0; i < self->queued; i++)
             self->queue[i] = self->queue[i + 1];
-        iov_exec_compute(exec, self->interrupt_cost, IOV_PART_INTERRUPT);
-        if (iov_mem_write_req(&self->msi, &req) != IOV_STATUS_OK)
-            self->lost++;
+        iov_vfio_inject(self, exec, &message);
     }
 }
 
@@ -165,6 +117,8 @@ static bool iov_vfio_realize(IovModel *model, GError **error)
 
     if (!iov_model_realize(self->vm_ref, error))
         return false;
+    self->vm = vm;
+    self->iommu = (IovHostIommu *)(void *)self->iommu_ref;
     self->host = iov_kvm_host(vm);
     if (self->cpu >= iov_host_cpu_count(self->host))
         return iov_model_fail(model, error, "cpu: the host has %u processors",
@@ -179,7 +133,29 @@ static bool iov_vfio_realize(IovModel *model, GError **error)
         !iov_host_irq_alloc(self->host, (unsigned)self->cpu, &self->message_irq,
                             &self->message_vector))
         return iov_model_fail(model, error, "cpu: no vector is left");
+    if (self->iommu != NULL) {
+        iov_hpa memory;
+        uint64_t size;
+
+        iov_kvm_memory(vm, &memory, &size);
+        if (!iov_host_iommu_attach(self->iommu, (uint16_t)self->requester, memory, size, error))
+            return false;
+    }
+    return iov_vfio_vectors_init(self, error);
+}
+
+static bool iov_vfio_prepare(IovModel *model, GError **error)
+{
+    IovVfio *self = (IovVfio *)(void *)model;
+
+    (void)error;
+    self->table.size = self->table_size;
     return true;
+}
+
+static void iov_vfio_start(IovModel *model)
+{
+    iov_vfio_vectors_start((IovVfio *)(void *)model);
 }
 
 static void iov_vfio_class_init(IovVfioClass *klass)
@@ -195,23 +171,47 @@ static void iov_vfio_class_init(IovVfioClass *klass)
                                                          .width = sizeof(void *),
                                                          .kind = "kvm-vm",
                                                          .text = "The VM that gets the device" });
+    iov_model_class_add_property(
+        mc, &(struct iov_property){ .name = "iommu",
+                                    .type = IOV_VALUE_REF,
+                                    .offset = G_STRUCT_OFFSET(IovVfio, iommu_ref),
+                                    .width = sizeof(void *),
+                                    .kind = "host-iommu",
+                                    .text = "The host's driver of the remapping unit; none: the "
+                                            "device reaches all memory" });
     IOV_PROP_COUNT(mc, IovVfio, cpu, 0, 63, 0, "Host processor that takes the device's interrupts");
     IOV_PROP_COUNT(mc, IovVfio, guest_address, 0, UINT64_MAX, 0,
                    "Guest-physical address of the registers");
     IOV_PROP_COUNT(mc, IovVfio, host_address, 0, UINT64_MAX, 0, "Their host address");
     IOV_PROP_SIZE(mc, IovVfio, size, 0, UINT64_C(1) << 40, 0,
                   "Bytes of registers that are mapped; 0: none");
+    IOV_PROP_COUNT(mc, IovVfio, requester, 0, 0xffff, 0x0008,
+                   "Bus, device and function of the device");
+    IOV_PROP_COUNT(mc, IovVfio, vectors, 0, IOV_VFIO_VECTORS, 0, "Of the device's MSI-X table");
+    IOV_PROP_COUNT(mc, IovVfio, host_table, 0, UINT64_MAX, 0, "Host address of that table");
+    IOV_PROP_SIZE(mc, IovVfio, table_size, 16, 1 << 20, 4096,
+                  "Of the window with the table and the pending bits");
+    IOV_PROP_TIME(mc, IovVfio, balance, 0, 100 * IOV_SEC, 0,
+                  "Remapped interrupts move to their vCPU's processor this often; 0: never");
     IOV_COST(mc, IovVfio, interrupt_cost, "vfio-interrupt", "Handler of the device's interrupt");
     IOV_COST(mc, IovVfio, unmask_cost, "vfio-unmask", "Unmasking the line after the guest's EOI");
+    IOV_COST(mc, IovVfio, vector_cost, "vfio-vector", "Setting up a vector that the guest unmasks");
     IOV_PORT_IRQ_SINK(mc, IovVfio, line, &line_ops, "The device's interrupt line");
     IOV_PORT_MEM_TARGET(mc, IovVfio, messages, &messages_ops, "The device's interrupt messages");
     IOV_PORT_NOTIFY_SOURCE(mc, IovVfio, irqfd, "To vm.irqfd at the guest's line");
     IOV_PORT_NOTIFY_SINK(mc, IovVfio, resample, &resample_ops, "From vm.resample at that line");
     IOV_PORT_MEM_INITIATOR(mc, IovVfio, msi, "To vm.msi");
+    IOV_PORT_MEM_TARGET(mc, IovVfio, table, &iov_vfio_table_ops,
+                        "The guest's MSI-X table, from vm.mmio");
+    IOV_PORT_MEM_INITIATOR(mc, IovVfio, bus, "Host addresses: the device's own table");
     IOV_STAT(mc, IovVfio, interrupts, "Interrupts of the device on the host");
     IOV_STAT(mc, IovVfio, unmasks, "Lines unmasked after the guest's EOI");
     IOV_STAT(mc, IovVfio, lost, "Messages lost");
+    IOV_STAT(mc, IovVfio, vector_changes, "Vectors that the guest set up");
+    IOV_STAT(mc, IovVfio, moves, "Interrupts that moved to another processor");
+    mc->prepare = iov_vfio_prepare;
     mc->realize = iov_vfio_realize;
+    mc->start = iov_vfio_start;
 }
 
 static void iov_vfio_init(IovVfio *self)

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * host-iommu - the host kernel's driver of a VT-d unit, for devices that guests own.
+ *
+ * A guest's memory is pinned and mapped once, in pages of `page-size`, at device addresses that are its guest-physical ones: root, context
+ * and paging entries are bytes in host memory (from `tables` on), written when the device's owner is made. When the run starts the unit
+ * is programmed. From then on only interrupt entries change: each change is a descriptor in the invalidation queue with a wait
+ * behind it, one write of the tail, and polling of the status.
+ *
+ * SPEC: VT-d 3.4, 5.1, 6.5.2, 10.4. LIMIT: programming the unit at the start takes no time; nothing is unmapped; faults are left in
+ * their records.
+ */
+#include "models/hypervisor/host-iommu.h"
+
+#include <inttypes.h>
+
+#include "models/iommu/vtd-regs.h"
+
+#define PAGE UINT64_C(4096)
+#define LARGE_PAGE (UINT64_C(2) << 20)
+#define ENTRIES 512u
+#define QUEUE_ENTRIES 256u
+#define REMAP_ENTRIES 256u
+#define REMAP_SIZE_FIELD 7u /* 2 to the power of this plus 1 */
+#define STATUS_DONE 2u
+#define TRIES 100000u
+
+struct domain {
+    iov_hpa memory;
+    uint64_t size;
+    iov_hpa table;
+};
+
+struct _IovHostIommu {
+    IovModel parent_instance;
+    /* properties */
+    IovModel *host_ref;
+    uint64_t registers;
+    uint64_t tables;
+    uint64_t tables_size;
+    uint64_t page_size;
+    bool interrupt_remapping;
+    bool interrupt_posting;
+    /* costs */
+    iov_time entry_cost;
+    /* ports */
+    struct iov_mem_initiator bus;
+    /* state */
+    IovLinuxHost *host;
+    uint64_t used; /* bytes of tables */
+    iov_hpa root, queue, status, entries;
+    unsigned levels;
+    bool remaps, posts;
+    uint32_t tail; /* of the queue */
+    bool locked;
+    unsigned next_entry;
+    GArray *domains; /* struct domain; number 1 is the first */
+    /* statistics */
+    uint64_t mapped_bytes, entry_writes, waits, polls, failures;
+};
+
+G_DEFINE_FINAL_TYPE(IovHostIommu, iov_host_iommu, IOV_TYPE_MODEL)
+
+/* ---- Memory and registers, without time ---- */
+
+static bool access_memory(IovHostIommu *self, iov_hpa address, void *data, uint32_t size,
+                          bool write)
+{
+    struct iov_mem_req req = {
+        .address = address, .data = data, .size = size, .pasid = IOV_NO_PASID
+    };
+
+    return (write ? iov_mem_write_req(&self->bus, &req) : iov_mem_read_req(&self->bus, &req)) ==
+           IOV_STATUS_OK;
+}
+
+static uint64_t get(IovHostIommu *self, iov_hpa address, uint32_t size)
+{
+    uint64_t value = 0;
+
+    access_memory(self, address, &value, size, false);
+    return value;
+}
+
+static void put(IovHostIommu *self, iov_hpa address, uint32_t size, uint64_t value)
+{
+    access_memory(self, address, &value, size, true);
+}
+
+/* A zeroed page for a table; 0 if there is no room. */
+static iov_hpa table_new(IovHostIommu *self)
+{
+    uint64_t zeros[ENTRIES] = { 0 };
+    iov_hpa table = self->tables + self->used;
+
+    if (self->tables_size - self->used < PAGE ||
+        !access_memory(self, table, zeros, sizeof zeros, true))
+        return 0;
+    self->used += PAGE;
+    return table;
+}
+
+/* ---- Domains ---- */
+
+static unsigned level_shift(unsigned level)
+{
+    return 3 + 9 * level;
+}
+
+/* Fills one table of `level` with what lies at `address` of the domain; its page, or 0. */
+static iov_hpa table_fill(IovHostIommu *self, const struct domain *domain, uint64_t address,
+                          unsigned level)
+{
+    unsigned page_level = self->page_size == PAGE ? 1 : 2;
+    uint64_t words[ENTRIES] = { 0 };
+    iov_hpa table = table_new(self);
+
+    for (unsigned i = 0; i < ENTRIES && table != 0 && address < domain->size; i++) {
+        if (level > page_level) {
+            words[i] = table_fill(self, domain, address, level - 1);
+            if (words[i] == 0)
+                return 0;
+            words[i] |= VTD_PAGE_RW;
+        } else {
+            words[i] = (domain->memory + address) | VTD_PAGE_RW | (level > 1 ? VTD_PAGE_SUPER : 0);
+        }
+        address += UINT64_C(1) << level_shift(level);
+    }
+    if (table == 0 || !access_memory(self, table, words, sizeof words, true))
+        return 0;
+    return table;
+}
+
+static unsigned domain_find(IovHostIommu *self, iov_hpa memory, uint64_t size)
+{
+    struct domain domain = { .memory = memory, .size = size };
+
+    for (unsigned i = 0; i < self->domains->len; i++) {
+        const struct domain *other = &g_array_index(self->domains, struct domain, i);
+
+        if (other->memory == memory && other->size == size)
+            return i + 1;
+    }
+    domain.table = table_fill(self, &domain, 0, self->levels);
+    if (domain.table == 0)
+        return 0;
+    self->mapped_bytes += size;
+    g_array_append_val(self->domains, domain);
+    return self->domains->len;
+}
+
+bool iov_host_iommu_attach(IovHostIommu *self, uint16_t requester, iov_hpa memory, uint64_t size,
+                           GError **error)
+{
+    IovModel *model = &self->parent_instance;
+    unsigned number;
+    iov_hpa contexts;
+
+    if (!iov_model_realize(model, error))
+        return false;
+    if ((memory | size) & (self->page_size - 1))
+        return iov_model_fail(model, error,
+                              "page-size: memory at %#" PRIx64 " is not aligned to it", memory);
+    number = domain_find(self, memory, size);
+    contexts = get(self, self->root + 16u * (requester >> 8), 8) & ~(PAGE - 1);
+    if (number != 0 && contexts == 0) {
+        contexts = table_new(self);
+        if (contexts != 0)
+            put(self, self->root + 16u * (requester >> 8), 8, contexts | VTD_ROOT_P);
+    }
+    if (number == 0 || contexts == 0)
+        return iov_model_fail(model, error, "tables-size: the tables do not fit");
+    contexts += 16u * (requester & 0xff);
+    if (get(self, contexts, 8) & VTD_CONTEXT_P)
+        return iov_model_fail(model, error, "function %04x has two owners", requester);
+    put(self, contexts + 8, 8, vtd_context_high((uint16_t)number, self->levels));
+    put(self, contexts, 8,
+        g_array_index(self->domains, struct domain, number - 1).table | VTD_CONTEXT_P);
+    return true;
+}
+
+/* ---- Interrupt entries ---- */
+
+bool iov_host_iommu_remaps(const IovHostIommu *self)
+{
+    return self->remaps;
+}
+
+bool iov_host_iommu_posts(const IovHostIommu *self)
+{
+    return self->posts;
+}
+
+bool iov_host_iommu_entry_alloc(IovHostIommu *self, unsigned *ret_index)
+{
+    if (self->next_entry == REMAP_ENTRIES)
+        return false;
+    *ret_index = self->next_entry++;
+    return true;
+}
+
+static void descriptor_put(IovHostIommu *self, struct iov_exec *exec, uint64_t low, uint64_t high)
+{
+    const uint64_t words[2] = { low, high };
+
+    iov_exec_put(exec, self->queue + self->tail * sizeof words, words, sizeof words);
+    self->tail = (self->tail + 1) % QUEUE_ENTRIES;
+}
+
+/* With interrupts off, as under the real one's lock. */
+static bool submit(IovHostIommu *self, struct iov_exec *exec, uint64_t low, uint64_t high)
+{
+    bool interrupts = exec->interrupts;
+    uint32_t status = 0;
+    iov_hpa place;
+
+    exec->interrupts = false;
+    while (self->locked)
+        iov_exec_do(exec, IOV_OP_PAUSE);
+    self->locked = true;
+    descriptor_put(self, exec, low, high);
+    place = self->status + self->tail * sizeof status;
+    iov_exec_put(exec, place, &status, sizeof status);
+    descriptor_put(self, exec, vtd_inv_wait(STATUS_DONE), place);
+    self->waits++;
+    iov_exec_store(exec, self->registers + VTD_IQT, 4, self->tail << 4);
+    for (unsigned i = 0; i < TRIES; i++) {
+        iov_exec_get(exec, place, &status, sizeof status);
+        if (status == STATUS_DONE ||
+            iov_exec_load(exec, self->registers + VTD_FSTS, 4) & VTD_FSTS_IQE)
+            break;
+        self->polls++;
+        iov_exec_do(exec, IOV_OP_PAUSE);
+    }
+    self->locked = false;
+    exec->interrupts = interrupts;
+    if (interrupts)
+        exec->processor->ops->boundary(exec);
+    self->failures += status != STATUS_DONE;
+    return status == STATUS_DONE;
+}
+
+/* SPEC: VT-d 5.1.5: both halves change together; the present bit of an entry in use is never cleared. */
+bool iov_host_iommu_entry_write(IovHostIommu *self, struct iov_exec *exec, unsigned index,
+                                uint64_t low, uint64_t high)
+{
+    const uint64_t words[2] = { low, high };
+
+    self->entry_writes++;
+    iov_exec_compute(exec, self->entry_cost, IOV_PART_HOST);
+    iov_exec_put(exec, self->entries + index * sizeof words, words, sizeof words);
+    return submit(self, exec, vtd_inv_entry(index), 0);
+}
+
+/* ---- Life ---- */
+
+static bool iov_host_iommu_realize(IovModel *model, GError **error)
+{
+    IovHostIommu *self = (IovHostIommu *)(void *)model;
+    uint64_t cap, ecap;
+
+    self->host = (IovLinuxHost *)(void *)self->host_ref;
+    if (self->page_size != PAGE && self->page_size != LARGE_PAGE)
+        return iov_model_fail(model, error, "page-size is 4KiB or 2MiB");
+    if (self->bus.peer == NULL)
+        return iov_model_fail(model, error, "port 'bus' must be wired");
+    cap = get(self, self->registers + VTD_CAP, 8);
+    ecap = get(self, self->registers + VTD_ECAP, 8);
+    if (cap == UINT64_MAX || !(ecap & VTD_ECAP_QI) ||
+        !(cap & (VTD_CAP_SAGAW_39 | VTD_CAP_SAGAW_48)))
+        return iov_model_fail(model, error, "registers: there is no remapping unit at %#" PRIx64,
+                              self->registers);
+    self->levels = cap & VTD_CAP_SAGAW_48 ? 4 : 3;
+    self->remaps = self->interrupt_remapping && ecap & VTD_ECAP_IR;
+    self->posts = self->remaps && self->interrupt_posting && cap & VTD_CAP_PI;
+    self->root = table_new(self);
+    self->queue = table_new(self);
+    self->status = table_new(self);
+    self->entries = table_new(self);
+    if (self->entries == 0)
+        return iov_model_fail(model, error, "tables, tables-size: no memory for the tables");
+    return true;
+}
+
+static void command(IovHostIommu *self, uint32_t bit)
+{
+    put(self, self->registers + VTD_GCMD, 4,
+        (get(self, self->registers + VTD_GSTS, 4) & ~(uint64_t)(VTD_G_SRTP | VTD_G_SIRTP)) | bit);
+}
+
+static void queue_add(IovHostIommu *self, uint64_t low, uint64_t high)
+{
+    put(self, self->queue + 16u * self->tail, 8, low);
+    put(self, self->queue + 16u * self->tail + 8, 8, high);
+    self->tail++;
+}
+
+/* In the order of the manual: queue, interrupts, translation; the unit forgets what it may hold. */
+static void iov_host_iommu_start(IovModel *model)
+{
+    IovHostIommu *self = (IovHostIommu *)(void *)model;
+
+    put(self, self->registers + VTD_IQT, 8, 0);
+    put(self, self->registers + VTD_IQA, 8, self->queue);
+    command(self, VTD_G_QIE);
+    put(self, self->registers + VTD_RTADDR, 8, self->root);
+    command(self, VTD_G_SRTP);
+    queue_add(self, VTD_INV_CONTEXT | VTD_GRANULARITY_GLOBAL << VTD_INV_GRANULARITY_SHIFT, 0);
+    queue_add(self, vtd_inv_iotlb(VTD_GRANULARITY_GLOBAL, 0), 0);
+    if (self->remaps) {
+        put(self, self->registers + VTD_IRTA, 8, self->entries | REMAP_SIZE_FIELD);
+        command(self, VTD_G_SIRTP);
+        queue_add(self, VTD_INV_IEC, 0);
+        command(self, VTD_G_IRE);
+    }
+    queue_add(self, vtd_inv_wait(STATUS_DONE), self->status);
+    put(self, self->registers + VTD_IQT, 4, self->tail << 4);
+    command(self, VTD_G_TE);
+}
+
+static void iov_host_iommu_finalize(GObject *object)
+{
+    IovHostIommu *self = (IovHostIommu *)(void *)object;
+
+    g_array_unref(self->domains);
+    G_OBJECT_CLASS(iov_host_iommu_parent_class)->finalize(object);
+}
+
+static void iov_host_iommu_class_init(IovHostIommuClass *klass)
+{
+    IovModelClass *mc = IOV_MODEL_CLASS(klass);
+
+    iov_model_class_describe(mc, "host-iommu", "The host's driver of a VT-d unit");
+    iov_model_class_add_property(
+        mc, &(struct iov_property){ .name = "host",
+                                    .type = IOV_VALUE_REF,
+                                    .required = true,
+                                    .offset = G_STRUCT_OFFSET(IovHostIommu, host_ref),
+                                    .width = sizeof(void *),
+                                    .kind = "linux-host",
+                                    .text = "The host kernel that it belongs to" });
+    IOV_PROP_COUNT(mc, IovHostIommu, registers, 0, UINT64_MAX, VTD_BASE,
+                   "Host address of the unit's registers");
+    IOV_PROP_COUNT(mc, IovHostIommu, tables, 0, UINT64_MAX, 0xb0000000,
+                   "Host memory for tables and queue");
+    IOV_PROP_SIZE(mc, IovHostIommu, tables_size, 0x4000, UINT64_C(1) << 32, 32 << 20,
+                  "And how much of it");
+    IOV_PROP_SIZE(mc, IovHostIommu, page_size, PAGE, LARGE_PAGE, LARGE_PAGE,
+                  "Of the mappings: 4KiB or 2MiB");
+    IOV_PROP_BOOL(mc, IovHostIommu, interrupt_remapping, true, "Remap interrupts, if the unit can");
+    IOV_PROP_BOOL(mc, IovHostIommu, interrupt_posting, true, "Post them, if the unit can");
+    IOV_COST(mc, IovHostIommu, entry_cost, "host-iommu-entry",
+             "Changing an interrupt entry, its invalidation apart");
+    IOV_PORT_MEM_INITIATOR(mc, IovHostIommu, bus, "Host memory and the unit's registers");
+    IOV_STAT_BYTES(mc, IovHostIommu, mapped_bytes, "Memory mapped for devices");
+    IOV_STAT(mc, IovHostIommu, entry_writes, "Interrupt entries written");
+    IOV_STAT(mc, IovHostIommu, waits, "Batches of invalidations: writes of the queue's tail");
+    IOV_STAT(mc, IovHostIommu, polls, "Looks at the status that came too early");
+    IOV_STAT(mc, IovHostIommu, failures, "Batches that the unit did not do");
+    mc->realize = iov_host_iommu_realize;
+    mc->start = iov_host_iommu_start;
+    G_OBJECT_CLASS(klass)->finalize = iov_host_iommu_finalize;
+}
+
+static void iov_host_iommu_init(IovHostIommu *self)
+{
+    self->domains = g_array_new(FALSE, FALSE, sizeof(struct domain));
+}
