@@ -421,7 +421,7 @@ IOV_API bool iov_model_is_kind(IovModel *model, const char *kind);
 
 /*
  * Connects two ports. `at`: base address for a map, index for an array, ignored otherwise; `has_at`
- * says whether the user gave one. Errors (IOV_ERROR_CONFIG): unknown port, different types, two
+ * says whether the user gave one. Without it two arrays of one length are joined place by place. Errors (IOV_ERROR_CONFIG): unknown port, different types, two
  * initiators or two targets, already wired, windows that overlap, index out of range, `at` missing.
  */
 IOV_API bool iov_model_wire(IovModel *a, const char *port_a, IovModel *b, const char *port_b,

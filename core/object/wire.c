@@ -147,6 +147,17 @@ static bool connect(const struct wire_end *from, const struct wire_end *to, GErr
     return true;
 }
 
+/* Two arrays of one length, place by place. */
+static bool connect_all(struct wire_end *from, struct wire_end *to, GError **error)
+{
+    for (unsigned i = 0; i < from->row->count; i++) {
+        from->index = to->index = i;
+        if (!connect(from, to, error))
+            return false;
+    }
+    return true;
+}
+
 static bool resolve(IovModel *model, const char *name, struct wire_end *ret_end, GError **error)
 {
     const struct iov_port *row = iov_model_find_port(model, name);
@@ -198,6 +209,8 @@ bool iov_model_wire(IovModel *a, const char *port_a, IovModel *b, const char *po
         return connect_slot(&from, &to, has_at, at, error);
     if (from.row->flags & IOV_PORT_MAP)
         return connect_window(&from, &to, has_at, at, error);
+    if (!has_at && from.row->count > 1 && from.row->count == to.row->count)
+        return connect_all(&from, &to, error);
     if (!take_index(&from, has_at, at, error) || !take_index(&to, has_at, at, error))
         return false;
     return connect(&from, &to, error);
