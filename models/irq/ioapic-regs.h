@@ -10,7 +10,8 @@
 #define IOAPIC_SIZE 0x1000u
 #define IOAPIC_PINS 24u
 
-/* Memory-mapped registers. */
+/* Memory-mapped registers; the chip decodes these address bits, so they come again every 256. */
+#define IOAPIC_DECODED 0xffu
 #define IOAPIC_IOREGSEL 0x00 /* RW: index of the register behind IOWIN, bits 7:0 */
 #define IOAPIC_IOWIN 0x10    /* RW: that register */
 #define IOAPIC_EOI 0x40      /* WO, version 0x20: vector whose level entries are done */
@@ -36,9 +37,8 @@
 /* In the upper half of an entry in remappable format. */
 #define IOAPIC_REMAPPABLE (1u << 16)
 #define IOAPIC_REMAP_INDEX_SHIFT 17
-#define IOAPIC_ENTRY_WRITABLE \
-    (0xffff000000000000ull | IOAPIC_ENTRY_MASKED | IOAPIC_ENTRY_LEVEL | IOAPIC_ENTRY_LOW | \
-     IOAPIC_ENTRY_LOGICAL | IOAPIC_ENTRY_MODE | IOAPIC_ENTRY_VECTOR)
+/* Reserved bits keep what is written, as in virtual machines; the data sheet leaves it open. */
+#define IOAPIC_ENTRY_WRITABLE (~(IOAPIC_ENTRY_STATUS | IOAPIC_ENTRY_REMOTE_IRR))
 
 /* Interrupt messages. SPEC: SDM vol. 3A, 11.11 (address and data formats). */
 #define MSI_BASE 0xfee00000u

@@ -7,6 +7,10 @@
  * one of them is. An edge entry sends a message when its pin rises; a level entry sends one, waits
  * with remote IRR set until the EOI of its vector, and sends again if the pin is still asserted.
  *
+ * Messages are in the format that the entry chooses: compatibility, or remappable, where the entry's
+ * index and the source ID `requester` are what interrupt remapping looks at. A PC joins the timer's
+ * input 0 to pin 2: property timer-pin.
+ *
  * The EOI of a level interrupt comes from whoever owns the local APICs: a write of one byte, the
  * vector, to port `eoi`; in version 0x20 software may also write the EOI register. The same kind
  * serves as a chipset's and, owned by a monitor, as its emulation: it takes no time of its own.
@@ -33,6 +37,7 @@ struct _IovIoapic {
     uint64_t id;      /* property, then register */
     uint64_t reset_id;
     uint64_t requester;                /* property */
+    uint64_t timer_pin;                /* property */
     struct iov_mem_target registers;   /* port */
     struct iov_mem_target eoi;         /* port */
     struct iov_mem_initiator messages; /* port */
@@ -43,8 +48,10 @@ struct _IovIoapic {
 
 G_DEFINE_FINAL_TYPE(IovIoapic, iov_ioapic, IOV_TYPE_MODEL)
 
-/* SPEC: SDM vol. 3A, 11.11; the bits below the destination carry entry bits 55:48, as remapping
- * needs them. */
+/*
+ * SPEC: SDM vol. 3A, 11.11; VT-d 5.1.5.1: entry bits 63:48 are message address bits 19:4 in either
+ * format (destination and reserved bits, or index 14:0 and the format bit), entry bit 11 is bit 2.
+ */
 static void message_send(IovIoapic *self, struct pin *pin)
 {
     uint64_t entry = pin->entry;
@@ -83,6 +90,8 @@ static void pin_set(struct iov_irq_sink *sink, bool level, struct iov_span *span
     struct pin *pin = iov_container_of(sink, struct pin, sink);
     IovIoapic *self = iov_container_of(pin - pin->index, IovIoapic, pins);
 
+    if (pin->index == 0)
+        pin = &self->pins[self->timer_pin];
     if (!level) {
         if (pin->asserted > 0)
             pin->asserted--;
@@ -163,10 +172,11 @@ static enum iov_status registers_read(struct iov_mem_target *port, struct iov_me
 {
     IovIoapic *self = iov_container_of(port, IovIoapic, registers);
     uint64_t value = 0;
+    unsigned offset = req->address & IOAPIC_DECODED;
 
-    if (req->address == IOAPIC_IOREGSEL)
+    if (offset == IOAPIC_IOREGSEL)
         value = self->select;
-    else if (req->address == IOAPIC_IOWIN)
+    else if (offset == IOAPIC_IOWIN && req->size >= 4)
         value = indirect_read(self, self->select);
     iov_mem_set_value(req, value);
     return IOV_STATUS_OK;
@@ -176,14 +186,15 @@ static enum iov_status registers_write(struct iov_mem_target *port, struct iov_m
 {
     IovIoapic *self = iov_container_of(port, IovIoapic, registers);
     uint64_t value = iov_mem_value(req);
+    unsigned offset = req->address & IOAPIC_DECODED;
 
     if (req->flags & IOV_MEM_DEBUG)
         return IOV_STATUS_UNSUPPORTED;
-    if (req->address == IOAPIC_IOREGSEL)
+    if (offset == IOAPIC_IOREGSEL)
         self->select = (uint8_t)value;
-    else if (req->address == IOAPIC_IOWIN && req->size >= 4)
+    else if (offset == IOAPIC_IOWIN && req->size >= 4)
         indirect_write(self, self->select, (uint32_t)value);
-    else if (req->address == IOAPIC_EOI && self->version >= 0x20)
+    else if (offset == IOAPIC_EOI && self->version >= 0x20)
         vector_done(self, (uint8_t)value);
     return IOV_STATUS_OK;
 }
@@ -237,6 +248,8 @@ static void iov_ioapic_class_init(IovIoapicClass *klass)
     IOV_PROP_COUNT(mc, IovIoapic, id, 0, 15, 0, "APIC ID after reset");
     IOV_PROP_COUNT(mc, IovIoapic, requester, 0, 0xffff, 0xf0f8,
                    "Requester ID of its messages, for interrupt remapping");
+    IOV_PROP_COUNT(mc, IovIoapic, timer_pin, 0, IOAPIC_PINS - 1, 0,
+                   "Pin that input 0, a PC's timer, is joined to");
     IOV_PORT_MEM_TARGET(mc, IovIoapic, registers, &registers_ops, "The page at 0xFEC00000");
     IOV_PORT_MEM_TARGET(mc, IovIoapic, eoi, &eoi_ops,
                         "Write of one byte: the vector whose level interrupt is done");

@@ -140,13 +140,53 @@ Test(ioapic, software_ends_a_stuck_level_interrupt_by_switching_to_edge)
     cr_assert(not(remote_irr(11)));
 }
 
-Test(ioapic, reserved_and_read_only_bits_do_not_stick)
+Test(ioapic, read_only_bits_do_not_stick)
 {
     entry_set(11, UINT64_MAX);
-    cr_assert(eq(u32, window_read(IOAPIC_REG_TABLE + 22), 0x1afff));
-    cr_assert(eq(u32, window_read(IOAPIC_REG_TABLE + 23), 0xffff0000));
+    cr_assert(eq(u32, window_read(IOAPIC_REG_TABLE + 22), 0xffffafff));
+    cr_assert(eq(u32, window_read(IOAPIC_REG_TABLE + 23), 0xffffffff));
     window_write(IOAPIC_REG_VERSION, 0xffffffff);
     cr_assert(eq(u32, window_read(IOAPIC_REG_VERSION), 0x00170020));
+}
+
+static uint16_t last_requester;
+
+static enum iov_status requester_write(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    last_requester = req->requester;
+    return bench_recorder_write(port, req);
+}
+
+Test(ioapic, a_remappable_entry_sends_its_index_and_the_source_id)
+{
+    static const struct iov_mem_target_ops ops = { .read = bench_recorder_read,
+                                                   .write = requester_write };
+
+    bench_number(ioapic, "requester", 0xff00);
+    messages.port.ops = &ops;
+    entry_set(11, UINT64_C(0x1234) << 49 | (uint64_t)IOAPIC_REMAPPABLE << 32 | 1 << 11 | 0x26);
+    iov_irq_set(&source, true, NULL);
+    cr_assert(eq(u64, messages.records[0].address,
+                 MSI_BASE | 0x1234 << 5 | MSI_ADDRESS_REMAPPABLE | 1 << 2));
+    cr_assert(eq(uint, last_requester, 0xff00));
+}
+
+Test(ioapic, the_timers_input_acts_on_the_pin_it_is_joined_to)
+{
+    bench_number(ioapic, "timer-pin", 2);
+    source = (struct iov_irq_source){ .peer = iov_model_port(ioapic, "pins", 0) };
+    entry_set(0, 0x30);
+    entry_set(2, 0x32);
+    iov_irq_set(&source, true, NULL);
+    cr_assert(eq(uint, messages.count, 1));
+    cr_assert(eq(u64, messages.records[0].value & 0xff, 0x32));
+}
+
+Test(ioapic, the_window_is_for_32_bits_and_comes_again_every_256_bytes)
+{
+    bench_write(registers, 0x100 + IOAPIC_IOREGSEL, 4, IOAPIC_REG_VERSION);
+    cr_assert(eq(u64, bench_read(registers, 0x300 + IOAPIC_IOWIN, 4), 0x00170020));
+    cr_assert(eq(u64, bench_read(registers, IOAPIC_IOWIN, 1), 0));
 }
 
 Test(ioapic, any_access_of_any_size_anywhere_is_harmless)
