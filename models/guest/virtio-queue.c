@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The driver's side of a split ring. Ring memory is plain guest RAM, its access time is part of the surrounding work.
+ * The driver's side of a ring. The layout here is the split ring's; virtio-queue-packed.c has the other. Ring memory is plain guest RAM, its access time is part of the surrounding work.
  * What the device writes is checked: an index out of range or a buffer that it does not have makes the queue broken.
  */
 #include "models/guest/virtio-queue-private.h"
@@ -26,19 +26,22 @@ static iov_gpa used_event(const struct virtio_queue *queue)
 }
 
 bool iov_virtio_queue_init(struct virtio_queue *queue, struct iov_guest_cpu *cpu, uint16_t index,
-                           uint16_t size, bool event)
+                           uint16_t size, bool packed, bool event)
 {
     IovLinuxGuest *guest = cpu->guest;
 
-    *queue =
-        (struct virtio_queue){ .index = index, .size = size, .event = event, .free_count = size };
+    *queue = (struct virtio_queue){
+        .index = index, .size = size, .packed = packed, .event = event, .free_count = size
+    };
+    for (uint16_t i = 0; i < size; i++)
+        queue->next[i] = (uint16_t)(i + 1);
+    if (packed)
+        return iov_virtio_packed_init(queue, cpu);
     queue->descriptors = iov_guest_allocate(guest, virtq_desc_bytes(size), 4096);
     queue->available = iov_guest_allocate(guest, virtq_avail_bytes(size), VIRTQ_DESC_ALIGN);
     queue->used = iov_guest_allocate(guest, virtq_used_bytes(size), 64);
     if (queue->descriptors == 0 || queue->available == 0 || queue->used == 0)
         return false;
-    for (uint16_t i = 0; i < size; i++)
-        queue->next[i] = (uint16_t)(i + 1);
     put16(cpu, queue->available + VIRTQ_AVAIL_FLAGS, 0);
     put16(cpu, queue->available + VIRTQ_AVAIL_IDX, 0);
     put16(cpu, used_event(queue), 0);
@@ -60,12 +63,16 @@ uint16_t iov_virtio_queue_add(struct virtio_queue *queue, struct iov_guest_cpu *
     queue->free_head = queue->next[head];
     queue->free_count--;
     queue->busy[head] = true;
+    queue->added++;
+    if (queue->packed) {
+        iov_virtio_packed_add(queue, cpu, head, address, size, device_writes);
+        return head;
+    }
     iov_exec_put(cpu->exec, queue->descriptors + head * sizeof descriptor, &descriptor,
                  sizeof descriptor);
     put16(cpu, queue->available + VIRTQ_AVAIL_RING + 2u * (queue->available_index % queue->size),
           head);
     queue->available_index++;
-    queue->added++;
     put16(cpu, queue->available + VIRTQ_AVAIL_IDX, queue->available_index);
     return head;
 }
@@ -81,16 +88,34 @@ static void set_broken(struct virtio_queue *queue, struct iov_guest_cpu *cpu)
     cpu->guest->device_errors++;
 }
 
+/* The next used element, whatever it says. */
+static bool next_used(struct virtio_queue *queue, struct iov_guest_cpu *cpu,
+                      struct virtq_used_elem *ret_element)
+{
+    struct virtq_packed_desc descriptor;
+
+    if (queue->packed) {
+        if (!iov_virtio_packed_used(queue, cpu, &descriptor))
+            return false;
+        *ret_element = (struct virtq_used_elem){ descriptor.id, descriptor.length };
+        return true;
+    }
+    if (used_index(queue, cpu) == queue->last_used)
+        return false;
+    iov_exec_get(cpu->exec,
+                 queue->used + VIRTQ_USED_RING +
+                     sizeof *ret_element * (queue->last_used % queue->size),
+                 ret_element, sizeof *ret_element);
+    return true;
+}
+
 bool iov_virtio_queue_take(struct virtio_queue *queue, struct iov_guest_cpu *cpu,
                            uint16_t *ret_descriptor, uint32_t *ret_size)
 {
     struct virtq_used_elem element;
 
-    if (queue->broken || used_index(queue, cpu) == queue->last_used)
+    if (queue->broken || !next_used(queue, cpu, &element))
         return false;
-    iov_exec_get(cpu->exec,
-                 queue->used + VIRTQ_USED_RING + sizeof element * (queue->last_used % queue->size),
-                 &element, sizeof element);
     if (element.id >= queue->size || !queue->busy[element.id]) {
         set_broken(queue, cpu);
         return false;
@@ -101,9 +126,12 @@ bool iov_virtio_queue_take(struct virtio_queue *queue, struct iov_guest_cpu *cpu
     queue->next[head] = queue->free_head;
     queue->free_head = head;
     queue->free_count++;
-    queue->last_used++;
+    if (queue->packed)
+        iov_virtio_packed_taken(queue, cpu);
+    else
+        queue->last_used++;
     /* While interrupts are wanted the next one is wanted for the next buffer. */
-    if (!queue->interrupts_off && queue->event)
+    if (!queue->packed && !queue->interrupts_off && queue->event)
         put16(cpu, used_event(queue), queue->last_used);
     *ret_descriptor = head;
     *ret_size = element.length;
@@ -115,6 +143,8 @@ static bool wants_kick(struct virtio_queue *queue, struct iov_guest_cpu *cpu)
 {
     uint16_t before = (uint16_t)(queue->available_index - queue->added);
 
+    if (queue->packed)
+        return iov_virtio_packed_wants_kick(queue, cpu);
     queue->added = 0;
     if (queue->event) {
         uint16_t event = get16(cpu, queue->used + virtq_avail_event_offset(queue->size));
@@ -139,7 +169,9 @@ void iov_virtio_queue_disable(struct virtio_queue *queue, struct iov_guest_cpu *
     if (queue->event_triggered || queue->interrupts_off)
         return;
     queue->interrupts_off = true;
-    if (queue->event)
+    if (queue->packed)
+        iov_virtio_packed_off(queue, cpu);
+    else if (queue->event)
         put16(cpu, used_event(queue), 0); /* there is no "never": as far away as it gets */
     else
         put16(cpu, queue->available + VIRTQ_AVAIL_FLAGS, VIRTQ_AVAIL_NO_INTERRUPT);
@@ -157,6 +189,10 @@ static void turn_on(struct virtio_queue *queue, struct iov_guest_cpu *cpu)
 
 uint16_t iov_virtio_queue_enable(struct virtio_queue *queue, struct iov_guest_cpu *cpu)
 {
+    if (queue->packed) {
+        iov_virtio_packed_on(queue, cpu, 0);
+        return queue->last_used;
+    }
     turn_on(queue, cpu);
     put16(cpu, used_event(queue), queue->last_used);
     return queue->last_used;
@@ -164,14 +200,26 @@ uint16_t iov_virtio_queue_enable(struct virtio_queue *queue, struct iov_guest_cp
 
 bool iov_virtio_queue_missed(struct virtio_queue *queue, struct iov_guest_cpu *cpu, uint16_t since)
 {
-    return !queue->broken && used_index(queue, cpu) != since;
+    struct virtq_packed_desc descriptor;
+
+    if (queue->broken)
+        return false;
+    if (queue->packed) /* nothing was taken since */
+        return iov_virtio_packed_used(queue, cpu, &descriptor);
+    return used_index(queue, cpu) != since;
 }
 
 bool iov_virtio_queue_enable_delayed(struct virtio_queue *queue, struct iov_guest_cpu *cpu)
 {
-    turn_on(queue, cpu);
-    uint16_t under_way = (uint16_t)(queue->available_index - queue->last_used);
+    uint16_t under_way = (uint16_t)(queue->size - queue->free_count);
     uint16_t distance = (uint16_t)(under_way * 3u / 4);
+    struct virtq_packed_desc descriptor;
+
+    if (queue->packed) {
+        iov_virtio_packed_on(queue, cpu, distance);
+        return queue->broken || !iov_virtio_packed_used(queue, cpu, &descriptor);
+    }
+    turn_on(queue, cpu);
 
     put16(cpu, used_event(queue), (uint16_t)(queue->last_used + distance));
     if (queue->broken)
@@ -181,7 +229,9 @@ bool iov_virtio_queue_enable_delayed(struct virtio_queue *queue, struct iov_gues
 
 bool iov_virtio_queue_interrupt(struct virtio_queue *queue, struct iov_guest_cpu *cpu)
 {
-    if (queue->broken || used_index(queue, cpu) == queue->last_used)
+    struct virtq_used_elem element;
+
+    if (queue->broken || !next_used(queue, cpu, &element))
         return false;
     if (queue->event)
         queue->event_triggered = true;

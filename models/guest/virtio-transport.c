@@ -168,12 +168,14 @@ bool iov_virtio_set_up_queue(struct virtio_transport *transport, struct iov_gues
     select_queue(transport, cpu, index);
     bool enabled = common_read(transport, cpu, VIRTIO_PCI_COMMON_QUEUE_ENABLE, 2) != 0;
 
+    bool packed = (transport->features & VIRTIO_FEATURE(VIRTIO_F_RING_PACKED)) != 0;
+
     /* SPEC: 2.7: the size of a split ring is a power of two. */
-    if (size == 0 || size > VIRTQ_SIZE_MAX || (size & (size - 1)) != 0 || enabled)
+    if (size == 0 || size > VIRTQ_SIZE_MAX || (!packed && (size & (size - 1)) != 0) || enabled)
         return false;
     if (size > VIRTIO_QUEUE_MAX)
         size = VIRTIO_QUEUE_MAX;
-    if (!iov_virtio_queue_init(queue, cpu, index, (uint16_t)size,
+    if (!iov_virtio_queue_init(queue, cpu, index, (uint16_t)size, packed,
                                (transport->features & VIRTIO_FEATURE(VIRTIO_F_EVENT_IDX)) != 0))
         return false;
     select_queue(transport, cpu, index);

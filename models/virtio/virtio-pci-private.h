@@ -66,6 +66,7 @@ struct _IovVirtioPci {
     uint16_t queue_size;
     bool event_index;
     bool indirect;
+    bool packed;
     uint16_t requester_id;
     /* ports */
     struct iov_pci_function pci;

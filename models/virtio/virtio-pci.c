@@ -134,6 +134,8 @@ void iov_virtio_pci_setup(IovVirtioPci *pci, unsigned queues, unsigned vectors, 
         pci->offered |= VIRTIO_FEATURE(VIRTIO_F_INDIRECT_DESC);
     if (pci->ops->queue_reset != NULL)
         pci->offered |= VIRTIO_FEATURE(VIRTIO_F_RING_RESET);
+    if (pci->packed)
+        pci->offered |= VIRTIO_FEATURE(VIRTIO_F_RING_PACKED);
     memcpy(pci->device_config, device_config, size);
     pci->device_config_size = size;
     g_free(pci->queues);
@@ -253,6 +255,7 @@ static void enable_queue(IovVirtioPci *pci, struct iov_virtq *queue, uint32_t va
         iov_virtio_bad_access(pci);
         return;
     }
+    queue->packed = iov_virtio_has(pci, VIRTIO_F_RING_PACKED);
     if (!iov_virtq_enable(queue, iov_virtio_has(pci, VIRTIO_F_EVENT_IDX),
                           iov_virtio_has(pci, VIRTIO_F_INDIRECT_DESC)))
         iov_virtio_broken(pci);
@@ -576,6 +579,7 @@ static void iov_virtio_pci_class_init(IovVirtioPciClass *klass)
                    "Descriptors a queue, a power of two");
     IOV_PROP_BOOL(mc, IovVirtioPci, event_index, 1, "Offer the event index (VIRTIO_F_EVENT_IDX)");
     IOV_PROP_BOOL(mc, IovVirtioPci, indirect, 1, "Offer indirect descriptors");
+    IOV_PROP_BOOL(mc, IovVirtioPci, packed, 0, "Offer packed rings (VIRTIO_F_RING_PACKED)");
     IOV_PROP_COUNT(mc, IovVirtioPci, requester_id, 0, UINT16_MAX, 8,
                    "PCIe requester ID when it is not plugged in: bus, device, function");
     IOV_PORT_PCI_FUNCTION(mc, IovVirtioPci, pci, &iov_virtio_function_ops, "Slot");

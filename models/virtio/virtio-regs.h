@@ -117,12 +117,16 @@ static inline int virtq_need_event(uint16_t event, uint16_t current, uint16_t ol
     return (uint16_t)(current - event - 1) < (uint16_t)(current - old);
 }
 
-/* ---- 2.8 Packed ring (for later devices) ---- */
+/* ---- 2.8 Packed ring ---- */
 #define VIRTQ_PACKED_DESC_AVAIL (1 << 7)
 #define VIRTQ_PACKED_DESC_USED (1 << 15)
 #define VIRTQ_PACKED_EVENT_ENABLE 0
 #define VIRTQ_PACKED_EVENT_DISABLE 1
 #define VIRTQ_PACKED_EVENT_DESC 2
+#define VIRTQ_PACKED_EVENT_WRAP 0x8000 /* in an event's place: the lap it is in */
+#define VIRTQ_PACKED_EVENT_BYTES 4     /* of an event suppression structure: place, flags */
+#define VIRTQ_PACKED_EVENT_PLACE 0
+#define VIRTQ_PACKED_EVENT_FLAGS 2
 
 struct virtq_packed_desc {
     uint64_t address;

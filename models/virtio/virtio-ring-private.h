@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The device's side of a split ring (virtio 1.2, clause 2.7), over a mem initiator.
+ * The device's side of a split or packed ring (virtio 1.2, clauses 2.7 and 2.8), over a mem initiator. The layout is known to virtio-ring.c and
+ * virtio-ring-packed.c alone; chains are named by `head`, which is a descriptor's index or a buffer id.
  *
  * Every access is a DMA that takes its time: the accesses of one step follow each other, and the
  * step's total stands in struct iov_virtio_dma when the step is done; the device's engine waits for
@@ -81,15 +82,22 @@ struct iov_virtq_chain {
     struct virtq_desc table[IOV_VIRTQ_SEGMENTS]; /* of the indirect descriptor */
 };
 
+/* A chain of a packed ring that the device has. */
+struct iov_virtq_held {
+    uint16_t id;
+    uint16_t places; /* descriptors of the ring that it takes */
+};
+
 struct iov_virtq {
     /* What the driver said. */
     uint16_t size;
     uint64_t desc;
-    uint64_t avail;
-    uint64_t used;
+    uint64_t avail; /* packed: the driver's event suppression */
+    uint64_t used;  /* packed: the device's */
     bool enabled;
     uint16_t vector; /* MSI-X, or VIRTIO_MSI_NO_VECTOR */
     /* Negotiated. */
+    bool packed; /* set before iov_virtq_enable() */
     bool event_index;
     bool indirect;
     /* Progress. */
@@ -103,6 +111,18 @@ struct iov_virtq {
     iov_time instant;    /* of the newest chain */
     uint32_t of_instant; /* chains taken in it */
     enum iov_virtq_fault fault;
+    /* Of a packed ring: the indexes above are places in it, these are the laps that they are in. */
+    bool avail_wrap;
+    bool used_wrap;
+    bool fill_wrap;
+    bool peeked_valid;
+    uint16_t fill_index; /* behind the used descriptors that are written */
+    uint16_t first_flags;
+    uint16_t held_first;
+    uint16_t held_count;
+    uint16_t held_places;
+    struct virtq_packed_desc peeked;                /* the next available descriptor, read once */
+    struct iov_virtq_held held[IOV_VIRTQ_SEGMENTS]; /* a ring from held_first on */
 };
 
 enum iov_virtq_result { IOV_VIRTQ_EMPTY, IOV_VIRTQ_CHAIN, IOV_VIRTQ_BROKEN };

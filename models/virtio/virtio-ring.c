@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Device side of the split ring: see the header. The order of accesses is that of a device which
+ * Device side of the rings: see the header. The layout here is the split ring's; calls for a packed one go on to virtio-ring-packed.c. The order of accesses is that of a device which
  * keeps no copies: index of the available ring (only when the known chains are used up), ring
  * entry, then one descriptor after the other; an indirect table in one read. Timing comes from
  * whoever answers the accesses.
  *
  * LIMIT: no prefetch of descriptors and no combined writes of used elements.
  */
-#include "models/virtio/virtio-ring-private.h"
+#include "models/virtio/virtio-ring-packed.h"
 
 bool iov_virtio_dma_access(struct iov_virtio_dma *dma, uint64_t address, void *data, uint32_t size,
                            bool write, uint16_t flags, struct iov_span **span)
@@ -66,6 +66,8 @@ void iov_virtq_reset(struct iov_virtq *queue, uint16_t size_max)
         .size_max = size_max,
         .vector = VIRTIO_MSI_NO_VECTOR,
         .notifications = true,
+        .avail_wrap = true,
+        .used_wrap = true,
     };
 }
 
@@ -75,7 +77,7 @@ void iov_virtq_break(struct iov_virtq *queue, enum iov_virtq_fault fault)
         queue->fault = fault;
 }
 
-static bool part_is_good(uint64_t address, uint64_t bytes, unsigned alignment)
+bool iov_virtq_part_is_good(uint64_t address, uint64_t bytes, unsigned alignment)
 {
     return address % alignment == 0 && address + (bytes - 1) >= address;
 }
@@ -89,17 +91,20 @@ bool iov_virtq_enable(struct iov_virtq *queue, bool event_index, bool indirect)
     queue->enabled = true;
     /* SPEC: 2.7, the queue size is a power of 2; the parts' alignments and sizes (event words
      * included). */
-    if (size == 0 || (size & (size - 1)) != 0 || size > queue->size_max)
+    if (size == 0 || (!queue->packed && (size & (size - 1)) != 0) || size > queue->size_max)
         iov_virtq_break(queue, IOV_VIRTQ_FAULT_SIZE);
-    else if (!part_is_good(queue->desc, virtq_desc_bytes(size), VIRTQ_DESC_ALIGN) ||
-             !part_is_good(queue->avail, virtq_avail_bytes(size), VIRTQ_AVAIL_ALIGN) ||
-             !part_is_good(queue->used, virtq_used_bytes(size), VIRTQ_USED_ALIGN))
+    else if (queue->packed) {
+        if (!iov_virtq_packed_is_good(queue))
+            iov_virtq_break(queue, IOV_VIRTQ_FAULT_ADDRESS);
+    } else if (!iov_virtq_part_is_good(queue->desc, virtq_desc_bytes(size), VIRTQ_DESC_ALIGN) ||
+               !iov_virtq_part_is_good(queue->avail, virtq_avail_bytes(size), VIRTQ_AVAIL_ALIGN) ||
+               !iov_virtq_part_is_good(queue->used, virtq_used_bytes(size), VIRTQ_USED_ALIGN))
         iov_virtq_break(queue, IOV_VIRTQ_FAULT_ADDRESS);
     return queue->fault == IOV_VIRTQ_OK;
 }
 
-static bool ring_read(struct iov_virtq *queue, struct iov_virtio_dma *dma, uint64_t address,
-                      void *data, uint32_t size)
+bool iov_virtq_ring_read(struct iov_virtq *queue, struct iov_virtio_dma *dma, uint64_t address,
+                         void *data, uint32_t size)
 {
     if (iov_virtio_dma_read(dma, address, data, size))
         return true;
@@ -107,8 +112,8 @@ static bool ring_read(struct iov_virtq *queue, struct iov_virtio_dma *dma, uint6
     return false;
 }
 
-static bool ring_write(struct iov_virtq *queue, struct iov_virtio_dma *dma, uint64_t address,
-                       const void *data, uint32_t size)
+bool iov_virtq_ring_write(struct iov_virtq *queue, struct iov_virtio_dma *dma, uint64_t address,
+                          const void *data, uint32_t size)
 {
     if (iov_virtio_dma_write(dma, address, data, size))
         return true;
@@ -126,9 +131,11 @@ enum iov_virtq_result iov_virtq_peek(struct iov_virtq *queue, struct iov_virtio_
         return IOV_VIRTQ_BROKEN;
     if (!queue->enabled)
         return IOV_VIRTQ_EMPTY;
+    if (queue->packed)
+        return iov_virtq_packed_peek(queue, dma);
     if (queue->next_avail != queue->seen_avail)
         return IOV_VIRTQ_CHAIN;
-    if (!ring_read(queue, dma, queue->avail + VIRTQ_AVAIL_IDX, &index, sizeof index))
+    if (!iov_virtq_ring_read(queue, dma, queue->avail + VIRTQ_AVAIL_IDX, &index, sizeof index))
         return IOV_VIRTQ_BROKEN;
     if ((uint16_t)(index - queue->next_avail) > queue->size) {
         iov_virtq_break(queue, IOV_VIRTQ_FAULT_AVAIL);
@@ -138,8 +145,8 @@ enum iov_virtq_result iov_virtq_peek(struct iov_virtq *queue, struct iov_virtio_
     return index != queue->next_avail ? IOV_VIRTQ_CHAIN : IOV_VIRTQ_EMPTY;
 }
 
-static bool add_segment(struct iov_virtq *queue, struct iov_virtq_chain *chain,
-                        const struct virtq_desc *desc)
+bool iov_virtq_add_segment(struct iov_virtq *queue, struct iov_virtq_chain *chain, uint64_t address,
+                           uint32_t length, uint16_t flags)
 {
     unsigned count = chain->readable + chain->writable;
 
@@ -148,18 +155,18 @@ static bool add_segment(struct iov_virtq *queue, struct iov_virtq_chain *chain,
         iov_virtq_break(queue, IOV_VIRTQ_FAULT_LOOP);
         return false;
     }
-    if (desc->length == 0 || desc->address + (desc->length - 1) < desc->address ||
-        ((desc->flags & VIRTQ_DESC_WRITE) == 0 && chain->writable != 0)) {
+    if (length == 0 || address + (length - 1) < address ||
+        ((flags & VIRTQ_DESC_WRITE) == 0 && chain->writable != 0)) {
         iov_virtq_break(queue, IOV_VIRTQ_FAULT_DESCRIPTOR);
         return false;
     }
-    chain->segments[count] = (struct iov_virtq_segment){ desc->address, desc->length };
-    if (desc->flags & VIRTQ_DESC_WRITE) {
+    chain->segments[count] = (struct iov_virtq_segment){ address, length };
+    if (flags & VIRTQ_DESC_WRITE) {
         chain->writable++;
-        chain->writable_size += desc->length;
+        chain->writable_size += length;
     } else {
         chain->readable++;
-        chain->readable_size += desc->length;
+        chain->readable_size += length;
     }
     return true;
 }
@@ -174,7 +181,7 @@ static bool open_table(struct iov_virtq *queue, struct iov_virtio_dma *dma,
         iov_virtq_break(queue, IOV_VIRTQ_FAULT_INDIRECT);
         return false;
     }
-    return ring_read(queue, dma, desc->address, chain->table, desc->length);
+    return iov_virtq_ring_read(queue, dma, desc->address, chain->table, desc->length);
 }
 
 /* Follows the chain from chain->head through the ring's table and at most one indirect table. */
@@ -199,7 +206,8 @@ static bool walk_chain(struct iov_virtq *queue, struct iov_virtio_dma *dma,
         }
         if (in_table)
             desc = chain->table[index];
-        else if (!ring_read(queue, dma, queue->desc + index * sizeof desc, &desc, sizeof desc))
+        else if (!iov_virtq_ring_read(queue, dma, queue->desc + index * sizeof desc, &desc,
+                                      sizeof desc))
             return false;
         if (desc.flags & VIRTQ_DESC_INDIRECT) {
             if (!open_table(queue, dma, chain, &desc, in_table))
@@ -210,7 +218,7 @@ static bool walk_chain(struct iov_virtq *queue, struct iov_virtio_dma *dma,
             visited = 0;
             continue;
         }
-        if (!add_segment(queue, chain, &desc))
+        if (!iov_virtq_add_segment(queue, chain, desc.address, desc.length, desc.flags))
             return false;
         if ((desc.flags & VIRTQ_DESC_NEXT) == 0)
             return true;
@@ -239,13 +247,16 @@ enum iov_virtq_result iov_virtq_pop(struct iov_virtq *queue, struct iov_virtio_d
 
     if (result != IOV_VIRTQ_CHAIN)
         return result;
-    entry = queue->avail + VIRTQ_AVAIL_RING + 2u * (queue->next_avail & (queue->size - 1u));
     chain->readable = 0;
     chain->writable = 0;
     chain->readable_size = 0;
     chain->writable_size = 0;
-    if (feeds_itself(queue, iov_now(dma->kernel)) ||
-        !ring_read(queue, dma, entry, &chain->head, sizeof chain->head) ||
+    if (feeds_itself(queue, iov_now(dma->kernel)))
+        return IOV_VIRTQ_BROKEN;
+    if (queue->packed)
+        return iov_virtq_packed_walk(queue, dma, chain) ? IOV_VIRTQ_CHAIN : IOV_VIRTQ_BROKEN;
+    entry = queue->avail + VIRTQ_AVAIL_RING + 2u * (queue->next_avail & (queue->size - 1u));
+    if (!iov_virtq_ring_read(queue, dma, entry, &chain->head, sizeof chain->head) ||
         !walk_chain(queue, dma, chain))
         return IOV_VIRTQ_BROKEN;
     queue->next_avail++;
@@ -254,7 +265,10 @@ enum iov_virtq_result iov_virtq_pop(struct iov_virtq *queue, struct iov_virtio_d
 
 void iov_virtq_rewind(struct iov_virtq *queue, uint16_t count)
 {
-    queue->next_avail = (uint16_t)(queue->next_avail - count);
+    if (queue->packed)
+        iov_virtq_packed_rewind(queue, count);
+    else
+        queue->next_avail = (uint16_t)(queue->next_avail - count);
 }
 
 /* ---- Used ring, interrupts, notifications ---- */
@@ -265,15 +279,19 @@ bool iov_virtq_fill(struct iov_virtq *queue, struct iov_virtio_dma *dma, uint16_
     struct virtq_used_elem element = { .id = head, .length = written };
     uint16_t slot = (uint16_t)(queue->next_used + place) & (queue->size - 1u);
 
-    return ring_write(queue, dma, queue->used + VIRTQ_USED_RING + UINT64_C(8) * slot, &element,
-                      sizeof element);
+    if (queue->packed)
+        return iov_virtq_packed_fill(queue, dma, place, head, written);
+    return iov_virtq_ring_write(queue, dma, queue->used + VIRTQ_USED_RING + UINT64_C(8) * slot,
+                                &element, sizeof element);
 }
 
 bool iov_virtq_publish(struct iov_virtq *queue, struct iov_virtio_dma *dma, uint16_t count)
 {
     uint16_t index = (uint16_t)(queue->next_used + count);
 
-    if (!ring_write(queue, dma, queue->used + VIRTQ_USED_IDX, &index, sizeof index))
+    if (queue->packed)
+        return iov_virtq_packed_publish(queue, dma);
+    if (!iov_virtq_ring_write(queue, dma, queue->used + VIRTQ_USED_IDX, &index, sizeof index))
         return false;
     queue->next_used = index;
     return true;
@@ -285,13 +303,15 @@ bool iov_virtq_wants_interrupt(struct iov_virtq *queue, struct iov_virtio_dma *d
     bool known = queue->signalled_valid;
     uint16_t word;
 
+    if (queue->packed)
+        return iov_virtq_packed_wants_interrupt(queue, dma);
     if (!queue->event_index) {
-        if (!ring_read(queue, dma, queue->avail + VIRTQ_AVAIL_FLAGS, &word, sizeof word))
+        if (!iov_virtq_ring_read(queue, dma, queue->avail + VIRTQ_AVAIL_FLAGS, &word, sizeof word))
             return false;
         return (word & VIRTQ_AVAIL_NO_INTERRUPT) == 0;
     }
-    if (!ring_read(queue, dma, queue->avail + virtq_used_event_offset(queue->size), &word,
-                   sizeof word))
+    if (!iov_virtq_ring_read(queue, dma, queue->avail + virtq_used_event_offset(queue->size), &word,
+                             sizeof word))
         return false;
     queue->signalled = queue->next_used;
     queue->signalled_valid = true;
@@ -305,13 +325,16 @@ bool iov_virtq_set_notifications(struct iov_virtq *queue, struct iov_virtio_dma 
     if (queue->notifications == on || !queue->enabled || queue->fault != IOV_VIRTQ_OK)
         return queue->fault == IOV_VIRTQ_OK;
     queue->notifications = on;
+    if (queue->packed)
+        return iov_virtq_packed_notify(queue, dma, on);
     if (queue->event_index) {
         word = queue->seen_avail;
-        return !on || ring_write(queue, dma, queue->used + virtq_avail_event_offset(queue->size),
-                                 &word, sizeof word);
+        return !on ||
+               iov_virtq_ring_write(queue, dma, queue->used + virtq_avail_event_offset(queue->size),
+                                    &word, sizeof word);
     }
     word = on ? 0 : VIRTQ_USED_NO_NOTIFY;
-    return ring_write(queue, dma, queue->used + VIRTQ_USED_FLAGS, &word, sizeof word);
+    return iov_virtq_ring_write(queue, dma, queue->used + VIRTQ_USED_FLAGS, &word, sizeof word);
 }
 
 /* ---- Buffers ---- */

@@ -92,6 +92,7 @@ struct bench {
     struct iov_mem_target *msix;
     struct iov_mem_target *config;
     struct iov_packet_port *end;
+    bool packed;
 };
 
 static void rest(struct bench *bench)
@@ -122,10 +123,13 @@ static void get(struct iov_mem_target *target, uint64_t address, uint32_t size)
 }
 
 /* What a good driver does, so that bad ones get somewhere. Rings of 16 at 4 KiB steps. */
-static void set_up(struct bench *bench, bool event_index)
+static void set_up(struct bench *bench, bool event_index, bool packed)
 {
     struct iov_mem_target *regs = bench->registers;
-    uint32_t high = 1, low = 0xffffffff;
+    uint32_t high = 1u << (VIRTIO_F_VERSION_1 - 32), low = 0xffffffff;
+
+    if (packed)
+        high |= 1u << (VIRTIO_F_RING_PACKED - 32);
 
     if (!event_index)
         low &= ~(UINT32_C(1) << VIRTIO_F_EVENT_IDX);
@@ -157,6 +161,14 @@ static void offer(struct bench *bench, struct input *input)
 
     desc.flags = (uint16_t)take(input, 1);
     desc.next = (uint16_t)(take(input, 1) % 17);
+    if (bench->packed) { /* any flags, the lap among them */
+        struct virtq_packed_desc packed = { desc.address, desc.length, desc.next,
+                                            (uint16_t)(desc.flags | take(input, 1) << 8) };
+
+        memcpy(bench->memory.ram + base + 16 * index, &packed, sizeof packed);
+        put(bench->registers, VIRTIO_PCI_REGION_NOTIFY + 4 * queue, 2, queue);
+        return;
+    }
     memcpy(bench->memory.ram + base + 16 * index, &desc, sizeof desc);
     memcpy(&next, bench->memory.ram + base + 0x102, 2);
     memcpy(bench->memory.ram + base + 0x104 + 2 * (next % 16u), &head, 2);
@@ -228,7 +240,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bench.run.seed = 1;
     bench.pool = iov_packet_pool_new();
     bench.model = iov_model_new("virtio-net", "dut", &bench.run, NULL);
-    iov_model_set_number(bench.model, "queue-pairs", 1 + (options >> 6), NULL);
+    bench.packed = (options & 128) != 0;
+    iov_model_set_number(bench.model, "queue-pairs", 1 + (options >> 6 & 1), NULL);
+    iov_model_set_number(bench.model, "packed", bench.packed, NULL);
     iov_model_set_string(bench.model, "setup",
                          options & 4   ? "msi-x"
                          : options & 8 ? "intx"
@@ -248,7 +262,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_assert(ready);
     iov_model_start(bench.model);
     if (options & 1)
-        set_up(&bench, (options & 2) != 0);
+        set_up(&bench, (options & 2) != 0, bench.packed);
     while (input.size > 0)
         operate(&bench, &input);
     rest(&bench);

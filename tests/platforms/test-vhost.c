@@ -145,6 +145,48 @@ Test(vhost, user_works_in_bursts_and_shares_interrupts_when_frames_queue_up)
     iov_experiment_free(run);
 }
 
+/* ---- Packed rings ---- */
+
+Test(vhost, packed_rings_change_neither_exits_nor_interrupts_under_any_back_end)
+{
+    static const char *const strategies[] = { "strategy=virtio-net", "strategy=vhost-net",
+                                              "strategy=vhost-user" };
+    static const char *const indexes[] = { "parameters.event-index=on",
+                                           "parameters.event-index=off" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(strategies); i++) {
+        for (unsigned j = 0; j < G_N_ELEMENTS(indexes); j++) {
+            struct iov_experiment *split = RUN("net-rr.yaml", strategies[i], indexes[j]);
+            struct iov_experiment *packed =
+                RUN("net-rr.yaml", strategies[i], indexes[j], "parameters.packed=on");
+
+            cr_assert_about(per_op(packed, counters_of(packed)->device_exits),
+                            per_op(split, counters_of(split)->device_exits));
+            cr_assert_about(per_op(packed, counters_of(packed)->interrupts),
+                            per_op(split, counters_of(split)->interrupts));
+            cr_assert(eq(u64, counters_of(packed)->guest_faults, 0));
+            cr_assert(eq(u64, iov_experiment_measure(packed)->mismatches, 0));
+            iov_experiment_free(split);
+            iov_experiment_free(packed);
+        }
+    }
+}
+
+Test(vhost, packed_rings_take_fewer_accesses_to_memory)
+{
+    struct iov_experiment *split = RUN("udp-stream.yaml", "strategy=virtio-net");
+    struct iov_experiment *packed = RUN("udp-stream.yaml", "strategy=virtio-packed");
+    IovModel *device[] = { iov_platform_find(iov_experiment_platform(split), "vm0/nic"),
+                           iov_platform_find(iov_experiment_platform(packed), "vm0/nic") };
+
+    for (unsigned i = 0; i < 2; i++)
+        IOV_MODEL_GET_CLASS(device[i])->update_statistics(device[i]);
+    cr_assert(lt(dbl, per_op(packed, stat_of(packed, "vm0/nic", "dma-reads")) + 1,
+                 per_op(split, stat_of(split, "vm0/nic", "dma-reads"))));
+    iov_experiment_free(split);
+    iov_experiment_free(packed);
+}
+
 Test(vhost, parts_of_every_request_add_up)
 {
     static const char *const strategies[] = { "strategy=vhost-net", "strategy=vhost-user" };

@@ -24,7 +24,7 @@ static struct bench *open_bench(bool event)
     guest->measure = bench->machine->measure;
     guest->next_memory = 0x100000;
     bench->cpu = (struct iov_guest_cpu){ .guest = guest, .exec = &bench->machine->exec };
-    cr_assert(iov_virtio_queue_init(&bench->queue, &bench->cpu, 0, SIZE, event));
+    cr_assert(iov_virtio_queue_init(&bench->queue, &bench->cpu, 0, SIZE, false, event));
     bench->queue.doorbell = 0x800000; /* RAM: a write there is no event for anybody */
     return bench;
 }
