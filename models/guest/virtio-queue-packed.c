@@ -34,6 +34,11 @@ bool iov_virtio_packed_init(struct virtio_queue *queue, struct iov_guest_cpu *cp
 {
     static const struct virtq_packed_desc nothing;
     static const struct event_suppression on = { 0, VIRTQ_PACKED_EVENT_ENABLE };
+    /* As the first poll leaves it, which Linux makes when the device is opened. */
+    const struct event_suppression first = {
+        .place = VIRTQ_PACKED_EVENT_WRAP,
+        .flags = queue->event ? VIRTQ_PACKED_EVENT_DESC : VIRTQ_PACKED_EVENT_ENABLE,
+    };
 
     queue->available_wrap = true;
     queue->used_wrap = true;
@@ -44,7 +49,7 @@ bool iov_virtio_packed_init(struct virtio_queue *queue, struct iov_guest_cpu *cp
         return false;
     for (uint16_t i = 0; i < queue->size; i++)
         iov_exec_put(cpu->exec, place_of(queue, i), &nothing, sizeof nothing);
-    iov_exec_put(cpu->exec, queue->available, &on, sizeof on);
+    iov_exec_put(cpu->exec, queue->available, &first, sizeof first);
     iov_exec_put(cpu->exec, queue->used, &on, sizeof on);
     return true;
 }
