@@ -560,7 +560,7 @@ static bool add_processors(struct builder *builder, const struct options *option
         (!option_size(count, 1, &number) || number == 0 || number > PROCESSORS_MAX))
         return refuse(error, "-smp %s: 1 to %d processors are wanted", option->text,
                       PROCESSORS_MAX);
-    g_string_append(builder->parameters, "  apics: [");
+    g_string_append_printf(builder->parameters, "  processors: %u\n  apics: [", (unsigned)number);
     for (guint64 i = 0; i < number; i++) {
         g_string_append_printf(builder->parameters, "%sapic%u", i > 0 ? ", " : "", (unsigned)i);
         g_string_append_printf(builder->parts, "  apic%u: { kind: local-apic, id: %u%s }\n",
@@ -579,6 +579,8 @@ static bool add_memory(struct builder *builder, const struct options *options, G
         return false;
     low = bytes <= row->low_memory ? bytes : row->low_split;
     g_string_append_printf(builder->parameters, "  memory: %" G_GUINT64_FORMAT "B\n", low);
+    g_string_append_printf(builder->parameters, "  memory-high: %" G_GUINT64_FORMAT "B\n",
+                           bytes - low);
     if (bytes > low) {
         g_string_append_printf(builder->parts,
                                "  dram-high: { kind: dram, size: %" G_GUINT64_FORMAT "B }\n",

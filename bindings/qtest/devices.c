@@ -42,6 +42,23 @@ static const struct key_row iommu_keys[] = {
     { "x-buggy-eim", NULL },
     { NULL, NULL },
 };
+static const struct key_row net_keys[] = {
+    { "mq", NULL },
+    { "vectors", NULL },
+    { "event_idx", "event-index" },
+    { "indirect_desc", "indirect" },
+    { "mrg_rxbuf", "mergeable-buffers" },
+    { "host_mtu", "mtu" },
+    { "iommu_platform", NULL },
+    { "ats", NULL },
+    { "status", NULL },
+    { "rx_queue_size", NULL },
+    { "tx_queue_size", NULL },
+    { NULL, NULL },
+};
+static const struct key_row stand_in_keys[] = { { "serial", NULL },
+                                                { "drive", NULL },
+                                                { NULL, NULL } };
 static const struct key_row edu_keys[] = { { "dma_mask", "dma-mask" }, { NULL, NULL } };
 
 /* ---- Devices ---- */
@@ -52,6 +69,7 @@ static const struct device_row devices[] = {
     { .name = "bus", .parent = "object", .flags = DEVICE_LISTED },
     { .name = "sys-bus-device", .parent = "device", .flags = DEVICE_LISTED },
     { .name = "pci-device", .parent = "device", .flags = DEVICE_LISTED },
+    { .name = "virtio-pci", .parent = "pci-device", .flags = DEVICE_LISTED },
     { .name = "PCI", .parent = "bus", .flags = DEVICE_LISTED },
     { .name = "PCIE", .parent = "PCI", .flags = DEVICE_LISTED },
     { .name = "pci-host-bridge", .parent = "sys-bus-device", .flags = DEVICE_LISTED },
@@ -76,6 +94,48 @@ static const struct device_row devices[] = {
         .kind = "edu",
         .flags = DEVICE_PCI,
         .keys = edu_keys,
+    },
+    {
+        .name = "virtio-net-pci",
+        .parent = "virtio-pci",
+        .kind = "virtio-net",
+        .flags = DEVICE_PCI | DEVICE_NETWORK,
+        .fixed = "interface: transitional, setup: reset",
+        .packet = "wire",
+        .keys = net_keys,
+    },
+    {
+        .name = "virtio-net-pci-transitional",
+        .parent = "virtio-net-pci",
+        .kind = "virtio-net",
+        .flags = DEVICE_PCI | DEVICE_NETWORK,
+        .fixed = "interface: transitional, setup: reset",
+        .packet = "wire",
+        .keys = net_keys,
+    },
+    {
+        .name = "virtio-net-pci-non-transitional",
+        .parent = "virtio-net-pci",
+        .kind = "virtio-net",
+        .flags = DEVICE_PCI | DEVICE_NETWORK,
+        .fixed = "interface: modern, setup: reset",
+        .packet = "wire",
+        .keys = net_keys,
+    },
+    {
+        .name = "e1000e",
+        .parent = "pci-device",
+        .kind = "stand-in",
+        .flags = DEVICE_PCI | DEVICE_NETWORK,
+        .fixed = "identity: e1000e",
+    },
+    {
+        .name = "nvme",
+        .parent = "pci-device",
+        .kind = "stand-in",
+        .flags = DEVICE_PCI | DEVICE_BLOCK,
+        .fixed = "identity: nvme",
+        .keys = stand_in_keys,
     },
 };
 

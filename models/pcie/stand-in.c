@@ -75,7 +75,7 @@ static const struct identity identities[] = {
             IOV_PCI_EXPRESS(.at = 0xe0, .version = 1, .type = PCI_EXP_TYPE_RC_END, .max_payload = 128,
                             .max_read_request = 128, .generation = 1, .lanes = 1),
             IOV_PCI_MSIX(.at = 0xa0, .vectors = 5, .bar = 3, .table = 0, .pending = 0x2000),
-            IOV_PCI_ERROR_REPORTING(.at = 0x100),
+            IOV_PCI_ERROR_REPORTING(.at = 0x100, .size = 0x40),
             IOV_PCI_SERIAL(.at = 0x140),
         },
         .capability_count = 6,
