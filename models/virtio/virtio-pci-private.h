@@ -81,7 +81,7 @@ struct _IovVirtioPci {
     unsigned vector_count;
     uint64_t offered; /* features */
     uint32_t device_config_size;
-    uint8_t device_config[IOV_VIRTIO_DEVICE_CONFIG_MAX];
+    _Alignas(8) uint8_t device_config[IOV_VIRTIO_DEVICE_CONFIG_MAX];
     /* state */
     struct iov_virtq *queues;
     uint64_t accepted; /* features */
