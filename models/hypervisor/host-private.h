@@ -29,6 +29,11 @@ struct iov_host_cpu {
     uint64_t vmcs_current;
 };
 
+struct iov_host_range {
+    iov_hpa base;
+    uint64_t size;
+};
+
 struct _IovLinuxHost {
     IovModel parent_instance;
     struct iov_model_list cpus;    /* property */
@@ -47,6 +52,7 @@ struct _IovLinuxHost {
     unsigned count;
     struct iov_thread *threads;
     uint16_t vpids;
+    GArray *memory; /* struct iov_host_range: given out */
     struct iov_measure *measure;
     uint64_t context_switches, wakeups, preemptions, migrations, interrupts, reschedules, timers,
         spurious;       /* stats */

@@ -7,6 +7,8 @@
  */
 #include "models/hypervisor/host-private.h"
 
+#define LARGE_PAGE (UINT64_C(2) << 20)
+
 /* ---- Locks ---- */
 
 static void waiter_remove(struct iov_host_lock *lock, struct iov_thread *thread)
@@ -120,6 +122,27 @@ uint64_t *iov_host_vmcs_current(struct iov_thread *thread)
 uint64_t *iov_host_vmcs_current_of(struct iov_host_cpu *cpu)
 {
     return &cpu->vmcs_current;
+}
+
+iov_hpa iov_host_claim_memory(IovLinuxHost *host, iov_hpa base, uint64_t size)
+{
+    struct iov_host_range range = { base, size };
+    bool moved = true;
+
+    while (moved) {
+        moved = false;
+        for (unsigned i = 0; i < host->memory->len; i++) {
+            const struct iov_host_range *taken =
+                &g_array_index(host->memory, struct iov_host_range, i);
+
+            if (range.base >= taken->base + taken->size || taken->base >= range.base + range.size)
+                continue;
+            range.base = (taken->base + taken->size + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1);
+            moved = true;
+        }
+    }
+    g_array_append_val(host->memory, range);
+    return range.base;
 }
 
 uint16_t iov_host_vpids(IovLinuxHost *host, unsigned count)

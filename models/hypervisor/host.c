@@ -475,6 +475,7 @@ static void iov_linux_host_finalize(GObject *object)
         g_free(thread);
     }
     g_free(self->processors);
+    g_array_unref(self->memory);
     G_OBJECT_CLASS(iov_linux_host_parent_class)->finalize(object);
 }
 
@@ -521,5 +522,5 @@ static void iov_linux_host_class_init(IovLinuxHostClass *klass)
 
 static void iov_linux_host_init(IovLinuxHost *self)
 {
-    (void)self;
+    self->memory = g_array_new(false, false, sizeof(struct iov_host_range));
 }

@@ -169,6 +169,11 @@ bool iov_host_vmx_enable(struct iov_thread *thread, iov_hpa region);
 /* Which VMCS is current on a processor: a number of the caller's choice, 0 none. */
 uint64_t *iov_host_vmcs_current(struct iov_thread *thread);
 uint64_t *iov_host_vmcs_current_of(struct iov_host_cpu *cpu);
+/*
+ * Host memory for `size` bytes: at `base`, or behind whatever was given out there. Slow plane; never fails (an address
+ * without memory behind it is found out when it is used).
+ */
+iov_hpa iov_host_claim_memory(IovLinuxHost *host, iov_hpa base, uint64_t size);
 /* Numbers for VPIDs: `count` of them that nobody else has, from 1 up. */
 uint16_t iov_host_vpids(IovLinuxHost *host, unsigned count);
 

@@ -206,8 +206,10 @@ static void reserve_plan(IovKvmVm *self)
 
     if (self->memory_base % (UINT64_C(2) << 20) == 0 && self->populate)
         tables = 64 + self->passthrough.count + self->memory / (UINT64_C(1) << 30);
-    self->reserve_base = (self->memory_base + self->memory + PAGE - 1) & ~(uint64_t)(PAGE - 1);
     self->reserve_size = (tables + 64 + 4 * self->vcpus + iov_host_cpu_count(self->host)) * PAGE;
+    self->memory_base =
+        iov_host_claim_memory(self->host, self->memory_base, self->memory + self->reserve_size);
+    self->reserve_base = self->memory_base + self->memory;
 }
 
 static bool vcpu_realize(IovKvmVm *self, unsigned index, GError **error)
@@ -344,7 +346,8 @@ static void describe_properties(IovModelClass *mc)
     IOV_PROP_SIZE(mc, IovKvmVm, memory, 1 << 20, UINT64_C(3) << 30, UINT64_C(1) << 30,
                   "Guest memory, from address 0");
     IOV_PROP_SIZE(mc, IovKvmVm, memory_base, 0, UINT64_C(1) << 45, UINT64_C(1) << 32,
-                  "Host address of guest memory; the VM's tables lie behind it");
+                  "Host address of guest memory, or behind another VM that lies there; the VM's "
+                  "tables lie behind it");
     IOV_PROP_BOOL(mc, IovKvmVm, populate, true,
                   "Memory is mapped from the start, not at the first touch");
     IOV_PROP_BOOL(mc, IovKvmVm, apic_virtualisation, false,

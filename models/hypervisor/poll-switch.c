@@ -10,19 +10,11 @@
  */
 #include <string.h>
 
+#include "models/hypervisor/mac-table.h"
 #include "models/hypervisor/poll-switch.h"
 
 #define PORTS 256
 #define NIC (-1)
-#define ADDRESSES 1024u /* a power of two */
-#define ADDRESS_BYTES 6
-#define HEADER 14
-
-struct address {
-    uint8_t mac[ADDRESS_BYTES];
-    bool known;
-    int16_t port;
-};
 
 struct _IovPollSwitch {
     IovModel parent_instance;
@@ -46,7 +38,7 @@ struct _IovPollSwitch {
     struct iov_event sent;
     struct iov_event arrived;
     iov_time busy_until; /* the wire takes the next frame */
-    struct address addresses[ADDRESSES];
+    struct iov_mac_table addresses;
     /* statistics */
     uint64_t forwarded, flooded, sent_frames, received_frames, bursts, drops;
 };
@@ -69,27 +61,6 @@ int iov_poll_switch_attach(IovPollSwitch *self, IovVhost *vhost)
 IovIoWorker *iov_poll_switch_worker(const IovPollSwitch *self)
 {
     return self->worker;
-}
-
-/* ---- Addresses ---- */
-
-static struct address *slot_of(IovPollSwitch *self, const uint8_t *mac)
-{
-    uint64_t value = 0;
-
-    memcpy(&value, mac, ADDRESS_BYTES);
-    return &self->addresses[value * UINT64_C(0x9e3779b97f4a7c15) >> 54 & (ADDRESSES - 1)];
-}
-
-static void learn(IovPollSwitch *self, const uint8_t *mac, int port)
-{
-    struct address *address = slot_of(self, mac);
-
-    if (mac[0] & 1)
-        return; /* a group is no source */
-    memcpy(address->mac, mac, ADDRESS_BYTES);
-    address->port = (int16_t)port;
-    address->known = true;
 }
 
 /* ---- Out ---- */
@@ -164,23 +135,22 @@ static void flood(IovPollSwitch *self, int from, struct iov_thread *thread,
 void iov_poll_switch_forward(IovPollSwitch *self, int port, struct iov_thread *thread,
                              struct iov_packet *packet)
 {
-    const struct address *address;
+    int to;
 
     iov_thread_compute(thread, self->lookup_cost, IOV_PART_HOST);
     self->forwarded++;
-    if (packet->size < HEADER) {
+    if (packet->size < IOV_MAC_HEADER) {
         drop(self, packet);
         return;
     }
-    learn(self, packet->data + ADDRESS_BYTES, port);
-    address = slot_of(self, packet->data);
-    if (packet->data[0] & 1 || !address->known ||
-        memcmp(address->mac, packet->data, ADDRESS_BYTES) != 0)
+    iov_mac_learn(&self->addresses, packet->data, port);
+    to = iov_mac_find(&self->addresses, packet->data);
+    if (to == IOV_MAC_NOWHERE)
         flood(self, port, thread, packet);
-    else if (address->port == port)
+    else if (to == port)
         drop(self, packet); /* its receiver is where it came from */
     else
-        port_send(self, address->port, thread, packet);
+        port_send(self, to, thread, packet);
 }
 
 /* ---- In ---- */

@@ -6,12 +6,13 @@
  * Out: the thread that sends pays for the write, the bridge and the NIC driver; the NIC takes the
  * frame to the wire, one at a time. In: a frame from the wire is an interrupt on processor irq-cpu,
  * a softirq that goes through driver and bridge, and a wake-up of whoever reads the tap. While the
- * softirq has frames to do there is no further interrupt, as with NAPI. LIMIT: the physical NIC is
+ * softirq has frames to do there is no further interrupt, as with NAPI. With `bridge` the tap is a
+ * port of that one, which then has the NIC. LIMIT: the physical NIC is
  * a latency each way, not a device; no offloads, no netfilter, no queueing discipline but first in,
  * first out.
  */
 #include "core/trace/measure.h"
-#include "models/hypervisor/host.h"
+#include "models/hypervisor/bridge.h"
 
 enum { SENDER_PROCESS, SENDER_KERNEL };
 static const char *const senders[] = { "process", "kernel", NULL };
@@ -23,6 +24,7 @@ struct _IovTap {
     IovModel parent_instance;
     /* properties */
     IovModel *host_ref;
+    IovModel *bridge_ref;
     uint64_t irq_cpu;
     uint64_t queue_length;
     int sender;
@@ -35,6 +37,7 @@ struct _IovTap {
     /* state */
     IovLinuxHost *host;
     struct iov_measure *measure;
+    struct iov_bridge_port port;
     struct iov_host_irq irq;
     struct iov_host_softirq softirq;
     uint8_t vector;
@@ -85,8 +88,15 @@ static iov_time guest_receive(struct iov_packet_port *port, struct iov_packet *p
         self->measure->counters.copied_bytes += packet->size;
         iov_thread_compute(thread, self->copy_fixed + self->copy_kib * packet->size / 1024,
                            IOV_PART_COPY);
-        iov_thread_compute(thread, self->bridge_cost + self->transmit_cost, IOV_PART_HOST);
     }
+    if (self->bridge_ref != NULL) {
+        self->sent_frames++;
+        iov_bridge_send((IovBridge *)(void *)self->bridge_ref, &self->port,
+                        thread != NULL ? &thread->exec : NULL, packet);
+        return 0;
+    }
+    if (thread != NULL)
+        iov_thread_compute(thread, self->bridge_cost + self->transmit_cost, IOV_PART_HOST);
     if (self->transmit.count >= self->queue_length) {
         self->drops++;
         self->measure->counters.drops++;
@@ -104,6 +114,18 @@ static iov_time guest_receive(struct iov_packet_port *port, struct iov_packet *p
 static const struct iov_packet_ops guest_ops = { .receive = guest_receive };
 
 /* ---- In ---- */
+
+/* From the bridge: the frame queues for the reader. */
+static void port_deliver(struct iov_bridge_port *port, struct iov_exec *exec,
+                         struct iov_packet *packet)
+{
+    IovTap *self = iov_container_of(port, IovTap, port);
+
+    if (exec != NULL)
+        iov_exec_compute(exec, self->queue_cost, IOV_PART_HOST);
+    self->received_frames++;
+    iov_packet_send(&self->guest, packet);
+}
 
 static void on_arrived(struct iov_event *event)
 {
@@ -186,6 +208,15 @@ static bool iov_tap_realize(IovModel *model, GError **error)
     if (self->irq_cpu >= iov_host_cpu_count(self->host))
         return iov_model_fail(model, error, "irq-cpu: the host has %u processors",
                               iov_host_cpu_count(self->host));
+    if (self->bridge_ref != NULL) {
+        self->port.deliver = port_deliver;
+        if (!iov_model_realize(self->bridge_ref, error))
+            return false;
+        if (!iov_bridge_attach((IovBridge *)(void *)self->bridge_ref, &self->port))
+            return iov_model_fail(model, error, "bridge: all ports of '%s' are taken",
+                                  self->bridge_ref->path);
+        return true;
+    }
     self->irq.handle = irq_handle;
     self->softirq.run = softirq_run;
     iov_event_init(&self->sent, model->kernel, on_sent, IOV_PRIORITY_DEFAULT);
@@ -200,8 +231,10 @@ static void iov_tap_unrealize(IovModel *model)
     IovTap *self = (IovTap *)(void *)model;
     struct iov_packet_queue *queues[] = { &self->transmit, &self->arriving, &self->receive };
 
-    iov_event_disarm(&self->sent);
-    iov_event_disarm(&self->arrived);
+    if (self->sent.kernel != NULL) {
+        iov_event_disarm(&self->sent);
+        iov_event_disarm(&self->arrived);
+    }
     for (unsigned i = 0; i < G_N_ELEMENTS(queues); i++) {
         struct iov_packet *packet;
 
@@ -224,6 +257,14 @@ static void iov_tap_class_init(IovTapClass *klass)
                                     .width = sizeof(void *),
                                     .kind = "linux-host",
                                     .text = "The host whose network stack it is" });
+    iov_model_class_add_property(
+        mc, &(struct iov_property){
+                .name = "bridge",
+                .type = IOV_VALUE_REF,
+                .offset = G_STRUCT_OFFSET(IovTap, bridge_ref),
+                .width = sizeof(void *),
+                .kind = "bridge",
+                .text = "The bridge it is a port of; none: a bridge and a NIC of its own" });
     IOV_PROP_COUNT(mc, IovTap, irq_cpu, 0, 63, 0,
                    "Host processor that takes the physical NIC's interrupts");
     IOV_PROP_COUNT(mc, IovTap, queue_length, 1, 65536, 1000, "Frames that each direction holds");

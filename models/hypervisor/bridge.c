@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bridge - a learning bridge of the host kernel with taps as ports, and the physical NIC below it.
+ *
+ * A frame goes where its destination was last seen, or to all other ports: the thread that brings it pays for the bridge, and for the NIC's driver or the other
+ * tap's queue. From the wire: a frame is an interrupt on processor irq-cpu; its softirq takes frames through driver and bridge, and there is no further
+ * interrupt while it has some, as with NAPI. LIMIT: the NIC is a latency each way with one queue; no ageing, spanning tree, VLANs, netfilter or
+ * queueing discipline.
+ */
+#include "models/hypervisor/bridge.h"
+
+#include "core/trace/measure.h"
+#include "models/hypervisor/mac-table.h"
+
+#define PORTS 256
+#define NIC (-1)
+
+struct _IovBridge {
+    IovModel parent_instance;
+    /* properties */
+    IovModel *host_ref;
+    uint64_t irq_cpu;
+    uint64_t queue_length;
+    /* costs */
+    iov_time bridge_cost, transmit_cost, receive_cost, nic_latency;
+    /* ports */
+    struct iov_packet_port wire;
+    /* state */
+    IovLinuxHost *host;
+    struct iov_measure *measure;
+    struct iov_bridge_port *ports[PORTS];
+    int port_count;
+    struct iov_mac_table addresses;
+    struct iov_packet_pool *pool; /* of copies */
+    struct iov_host_irq irq;
+    struct iov_host_softirq softirq;
+    uint8_t vector;
+    struct iov_packet_queue transmit; /* in the NIC's ring */
+    struct iov_packet_queue arriving; /* on their way, stamp: when they are in memory */
+    struct iov_packet_queue receive;  /* in memory, for the softirq */
+    struct iov_event sent;
+    struct iov_event arrived;
+    iov_time busy_until; /* the wire takes the next frame */
+    bool polling;        /* an interrupt or softirq is on its way */
+    /* statistics */
+    uint64_t forwarded, flooded, sent_frames, received_frames, interrupts, drops;
+};
+
+G_DEFINE_FINAL_TYPE(IovBridge, iov_bridge, IOV_TYPE_MODEL)
+
+static iov_time now(const IovBridge *self)
+{
+    return iov_now(self->parent_instance.kernel);
+}
+
+bool iov_bridge_attach(IovBridge *self, struct iov_bridge_port *port)
+{
+    if (self->port_count == PORTS)
+        return false;
+    port->number = self->port_count;
+    self->ports[self->port_count++] = port;
+    return true;
+}
+
+static void drop(IovBridge *self, struct iov_packet *packet)
+{
+    self->drops++;
+    self->measure->counters.drops++;
+    iov_packet_free(packet);
+}
+
+static void charge(struct iov_exec *exec, iov_time cost)
+{
+    if (exec != NULL)
+        iov_exec_compute(exec, cost, IOV_PART_HOST);
+}
+
+/* ---- Out ---- */
+
+static void on_sent(struct iov_event *event)
+{
+    IovBridge *self = iov_container_of(event, IovBridge, sent);
+    struct iov_packet *packet = iov_packet_queue_pop(&self->transmit);
+
+    iov_span_mark(packet->span, self, IOV_PART_DEVICE, packet->stamp);
+    iov_span_mark(packet->span, self, IOV_PART_QUEUE, now(self));
+    self->sent_frames++;
+    self->busy_until = now(self) + iov_packet_send(&self->wire, packet);
+    if (self->transmit.first != NULL)
+        iov_event_at(&self->sent, MAX(self->busy_until, self->transmit.first->stamp));
+}
+
+static void nic_send(IovBridge *self, struct iov_exec *exec, struct iov_packet *packet)
+{
+    charge(exec, self->transmit_cost);
+    if (self->transmit.count >= self->queue_length) {
+        drop(self, packet);
+        return;
+    }
+    iov_span_claim(packet->span, self, IOV_PART_HOST, now(self));
+    packet->stamp = now(self) + self->nic_latency;
+    iov_packet_queue_push(&self->transmit, packet);
+    if (!iov_event_armed(&self->sent))
+        iov_event_at(&self->sent, MAX(self->busy_until, packet->stamp));
+}
+
+static void port_send(IovBridge *self, int port, struct iov_exec *exec, struct iov_packet *packet)
+{
+    if (port == NIC)
+        nic_send(self, exec, packet);
+    else
+        self->ports[port]->deliver(self->ports[port], exec, packet);
+}
+
+/* To all ports but the one it came from; the last one gets the frame itself, with its request. */
+static void flood(IovBridge *self, int from, struct iov_exec *exec, struct iov_packet *packet)
+{
+    int last = from == NIC ? self->port_count - 1 : NIC;
+
+    self->flooded++;
+    for (int port = 0; port < self->port_count; port++) {
+        struct iov_packet *copy;
+
+        if (port == from || port == last)
+            continue;
+        copy = iov_packet_new(self->pool, packet->size);
+        memcpy(copy->data, packet->data, packet->size);
+        copy->flags = packet->flags;
+        copy->segment_size = packet->segment_size;
+        port_send(self, port, exec, copy);
+    }
+    if (last == NIC && from == NIC)
+        iov_packet_free(packet); /* no port at all */
+    else
+        port_send(self, last, exec, packet);
+}
+
+static void forward(IovBridge *self, int from, struct iov_exec *exec, struct iov_packet *packet)
+{
+    int to;
+
+    charge(exec, self->bridge_cost);
+    self->forwarded++;
+    if (packet->size < IOV_MAC_HEADER) {
+        drop(self, packet);
+        return;
+    }
+    iov_mac_learn(&self->addresses, packet->data, from);
+    to = iov_mac_find(&self->addresses, packet->data);
+    if (to == IOV_MAC_NOWHERE)
+        flood(self, from, exec, packet);
+    else if (to == from)
+        drop(self, packet); /* its receiver is where it came from */
+    else
+        port_send(self, to, exec, packet);
+}
+
+void iov_bridge_send(IovBridge *self, const struct iov_bridge_port *port, struct iov_exec *exec,
+                     struct iov_packet *packet)
+{
+    forward(self, port->number, exec, packet);
+}
+
+/* ---- In ---- */
+
+static void on_arrived(struct iov_event *event)
+{
+    IovBridge *self = iov_container_of(event, IovBridge, arrived);
+    struct iov_processor *processor = iov_host_processor(self->host, (unsigned)self->irq_cpu);
+
+    while (self->arriving.first != NULL && self->arriving.first->stamp <= now(self)) {
+        struct iov_packet *packet = iov_packet_queue_pop(&self->arriving);
+
+        iov_span_mark(packet->span, self, IOV_PART_DEVICE, now(self));
+        iov_packet_queue_push(&self->receive, packet);
+    }
+    if (self->arriving.first != NULL)
+        iov_event_at(&self->arrived, self->arriving.first->stamp);
+    if (self->polling)
+        return;
+    self->polling = true;
+    self->interrupts++;
+    processor->ops->interrupt(processor, self->vector, NULL);
+}
+
+static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *packet)
+{
+    IovBridge *self = iov_container_of(port, IovBridge, wire);
+
+    if (self->arriving.count + self->receive.count >= self->queue_length) {
+        drop(self, packet);
+        return 0;
+    }
+    iov_span_claim(packet->span, self, IOV_PART_WIRE, now(self));
+    packet->stamp = now(self) + self->nic_latency;
+    iov_packet_queue_push(&self->arriving, packet);
+    if (!iov_event_armed(&self->arrived))
+        iov_event_at(&self->arrived, packet->stamp);
+    return 0;
+}
+
+static const struct iov_packet_ops wire_ops = { .receive = wire_receive };
+
+static void irq_handle(struct iov_host_irq *irq, struct iov_exec *exec, struct iov_span *span)
+{
+    IovBridge *self = iov_container_of(irq, IovBridge, irq);
+
+    (void)span;
+    iov_span_mark(self->receive.first != NULL ? self->receive.first->span : NULL, self,
+                  IOV_PART_HOST, now(self));
+    iov_host_softirq_raise(exec, &self->softirq);
+}
+
+static void softirq_run(struct iov_host_softirq *softirq, struct iov_exec *exec)
+{
+    IovBridge *self = iov_container_of(softirq, IovBridge, softirq);
+    struct iov_packet *packet;
+
+    while ((packet = iov_packet_queue_pop(&self->receive)) != NULL) {
+        iov_span_mark(packet->span, self, IOV_PART_QUEUE, now(self));
+        iov_span_pass(packet->span, self, exec->holder);
+        exec->span = packet->span;
+        iov_exec_compute(exec, self->receive_cost, IOV_PART_HOST);
+        self->received_frames++;
+        forward(self, NIC, exec, packet);
+    }
+    exec->span = NULL;
+    self->polling = false;
+}
+
+/* ---- Life ---- */
+
+static bool iov_bridge_realize(IovModel *model, GError **error)
+{
+    IovBridge *self = (IovBridge *)(void *)model;
+
+    self->measure = model->run->measure;
+    self->host = (IovLinuxHost *)(void *)self->host_ref;
+    if (!iov_model_realize(self->host_ref, error))
+        return false;
+    if (self->irq_cpu >= iov_host_cpu_count(self->host))
+        return iov_model_fail(model, error, "irq-cpu: the host has %u processors",
+                              iov_host_cpu_count(self->host));
+    self->pool = iov_packet_pool_new();
+    self->irq.handle = irq_handle;
+    self->softirq.run = softirq_run;
+    iov_event_init(&self->sent, model->kernel, on_sent, IOV_PRIORITY_DEFAULT);
+    iov_event_init(&self->arrived, model->kernel, on_arrived, IOV_PRIORITY_DEFAULT);
+    if (!iov_host_irq_alloc(self->host, (unsigned)self->irq_cpu, &self->irq, &self->vector))
+        return iov_model_fail(model, error, "irq-cpu: no vector is left");
+    return true;
+}
+
+static void iov_bridge_unrealize(IovModel *model)
+{
+    IovBridge *self = (IovBridge *)(void *)model;
+    struct iov_packet_queue *queues[] = { &self->transmit, &self->arriving, &self->receive };
+
+    iov_event_disarm(&self->sent);
+    iov_event_disarm(&self->arrived);
+    for (unsigned i = 0; i < G_N_ELEMENTS(queues); i++) {
+        struct iov_packet *packet;
+
+        while ((packet = iov_packet_queue_pop(queues[i])) != NULL)
+            iov_packet_free(packet);
+    }
+}
+
+static void iov_bridge_finalize(GObject *object)
+{
+    iov_packet_pool_unref(((IovBridge *)(void *)object)->pool, IOV_MODEL(object)->kernel);
+    G_OBJECT_CLASS(iov_bridge_parent_class)->finalize(object);
+}
+
+static void iov_bridge_class_init(IovBridgeClass *klass)
+{
+    IovModelClass *mc = IOV_MODEL_CLASS(klass);
+
+    iov_model_class_describe(mc, "bridge", "Learning bridge of the host kernel with a NIC below");
+    iov_model_class_add_property(
+        mc, &(struct iov_property){ .name = "host",
+                                    .type = IOV_VALUE_REF,
+                                    .required = true,
+                                    .offset = G_STRUCT_OFFSET(IovBridge, host_ref),
+                                    .width = sizeof(void *),
+                                    .kind = "linux-host",
+                                    .text = "The host whose network stack it is" });
+    IOV_PROP_COUNT(mc, IovBridge, irq_cpu, 0, 63, 0,
+                   "Host processor that takes the physical NIC's interrupts");
+    IOV_PROP_COUNT(mc, IovBridge, queue_length, 1, 65536, 1000,
+                   "Frames that the NIC holds each way");
+    IOV_COST(mc, IovBridge, bridge_cost, "host-bridge", "One frame through the bridge");
+    IOV_COST(mc, IovBridge, transmit_cost, "host-nic-transmit", "NIC driver, one frame out");
+    IOV_COST(mc, IovBridge, receive_cost, "host-nic-receive", "NIC driver, one frame in");
+    IOV_COST(mc, IovBridge, nic_latency, "host-nic-latency",
+             "The physical NIC, one frame, one way");
+    IOV_PORT_PACKET_END(mc, IovBridge, wire, &wire_ops, "The physical NIC's wire");
+    IOV_STAT(mc, IovBridge, forwarded, "Frames looked up");
+    IOV_STAT(mc, IovBridge, flooded, "Of them, sent to all other ports");
+    IOV_STAT(mc, IovBridge, sent_frames, "Frames to the wire");
+    IOV_STAT(mc, IovBridge, received_frames, "Frames from the wire");
+    IOV_STAT(mc, IovBridge, interrupts, "Interrupts of the physical NIC");
+    IOV_STAT(mc, IovBridge, drops, "Frames lost");
+    mc->realize = iov_bridge_realize;
+    mc->unrealize = iov_bridge_unrealize;
+    G_OBJECT_CLASS(klass)->finalize = iov_bridge_finalize;
+}
+
+static void iov_bridge_init(IovBridge *self)
+{
+    (void)self;
+}

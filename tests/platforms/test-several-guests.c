@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Several guests on one host and one wire: each has its own memory and address, and the switch below brings everybody what is his. */
+#include "tests/platforms/platform.h"
+
+#define THREE "vms=[{ name: vm0 }, { name: vm1 }, { name: vm2 }]"
+
+static const char *const strategies[] = { "strategy=virtio-net", "strategy=vhost-net",
+                                          "strategy=vhost-user" };
+
+Test(several_guests, get_their_own_answers)
+{
+    static const char *const guests[] = { "vm0", "vm1", "vm2" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(strategies); i++) {
+        struct iov_experiment *run =
+            RUN("net-rr.yaml", strategies[i], THREE, "workload.operations=1000");
+
+        cr_assert(lt(u64, 2900, iov_experiment_measure(run)->operations), "%s", strategies[i]);
+        cr_assert(eq(u64, iov_experiment_measure(run)->mismatches, 0));
+        cr_assert(eq(u64, counters_of(run)->drops, 0));
+        for (unsigned j = 0; j < G_N_ELEMENTS(guests); j++) {
+            g_autofree char *guest = g_strconcat(guests[j], "/guest", NULL);
+            g_autofree char *workload = g_strconcat(guests[j], "/workload", NULL);
+
+            cr_assert(eq(u64, stat_of(run, guest, "foreign-frames"), 0));
+            cr_assert(eq(u64, stat_of(run, guest, "bad-frames"), 0));
+            cr_assert(eq(u64, stat_of(run, workload, "lost"), 0));
+            cr_assert(lt(u64, 900, stat_of(run, workload, "finished")), "%s of %s", guests[j],
+                      strategies[i]);
+        }
+        iov_experiment_free(run);
+    }
+}
+
+Test(several_guests, are_told_apart_by_address_once_they_have_been_seen)
+{
+    struct iov_experiment *kernel =
+        RUN("net-rr.yaml", "strategy=vhost-net", THREE, "workload.operations=1000");
+    struct iov_experiment *process =
+        RUN("net-rr.yaml", "strategy=vhost-user", THREE, "workload.operations=1000");
+
+    /* The warm-up taught the switch: nothing is sent to everybody any more. */
+    cr_assert(eq(u64, stat_of(kernel, "bridge", "flooded"), 0));
+    cr_assert(eq(u64, stat_of(process, "switch", "flooded"), 0));
+    cr_assert(eq(u64, stat_of(kernel, "bridge", "drops"), 0));
+    iov_experiment_free(kernel);
+    iov_experiment_free(process);
+}
+
+Test(several_guests, have_memory_of_their_own)
+{
+    struct iov_experiment *run =
+        RUN("net-rr.yaml", "strategy=vhost-net", THREE, "workload.operations=10");
+    uint64_t base[3];
+
+    for (unsigned i = 0; i < 3; i++) {
+        g_autofree char *vm = g_strdup_printf("vm%u", i);
+        IovModel *model = iov_platform_find(iov_experiment_platform(run), vm);
+        const struct iov_property *row = iov_model_find_property(model, "memory-base");
+
+        base[i] = G_STRUCT_MEMBER(uint64_t, model, row->offset);
+    }
+    cr_assert(le(u64, base[0] + (UINT64_C(1) << 30), base[1]));
+    cr_assert(le(u64, base[1] + (UINT64_C(1) << 30), base[2]));
+    iov_experiment_free(run);
+}
