@@ -149,7 +149,7 @@ static void timer_arm(struct timer *timer)
             return;
         left = UINT64_C(1) << 32;
     }
-    when = self->since + (unsigned __int128)(counter - self->counter + left) * self->period;
+    when = ((unsigned __int128)(counter - self->counter) + left) * self->period + self->since;
     if (when < IOV_TIME_MAX)
         iov_event_at(&timer->match, (iov_time)when);
 }

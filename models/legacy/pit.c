@@ -333,7 +333,8 @@ static void latch_status(const IovPit *self, struct counter *counter, iov_time n
                       (!counter->loaded || counter->next != 0 ? PIT_STATUS_NULL : 0);
 }
 
-static void control_write(IovPit *self, uint8_t value)
+/* True if it set counter 0 anew. */
+static bool control_write(IovPit *self, uint8_t value)
 {
     unsigned select = value >> PIT_SELECT_SHIFT;
     iov_time now = iov_now(self->parent_instance.kernel);
@@ -347,25 +348,30 @@ static void control_write(IovPit *self, uint8_t value)
             if (!(value & PIT_READ_BACK_NO_STATUS))
                 latch_status(self, &self->counters[i], now);
         }
-        return;
+        return false;
     }
-    if ((value >> PIT_ACCESS_SHIFT & PIT_ACCESS) == PIT_ACCESS_LATCH)
+    if ((value >> PIT_ACCESS_SHIFT & PIT_ACCESS) == PIT_ACCESS_LATCH) {
         latch_count(&self->counters[select], now);
-    else
-        counter_control(&self->counters[select], value, now);
+        return false;
+    }
+    counter_control(&self->counters[select], value, now);
+    return select == 0;
 }
 
 static void port_write(void *device, unsigned port, uint8_t value)
 {
     IovPit *self = device;
 
+    bool changed = port == 0;
+
     if (port == PIT_CONTROL) {
-        control_write(self, value);
+        changed = control_write(self, value);
     } else {
         self->loads++;
         counter_write(&self->counters[port], value, iov_now(self->parent_instance.kernel));
     }
-    line_update(self);
+    if (changed)
+        line_update(self);
 }
 
 /* ---- Reading ---- */
