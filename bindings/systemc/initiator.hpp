@@ -14,12 +14,12 @@
 #include <cstring>
 #include <deque>
 #include <exception>
-#include <memory>
+#include <list>
 #include <string>
 #include <vector>
 #define SC_INCLUDE_DYNAMIC_PROCESSES
-#include <systemc>
 #include <sysc/kernel/sc_spawn.h>
+#include <systemc>
 #include <tlm>
 #include <tlm_utils/simple_initiator_socket.h>
 
@@ -96,13 +96,13 @@ class initiator : public sc_core::sc_module
         iov_time latency[2]; /* of each 4 bytes */
     };
 
-    /* An access on its way through a thread. It outlives whoever gave it up. */
+    /* An access on its way through a thread. The module owns it: a fiber may be dropped where it waits. */
     struct call {
         tlm::tlm_generic_payload trans;
         std::vector<unsigned char> data;
         sc_core::sc_time begin, delay;
         struct iov_fiber *fiber;
-        bool done = false, abandoned = false;
+        bool done, abandoned;
     };
 
     struct iov_systemc *systemc;
@@ -111,7 +111,8 @@ class initiator : public sc_core::sc_module
     struct iov_foreign *part = &none;
     std::string title;
     std::vector<region> regions;
-    std::deque<std::shared_ptr<call>> calls; /* that no thread has taken yet */
+    std::list<call> calls;    /* all */
+    std::deque<call *> queue; /* that no thread has taken yet */
     sc_core::sc_event more;
 
     static const struct iov_mem_target_ops *ops()
@@ -274,45 +275,64 @@ class initiator : public sc_core::sc_module
 
     /* ---- Calls that wait ---- */
 
+    void forget(const call *gone)
+    {
+        calls.remove_if([gone](const call &one) { return &one == gone; });
+    }
+
     /* A thread of SystemC: makes one call after the other. What it throws ends the run. */
     void work()
     {
         for (;;) {
-            while (calls.empty())
+            while (queue.empty())
                 sc_core::wait(more);
-            std::shared_ptr<call> mine = calls.front();
-            calls.pop_front();
-            if (mine->begin > sc_core::sc_time_stamp())
-                sc_core::wait(mine->begin - sc_core::sc_time_stamp());
+            call *mine = queue.front();
             uint64_t address = mine->trans.get_address();
 
+            queue.pop_front();
+            if (mine->begin > sc_core::sc_time_stamp())
+                sc_core::wait(mine->begin - sc_core::sc_time_stamp());
             socket->b_transport(mine->trans, mine->delay);
-            if (mine->abandoned)
-                continue;
             if (part->dmi && mine->trans.is_response_ok() && mine->trans.is_dmi_allowed())
                 ask_for_memory(mine->trans, address);
             mine->done = true;
+            if (mine->abandoned) {
+                forget(mine);
+                continue;
+            }
             iov_systemc_sync(systemc);
             iov_fiber_unpark(mine->fiber);
         }
     }
 
+    call *begin_call(tlm::tlm_command command, const struct iov_mem_req *req,
+                     const unsigned char *data)
+    {
+        sc_core::sc_time ahead = sc_core::sc_time::from_value(iov_systemc_ahead(systemc));
+
+        calls.emplace_back();
+        call *made = &calls.back();
+        made->data.assign(data, data + req->size);
+        fill(made->trans, command, req, made->data.data());
+        made->begin = sc_core::sc_time_stamp() + ahead;
+        made->delay = sc_core::sc_time::from_value(req->delay);
+        made->fiber = iov_fiber_current(iov_systemc_kernel(systemc));
+        made->done = made->abandoned = false;
+        queue.push_back(made);
+        more.notify(sc_core::SC_ZERO_TIME); /* the thread waits for what we are ahead */
+        iov_systemc_yield(systemc);
+        return made;
+    }
+
+    /* The fiber holds nothing but pointers while it waits. */
     enum iov_status transport_by_thread(tlm::tlm_command command, struct iov_mem_req *req)
     {
         struct iov_kernel *kernel = iov_systemc_kernel(systemc);
-        iov_time ahead = iov_systemc_ahead(systemc), deadline = iov_now(kernel) + part->timeout;
-        auto mine = std::make_shared<call>();
+        iov_time deadline = iov_now(kernel) + part->timeout;
         auto *data = static_cast<unsigned char *>(req->data);
+        call *mine = begin_call(command, req, data);
 
-        mine->data.assign(data, data + req->size);
-        fill(mine->trans, command, req, mine->data.data());
-        mine->begin = sc_core::sc_time_stamp() + sc_core::sc_time::from_value(ahead);
-        mine->delay = sc_core::sc_time::from_value(req->delay);
-        mine->fiber = iov_fiber_current(kernel);
-        calls.push_back(mine);
         part->waited++;
-        more.notify(sc_core::SC_ZERO_TIME); /* the thread waits for what we are ahead */
-        iov_systemc_yield(systemc);
         while (!mine->done && iov_now(kernel) < deadline)
             iov_fiber_park_until(kernel, deadline);
         if (!mine->done) {
@@ -322,10 +342,13 @@ class initiator : public sc_core::sc_module
                  sc_core::sc_time::from_value(part->timeout).to_string());
             return IOV_STATUS_ABORT;
         }
+        enum iov_status status = judge(mine->trans);
+
         req->delay = mine->delay.value();
         if (command == tlm::TLM_READ_COMMAND)
             iov_mem_copy(data, mine->data.data(), req->size);
-        return judge(mine->trans);
+        forget(mine);
+        return status;
     }
 
     /* A process of the user that comes by here waits itself, if it has to. */

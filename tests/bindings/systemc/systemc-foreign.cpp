@@ -20,6 +20,13 @@ static void answer_ok(tlm::tlm_generic_payload &trans)
     trans.set_response_status(tlm::TLM_OK_RESPONSE);
 }
 
+static void expect_good_run(scene &scene)
+{
+    std::string text = scene.run();
+
+    cr_assert(text.empty(), "%s", text.c_str());
+}
+
 Test(target, takes_the_time_that_it_annotates)
 {
     scene scene("foreign.yaml", {},
@@ -33,7 +40,7 @@ Test(target, takes_the_time_that_it_annotates)
     bus_access reading = { scene, WINDOW + 0x10, 4, false, 300 * IOV_NS };
 
     reading.delay = 7 * IOV_NS;
-    cr_assert_str_eq(scene.run().c_str(), "");
+    expect_good_run(scene);
     cr_assert_eq(reading.status, IOV_STATUS_OK);
     cr_assert_eq(reading.bytes[3], 0x5a);
     cr_assert_eq(reading.delay, 47 * IOV_NS);
@@ -82,7 +89,7 @@ Test(target, may_answer_the_guest_with_an_error)
                 });
     bus_access reading = { scene, WINDOW, 4, false, 300 * IOV_NS };
 
-    cr_assert_str_eq(scene.run().c_str(), "");
+    expect_good_run(scene);
     cr_assert_eq(reading.status, IOV_STATUS_ABORT);
     cr_assert_eq(reading.bytes[0], 0xff);
     cr_assert_eq(scene.statistic("device", "error-responses"), 1u);
@@ -151,7 +158,7 @@ Test(waiting, is_served_while_everything_else_goes_on)
     bus_access second = { scene, WINDOW + 8, 8, true, 400 * IOV_NS };
     bus_access memory = { scene, 0, 4, true, 450 * IOV_NS };
 
-    cr_assert_str_eq(scene.run().c_str(), "");
+    expect_good_run(scene);
     cr_assert_eq(first.status, IOV_STATUS_OK);
     cr_assert_eq(first.bytes[0], 0x5a);
     cr_assert_eq(first.ended, 800 * IOV_NS);
@@ -174,7 +181,7 @@ Test(waiting, is_in_the_order_of_coming_when_the_threads_are_used_up)
     bus_access first = { scene, WINDOW, 4, false, 300 * IOV_NS };
     bus_access second = { scene, WINDOW, 4, false, 300 * IOV_NS };
 
-    cr_assert_str_eq(scene.run().c_str(), "");
+    expect_good_run(scene);
     cr_assert_eq(first.ended, 400 * IOV_NS);
     cr_assert_eq(second.ended, 500 * IOV_NS);
 }
@@ -225,7 +232,7 @@ Test(waiting, serves_targets_that_know_nb_transport_only)
     scene scene("foreign.yaml", waits, nullptr);
     bus_access reading = { scene, WINDOW, 4, false, 300 * IOV_NS };
 
-    cr_assert_str_eq(scene.run().c_str(), "");
+    expect_good_run(scene);
     cr_assert_eq(reading.status, IOV_STATUS_OK);
     cr_assert_eq(reading.bytes[1], 0x77);
     cr_assert_eq(reading.ended, 330 * IOV_NS, "the target's phases take 30 ns");
@@ -249,7 +256,7 @@ Test(dmi, is_used_with_its_latency_once_it_is_granted)
 
     scene.device.grants = true;
     memset(write.bytes, 0x33, 8);
-    cr_assert_str_eq(scene.run().c_str(), "");
+    expect_good_run(scene);
     cr_assert_eq(first.delay, 40 * IOV_NS, "the first comes by b_transport");
     cr_assert_eq(write.delay, 10 * IOV_NS, "5 ns for each 4 bytes");
     cr_assert_eq(scene.device.direct[4], 0x33);
@@ -267,7 +274,7 @@ Test(dmi, is_not_used_for_what_was_not_granted)
 
     scene.device.grants = true;
     scene.device.read_only = true;
-    cr_assert_str_eq(scene.run().c_str(), "");
+    expect_good_run(scene);
     cr_assert_eq(scene.device.calls, 2u, "the second read was direct, the write was not");
 }
 
@@ -280,7 +287,7 @@ Test(dmi, ends_when_the_target_takes_it_back)
 
     scene.device.grants = true;
     scene.device.takes_back.notify(sc_core::sc_time(500, sc_core::SC_NS));
-    cr_assert_str_eq(scene.run().c_str(), "");
+    expect_good_run(scene);
     cr_assert_eq(scene.device.calls, 2u);
     cr_assert_eq(scene.statistic("device", "dmi-invalidations"), 1u);
 }
@@ -292,7 +299,7 @@ Test(dmi, is_not_asked_for_if_the_file_says_no)
     bus_access second = { scene, WINDOW + 0x100, 4, false, 400 * IOV_NS };
 
     scene.device.grants = true;
-    cr_assert_str_eq(scene.run().c_str(), "");
+    expect_good_run(scene);
     cr_assert_eq(scene.device.calls, 2u);
     cr_assert_eq(scene.device.asked, 0u);
 }
@@ -311,7 +318,7 @@ static iov_time longest_lead(const std::vector<std::string> &sets)
     observer observer("observer", scene);
 
     observer.clock(clock);
-    cr_assert_str_eq(scene.run().c_str(), "");
+    expect_good_run(scene);
     cr_assert_gt(ticker.count, 900u);
     return observer.lead;
 }
@@ -340,7 +347,7 @@ Test(quantum, annotates_the_lead_as_delay)
                 });
     bus_access reading = { scene, WINDOW, 4, false, 300 * IOV_NS };
 
-    cr_assert_str_eq(scene.run().c_str(), "");
+    expect_good_run(scene);
     cr_assert_eq(seen, 300 * IOV_NS);
     cr_assert_eq(reading.delay, 0u);
 }
@@ -360,7 +367,7 @@ Test(interrupts, go_by_name_through_the_wires_of_the_file)
     scene.machine.interrupt_out("link.interrupt").bind(arrived);
     flank.in(arrived);
     flank.out(raised);
-    cr_assert_str_eq(scene.run().c_str(), "");
+    expect_good_run(scene);
     cr_assert_gt(flank.seen, 200 * IOV_NS + 300 * IOV_NS, "200 ns, and the way over the link");
     cr_assert_lt(flank.seen, 200 * IOV_NS + 500 * IOV_NS);
 }
@@ -379,7 +386,7 @@ Test(dma, of_the_foreign_module_comes_with_its_requester_id)
     });
 
     master.socket.bind(scene.machine.target_socket("device.dma"));
-    cr_assert_str_eq(scene.run().c_str(), "");
+    expect_good_run(scene);
     cr_assert(master.done);
 }
 
@@ -438,7 +445,7 @@ Test(dma, is_blocked_by_the_iommu_outside_its_domain_and_recorded)
 
     write_tables(scene);
     master.socket.bind(scene.machine.target_socket("device.dma"));
-    cr_assert_str_eq(scene.run().c_str(), "");
+    expect_good_run(scene);
     cr_assert(master.done);
     cr_assert(before == after, "no byte of memory has changed");
     cr_assert_eq(scene.statistic("iommu", "blocked"), 4u);
@@ -457,7 +464,7 @@ Test(dma, of_a_requester_without_a_context_is_blocked)
     write_tables(scene);
     scene.put(0x9010, 0x1111);
     stranger.socket.bind(scene.machine.target_socket("iommu.upstream", 0x0108));
-    cr_assert_str_eq(scene.run().c_str(), "");
+    expect_good_run(scene);
     cr_assert(stranger.done);
     cr_assert_eq(scene.get(VTD_BASE + VTD_FRCD + 8) >> VTD_FRCD_REASON_SHIFT & 0xff,
                  (unsigned)VTD_FAULT_CONTEXT_ABSENT);

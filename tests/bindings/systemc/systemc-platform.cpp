@@ -70,7 +70,7 @@ Test(platform, in_the_users_simulation_gives_the_results_of_a_run_of_its_own)
     cr_assert_eq(machine.measure().operations, 200u);
     cr_assert_gt(heart.beats, 100u);
     machine.write(std::string(folder) + "/guest");
-    cr_assert_str_eq(results_of(std::string(folder) + "/guest").c_str(), native.c_str());
+    cr_assert(results_of(std::string(folder) + "/guest") == native);
     gchar *remove = g_strdup_printf("rm -r '%s'", folder);
     cr_assert(g_spawn_command_line_sync(remove, nullptr, nullptr, nullptr, nullptr));
     g_free(remove);
