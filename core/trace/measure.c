@@ -33,6 +33,7 @@ struct iov_measure *iov_measure_new(struct iov_kernel *kernel)
 
     measure->kernel = kernel;
     measure->latency = iov_histogram_new();
+    measure->interrupts = iov_interrupt_path_new();
     measure->private_data = g_new0(struct iov_measure_private, 1);
     measure->private_data->watched = g_array_new(FALSE, FALSE, sizeof(struct watched));
     measure->patience = PATIENCE;
@@ -58,6 +59,7 @@ void iov_measure_free(struct iov_measure *measure)
         return;
     drop_phases(measure);
     iov_histogram_free(measure->latency);
+    iov_interrupt_path_free(measure->interrupts);
     g_array_unref(measure->private_data->watched);
     g_free(measure->private_data);
     g_free(measure);
@@ -115,6 +117,7 @@ void iov_measure_begin(struct iov_measure *measure)
     clear_counters(&measure->counters);
     drop_phases(measure);
     iov_histogram_reset(measure->latency);
+    iov_interrupt_path_reset(measure->interrupts);
     memset(measure->parts_high, 0, sizeof measure->parts_high);
     memset(measure->parts_low, 0, sizeof measure->parts_low);
     measure->operations = 0;

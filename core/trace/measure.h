@@ -15,6 +15,7 @@
 #include "core/kernel/kernel.h"
 #include "core/port/span.h"
 #include "core/trace/histogram.h"
+#include "core/trace/interrupt-path.h"
 
 IOV_BEGIN_DECLS
 
@@ -79,11 +80,12 @@ struct iov_measure {
     iov_time begin;
     iov_time end;
     bool open;
-    bool ended;                          /* requests that finish now do not count any more */
-    bool complete;                       /* the workload reached its end */
-    iov_time patience;                   /* see iov_measure_expect_silence() */
-    struct iov_histogram *latency;       /* ps */
-    uint64_t parts_high[IOV_PART_COUNT]; /* sums of parts, ps: 128 bits as high and low */
+    bool ended;                            /* requests that finish now do not count any more */
+    bool complete;                         /* the workload reached its end */
+    iov_time patience;                     /* see iov_measure_expect_silence() */
+    struct iov_histogram *latency;         /* ps */
+    struct iov_interrupt_path *interrupts; /* of devices in hardware */
+    uint64_t parts_high[IOV_PART_COUNT];   /* sums of parts, ps: 128 bits as high and low */
     uint64_t parts_low[IOV_PART_COUNT];
     uint64_t mismatches;      /* requests whose parts did not add up: must be 0 */
     struct iov_phase *phases; /* in order */

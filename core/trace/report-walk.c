@@ -208,6 +208,38 @@ static void walk_latency(const struct iov_measure *measure, struct report_visito
               "Operations whose parts do not add up: a fault of a model");
 }
 
+/* Nothing of runs whose devices are all software. */
+static void walk_interrupts(const struct iov_interrupt_path *path, struct report_visitor *visitor)
+{
+    static const char *const texts[IOV_INTERRUPT_SEGMENTS] = {
+        "The message on its way to the root complex",
+        "The remapping unit",
+        "The posted-interrupt descriptor",
+        "From there to the local APIC",
+        "Up to the first instruction of the guest's handler",
+        "From there to the end of interrupt",
+    };
+
+    if (path == NULL || iov_histogram_count(path->segments[IOV_INTERRUPT_LINK]) == 0)
+        return;
+    visitor->begin(visitor, "interrupt_path_ns", false);
+    for (unsigned i = 0; i < IOV_INTERRUPT_SEGMENTS; i++) {
+        const struct iov_histogram *segment = path->segments[i];
+
+        visitor->begin(visitor, iov_interrupt_segment_name((enum iov_interrupt_segment)i), false);
+        put_count(visitor, "count", iov_histogram_count(segment), "", texts[i]);
+        put_ns(visitor, "mean", iov_histogram_mean(segment), "Mean");
+        put_ns(visitor, "p50", iov_histogram_quantile(segment, 500000), "Median");
+        put_ns(visitor, "p99", iov_histogram_quantile(segment, 990000),
+               "99 % are no longer than this");
+        put_ns(visitor, "max", iov_histogram_max(segment), "Longest");
+        visitor->end(visitor, false);
+    }
+    put_count(visitor, "posted", path->posted, "", "Posted with a notification");
+    put_count(visitor, "gathered", path->gathered, "", "Posted without one");
+    visitor->end(visitor, false);
+}
+
 static void walk_throughput(const struct iov_measure *measure, struct report_visitor *visitor)
 {
     iov_time duration = measure->end - measure->begin;
@@ -390,6 +422,7 @@ void iov_report_walk(const struct iov_report *report, struct report_visitor *vis
     walk_exits("exits_per_op", &measure->counters, true, measure->operations, visitor);
     walk_per_op(measure, visitor);
     walk_latency(measure, visitor);
+    walk_interrupts(measure->interrupts, visitor);
     walk_throughput(measure, visitor);
     walk_cpu(measure, visitor);
     walk_regions(&measure->counters, visitor);

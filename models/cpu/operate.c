@@ -336,6 +336,8 @@ static __attribute__((noinline)) void operate(struct iov_exec *exec, struct iov_
     else
         execute(exec, op);
     exec->blocking &= (uint8_t)~shadow;
+    if (op->kind == IOV_OP_HLT) /* what ended it comes before the next instruction's program */
+        iov_cpu_service(exec);
     if (G_UNLIKELY(exec->vmcs != NULL && iov_vmcs_primary(exec->vmcs, IOV_PRIMARY_MONITOR_TRAP))) {
         exec->vmcs->trap_pending = true;
         iov_cpu_of(exec)->attention = true;

@@ -285,6 +285,12 @@ void iov_guest_bottom_half_enable(struct iov_guest_cpu *cpu)
 
 /* ---- The interrupt gate ---- */
 
+static void device_done(struct iov_guest_cpu *cpu)
+{
+    end_of_interrupt(cpu);
+    iov_interrupt_ended(cpu->guest->measure->interrupts, cpu->handler_began, iov_guest_now(cpu));
+}
+
 static void device_interrupt(struct iov_guest_cpu *cpu, uint8_t vector)
 {
     IovLinuxGuest *guest = cpu->guest;
@@ -292,8 +298,13 @@ static void device_interrupt(struct iov_guest_cpu *cpu, uint8_t vector)
 
     guest->device_interrupts++;
     guest->measure->counters.interrupts++;
+    cpu->handler_began = iov_guest_now(cpu);
+    iov_interrupt_taken(guest->measure->interrupts, (uint16_t)guest->requester, cpu->handler_began);
+    if (irq->level)
+        iov_interrupt_taken(guest->measure->interrupts, (uint16_t)guest->ioapic_requester,
+                            cpu->handler_began);
     if (!irq->level) {
-        end_of_interrupt(cpu);
+        device_done(cpu);
         irq->handler(irq->context, cpu);
         iov_guest_charge(cpu, guest->costs.irq_flow);
         return;
@@ -301,13 +312,13 @@ static void device_interrupt(struct iov_guest_cpu *cpu, uint8_t vector)
     irq->handler(irq->context, cpu);
     iov_guest_charge(cpu, guest->costs.irq_flow);
     if (irq->remapped) { /* the vector's EOI means nothing to the I/O APIC */
-        end_of_interrupt(cpu);
+        device_done(cpu);
         count_ioapic_access(cpu);
         iov_exec_store(cpu->exec, guest->ioapic + IOAPIC_EOI, 4, irq->pin);
         return;
     }
     iov_guest_apic_read(cpu, IOV_APIC_TMR + (vector / 32u) * 0x10);
-    end_of_interrupt(cpu);
+    device_done(cpu);
 }
 
 static struct iov_guest_cpu *find_cpu(IovLinuxGuest *guest, const struct iov_exec *exec)

@@ -86,6 +86,7 @@ struct iov_guest_cpu {
     bool need_resched;
     bool idle;                    /* the idle loop has the processor */
     bool asleep;                  /* and is about to HLT, or has */
+    iov_time handler_began;       /* of a device's interrupt */
     iov_gpa eoi_flag;             /* of paravirtual EOI; 0: not used */
     struct iov_guest_napi *polls; /* to be polled */
     struct iov_guest_napi *last_poll;

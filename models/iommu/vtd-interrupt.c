@@ -9,6 +9,8 @@
  */
 #include "models/iommu/vtd-private.h"
 
+#include "core/trace/measure.h"
+
 #define KEY_VALID (1ull << 63)
 
 struct interrupt {
@@ -113,6 +115,13 @@ static uint32_t apic_id(const IovVtd *self, uint32_t field)
     return self->extended ? field : field >> 8 & 0xff;
 }
 
+static struct iov_interrupt_path *path_of(const IovVtd *self)
+{
+    const struct iov_measure *measure = self->parent_instance.run->measure;
+
+    return measure != NULL ? measure->interrupts : NULL;
+}
+
 static enum iov_status interrupt_remap(struct interrupt *interrupt)
 {
     IovVtd *self = interrupt->self;
@@ -128,6 +137,8 @@ static enum iov_status interrupt_remap(struct interrupt *interrupt)
     if (low & VTD_IRTE_RH)
         address |= 0x8;
     self->interrupts_remapped++;
+    iov_interrupt_remapped(path_of(self), interrupt->req->requester, interrupt->req->delay,
+                           interrupt->delay);
     return vtd_message_send(self, address, data, interrupt->req->requester,
                             interrupt->req->delay + interrupt->delay, interrupt->req->span);
 }
@@ -157,6 +168,9 @@ static enum iov_status interrupt_post(struct interrupt *interrupt)
     if (iov_mem_write_req(&self->bus, &req) != IOV_STATUS_OK)
         return interrupt_block(interrupt, VTD_FAULT_PD_ACCESS, silent);
     self->interrupts_posted++;
+    iov_interrupt_posted(path_of(self), interrupt->req->requester, interrupt->req->delay,
+                         interrupt->delay, delay - interrupt->req->delay - interrupt->delay, notify,
+                         iov_now(self->parent_instance.kernel) + delay);
     if (!notify)
         return IOV_STATUS_OK;
     self->notifications++;

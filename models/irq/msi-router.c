@@ -14,6 +14,7 @@
  * messages are counted and dropped.
  */
 #include "core/object/model.h"
+#include "core/trace/measure.h"
 #include "models/irq/ioapic-regs.h"
 
 #define IOV_TYPE_MSI_ROUTER (iov_msi_router_get_type())
@@ -163,6 +164,7 @@ static enum iov_status message_write(IovMsiRouter *self, uint64_t address,
         .redirect = address & MSI_ADDRESS_REDIRECTION,
     };
     iov_time delay = req->delay;
+    struct iov_measure *measure = self->parent_instance.run->measure;
     struct message *flying;
 
     if (req->size != 4 || address & 3) {
@@ -177,6 +179,9 @@ static enum iov_status message_write(IovMsiRouter *self, uint64_t address,
         return IOV_STATUS_OK;
     if (self->placement == PLACEMENT_HARDWARE)
         delay += self->latency;
+    if (req->requester != 0 && measure != NULL)
+        iov_interrupt_routed(measure->interrupts, req->requester, req->delay, delay - req->delay,
+                             iov_now(self->parent_instance.kernel) + delay);
     if (delay == 0) {
         deliver(self, &message);
         return IOV_STATUS_OK;

@@ -510,6 +510,36 @@ Test(posted_interrupts, reach_a_running_guest_without_exit)
     bench_free(bench);
 }
 
+static void halt_and_count(struct bench *bench)
+{
+    iov_exec_do(&bench->guest, IOV_OP_HLT);
+    bench->note = bench->vectors[0]; /* the handler has run when the HLT is over */
+}
+
+static void hlt_exits(struct bench *bench)
+{
+    delivery_flag_on(bench);
+    bench_add(bench, IOV_VMCS_PRIMARY_CONTROLS, IOV_PRIMARY_HLT);
+}
+
+static void request_in_exit(struct bench *bench)
+{
+    bench->memory[BENCH_VAPIC + IOV_APIC_IRR + 0x20] |= 0x20;
+    vmwrite(bench, IOV_VMCS_GUEST_INTERRUPT_STATUS, 0x45);
+}
+
+Test(posted_interrupts, that_end_a_hlt_are_taken_before_the_program_goes_on)
+{
+    struct bench *bench = bench_new();
+
+    bench->handler = write_eoi;
+    bench->on_exit = request_in_exit;
+    bench_run_guest(bench, hlt_exits, halt_and_count);
+    cr_assert(bench->done);
+    cr_assert(eq(u64, bench->note, 0x45));
+    bench_free(bench);
+}
+
 static void end_physical(struct bench *bench)
 {
     bench->cpu->apic->ops->write(bench->cpu->apic, IOV_APIC_EOI, 0);

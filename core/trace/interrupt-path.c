@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The way of a device's interrupt as figures: see the header. A short list of those on their way, no allocation. */
+#include "core/trace/interrupt-path.h"
+
+#include <glib.h>
+#include <string.h>
+
+struct iov_interrupt_path *iov_interrupt_path_new(void)
+{
+    struct iov_interrupt_path *path = g_new0(struct iov_interrupt_path, 1);
+
+    for (unsigned i = 0; i < IOV_INTERRUPT_SEGMENTS; i++)
+        path->segments[i] = iov_histogram_new();
+    return path;
+}
+
+void iov_interrupt_path_free(struct iov_interrupt_path *path)
+{
+    if (path == NULL)
+        return;
+    for (unsigned i = 0; i < IOV_INTERRUPT_SEGMENTS; i++)
+        iov_histogram_free(path->segments[i]);
+    g_free(path);
+}
+
+void iov_interrupt_path_reset(struct iov_interrupt_path *path)
+{
+    for (unsigned i = 0; i < IOV_INTERRUPT_SEGMENTS; i++)
+        iov_histogram_reset(path->segments[i]);
+    path->posted = path->gathered = path->forgotten = 0;
+}
+
+const char *iov_interrupt_segment_name(enum iov_interrupt_segment segment)
+{
+    static const char *const names[] = { "link", "remap", "post", "route", "deliver", "eoi" };
+
+    return names[segment];
+}
+
+static void drop(struct iov_interrupt_path *path, unsigned index)
+{
+    path->count--;
+    memmove(&path->records[index], &path->records[index + 1],
+            (path->count - index) * sizeof path->records[0]);
+}
+
+static void add(struct iov_interrupt_path *path, uint16_t requester, iov_time accepted)
+{
+    if (path->count == IOV_INTERRUPT_RECORDS) {
+        path->forgotten++;
+        drop(path, 0);
+    }
+    path->records[path->count++] = (struct iov_interrupt_record){ accepted, requester };
+}
+
+static void note(struct iov_interrupt_path *path, enum iov_interrupt_segment segment,
+                 iov_time duration)
+{
+    iov_histogram_record(path->segments[segment], duration);
+}
+
+void iov_interrupt_remapped(struct iov_interrupt_path *path, uint16_t requester, iov_time link,
+                            iov_time remap)
+{
+    if (path == NULL)
+        return;
+    note(path, IOV_INTERRUPT_LINK, link);
+    note(path, IOV_INTERRUPT_REMAP, remap);
+    add(path, requester, IOV_TIME_MAX);
+}
+
+void iov_interrupt_posted(struct iov_interrupt_path *path, uint16_t requester, iov_time link,
+                          iov_time remap, iov_time post, bool notify, iov_time when)
+{
+    if (path == NULL)
+        return;
+    note(path, IOV_INTERRUPT_LINK, link);
+    note(path, IOV_INTERRUPT_REMAP, remap);
+    note(path, IOV_INTERRUPT_POST, post);
+    *(notify ? &path->posted : &path->gathered) += 1;
+    add(path, requester, notify ? IOV_TIME_MAX : when);
+}
+
+void iov_interrupt_routed(struct iov_interrupt_path *path, uint16_t requester, iov_time link,
+                          iov_time route, iov_time when)
+{
+    if (path == NULL)
+        return;
+    note(path, IOV_INTERRUPT_ROUTE, route);
+    for (unsigned i = path->count; i > 0; i--) {
+        struct iov_interrupt_record *record = &path->records[i - 1];
+
+        if (record->requester == requester && record->accepted == IOV_TIME_MAX) {
+            record->accepted = when;
+            return;
+        }
+    }
+    note(path, IOV_INTERRUPT_LINK, link);
+    add(path, requester, when);
+}
+
+void iov_interrupt_taken(struct iov_interrupt_path *path, uint16_t requester, iov_time now)
+{
+    if (path == NULL)
+        return;
+    for (unsigned i = 0; i < path->count;) {
+        const struct iov_interrupt_record *record = &path->records[i];
+
+        if (record->requester != requester || record->accepted > now) {
+            i++;
+            continue;
+        }
+        note(path, IOV_INTERRUPT_DELIVER, now - record->accepted);
+        drop(path, i);
+    }
+}
+
+void iov_interrupt_ended(struct iov_interrupt_path *path, iov_time since, iov_time now)
+{
+    if (path != NULL)
+        note(path, IOV_INTERRUPT_EOI, now - since);
+}
