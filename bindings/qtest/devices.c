@@ -123,6 +123,14 @@ static const struct device_row devices[] = {
         .keys = net_keys,
     },
     {
+        .name = "e1000",
+        .parent = "pci-device",
+        .kind = "e1000",
+        .flags = DEVICE_PCI | DEVICE_NETWORK,
+        .fixed = "placement: software",
+        .packet = "wire",
+    },
+    {
         .name = "e1000e",
         .parent = "pci-device",
         .kind = "stand-in",

@@ -8,7 +8,8 @@
 #define IOV_NIC_E1000_PRIVATE_H
 
 #include "core/object/model.h"
-#include "models/nic/config-space-private.h"
+#include "core/pci/bus.h"
+#include "core/pci/space.h"
 #include "models/nic/e1000-regs.h"
 
 #define IOV_TYPE_E1000 (iov_e1000_get_type())
@@ -92,6 +93,7 @@ struct _IovE1000 {
     uint64_t requester;
     uint64_t cache;
     uint64_t registers_at, io_at;
+    uint64_t rom;
     iov_time negotiation;
     iov_time interval_floor;
     /* costs */
@@ -101,12 +103,13 @@ struct _IovE1000 {
     struct iov_mem_initiator dma;
     struct iov_irq_source interrupt;
     struct iov_packet_port wire;
+    struct iov_pci_function pci;
     /* statistics */
     uint64_t frames_sent, frames_received, bytes_sent, bytes_received;
     uint64_t frames_dropped, frames_filtered, interrupts, throttled, guest_faults, segments;
     uint64_t register_reads, register_writes, descriptor_fetches;
     /* state */
-    struct nic_config space;
+    struct iov_pci_space space;
     uint8_t address[6];
     uint32_t ctrl, status, ctrl_ext, eerd, mdic, icr, ims, itr, rctl, tctl, tipg, pba, ledctl, manc;
     uint32_t fcal, fcah, fct, fcttv, fcrtl, fcrth, vet, txcw, ait, rxcsum, wuc, wufc, swsm, rsrpd;

@@ -13,6 +13,9 @@
 #define E1000_VENDOR_ID 0x8086
 #define E1000_DEVICE_ID 0x100e
 #define E1000_REVISION 0x03
+#define E1000_SUBSYSTEM_VENDOR 0x1af4
+#define E1000_SUBSYSTEM 0x1100
+#define E1000_CONFIG_SIZE 256u
 #define E1000_BAR_SIZE 0x20000u /* registers, memory */
 #define E1000_IO_SIZE 64u       /* IOADDR and IODATA */
 #define E1000_IOADDR 0x00

@@ -82,9 +82,9 @@ static bool dma(IovE1000 *self, struct iov_mem_req *req, bool write)
 {
     enum iov_status status = IOV_STATUS_UNSUPPORTED;
 
-    req->requester = (uint16_t)self->requester;
+    req->requester = self->pci.bus != NULL ? self->pci.requester : (uint16_t)self->requester;
     req->pasid = IOV_NO_PASID;
-    if (nic_config_may_master(&self->space))
+    if (iov_pci_master(&self->space))
         status = write ? iov_mem_write_req(&self->dma, req) : iov_mem_read_req(&self->dma, req);
     if (status != IOV_STATUS_OK)
         e1000_guest_fault(self);
@@ -233,12 +233,66 @@ static const struct iov_mem_target_ops io_ops = { .read = io_read, .write = io_w
 
 static enum iov_status config_read(struct iov_mem_target *port, struct iov_mem_req *req)
 {
-    return nic_config_read(&iov_container_of(port, IovE1000, config)->space, req);
+    return iov_pci_space_read(&iov_container_of(port, IovE1000, config)->pci, req);
 }
 
 static enum iov_status config_write(struct iov_mem_target *port, struct iov_mem_req *req)
 {
-    return nic_config_write(&iov_container_of(port, IovE1000, config)->space, req);
+    return iov_pci_space_write(&iov_container_of(port, IovE1000, config)->pci, req);
+}
+
+/* ---- Configuration space. SPEC: 4.1; IDs of the subsystem as common emulators give them ---- */
+
+static void pci_reset(struct iov_pci_function *function, enum iov_pci_reset kind)
+{
+    IovE1000 *self = iov_container_of(function, IovE1000, pci);
+
+    iov_pci_space_reset(&self->space, kind);
+    e1000_reset(self);
+}
+
+static const struct iov_pci_function_ops pci_ops = {
+    .config_read = iov_pci_space_read,
+    .config_write = iov_pci_space_write,
+    .windows = iov_pci_space_windows,
+    .reset = pci_reset,
+};
+
+static void config_put(IovE1000 *self, uint16_t at, uint32_t value)
+{
+    struct iov_mem_req req = { .address = at, .data = &value, .size = 4, .pasid = IOV_NO_PASID };
+
+    (void)iov_pci_space_write(&self->pci, &req);
+}
+
+/* In a slot it is as after power on. Elsewhere it is as firmware and driver leave it: nobody else will. */
+static void config_init(IovE1000 *self)
+{
+    static const struct iov_pci_header header = {
+        .vendor = E1000_VENDOR_ID,
+        .device = E1000_DEVICE_ID,
+        .subsystem_vendor = E1000_SUBSYSTEM_VENDOR,
+        .subsystem = E1000_SUBSYSTEM,
+        .class_code = 0x020000,
+        .revision = E1000_REVISION,
+        .interrupt_pin = 1,
+        .conventional = true,
+    };
+    const struct iov_pci_bar bars[] = {
+        { .index = 0, .size = E1000_BAR_SIZE, .target = &self->registers },
+        { .index = 1, .flags = IOV_PCI_BAR_IO, .size = E1000_IO_SIZE, .target = &self->io },
+        { .index = IOV_PCI_ROM, .size = self->rom }, /* LIMIT: nothing in it */
+        { .size = 0 },
+    };
+
+    iov_pci_space_clear(&self->space);
+    iov_pci_space_init(&self->space, &self->pci, &header, bars, NULL, 0);
+    if (self->pci.bus != NULL)
+        return;
+    config_put(self, PCI_BASE_ADDRESS_0, (uint32_t)self->registers_at);
+    config_put(self, PCI_BASE_ADDRESS_1, (uint32_t)self->io_at);
+    config_put(self, PCI_COMMAND,
+               PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_SERR);
 }
 
 static const struct iov_mem_target_ops config_ops = { .read = config_read, .write = config_write };
@@ -302,10 +356,9 @@ static bool iov_e1000_realize(IovModel *model, GError **error)
     if (!parse_address(self->mac, self->address) || self->address[0] & 1)
         return iov_model_fail(
             model, error, "mac: '%s' is not a unicast address like 52:54:00:12:34:56", self->mac);
-    nic_config_init(&self->space, E1000_VENDOR_ID, E1000_DEVICE_ID, E1000_REVISION, 0x020000);
-    nic_config_bar(&self->space, 0, (uint32_t)self->registers_at, E1000_BAR_SIZE, false);
-    nic_config_bar(&self->space, 1, (uint32_t)self->io_at, E1000_IO_SIZE, true);
-    nic_config_power_management(&self->space);
+    if (self->rom & (self->rom - 1))
+        return iov_model_fail(model, error, "rom: sizes are powers of two");
+    config_init(self);
     e1000_eeprom_init(self);
     iov_event_init(&self->link_up, model->kernel, e1000_on_link_up, IOV_PRIORITY_DEFAULT);
     e1000_irq_init(self);
@@ -334,6 +387,7 @@ static void iov_e1000_finalize(GObject *object)
     IovE1000 *self = (IovE1000 *)(void *)object;
 
     iov_packet_pool_unref(self->pool, self->parent_instance.kernel);
+    iov_pci_space_clear(&self->space);
     G_OBJECT_CLASS(iov_e1000_parent_class)->finalize(object);
 }
 
@@ -345,6 +399,8 @@ static void describe_ports(IovModelClass *mc)
     IOV_PORT_MEM_INITIATOR(mc, IovE1000, dma, "Descriptors and frames in memory");
     IOV_PORT_IRQ_SOURCE(mc, IovE1000, interrupt, "INTA, level");
     IOV_PORT_PACKET_END(mc, IovE1000, wire, &wire_ops, "The cable");
+    IOV_PORT_PCI_FUNCTION(mc, IovE1000, pci, &pci_ops,
+                          "The slot: it connects registers, dma and interrupt");
 }
 
 static void describe_statistics(IovModelClass *mc)
@@ -375,12 +431,14 @@ static void iov_e1000_class_init(IovE1000Class *klass)
                   "hardware: a card; software: inside an emulator, takes no time of its own");
     IOV_PROP_STRING(mc, IovE1000, mac, "52:54:00:12:34:56", "Ethernet address");
     IOV_PROP_COUNT(mc, IovE1000, requester, 0, 0xffff, 0x0008,
-                   "PCI requester ID: bus, device, function");
+                   "PCI requester ID: bus, device, function; outside a slot");
     IOV_PROP_COUNT(mc, IovE1000, cache, 1, E1000_CACHE, E1000_CACHE,
                    "Descriptors fetched at once, as hardware");
     IOV_PROP_COUNT(mc, IovE1000, registers_at, 0, UINT32_MAX, 0xfebc0000,
-                   "BAR 0 as firmware leaves it");
-    IOV_PROP_COUNT(mc, IovE1000, io_at, 0, 0xffff, 0xc000, "BAR 1 as firmware leaves it");
+                   "BAR 0 as firmware leaves it, outside a slot");
+    IOV_PROP_COUNT(mc, IovE1000, io_at, 0, 0xffff, 0xc000,
+                   "BAR 1 as firmware leaves it, outside a slot");
+    IOV_PROP_SIZE(mc, IovE1000, rom, 0, 1 << 20, 256 << 10, "Expansion ROM; 0: none");
     IOV_PROP_TIME(mc, IovE1000, negotiation, 0, 10 * IOV_SEC, 500 * IOV_MS,
                   "Auto-negotiation of the link");
     IOV_PROP_TIME(mc, IovE1000, interval_floor, 0, IOV_SEC, 0,
@@ -397,6 +455,8 @@ static void iov_e1000_init(IovE1000 *self)
 {
     self->registers.size = E1000_BAR_SIZE;
     self->io.size = E1000_IO_SIZE;
-    self->config.size = NIC_CONFIG_SIZE;
+    self->config.size = E1000_CONFIG_SIZE;
     self->pool = iov_packet_pool_new();
+    self->pci.dma = &self->dma;
+    self->pci.interrupt = &self->interrupt;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The e1000 does what the 8254x manual says to a driver, a cable and memory. */
+#include "core/pci/bus.h"
 #include "models/nic/e1000-regs.h"
 #include "models/nic/ethernet-regs.h"
 #include "tests/models/bench.h"
@@ -245,7 +246,7 @@ Test(e1000, a_device_reset_puts_registers_back_and_lowers_the_line)
     cr_assert(eq(u32, reg(E1000_CTRL), E1000_CTRL_RESET));
 }
 
-Test(e1000, its_configuration_space_has_ids_bars_that_size_and_power_management)
+Test(e1000, its_configuration_space_has_ids_and_bars_that_size)
 {
     struct iov_mem_target *config = iov_model_port(nic, "config", 0);
 
@@ -259,8 +260,11 @@ Test(e1000, its_configuration_space_has_ids_bars_that_size_and_power_management)
     cr_assert(eq(u64, bench_read(config, 0x10, 4), 0xfffe0000));
     cr_assert(eq(u64, bench_read(config, 0x14, 4), 0xffffffc1));
     cr_assert(eq(u64, bench_read(config, 0x18, 4), 0));
-    cr_assert(eq(u64, bench_read(config, 0x34, 1), 0xdc));
-    cr_assert(eq(u64, bench_read(config, 0xdc, 4), 0x00020001));
+    cr_assert(eq(u64, bench_read(config, 0x2c, 4), 0x11001af4));
+    bench_write(config, 0x30, 4, 0xffffffff);
+    cr_assert(eq(u64, bench_read(config, 0x30, 4), 0xfffc0001));
+    cr_assert(eq(u64, bench_read(config, 0x34, 4), 0));
+    cr_assert(eq(u64, bench_read(config, 0x3c, 4), 0x100));
     bench_write(config, 0, 4, 0);
     cr_assert(eq(u64, bench_read(config, 0, 4), 0x100e8086));
 }
@@ -615,6 +619,32 @@ Test(e1000, a_function_that_may_not_master_the_bus_reads_nothing)
     describe(BUFFERS, 100 | E1000_TXD_EOP, 0);
     transmit();
     cr_assert(eq(u32, end.queue.count, 0));
+}
+
+/* A card of its own: the one on the bench sits in an emulator. */
+Test(e1000, in_a_slot_it_begins_as_after_power_on_and_is_decoded_where_software_puts_it)
+{
+    struct bench *board = bench_new(NULL);
+    IovModel *host = bench_add(board, "pci-host", "host");
+    IovModel *card = bench_add(board, "e1000", "card");
+    struct iov_mem_target *ecam, *window;
+
+    bench_prepare(board);
+    bench_wire_at(host, "slots", card, "pci", 0x20);
+    bench_start(board);
+    ecam = iov_model_port(host, "ecam", 0);
+    window = iov_model_port(host, "memory", 0);
+    cr_assert(eq(u64, bench_read(ecam, 0x20004, 4), 0));
+    cr_assert(eq(u64, bench_read(ecam, 0x20010, 4), 0));
+    bench_write(ecam, 0x20010, 4, 0xfeb80000);
+    bench_write(ecam, 0x20004, 2, 7);
+    cr_assert(eq(u64, bench_read(window, 0xfeb80000 + E1000_RAL, 4), 0x12005452));
+    bench_write(window, 0xfeb80000 + E1000_IMS, 4, 1 << 2);
+    bench_write(window, 0xfeb80000 + E1000_ICS, 4, 1 << 2);
+    cr_assert(eq(u64, bench_read(ecam, 0x20006, 2), 8)); /* interrupt status */
+    iov_pci_bus_reset(iov_model_port(host, "slots", 0), IOV_PCI_RESET_BUS);
+    cr_assert(eq(u64, bench_read(ecam, 0x20004, 4), 0));
+    bench_free(board);
 }
 
 Test(e1000, a_tag_is_inserted_and_stripped)
