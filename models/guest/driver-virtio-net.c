@@ -9,6 +9,8 @@
  *               interrupts on, look once more
  *   tx poll:    take back sent frames, wake the queue, interrupts on, look once more
  *
+ * virtio-pmd is the same device under a poll-mode driver, as DPDK's: no vectors, no interrupts, no event index; a poll takes what is there.
+ *
  * LIMIT: no control commands, no segmentation offloads, one queue pair; a frame in several merged buffers is dropped.
  */
 #include <glib.h>
@@ -33,6 +35,14 @@
      VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_MAC_ADDR) | VIRTIO_FEATURE(VIRTIO_F_INDIRECT_DESC) | \
      VIRTIO_FEATURE(VIRTIO_F_EVENT_IDX) | VIRTIO_FEATURE(VIRTIO_F_VERSION_1) | \
      VIRTIO_FEATURE(VIRTIO_F_RING_PACKED))
+
+/* What DPDK's driver takes of it. */
+#define PMD_WANTED \
+    (VIRTIO_FEATURE(VIRTIO_NET_F_CSUM) | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_CSUM) | \
+     VIRTIO_FEATURE(VIRTIO_NET_F_MAC) | VIRTIO_FEATURE(VIRTIO_NET_F_MRG_RXBUF) | \
+     VIRTIO_FEATURE(VIRTIO_F_INDIRECT_DESC) | VIRTIO_FEATURE(VIRTIO_F_VERSION_1) | \
+     VIRTIO_FEATURE(VIRTIO_F_RING_PACKED))
+#define PMD_BURST 32
 
 struct driver {
     struct iov_guest_netdev dev;
@@ -70,7 +80,8 @@ static void take_back_sent(struct driver *self, struct iov_guest_cpu *cpu)
     while (iov_virtio_queue_take(&self->tx, cpu, &descriptor, &size)) {
         struct iov_guest_sent sent = self->sent[descriptor];
 
-        iov_guest_charge(cpu, cpu->guest->costs.virtio_tx_clean);
+        if (self->dev.ops->poll == NULL) /* the other one's price of a frame has it */
+            iov_guest_charge(cpu, cpu->guest->costs.virtio_tx_clean);
         iov_guest_netdev_sent(&self->dev, cpu, &sent);
     }
 }
@@ -190,7 +201,8 @@ static void take_frame(struct driver *self, struct iov_guest_cpu *cpu, uint16_t 
         (header.flags & (VIRTIO_NET_HDR_DATA_VALID | VIRTIO_NET_HDR_NEEDS_CSUM)) != 0;
     iov_span_claim(frame->span, cpu->exec->holder, IOV_PART_QUEUE, iov_guest_now(cpu));
     iov_guest_work_for(cpu, frame->span);
-    iov_guest_charge(cpu, cpu->guest->costs.virtio_rx);
+    iov_guest_charge(cpu, self->dev.ops->poll != NULL ? cpu->guest->costs.pmd_rx
+                                                      : cpu->guest->costs.virtio_rx);
     iov_guest_napi_receive(cpu, &self->rx_napi);
 }
 
@@ -322,6 +334,65 @@ static void set_up_config_interrupt(struct driver *self, struct iov_guest_cpu *c
     iov_virtio_set_config_vector(&self->transport, cpu, 0);
 }
 
+/* ---- The poll-mode driver ---- */
+
+static bool pmd_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
+                         const struct iov_guest_frame *frame)
+{
+    struct driver *self = from_dev(dev);
+
+    take_back_sent(self, cpu);
+    iov_guest_work_for(cpu, frame->span);
+    if (self->tx.free_count == 0 || self->tx.broken)
+        return false;
+    iov_guest_charge(cpu, cpu->guest->costs.pmd_tx);
+    add_frame(self, cpu, frame);
+    iov_virtio_queue_kick(&self->tx, cpu);
+    return true;
+}
+
+static unsigned pmd_poll(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
+{
+    struct driver *self = from_dev(dev);
+    uint16_t before = self->tx.free_count;
+    unsigned done = 0;
+    uint16_t descriptor;
+    uint32_t size;
+
+    iov_guest_charge(cpu, cpu->guest->costs.pmd_poll);
+    take_back_sent(self, cpu);
+    while (done < PMD_BURST && iov_virtio_queue_take(&self->rx, cpu, &descriptor, &size)) {
+        take_frame(self, cpu, descriptor, size);
+        done++;
+    }
+    if (self->rx.free_count >= PMD_BURST)
+        refill(self, cpu);
+    iov_guest_poll_complete(cpu, &self->rx_napi);
+    return done + (unsigned)(self->tx.free_count - before);
+}
+
+static bool pmd_probe(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
+{
+    struct driver *self = from_dev(dev);
+
+    if (!iov_virtio_negotiate(&self->transport, cpu, PMD_WANTED))
+        return false;
+    dev->net->checksum_offload = has(self, VIRTIO_NET_F_CSUM);
+    if (has(self, VIRTIO_NET_F_MAC))
+        read_address(self, cpu);
+    if (!iov_virtio_set_up_queue(&self->transport, cpu, &self->rx, RECEIVED,
+                                 VIRTIO_MSI_NO_VECTOR) ||
+        !iov_virtio_set_up_queue(&self->transport, cpu, &self->tx, TRANSMITTED,
+                                 VIRTIO_MSI_NO_VECTOR))
+        return false;
+    iov_virtio_queue_disable(&self->rx, cpu);
+    iov_virtio_queue_disable(&self->tx, cpu);
+    iov_virtio_enable_queue(&self->transport, cpu, RECEIVED);
+    iov_virtio_enable_queue(&self->transport, cpu, TRANSMITTED);
+    iov_virtio_driver_ok(&self->transport, cpu);
+    return true;
+}
+
 static bool virtio_net_probe(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
 {
     struct driver *self = from_dev(dev);
@@ -364,17 +435,28 @@ static bool virtio_net_open(struct iov_guest_netdev *dev, struct iov_guest_cpu *
 
 /* ---- Life cycle ---- */
 
-static struct iov_guest_netdev *virtio_net_create(struct iov_guest_net *net)
+static struct iov_guest_netdev *create(struct iov_guest_net *net,
+                                       const struct iov_guest_netdev_ops *ops)
 {
     struct driver *self = g_new0(struct driver, 1);
 
-    self->dev = (struct iov_guest_netdev){ .ops = &iov_guest_virtio_net_ops, .net = net };
+    self->dev = (struct iov_guest_netdev){ .ops = ops, .net = net };
     self->guest = net->guest;
     self->transport =
         (struct virtio_transport){ .registers = self->guest->registers, .msix = self->guest->msix };
     iov_guest_napi_init(&self->rx_napi, &self->dev, rx_poll);
     iov_guest_napi_init(&self->tx_napi, &self->dev, tx_poll);
     return &self->dev;
+}
+
+static struct iov_guest_netdev *virtio_net_create(struct iov_guest_net *net)
+{
+    return create(net, &iov_guest_virtio_net_ops);
+}
+
+static struct iov_guest_netdev *pmd_create(struct iov_guest_net *net)
+{
+    return create(net, &iov_guest_virtio_pmd_ops);
 }
 
 static void virtio_net_destroy(struct iov_guest_netdev *dev)
@@ -393,4 +475,14 @@ const struct iov_guest_netdev_ops iov_guest_virtio_net_ops = {
     .probe = virtio_net_probe,
     .open = virtio_net_open,
     .transmit = virtio_net_transmit,
+};
+
+const struct iov_guest_netdev_ops iov_guest_virtio_pmd_ops = {
+    .name = "virtio-pmd",
+    .create = pmd_create,
+    .destroy = virtio_net_destroy,
+    .probe = pmd_probe,
+    .open = virtio_net_open,
+    .transmit = pmd_transmit,
+    .poll = pmd_poll,
 };

@@ -7,5 +7,6 @@
 
 extern const struct iov_guest_netdev_ops iov_guest_e1000_ops;
 extern const struct iov_guest_netdev_ops iov_guest_virtio_net_ops;
+extern const struct iov_guest_netdev_ops iov_guest_virtio_pmd_ops;
 
 #endif

@@ -320,6 +320,8 @@ void iov_guest_wake(struct iov_guest_cpu *cpu, struct iov_guest_cpu *target)
 
 void iov_guest_sleep_until(struct iov_guest_cpu *cpu, iov_time when)
 {
+    if (iov_guest_net_poll_until(cpu, when))
+        return; /* a program that polls has nobody to wake it */
     if (when <= iov_guest_now(cpu))
         return;
     iov_guest_work_for(cpu, NULL);

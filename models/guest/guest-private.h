@@ -64,6 +64,10 @@ struct iov_guest_costs {
     iov_time virtio_tx;
     iov_time virtio_tx_clean;
     iov_time virtio_rx;
+    iov_time pmd_tx;
+    iov_time pmd_rx;
+    iov_time pmd_poll;
+    iov_time pmd_stack;
     iov_time dma_map;
     iov_time dma_unmap;
     iov_time dma_free;
@@ -142,6 +146,7 @@ struct _IovLinuxGuest {
     /* ports */
     struct iov_program program;
     struct iov_notify_source published;
+    struct iov_notify_sink changed;
     /* indices of regions in the measurement: their accesses are counted here, their exits by the monitor */
     unsigned region_nic, region_lapic, region_ioapic, region_iommu;
     /* statistics */

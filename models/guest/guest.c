@@ -11,7 +11,7 @@
 
 G_DEFINE_FINAL_TYPE(IovLinuxGuest, iov_linux_guest, IOV_TYPE_MODEL)
 
-static const char *const driver_names[] = { "none", "e1000", "virtio-net", NULL };
+static const char *const driver_names[] = { "none", "e1000", "virtio-net", "virtio-pmd", NULL };
 static const char *const apic_names[] = { "auto", "xapic", "x2apic", NULL };
 static const char *const tick_names[] = { "tickless", "periodic", "none", NULL };
 static const char *const iommu_names[] = { "none", "pass-through", "strict", "deferred", NULL };
@@ -88,6 +88,15 @@ static const struct iov_program_ops program_ops = {
     .start = program_start,
     .interrupt = iov_guest_program_interrupt,
 };
+
+/* A device that is polled has written something. */
+static void changed_signal(struct iov_notify_sink *sink, struct iov_span *span)
+{
+    (void)span;
+    iov_guest_net_changed(&iov_container_of(sink, IovLinuxGuest, changed)->net);
+}
+
+static const struct iov_notify_sink_ops changed_ops = { .signal = changed_signal };
 
 /* ---- Life cycle ---- */
 
@@ -169,6 +178,10 @@ static void describe_costs(IovModelClass *mc)
     COST(dma_map, "guest-dma-map", "Mapping a buffer for the device: address, table entries");
     COST(dma_unmap, "guest-dma-unmap", "Taking a buffer back, up to the invalidation");
     COST(dma_free, "guest-dma-free", "Giving its device address back after the invalidation");
+    COST(pmd_tx, "guest-pmd-tx", "Poll-mode driver: one frame into the ring");
+    COST(pmd_rx, "guest-pmd-rx", "Poll-mode driver: one frame out of the ring and its new buffer");
+    COST(pmd_poll, "guest-pmd-poll", "Poll-mode driver: a look at its rings");
+    COST(pmd_stack, "guest-pmd-stack", "A program's own UDP and IP for one datagram");
 #undef COST
 }
 
@@ -288,6 +301,8 @@ static void iov_linux_guest_class_init(IovLinuxGuestClass *klass)
                       "The kernel, for the virtual processors");
     IOV_PORT_NOTIFY_SOURCE(mc, IovLinuxGuest, published,
                            "A driver gave its device buffers without telling: for one that polls");
+    IOV_PORT_NOTIFY_SINK(mc, IovLinuxGuest, changed, &changed_ops,
+                         "A device without interrupts did something: for a driver that polls");
     describe_statistics(mc);
 }
 

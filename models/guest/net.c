@@ -6,6 +6,9 @@
  *            it, and the sender blocks when the frames in flight fill the socket's send buffer.
  * Receive:   a poll collects frames; when it ends, or after eight, they go up: parse, socket queue, wake-up of the reader.
  *
+ * Polling:   a program with a poll-mode driver and a stack of its own (DPDK's shape) does without system calls, interrupts and copies: it
+ *            looks at the device whenever it waits.
+ *
  * Times are rows of the cost table. LIMIT: no byte queue limits, so e1000's queue is longer than Linux's under load.
  */
 #include <glib.h>
@@ -22,6 +25,8 @@
 #define PEER_ADDRESS 0x0a000002u /* 10.0.0.2 */
 #define PORT 40000
 #define PEER_PORT 7 /* echo */
+
+#define SLOW_LOOK IOV_MS /* a program that polls finds what nobody told it of */
 
 /* ---- Frames ---- */
 
@@ -141,9 +146,65 @@ void iov_guest_net_tx_softirq(struct iov_guest_cpu *cpu)
     transmit_waiting(&cpu->guest->net, cpu);
 }
 
+/* ---- Polling ---- */
+
+static bool is_polled(const struct iov_guest_net *net)
+{
+    return net->dev->ops->poll != NULL;
+}
+
+void iov_guest_net_changed(struct iov_guest_net *net)
+{
+    net->changed = true;
+    iov_spin_end(&net->spin);
+}
+
+/* Looks until the device has done something, at most until `deadline`. */
+static void poll_device(struct iov_guest_cpu *cpu, struct iov_guest_net *net, iov_time deadline)
+{
+    for (;;) {
+        iov_time now = iov_guest_now(cpu);
+
+        net->changed = false;
+        cpu->guest->napi_polls++;
+        if (net->dev->ops->poll(net->dev, cpu) > 0 || now >= deadline)
+            return;
+        if (!net->changed)
+            iov_exec_spin(cpu->exec, &net->spin, cpu->guest->costs.pmd_poll,
+                          deadline - now < SLOW_LOOK ? deadline - now : SLOW_LOOK, IOV_PART_GUEST);
+    }
+}
+
+bool iov_guest_net_poll_until(struct iov_guest_cpu *cpu, iov_time when)
+{
+    struct iov_guest_net *net = &cpu->guest->net;
+
+    if (net->dev == NULL || !net->dev->running || !is_polled(net))
+        return false;
+    while (iov_guest_now(cpu) < when)
+        poll_device(cpu, net, when);
+    return true;
+}
+
+static void poll_send(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
+                      struct iov_guest_frame *frame, struct iov_span *span)
+{
+    net->send_memory += frame_memory(frame->size);
+    iov_guest_charge(cpu, cpu->guest->costs.pmd_stack);
+    while (!net->dev->ops->transmit(net->dev, cpu, frame)) {
+        iov_guest_work_for(cpu, NULL);
+        poll_device(cpu, net, IOV_TIME_MAX);
+        iov_guest_work_for(cpu, span);
+    }
+    give_frame(net, frame);
+    iov_guest_work_for(cpu, NULL);
+}
+
 static void wait_for_room(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
                           struct iov_span *span)
 {
+    while (is_polled(net) && (net->send_memory >= SEND_BUFFER || net->free == NULL))
+        poll_device(cpu, net, IOV_TIME_MAX);
     while (net->send_memory >= SEND_BUFFER || net->free == NULL) {
         iov_guest_wait_prepare(cpu);
         net->writer = cpu;
@@ -180,7 +241,8 @@ static struct iov_guest_frame *begin_send(struct iov_guest_cpu *cpu, uint32_t si
 
     IOV_REQUIRE(size <= IOV_GUEST_PAYLOAD_MAX);
     iov_guest_work_for(cpu, span);
-    iov_guest_charge(cpu, cpu->guest->costs.syscall_entry);
+    if (!is_polled(net))
+        iov_guest_charge(cpu, cpu->guest->costs.syscall_entry);
     wait_for_room(cpu, net, span);
     struct iov_guest_frame *frame = take_frame(net);
 
@@ -194,6 +256,10 @@ void iov_guest_send_udp(struct iov_guest_cpu *cpu, const void *payload, uint32_t
     struct iov_guest_frame *frame = begin_send(cpu, size, span);
 
     iov_guest_build_udp(&cpu->guest->net, frame, payload, size);
+    if (is_polled(&cpu->guest->net)) {
+        poll_send(cpu, &cpu->guest->net, frame, span);
+        return;
+    }
     iov_guest_charge_copy(cpu, size);
     send_frame(cpu, frame, cpu->guest->costs.udp_tx);
 }
@@ -204,6 +270,10 @@ void iov_guest_send_echo(struct iov_guest_cpu *cpu, uint16_t sequence, uint32_t 
     struct iov_guest_frame *frame = begin_send(cpu, size, span);
 
     iov_guest_build_echo(&cpu->guest->net, frame, sequence, size);
+    if (is_polled(&cpu->guest->net)) {
+        poll_send(cpu, &cpu->guest->net, frame, span);
+        return;
+    }
     iov_guest_charge_copy(cpu, size);
     send_frame(cpu, frame, cpu->guest->costs.icmp_tx);
 }
@@ -260,7 +330,9 @@ static void deliver(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
         iov_guest_parse(net, frame, frame->checksum_start != 0, &offset, &size);
 
     iov_guest_work_for(cpu, frame->span);
-    iov_guest_charge(cpu, kind == IOV_GUEST_FRAME_ECHO ? costs->icmp_rx : costs->udp_rx);
+    iov_guest_charge(cpu, is_polled(net)                 ? costs->pmd_stack
+                          : kind == IOV_GUEST_FRAME_ECHO ? costs->icmp_rx
+                                                         : costs->udp_rx);
     if (kind == IOV_GUEST_FRAME_BAD || kind == IOV_GUEST_FRAME_FOREIGN) {
         uint64_t *counter = kind == IOV_GUEST_FRAME_BAD ? &net->bad_frames : &net->foreign_frames;
 
@@ -293,6 +365,11 @@ static void deliver_batch(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi
     for (unsigned i = 0; i < napi->batched; i++)
         deliver(cpu, napi->dev->net, &napi->batch[i]);
     napi->batched = 0;
+}
+
+void iov_guest_poll_complete(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)
+{
+    deliver_batch(cpu, napi);
 }
 
 void iov_guest_napi_receive(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)
@@ -354,12 +431,32 @@ static void wait_for_datagram(struct iov_guest_cpu *cpu, struct iov_guest_net *n
     }
 }
 
+/* The datagram is read where the device put it. */
+static bool poll_receive(struct iov_guest_cpu *cpu, struct iov_guest_net *net, iov_time deadline,
+                         void *data, uint32_t size, uint32_t *ret_size, struct iov_span **ret_span)
+{
+    while (net->received.first == NULL && iov_guest_now(cpu) < deadline)
+        poll_device(cpu, net, deadline);
+    struct iov_guest_frame *frame = pop(&net->received);
+
+    if (frame == NULL)
+        return false;
+    *ret_size = frame->size < size ? frame->size : size;
+    *ret_span = frame->span;
+    memcpy(data, frame->data, *ret_size);
+    iov_guest_work_for(cpu, frame->span);
+    give_frame(net, frame);
+    return true;
+}
+
 bool iov_guest_receive(struct iov_guest_cpu *cpu, iov_time deadline, void *data, uint32_t size,
                        uint32_t *ret_size, struct iov_span **ret_span)
 {
     IovLinuxGuest *guest = cpu->guest;
     struct iov_guest_net *net = &guest->net;
 
+    if (is_polled(net))
+        return poll_receive(cpu, net, deadline, data, size, ret_size, ret_span);
     iov_guest_charge(cpu, guest->costs.syscall_entry);
     wait_for_datagram(cpu, net, deadline);
     struct iov_guest_frame *frame = pop(&net->received);

@@ -9,6 +9,7 @@
 #ifndef IOV_GUEST_NET_H
 #define IOV_GUEST_NET_H
 
+#include "core/port/exec.h"
 #include "models/guest/netdev.h"
 
 #define IOV_GUEST_PAYLOAD_MAX 1472 /* of a UDP datagram in one frame: MTU 1500 */
@@ -44,6 +45,8 @@ struct iov_guest_net {
     void (*on_sent)(void *context, struct iov_guest_cpu *cpu, const struct iov_guest_sent *sent);
     void *sent_context;
     bool checksum_offload; /* set by the driver */
+    struct iov_spin spin;  /* of a program that polls */
+    bool changed;          /* the device has done something since it last looked */
     uint64_t sent;
     uint64_t delivered;
     uint64_t dropped;        /* for want of room */
@@ -51,6 +54,10 @@ struct iov_guest_net {
     uint64_t foreign_frames; /* for nobody here */
 };
 
+/* A program that polls does so until `when`, and hands what arrives to its socket. False: nobody polls here. */
+bool iov_guest_net_poll_until(struct iov_guest_cpu *cpu, iov_time when);
+/* A device that is polled has changed what the program looks at. From any context. */
+void iov_guest_net_changed(struct iov_guest_net *net);
 void iov_guest_net_init(struct iov_guest_net *net, struct _IovLinuxGuest *guest);
 void iov_guest_net_finish(struct iov_guest_net *net);
 

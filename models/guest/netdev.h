@@ -61,6 +61,11 @@ struct iov_guest_netdev_ops {
     /* Queues a frame for the device and tells it. False: no room (the queue is stopped). */
     bool (*transmit)(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
                      const struct iov_guest_frame *frame);
+    /*
+     * A driver without interrupts, of a program that has the device and a stack of its own: takes back what was sent, hands in what
+     * arrived, and returns how much that was. NULL: the driver is the kernel's.
+     */
+    unsigned (*poll)(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu);
 };
 
 struct iov_guest_netdev {
@@ -70,6 +75,9 @@ struct iov_guest_netdev {
     bool running;
     bool stopped; /* the stack must not transmit until iov_guest_netdev_wake() */
 };
+
+/* From a driver's `poll`: everything handed in goes up the program's stack. */
+void iov_guest_poll_complete(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi);
 
 /* A driver by its name, or NULL. */
 const struct iov_guest_netdev_ops *iov_guest_netdev_find(const char *name);

@@ -76,6 +76,7 @@ struct _IovVhost {
     struct iov_packet_port netdev;
     struct iov_notify_sink more;
     struct iov_notify_sink published;
+    struct iov_notify_source used;
     /* state */
     IovLinuxHost *host;
     struct iov_measure *measure;

@@ -63,6 +63,5 @@ static void iov_vhost_user_class_init(IovVhostUserClass *klass)
 
 static void iov_vhost_user_init(IovVhostUser *self)
 {
-    IOV_VHOST(self)->transmit_copy = true;
-    IOV_VHOST(self)->batch = 32;
+    (void)self;
 }

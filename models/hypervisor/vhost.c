@@ -135,13 +135,17 @@ static unsigned step(IovVhost *self, struct iov_vhost_pair *pair, struct iov_thr
                                .size = sizeof queue,
                                .pasid = IOV_NO_PASID };
     struct iov_effects *effects = iov_effects_begin(&self->player);
+    unsigned count;
 
     pair->more = false;
     pair->sent = 0;
     self->stepping = pair;
     if (iov_mem_write_req(&self->device, &req) != IOV_STATUS_OK)
         self->faults++;
-    return iov_effects_play(&self->player, thread, effects);
+    count = iov_effects_play(&self->player, thread, effects);
+    if (pair->sent > 0)
+        iov_notify_signal(&self->used, NULL);
+    return count;
 }
 
 static void transmit_run(struct iov_work *work, struct iov_thread *thread)
@@ -191,6 +195,7 @@ static void deliver(IovVhost *self, struct iov_vhost_pair *pair, struct iov_thre
     self->frames_received++;
     iov_packet_send(&self->frames, packet);
     iov_effects_play(&self->player, thread, effects);
+    iov_notify_signal(&self->used, NULL);
     thread->exec.span = NULL;
 }
 
@@ -456,6 +461,7 @@ static void describe_ports(IovModelClass *mc)
     IOV_PORT_NOTIFY_SINK(mc, IovVhost, more, &more_ops, "From the device's `more`");
     IOV_PORT_NOTIFY_SINK(mc, IovVhost, published, &published_ops,
                          "From the guest: buffers that no kick told of, for a polling worker");
+    IOV_PORT_NOTIFY_SOURCE(mc, IovVhost, used, "Buffers were given back: for a guest that polls");
 }
 
 void iov_vhost_describe(IovModelClass *mc, const struct iov_vhost_cost_names *names)

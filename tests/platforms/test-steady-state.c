@@ -124,6 +124,8 @@ ParameterizedTestParameters(steady_state, requests_go_round_without_the_heap)
         { "net-rr-local", "virtio-net", false },   { "net-rr-local", "emulated-e1000", false },
         { "udp-stream", "virtio-net", false },     { "udp-stream", "emulated-e1000", false },
         { "udp-stream", "assigned-e1000", false }, { "udp-stream", "bare-metal", false },
+        { "net-rr", "sidecore", false },           { "udp-stream", "sidecore", false },
+        { "net-rr", "guest-dpdk", false },        
         { "net-rr", "vhost-user", false },         { "udp-stream", "vhost-user", false },
         { "net-rr", "vhost-net", false },          { "udp-stream", "vhost-net", false },
     };

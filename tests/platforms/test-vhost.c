@@ -145,6 +145,86 @@ Test(vhost, user_works_in_bursts_and_shares_interrupts_when_frames_queue_up)
     iov_experiment_free(run);
 }
 
+/* ---- sidecore ---- */
+
+Test(vhost, sidecore_neither_kicks_nor_interrupts_cause_exits)
+{
+    static const char *const configs[] = { "net-rr.yaml", "net-rr-local.yaml", "udp-stream.yaml" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(configs); i++) {
+        struct iov_experiment *run = RUN(configs[i], "strategy=sidecore");
+
+        expect_device(run, 0, i == 2 ? 1 : 2);
+        cr_assert(eq(u64, counters_of(run)->kicks, 0));
+        cr_assert_about(exits_per_op(run, IOV_EXIT_EXTERNAL_INTERRUPT), 0);
+        cr_assert_about(exits_per_op(run, IOV_EXIT_INTERRUPT_WINDOW), 0);
+        cr_assert_about(exits_per_op(run, IOV_EXIT_MSR_WRITE), 0);
+        iov_experiment_free(run);
+    }
+}
+
+Test(vhost, sidecore_is_faster_than_a_worker_that_sleeps)
+{
+    struct iov_experiment *side = RUN("net-rr.yaml", "strategy=sidecore");
+    struct iov_experiment *worker = RUN("net-rr.yaml", "strategy=vhost-net");
+
+    cr_assert(lt(u64, median_of(side), median_of(worker)));
+    iov_experiment_free(side);
+    iov_experiment_free(worker);
+}
+
+Test(vhost, sidecore_serves_guests_in_turn)
+{
+    struct iov_experiment *run =
+        RUN("udp-stream.yaml", "strategy=sidecore", "vms=[{ name: vm0 }, { name: vm1 }]",
+            "workload.operations=2000", "costs.vhost-transmit.value=4us");
+    uint64_t first = stat_of(run, "vm0/vhost", "frames-sent");
+    uint64_t second = stat_of(run, "vm1/vhost", "frames-sent");
+
+    /* A burst is the most that one is ahead of the other. */
+    cr_assert(lt(u64, first > second ? first - second : second - first, 100));
+    iov_experiment_free(run);
+}
+
+/* ---- A poll-mode driver in the guest ---- */
+
+Test(vhost, dpdk_takes_no_exit_at_all)
+{
+    static const char *const configs[] = { "net-rr.yaml", "udp-stream.yaml", "ping.yaml" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(configs); i++) {
+        struct iov_experiment *run = RUN(configs[i], "strategy=guest-dpdk");
+
+        for (unsigned reason = 0; reason < IOV_MEASURE_REASONS; reason++)
+            cr_assert(eq(u64, counters_of(run)->exits[reason], 0), "%s: reason %u", configs[i],
+                      reason);
+        cr_assert(eq(u64, counters_of(run)->interrupts, 0));
+        cr_assert(eq(u64, counters_of(run)->kicks, 0));
+        cr_assert(eq(u64, counters_of(run)->context_switches, 0));
+        cr_assert(eq(u64, iov_experiment_measure(run)->mismatches, 0));
+        iov_experiment_free(run);
+    }
+}
+
+Test(vhost, dpdk_burns_two_cores)
+{
+    struct iov_experiment *run = RUN("ping.yaml", "strategy=guest-dpdk");
+    iov_time busy = iov_experiment_measure(run)->use.busy;
+
+    cr_assert(lt(u64, 2 * duration(run) / 100 * 99, busy));
+    cr_assert(lt(u64, busy, 2 * duration(run) / 100 * 101));
+    iov_experiment_free(run);
+}
+
+Test(vhost, dpdk_works_with_packed_rings)
+{
+    struct iov_experiment *run = RUN("net-rr.yaml", "strategy=guest-dpdk", "parameters.packed=on");
+
+    cr_assert(eq(u64, iov_experiment_measure(run)->operations, 10000));
+    cr_assert(eq(u64, counters_of(run)->interrupts, 0));
+    iov_experiment_free(run);
+}
+
 /* ---- Packed rings ---- */
 
 Test(vhost, packed_rings_change_neither_exits_nor_interrupts_under_any_back_end)
@@ -189,7 +269,8 @@ Test(vhost, packed_rings_take_fewer_accesses_to_memory)
 
 Test(vhost, parts_of_every_request_add_up)
 {
-    static const char *const strategies[] = { "strategy=vhost-net", "strategy=vhost-user" };
+    static const char *const strategies[] = { "strategy=vhost-net", "strategy=vhost-user",
+                                              "strategy=sidecore", "strategy=guest-dpdk" };
     static const char *const configs[] = { "net-rr.yaml", "net-rr-local.yaml", "udp-stream.yaml",
                                            "ping.yaml" };
 
