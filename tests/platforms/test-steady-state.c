@@ -119,15 +119,25 @@ static uint64_t steady_allocations(const struct run_case *test)
 ParameterizedTestParameters(steady_state, requests_go_round_without_the_heap)
 {
     static struct run_case cases[] = {
-        { "net-rr", "bare-metal", false },         { "net-rr", "assigned-e1000", false },
-        { "net-rr", "virtio-net", false },         { "net-rr", "emulated-e1000", false },
-        { "net-rr-local", "virtio-net", false },   { "net-rr-local", "emulated-e1000", false },
-        { "udp-stream", "virtio-net", false },     { "udp-stream", "emulated-e1000", false },
-        { "udp-stream", "assigned-e1000", false }, { "udp-stream", "bare-metal", false },
-        { "net-rr", "sidecore", false },           { "udp-stream", "sidecore", false },
-        { "net-rr", "guest-dpdk", false },        
-        { "net-rr", "vhost-user", false },         { "udp-stream", "vhost-user", false },
-        { "net-rr", "vhost-net", false },          { "udp-stream", "vhost-net", false },
+        { "net-rr", "bare-metal", false },
+        { "net-rr", "assigned-e1000", false },
+        { "net-rr", "virtio-net", false },
+        { "net-rr", "emulated-e1000", false },
+        { "net-rr-local", "virtio-net", false },
+        { "net-rr-local", "emulated-e1000", false },
+        { "udp-stream", "virtio-net", false },
+        { "udp-stream", "emulated-e1000", false },
+        { "udp-stream", "assigned-e1000", false },
+        { "udp-stream", "bare-metal", false },
+        { "net-rr", "vdpa", false },
+        { "udp-stream", "vdpa", false },
+        { "net-rr", "sidecore", false },
+        { "udp-stream", "sidecore", false },
+        { "net-rr", "guest-dpdk", false },
+        { "net-rr", "vhost-user", false },
+        { "udp-stream", "vhost-user", false },
+        { "net-rr", "vhost-net", false },
+        { "udp-stream", "vhost-net", false },
     };
 
     return cr_make_param_array(struct run_case, cases, G_N_ELEMENTS(cases));

@@ -225,6 +225,43 @@ Test(vhost, dpdk_works_with_packed_rings)
     iov_experiment_free(run);
 }
 
+/* ---- virtio in hardware ---- */
+
+Test(vhost, vdpa_has_no_software_on_its_data_path)
+{
+    struct iov_experiment *run = RUN("net-rr.yaml", "strategy=vdpa");
+
+    expect_device(run, 0, 2);
+    cr_assert_about(per_op(run, counters_of(run)->kicks), 1);
+    cr_assert_about(exits_per_op(run, IOV_EXIT_EXTERNAL_INTERRUPT), 0);
+    cr_assert_about(exits_per_op(run, IOV_EXIT_INTERRUPT_WINDOW), 0);
+    cr_assert_about(exits_per_op(run, IOV_EXIT_EPT_MISCONFIG), 0);
+    cr_assert_about(exits_per_op(run, IOV_EXIT_HLT), 2);
+    cr_assert(eq(u64, stat_of(run, "vm0/vdpa", "interrupts"), 0)); /* posted */
+    iov_experiment_free(run);
+}
+
+Test(vhost, vdpa_without_posting_interrupts_the_host)
+{
+    struct iov_experiment *run =
+        RUN("net-rr.yaml", "strategy=vdpa", "parameters.interrupt-posting=off");
+
+    expect_device(run, 0, 2);
+    cr_assert_about(per_op(run, stat_of(run, "vm0/vdpa", "interrupts")), 2);
+    iov_experiment_free(run);
+}
+
+Test(vhost, vdpa_is_faster_with_packed_rings)
+{
+    struct iov_experiment *split = RUN("net-rr.yaml", "strategy=vdpa");
+    struct iov_experiment *packed = RUN("net-rr.yaml", "strategy=vdpa", "parameters.packed=on");
+
+    expect_device(packed, 0, 2);
+    cr_assert(lt(u64, median_of(packed) + 200 * IOV_NS, median_of(split)));
+    iov_experiment_free(split);
+    iov_experiment_free(packed);
+}
+
 /* ---- Packed rings ---- */
 
 Test(vhost, packed_rings_change_neither_exits_nor_interrupts_under_any_back_end)
@@ -270,7 +307,8 @@ Test(vhost, packed_rings_take_fewer_accesses_to_memory)
 Test(vhost, parts_of_every_request_add_up)
 {
     static const char *const strategies[] = { "strategy=vhost-net", "strategy=vhost-user",
-                                              "strategy=sidecore", "strategy=guest-dpdk" };
+                                              "strategy=sidecore", "strategy=guest-dpdk",
+                                              "strategy=vdpa" };
     static const char *const configs[] = { "net-rr.yaml", "net-rr-local.yaml", "udp-stream.yaml",
                                            "ping.yaml" };
 
