@@ -14,6 +14,7 @@
 #define ACPI_GPE0_ENABLE 0x28 /* RW, 64 bits */
 #define ACPI_SMI_ENABLE 0x30  /* RW, 32 bits */
 #define ACPI_SMI_STATUS 0x34  /* W1C, 32 bits */
+#define ACPI_TCO 0x60         /* the watchdog: acpi-tco-private.h */
 
 #define ACPI_TIMER_STATUS 0x0001u /* the timer's highest bit changed */
 #define ACPI_GLOBAL_STATUS 0x0020u
@@ -27,5 +28,6 @@
 #define ACPI_CONTROL_SLEEP 0x2000u /* WO */
 
 #define ACPI_SMI_APM 0x0020u /* a write of port 0xB2 */
+#define ACPI_SMI_TCO 0x2000u
 
 #endif

@@ -9,10 +9,12 @@
  *
  * SPEC: ACPI 6, chapter 4.8; I/O Controller Hub 9 data sheet, 13.8. LIMIT: there is no firmware:
  * the values that hand over to ACPI and back (2 and 3 at port 0xB2) act on SCI_EN at once. Reserved
- * bits of enable registers are kept as written; TCO, thermal and device monitors are not there.
+ * bits of enable registers are kept as written; the registers of general purpose SMIs and of device
+ * monitors are not there and read as ones.
  */
 #include "core/object/model.h"
 #include "models/legacy/acpi-pm-regs.h"
+#include "models/legacy/acpi-tco-private.h"
 #include "models/legacy/ports-private.h"
 
 #define GPES 64u
@@ -33,6 +35,7 @@ struct _IovAcpiPm {
     IovModel parent_instance;
     bool timer_status;               /* property */
     bool sci_always;                 /* property */
+    bool watchdog_resets;            /* property */
     struct iov_mem_target registers; /* port */
     struct iov_mem_target apm;       /* port */
     struct iov_irq_sink button;      /* port */
@@ -40,8 +43,10 @@ struct _IovAcpiPm {
     struct iov_irq_source sci;       /* port */
     struct iov_irq_source smi;       /* port */
     struct iov_notify_source sleep;  /* port */
-    struct iov_event change;         /* of the timer's highest bit */
-    uint16_t status;                 /* without the timer's */
+    struct iov_notify_source reset;  /* port */
+    struct acpi_tco tco;
+    struct iov_event change; /* of the timer's highest bit */
+    uint16_t status;         /* without the timer's */
     uint16_t enable;
     uint16_t control;
     uint64_t change_tick; /* of the next change of the highest bit that sets the status */
@@ -50,7 +55,7 @@ struct _IovAcpiPm {
     uint32_t smi_enable;
     uint32_t smi_status;
     uint8_t apm_bytes[2];
-    uint64_t scis, smis, sleeps; /* statistics */
+    uint64_t scis, smis, sleeps, watchdogs; /* statistics */
 };
 
 G_DEFINE_FINAL_TYPE(IovAcpiPm, iov_acpi_pm, IOV_TYPE_MODEL)
@@ -118,6 +123,34 @@ static void gpe_set(struct iov_irq_sink *sink, bool level, struct iov_span *span
 static const struct iov_irq_sink_ops button_ops = { .set = button_set };
 static const struct iov_irq_sink_ops gpe_ops = { .set = gpe_set };
 
+/* ---- Management interrupts and the watchdog ---- */
+
+static void management_interrupt(IovAcpiPm *self, uint32_t cause)
+{
+    if (!(self->smi_enable & cause))
+        return;
+    self->smis++;
+    self->smi_status |= cause;
+    iov_irq_set(&self->smi, true, NULL);
+    iov_irq_set(&self->smi, false, NULL);
+}
+
+static void tco_management(struct acpi_tco *tco)
+{
+    management_interrupt(iov_container_of(tco, IovAcpiPm, tco), ACPI_SMI_TCO);
+}
+
+static void tco_expired(struct acpi_tco *tco)
+{
+    IovAcpiPm *self = iov_container_of(tco, IovAcpiPm, tco);
+
+    self->watchdogs++;
+    if (self->watchdog_resets)
+        iov_notify_signal(&self->reset, NULL);
+}
+
+static const struct acpi_tco_ops tco_ops = { .management = tco_management, .expired = tco_expired };
+
 /* ---- Registers, byte by byte ---- */
 
 static uint8_t register_byte(void *device, unsigned port)
@@ -143,7 +176,7 @@ static uint8_t register_byte(void *device, unsigned port)
         value = self->smi_enable | (uint64_t)self->smi_status << 32;
         break;
     default:
-        break;
+        return port >= ACPI_TCO ? acpi_tco_read(&self->tco, port - ACPI_TCO) : 0xff;
     }
     return (uint8_t)(value >> (port & 7) * 8);
 }
@@ -188,6 +221,8 @@ static void register_set(void *device, unsigned port, uint8_t value)
         self->smi_status &= (uint32_t) ~(bits >> 32);
         break;
     default:
+        if (port >= ACPI_TCO)
+            acpi_tco_write(&self->tco, port - ACPI_TCO, value);
         break;
     }
     update(self);
@@ -224,12 +259,8 @@ static void apm_set(void *device, unsigned port, uint8_t value)
         self->control |= ACPI_CONTROL_SCI;
     else if (value == APM_ACPI_OFF)
         self->control &= (uint16_t)~ACPI_CONTROL_SCI;
-    else if (self->smi_enable & ACPI_SMI_APM) {
-        self->smis++;
-        self->smi_status |= ACPI_SMI_APM;
-        iov_irq_set(&self->smi, true, NULL);
-        iov_irq_set(&self->smi, false, NULL);
-    }
+    else
+        management_interrupt(self, ACPI_SMI_APM);
     update(self);
 }
 
@@ -257,6 +288,7 @@ static void iov_acpi_pm_reset(IovModel *model)
     self->gpe_status = self->gpe_enable = 0;
     self->smi_enable = self->smi_status = 0;
     memset(self->apm_bytes, 0, sizeof self->apm_bytes);
+    acpi_tco_reset(&self->tco);
     update(self);
 }
 
@@ -266,6 +298,7 @@ static bool iov_acpi_pm_realize(IovModel *model, GError **error)
 
     (void)error;
     iov_event_init(&self->change, model->kernel, on_change, IOV_PRIORITY_DEFAULT);
+    acpi_tco_init(&self->tco, model->kernel, &tco_ops);
     self->change_tick = self->timer_status ? 0 : TIMER_HALF;
     return true;
 }
@@ -273,6 +306,7 @@ static bool iov_acpi_pm_realize(IovModel *model, GError **error)
 static void iov_acpi_pm_unrealize(IovModel *model)
 {
     iov_event_disarm(&((IovAcpiPm *)(void *)model)->change);
+    iov_event_disarm(&((IovAcpiPm *)(void *)model)->tco.timeout);
 }
 
 static void iov_acpi_pm_class_init(IovAcpiPmClass *klass)
@@ -283,6 +317,8 @@ static void iov_acpi_pm_class_init(IovAcpiPmClass *klass)
     IOV_PROP_BOOL(mc, IovAcpiPm, timer_status, false,
                   "The timer's status bit is set after reset, until software clears it");
     IOV_PROP_BOOL(mc, IovAcpiPm, sci_always, false, "Events interrupt even while SCI_EN is clear");
+    IOV_PROP_BOOL(mc, IovAcpiPm, watchdog_resets, false,
+                  "The watchdog's second timeout asks for a reset");
     IOV_PORT_MEM_TARGET(mc, IovAcpiPm, registers, &registers_ops, "128 ports at PMBASE");
     IOV_PORT_MEM_TARGET(mc, IovAcpiPm, apm, &apm_ops, "Two ports at 0xB2");
     IOV_PORT_IRQ_SINK(mc, IovAcpiPm, button, &button_ops, "Power button, pressed");
@@ -291,9 +327,11 @@ static void iov_acpi_pm_class_init(IovAcpiPmClass *klass)
     IOV_PORT_IRQ_SOURCE(mc, IovAcpiPm, sci, "System control interrupt: line 9");
     IOV_PORT_IRQ_SOURCE(mc, IovAcpiPm, smi, "System management interrupt: a pulse");
     IOV_PORT_NOTIFY_SOURCE(mc, IovAcpiPm, sleep, "Software asked for a sleep state");
+    IOV_PORT_NOTIFY_SOURCE(mc, IovAcpiPm, reset, "The watchdog asks for a reset of the machine");
     IOV_STAT(mc, IovAcpiPm, scis, "System control interrupts");
     IOV_STAT(mc, IovAcpiPm, smis, "System management interrupts");
     IOV_STAT(mc, IovAcpiPm, sleeps, "Requests to sleep");
+    IOV_STAT(mc, IovAcpiPm, watchdogs, "Second timeouts of the watchdog");
     mc->realize = iov_acpi_pm_realize;
     mc->unrealize = iov_acpi_pm_unrealize;
     mc->reset = iov_acpi_pm_reset;

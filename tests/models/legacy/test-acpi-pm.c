@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ACPI power management: timer, events, control. */
 #include "models/legacy/acpi-pm-regs.h"
+#include "models/legacy/acpi-tco-private.h"
 #include "tests/models/legacy/legacy-bench.h"
 
 static struct bench *bench;
@@ -143,6 +144,46 @@ Test(acpi_pm, a_write_of_the_apm_port_is_a_management_interrupt_if_enabled)
     cr_assert(eq(u64, get(ACPI_SMI_STATUS, 4), ACPI_SMI_APM));
     set(ACPI_SMI_STATUS, 4, ACPI_SMI_APM);
     cr_assert(eq(u64, get(ACPI_SMI_STATUS, 4), 0));
+}
+
+Test(acpi_pm, the_watchdog_has_its_values_of_reset)
+{
+    cr_assert(eq(u64, get(ACPI_TCO, 4), 0));
+    cr_assert(eq(u64, get(ACPI_TCO + TCO_STATUS1, 4), 0));
+    cr_assert(eq(u64, get(ACPI_TCO + TCO_CONTROL1, 4), 0x00080000));
+    cr_assert(eq(u64, get(ACPI_TCO + TCO_SOFTWARE_IRQ, 1), 3));
+    cr_assert(eq(u64, get(ACPI_TCO + TCO_TIMER, 2), 4));
+}
+
+Test(acpi_pm, the_watchdog_counts_down_twice)
+{
+    set(ACPI_SMI_ENABLE, 4, ACPI_SMI_TCO);
+    set(ACPI_TCO + TCO_TIMER, 2, 0xfc08);
+    cr_assert(eq(u64, get(ACPI_TCO + TCO_TIMER, 2), 8));
+    set(ACPI_TCO + TCO_RELOAD, 2, 1);
+    for (unsigned left = 8; left > 0; left--) {
+        cr_assert(eq(u64, get(ACPI_TCO + TCO_RELOAD, 2), left));
+        cr_assert(eq(u64, get(ACPI_TCO + TCO_STATUS1, 2), 0));
+        run_for(bench, TCO_TICK);
+    }
+    cr_assert(eq(u64, get(ACPI_TCO + TCO_STATUS1, 2), TCO_STATUS1_TIMEOUT));
+    cr_assert(eq(uint, smi.rises, 1));
+    set(ACPI_TCO + TCO_STATUS1, 2, TCO_STATUS1_TIMEOUT);
+    cr_assert(eq(u64, get(ACPI_TCO + TCO_STATUS1, 4), 0));
+    run_for(bench, 8 * TCO_TICK);
+    cr_assert(eq(u64, get(ACPI_TCO + TCO_STATUS2, 2), TCO_STATUS2_SECOND | TCO_STATUS2_BOOT));
+    cr_assert(eq(u64, bench_stat(pm, "watchdogs"), 1));
+    set(ACPI_TCO + TCO_CONTROL1, 2, TCO_CONTROL1_HALT | TCO_CONTROL1_LOCK);
+    set(ACPI_TCO + TCO_CONTROL1, 2, TCO_CONTROL1_HALT);
+    cr_assert(eq(u64, get(ACPI_TCO + TCO_CONTROL1, 2), TCO_CONTROL1_HALT | TCO_CONTROL1_LOCK));
+    run_for(bench, 100 * TCO_TICK);
+    cr_assert(eq(u64, bench_stat(pm, "watchdogs"), 1), "halted");
+}
+
+Test(acpi_pm, ports_without_a_register_read_as_ones)
+{
+    cr_assert(eq(u64, get(0x10, 4), 0xffffffff));
+    cr_assert(eq(u64, get(0x40, 8), UINT64_MAX));
 }
 
 Test(acpi_pm, any_access_is_harmless)
