@@ -6,7 +6,7 @@
  * of both devices to what a driver's probe sends. Answers are there at once.
  *
  * SPEC: IBM PS/2 hardware interface reference, keyboard and auxiliary device controller.
- * LIMIT: no keys and no motion; scan code set, rates and lamps are taken and forgotten; status bit 3
+ * LIMIT: no interrupt while the keyboard is off; no keys and no motion; scan code set, rates and lamps are taken and forgotten; status bit 3
  * (command or data came last) stays set.
  */
 #include "core/object/model.h"
@@ -83,7 +83,8 @@ static void update(IovI8042 *self)
     if (self->full)
         self->output_port |= self->full_of_aux ? I8042_OUT_AUX_FULL : I8042_OUT_KEYBOARD_FULL;
     iov_irq_set(&self->keyboard_interrupt,
-                self->full && !self->full_of_aux && self->mode & I8042_MODE_KEYBOARD_INTERRUPT,
+                self->full && !self->full_of_aux && !(self->mode & I8042_MODE_KEYBOARD_OFF) &&
+                    self->mode & I8042_MODE_KEYBOARD_INTERRUPT,
                 NULL);
     iov_irq_set(&self->aux_interrupt,
                 self->full && self->full_of_aux && self->mode & I8042_MODE_AUX_INTERRUPT, NULL);

@@ -2,8 +2,9 @@
 /*
  * io-space - the I/O address space of a PC: 64 Ki ports, windows of devices, the rest to PCI.
  *
- * An access that lies in one window goes there whole; one that touches no window goes whole to
- * `beyond`, which is the PCI host bridge. Anything else is cut into bytes, as an 8-bit bus does it.
+ * An access of one byte looks among `bytes` first: ports inside somebody else's window that only
+ * such an access finds, as reset control at 0xCF9. An access that lies in one window goes there
+ * whole; one that touches no window goes whole to `beyond`, which is the PCI host bridge. Anything else is cut into bytes, as an 8-bit bus does it.
  * A port that nobody answers reads as ones and takes what is written. Nothing takes time here.
  */
 #include "core/object/model.h"
@@ -16,6 +17,7 @@ G_DECLARE_FINAL_TYPE(IovIoSpace, iov_io_space, IOV, IO_SPACE, IovModel)
 struct _IovIoSpace {
     IovModel parent_instance;
     struct iov_mem_map windows;      /* port */
+    struct iov_mem_map bytes;        /* port */
     struct iov_mem_target port;      /* port */
     struct iov_mem_initiator beyond; /* port */
     uint64_t unclaimed;              /* statistic */
@@ -69,6 +71,8 @@ static enum iov_status space_access(IovIoSpace *self, struct iov_mem_req *req, b
 
     if (req->address >= IO_SPACE_SIZE || req->size > IO_SPACE_SIZE - req->address)
         return IOV_STATUS_UNSUPPORTED;
+    if (req->size == 1 && iov_mem_map_find(&self->bytes, req->address) != NULL)
+        return iov_mem_map_access(&self->bytes, req, write);
     window = iov_mem_map_find(&self->windows, req->address);
     if (window != NULL && req->size <= window->size - (req->address - window->base))
         return byte_access(self, req, write);
@@ -105,6 +109,8 @@ static void iov_io_space_class_init(IovIoSpaceClass *klass)
     iov_model_class_describe(mc, "io-space", "The I/O ports of a PC");
     IOV_PORT_MEM_WINDOWS(mc, IovIoSpace, windows,
                          "Devices at fixed ports: the wire's `at` is the first port");
+    IOV_PORT_MEM_WINDOWS(mc, IovIoSpace, bytes,
+                         "Ports that an access of one byte finds before it looks at windows");
     IOV_PORT_MEM_TARGET(mc, IovIoSpace, port, &space_ops, "All ports");
     IOV_PORT_MEM_INITIATOR(mc, IovIoSpace, beyond, "What no window claims: the PCI host bridge");
     IOV_STAT(mc, IovIoSpace, unclaimed, "Accesses that nobody claimed");

@@ -50,6 +50,7 @@ struct _IovPit {
     IovModel parent_instance;
     int strobe;                   /* property */
     iov_time refresh;             /* property */
+    uint64_t status_writable;     /* property */
     struct iov_mem_target ports;  /* port */
     struct iov_mem_target status; /* port */
     struct iov_irq_source output; /* port */
@@ -473,7 +474,7 @@ static void status_set(void *device, unsigned port, uint8_t value)
     IovPit *self = device;
 
     (void)port;
-    self->nmi = value & NMI_STATUS_WRITABLE;
+    self->nmi = value & (uint8_t)self->status_writable;
     gate_set(&self->counters[SPEAKER], value & NMI_STATUS_GATE,
              iov_now(self->parent_instance.kernel));
 }
@@ -545,6 +546,9 @@ static void iov_pit_class_init(IovPitClass *klass)
                   "Sense of the pulses of modes 1, 2, 4 and 5: low by the data sheet");
     IOV_PROP_TIME(mc, IovPit, refresh, 0, IOV_MS, 15085 * IOV_NS,
                   "Half period of port 0x61's refresh bit; 0: it toggles with every read");
+    IOV_PROP_COUNT(mc, IovPit, status_writable, NMI_STATUS_GATE | NMI_STATUS_SPEAKER,
+                   NMI_STATUS_WRITABLE, NMI_STATUS_WRITABLE,
+                   "Bits of port 0x61 that are kept; above the speaker are enables of NMI sources");
     IOV_PORT_MEM_TARGET(mc, IovPit, ports, &ports_ops, "Four ports at 0x40");
     IOV_PORT_MEM_TARGET(mc, IovPit, status, &status_ops, "Port 0x61");
     IOV_PORT_IRQ_SOURCE(mc, IovPit, output, "Output of counter 0: interrupt line 0");

@@ -98,7 +98,12 @@ Test(i8042, a_keyboard_that_is_off_waits)
     controller_do(I8042_KEYBOARD_DISABLE);
     cr_assert(eq(uint, byte(), PS2_ACK), "it was in the buffer");
     cr_assert(eq(uint, status() & I8042_STATUS_OUTPUT, 0));
+    cr_assert(not(keyboard_line.level));
+    controller_do(I8042_SELF_TEST);
+    cr_assert(not(keyboard_line.level), "and is not heard");
+    byte();
     controller_do(I8042_KEYBOARD_ENABLE);
+    cr_assert(keyboard_line.level);
     cr_assert(eq(uint, byte(), 0xab));
 }
 

@@ -15,6 +15,7 @@ static void setup(void)
     bench_prepare(bench);
     bench_wire_at(io, "windows", ports, "fast-a20", 0x92);
     bench_wire_at(io, "windows", ports, "pages", 0x80);
+    bench_wire_at(io, "bytes", ports, "reset-control", 0x8a);
     beyond = (struct bench_recorder){ .port.ops = &bench_recorder_ops };
     ((struct iov_mem_initiator *)iov_model_port(io, "beyond", 0))->peer = &beyond.port;
     bench_start(bench);
@@ -46,6 +47,15 @@ Test(io_space, an_access_over_the_end_of_a_window_is_cut_into_bytes)
     cr_assert(eq(u64, beyond.records[2].value, 0x44));
     cr_assert(eq(u64, bench_read(space, 0x92, 1), 0x02));
     cr_assert(eq(u64, bench_read(space, 0x91, 2), 0x0200));
+}
+
+Test(io_space, a_single_port_inside_a_window_is_for_accesses_of_one_byte)
+{
+    bench_write(space, 0x87, 2, 0x2211);
+    bench_write(space, 0x8a, 1, 0x0a);
+    cr_assert(eq(u64, bench_read(space, 0x8a, 1), 0x0a), "reset control");
+    cr_assert(eq(u64, bench_read(space, 0x89, 4), 0xff000000), "page registers");
+    cr_assert(eq(uint, beyond.count, 0));
 }
 
 Test(io_space, nobody_reads_as_ones)
