@@ -61,6 +61,9 @@ struct iov_guest_costs {
     iov_time e1000_tx;
     iov_time e1000_tx_clean;
     iov_time e1000_rx;
+    iov_time igb_tx;
+    iov_time igb_tx_clean;
+    iov_time igb_rx;
     iov_time virtio_tx;
     iov_time virtio_tx_clean;
     iov_time virtio_rx;

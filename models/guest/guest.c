@@ -11,7 +11,9 @@
 
 G_DEFINE_FINAL_TYPE(IovLinuxGuest, iov_linux_guest, IOV_TYPE_MODEL)
 
-static const char *const driver_names[] = { "none", "e1000", "virtio-net", "virtio-pmd", NULL };
+static const char *const driver_names[] = {
+    "none", "e1000", "virtio-net", "virtio-pmd", "igb", NULL
+};
 static const char *const apic_names[] = { "auto", "xapic", "x2apic", NULL };
 static const char *const tick_names[] = { "tickless", "periodic", "none", NULL };
 static const char *const iommu_names[] = { "none", "pass-through", "strict", "deferred", NULL };
@@ -172,6 +174,9 @@ static void describe_costs(IovModelClass *mc)
     COST(e1000_tx, "guest-e1000-tx", "e1000: descriptors of one frame, up to the doorbell");
     COST(e1000_tx_clean, "guest-e1000-tx-clean", "e1000: taking back one sent frame");
     COST(e1000_rx, "guest-e1000-rx", "e1000: one received frame and its new buffer");
+    COST(igb_tx, "guest-igb-tx", "igb: descriptors of one frame, up to the doorbell");
+    COST(igb_tx_clean, "guest-igb-tx-clean", "igb: taking back one sent frame");
+    COST(igb_rx, "guest-igb-rx", "igb: one received frame and its new buffer");
     COST(virtio_tx, "guest-virtio-tx", "virtio-net: descriptors of one frame, up to the doorbell");
     COST(virtio_tx_clean, "guest-virtio-tx-clean", "virtio-net: taking back one sent frame");
     COST(virtio_rx, "guest-virtio-rx", "virtio-net: one received frame and its new buffer");
@@ -283,9 +288,9 @@ static void iov_linux_guest_class_init(IovLinuxGuestClass *klass)
     IOV_PROP_COUNT(mc, IovLinuxGuest, hz, 1, 10000, 250, "Ticks a second");
     IOV_PROP_ENUM(mc, IovLinuxGuest, idle, idle_names, IOV_GUEST_IDLE_HALT,
                   "What an idle processor does");
-    IOV_PROP_COUNT(
-        mc, IovLinuxGuest, interrupt_throttle_rate, 0, 100000, 3,
-        "e1000: interrupts a second; 0: no limit, 1: adapts to the load, 3: that, conservatively");
+    IOV_PROP_COUNT(mc, IovLinuxGuest, interrupt_throttle_rate, 0, 100000, 3,
+                   "e1000, igb: interrupts a second; 0: no limit, 1: adapts to the load, 3: that, "
+                   "conservatively");
     IOV_PROP_TIME(mc, IovLinuxGuest, haltpoll, 0, IOV_SEC, 200 * IOV_US,
                   "Longest polling before HLT with idle: haltpoll");
     IOV_PROP_BOOL(mc, IovLinuxGuest, paravirtual_eoi, true,

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The igb driver: what its two halves share. driver-igb-hw.c sets the adapter up, driver-igb.c moves frames. */
+#ifndef IOV_GUEST_DRIVER_IGB_PRIVATE_H
+#define IOV_GUEST_DRIVER_IGB_PRIVATE_H
+
+#include "models/guest/guest-private.h"
+
+#define IGB_RING 256u
+#define IGB_RX_ROOM 2048u
+#define IGB_TX_ROOM 2048u
+
+/* Entries of the MSI-X table, as Linux gives them out while queues are few. */
+enum igb_entry { IGB_ENTRY_OTHER, IGB_ENTRY_RX, IGB_ENTRY_TX, IGB_ENTRIES };
+
+/* A vector with its share of the queues, and how often it may interrupt. */
+struct igb_vector_state {
+    struct iov_guest_napi napi;
+    uint32_t entry;          /* its bit is 1 << entry */
+    uint32_t itr;            /* as EITR takes it: microseconds << 2 */
+    bool set_itr;            /* to be written at the next interrupt */
+    uint32_t packets, bytes; /* since the last time it was looked at */
+};
+
+struct igb_driver {
+    struct iov_guest_netdev dev;
+    IovLinuxGuest *guest;
+    uint64_t registers, msix;
+    struct igb_vector_state rx_vector, tx_vector;
+    /* transmit ring: tx_clean .. tx_use are the device's */
+    iov_gpa tx_ring, tx_buffers;
+    uint64_t tx_device; /* the ring as the device sees it */
+    uint32_t tx_use, tx_clean;
+    struct {
+        struct iov_guest_sent sent;
+        uint64_t address; /* of the buffer, for the device */
+        uint16_t last;    /* index of the frame's last descriptor, in its first one */
+        bool first;
+    } tx_info[IGB_RING];
+    /* receive ring */
+    iov_gpa rx_ring, rx_buffers;
+    uint64_t rx_device;
+    uint64_t rx_address[IGB_RING];
+    uint32_t rx_use, rx_clean;
+    bool gigabit;            /* the link is up at 1000 Mb/s */
+    bool link_asked;         /* somebody wants to know whether there is a link */
+    bool flow_control_known; /* the EEPROM's default was read */
+    struct iov_guest_cpu *waiter;
+};
+
+uint32_t iov_igb_read(struct igb_driver *self, struct iov_guest_cpu *cpu, uint32_t reg);
+void iov_igb_write(struct igb_driver *self, struct iov_guest_cpu *cpu, uint32_t reg,
+                   uint32_t value);
+/* A read that makes sure that the writes before it have arrived. */
+void iov_igb_flush(struct igb_driver *self, struct iov_guest_cpu *cpu);
+
+bool iov_igb_probe(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu);
+void iov_igb_power_up_link(struct igb_driver *self, struct iov_guest_cpu *cpu);
+void iov_igb_take_control(struct igb_driver *self, struct iov_guest_cpu *cpu);
+/* Everything between power-up and interrupts but the rings. */
+void iov_igb_configure(struct igb_driver *self, struct iov_guest_cpu *cpu);
+void iov_igb_set_address(struct igb_driver *self, struct iov_guest_cpu *cpu);
+/* One run of the watchdog: is the link up? */
+bool iov_igb_check_link(struct igb_driver *self, struct iov_guest_cpu *cpu);
+/* Entry `entry` of the MSI-X table to `vector`, unmasked. */
+void iov_igb_start_vector(struct igb_driver *self, struct iov_guest_cpu *cpu, unsigned entry,
+                          uint8_t vector);
+/* What EITR should hold after what was seen since the last time. For the test. */
+uint32_t iov_igb_next_itr(const struct igb_driver *self, const struct igb_vector_state *vector);
+
+#endif

@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The igb driver's fast half, with the accesses of Linux 6.1's igb: one queue pair, three MSI-X vectors (link, receive, transmit).
+ *
+ *   transmit:   descriptors, W TDT
+ *   interrupt:  W EITR if the load has changed; the rest in a poll (the device has masked the vector by itself: EIAC, EIAM)
+ *   rx poll:    take received frames; W RDT every sixteen and at the end if there were any; frames go up; W EIMS
+ *   tx poll:    take back sent frames; W EIMS
+ *
+ * A UDP frame takes two descriptors: the checksum is the adapter's work and a context descriptor says where it is. Receive buffers
+ * are halves of pages that stay mapped.
+ * LIMIT: one queue pair, whatever the number of processors; no segmentation offload.
+ */
+#include <glib.h>
+
+#include "models/guest/driver-igb-private.h"
+#include "models/guest/drivers-private.h"
+#include "models/nic/ethernet-regs.h"
+#include "models/nic/igb-regs.h"
+
+#define RX_BUFFER_WRITE 16 /* buffers are returned when so many are free */
+#define TX_NEEDED 21       /* descriptors the largest frame may need */
+#define THRESHOLDS_RX (8u | 8u << 8 | 1u << 16)
+#define THRESHOLDS_TX (8u | 1u << 8 | 1u << 16)
+#define THROTTLE_DYNAMIC 1 /* values of the parameter InterruptThrottleRate */
+#define THROTTLE_CONSERVATIVE 3
+#define FIRST_ITR 648 /* about 6000 interrupts a second */
+#define ITR_4K 980
+#define ITR_20K 196
+#define LINK_POLLS 8
+#define LINK_PERIOD (2 * IOV_SEC)
+#define JIFFY (4 * IOV_MS)
+#define ENTRY_BIT(entry) (1u << (entry))
+#define TIME_CAUSES 0xb66c
+
+static struct igb_driver *from_dev(struct iov_guest_netdev *dev)
+{
+    return iov_container_of(dev, struct igb_driver, dev);
+}
+
+static uint32_t next_index(uint32_t index)
+{
+    return (index + 1) % IGB_RING;
+}
+
+static uint32_t tx_unused(const struct igb_driver *self)
+{
+    return (self->tx_clean - self->tx_use - 1 + IGB_RING) % IGB_RING;
+}
+
+static uint32_t rx_unused(const struct igb_driver *self)
+{
+    return (self->rx_clean - self->rx_use - 1 + IGB_RING) % IGB_RING;
+}
+
+/* ---- Transmit ---- */
+
+static void put_tx(struct igb_driver *self, struct iov_guest_cpu *cpu, const void *descriptor)
+{
+    iov_exec_put(cpu->exec, self->tx_ring + self->tx_use * IGB_DESCRIPTOR_SIZE, descriptor,
+                 IGB_DESCRIPTOR_SIZE);
+    self->tx_info[self->tx_use].first = false;
+    self->tx_use = next_index(self->tx_use);
+}
+
+static void put_context(struct igb_driver *self, struct iov_guest_cpu *cpu,
+                        const struct iov_guest_frame *frame)
+{
+    uint32_t network = frame->checksum_start - ETHERNET_HEADER;
+    bool tcp = frame->checksum_offset - frame->checksum_start == TCP_CHECKSUM;
+    struct igb_tx_context context = {
+        .lengths = network | ETHERNET_HEADER << IGB_TXC_MACLEN_SHIFT,
+        .command = IGB_TXD_DEXT | IGB_TXD_TYPE_CONTEXT | IGB_TXC_IPV4 | (tcp ? IGB_TXC_TCP : 0),
+    };
+
+    put_tx(self, cpu, &context);
+}
+
+static void put_data(struct igb_driver *self, struct iov_guest_cpu *cpu,
+                     const struct iov_guest_frame *frame)
+{
+    iov_gpa buffer = self->tx_buffers + self->tx_use * IGB_TX_ROOM;
+    struct igb_tx_descriptor data = {
+        .address = self->tx_info[self->tx_use].address,
+        .command = frame->size | IGB_TXD_DEXT | IGB_TXD_TYPE_DATA | IGB_TXD_IFCS | IGB_TXD_EOP |
+                   IGB_TXD_RS,
+        .status = (uint32_t)frame->size << IGB_TXD_PAYLEN_SHIFT |
+                  (frame->checksum_offset != 0 ? IGB_TXD_TXSM : 0),
+    };
+
+    iov_exec_put_payload(cpu->exec, buffer, frame->data, frame->size, frame->span);
+    put_tx(self, cpu, &data);
+}
+
+static bool igb_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
+                         const struct iov_guest_frame *frame)
+{
+    struct igb_driver *self = from_dev(dev);
+    uint32_t needed = frame->checksum_offset != 0 ? 2 : 1;
+    uint32_t first = self->tx_use;
+
+    if (tx_unused(self) < needed + 3) {
+        dev->stopped = true;
+        return false;
+    }
+    iov_guest_charge(cpu, cpu->guest->costs.igb_tx);
+    if (frame->checksum_offset != 0)
+        put_context(self, cpu, frame);
+    uint32_t last = self->tx_use;
+
+    self->tx_info[last].address =
+        iov_guest_dma_map(cpu, self->tx_buffers + last * IGB_TX_ROOM, frame->size);
+    put_data(self, cpu, frame);
+    self->tx_info[first].sent = (struct iov_guest_sent){ .span = frame->span, .size = frame->size };
+    self->tx_info[first].last = (uint16_t)last;
+    self->tx_info[first].first = true;
+    if (tx_unused(self) < TX_NEEDED)
+        dev->stopped = true;
+    iov_guest_kick(cpu, self->registers + IGB_TX_REG(0, IGB_QUEUE_TAIL), 4, self->tx_use);
+    return true;
+}
+
+/* Takes back what was sent. */
+static void clean_tx(struct igb_driver *self, struct iov_guest_cpu *cpu)
+{
+    while (self->tx_info[self->tx_clean].first) {
+        uint32_t last = self->tx_info[self->tx_clean].last;
+        struct iov_guest_sent sent = self->tx_info[self->tx_clean].sent;
+        struct igb_tx_descriptor descriptor;
+
+        iov_exec_get(cpu->exec, self->tx_ring + last * IGB_DESCRIPTOR_SIZE, &descriptor,
+                     sizeof descriptor);
+        if (!(descriptor.status & IGB_TXD_DD))
+            break;
+        self->tx_info[self->tx_clean].first = false;
+        self->tx_clean = next_index(last);
+        self->tx_vector.packets++;
+        self->tx_vector.bytes += sent.size;
+        iov_guest_charge(cpu, cpu->guest->costs.igb_tx_clean);
+        iov_guest_dma_unmap(cpu, self->tx_info[last].address, sent.size);
+        iov_guest_netdev_sent(&self->dev, cpu, &sent);
+    }
+    if (self->dev.stopped && tx_unused(self) >= 2 * TX_NEEDED)
+        iov_guest_netdev_wake(&self->dev, cpu);
+}
+
+/* ---- Receive ---- */
+
+/* Gives the adapter all free buffers. */
+static void give_buffers(struct igb_driver *self, struct iov_guest_cpu *cpu)
+{
+    static const struct igb_rx_read nothing;
+    uint32_t count = rx_unused(self);
+
+    if (count == 0)
+        return;
+    while (count-- > 0) {
+        struct igb_rx_read descriptor = { .packet = self->rx_address[self->rx_use] };
+
+        iov_exec_put(cpu->exec, self->rx_ring + self->rx_use * IGB_DESCRIPTOR_SIZE, &descriptor,
+                     sizeof descriptor);
+        self->rx_use = next_index(self->rx_use);
+    }
+    /* The one behind must not look used. */
+    iov_exec_put(cpu->exec, self->rx_ring + self->rx_use * IGB_DESCRIPTOR_SIZE, &nothing,
+                 sizeof nothing);
+    iov_igb_write(self, cpu, IGB_RX_REG(0, IGB_QUEUE_TAIL), self->rx_use);
+}
+
+static void take_frame(struct igb_driver *self, struct iov_guest_cpu *cpu,
+                       const struct igb_rx_done *descriptor)
+{
+    struct iov_guest_frame *frame = iov_guest_napi_frame(&self->rx_vector.napi);
+    uint32_t size = descriptor->length;
+
+    if (!(descriptor->status & IGB_RXD_EOP) || descriptor->status & IGB_RXD_RXE ||
+        size > IOV_GUEST_FRAME_MAX) {
+        cpu->guest->device_errors++;
+        return;
+    }
+    frame->span = iov_exec_get_payload(cpu->exec, self->rx_buffers + self->rx_clean * IGB_RX_ROOM,
+                                       frame->data, size);
+    iov_span_claim(frame->span, cpu->exec->holder, IOV_PART_QUEUE, iov_guest_now(cpu));
+    iov_guest_work_for(cpu, frame->span);
+    frame->size = (uint16_t)size;
+    frame->checksum_start = descriptor->status & (IGB_RXD_L4CS | IGB_RXD_UDPCS) &&
+                            !(descriptor->status & (IGB_RXD_L4E | IGB_RXD_IPE));
+    iov_guest_charge(cpu, cpu->guest->costs.igb_rx);
+    iov_guest_napi_receive(cpu, &self->rx_vector.napi);
+}
+
+static unsigned clean_rx(struct igb_driver *self, struct iov_guest_cpu *cpu, unsigned budget)
+{
+    unsigned done = 0;
+
+    while (done < budget) {
+        struct igb_rx_done descriptor;
+
+        if (rx_unused(self) >= RX_BUFFER_WRITE)
+            give_buffers(self, cpu);
+        iov_exec_get(cpu->exec, self->rx_ring + self->rx_clean * IGB_DESCRIPTOR_SIZE, &descriptor,
+                     sizeof descriptor);
+        if (descriptor.length == 0 || self->rx_clean == self->rx_use)
+            break;
+        take_frame(self, cpu, &descriptor);
+        self->rx_clean = next_index(self->rx_clean);
+        self->rx_vector.packets++;
+        self->rx_vector.bytes += descriptor.length;
+        done++;
+    }
+    give_buffers(self, cpu);
+    return done;
+}
+
+/* ---- Interrupt throttling ---- */
+
+static bool is_dynamic(const struct igb_driver *self)
+{
+    return self->guest->interrupt_throttle_rate == THROTTLE_DYNAMIC ||
+           self->guest->interrupt_throttle_rate == THROTTLE_CONSERVATIVE;
+}
+
+uint32_t iov_igb_next_itr(const struct igb_driver *self, const struct igb_vector_state *vector)
+{
+    uint32_t size, itr;
+
+    if (!self->gigabit)
+        return ITR_4K;
+    if (vector->packets == 0)
+        return vector->itr;
+    /* By the mean size on the wire, with checksum, preamble and gap; frames of middle size are favoured. */
+    size = vector->bytes / vector->packets + ETHERNET_OVERHEAD;
+    size = size < 3000 ? size : 3000;
+    itr = size > 300 && size < 1200 ? size / 3 : size / 2;
+    if (itr < ITR_20K && self->guest->interrupt_throttle_rate == THROTTLE_CONSERVATIVE)
+        itr = ITR_20K;
+    return itr;
+}
+
+static uint32_t first_itr(const struct igb_driver *self)
+{
+    uint32_t rate = self->guest->interrupt_throttle_rate;
+
+    if (is_dynamic(self))
+        return FIRST_ITR;
+    return rate != 0 ? 1000000 / rate << IGB_EITR_SHIFT : 0;
+}
+
+static void write_itr(struct igb_driver *self, struct iov_guest_cpu *cpu,
+                      struct igb_vector_state *vector)
+{
+    uint32_t value = vector->itr & IGB_EITR_INTERVAL;
+
+    if (!vector->set_itr)
+        return;
+    iov_igb_write(self, cpu, IGB_EITR(vector->entry),
+                  (value != 0 ? value : 1u << IGB_EITR_SHIFT) | IGB_EITR_KEEP);
+    vector->set_itr = false;
+}
+
+/* ---- Interrupts and polls ---- */
+
+static void enable_vector(struct igb_driver *self, struct iov_guest_cpu *cpu,
+                          struct igb_vector_state *vector)
+{
+    if (is_dynamic(self)) {
+        uint32_t itr = iov_igb_next_itr(self, vector);
+
+        vector->set_itr = vector->set_itr || itr != vector->itr;
+        vector->itr = itr;
+        vector->packets = vector->bytes = 0;
+    }
+    iov_igb_write(self, cpu, IGB_EIMS, ENTRY_BIT(vector->entry));
+}
+
+static void on_ring(struct igb_driver *self, struct iov_guest_cpu *cpu,
+                    struct igb_vector_state *vector)
+{
+    write_itr(self, cpu, vector);
+    iov_guest_napi_schedule(cpu, &vector->napi);
+}
+
+static void on_rx(void *context, struct iov_guest_cpu *cpu)
+{
+    struct igb_driver *self = context;
+
+    on_ring(self, cpu, &self->rx_vector);
+}
+
+static void on_tx(void *context, struct iov_guest_cpu *cpu)
+{
+    struct igb_driver *self = context;
+
+    on_ring(self, cpu, &self->tx_vector);
+}
+
+static void on_other(void *context, struct iov_guest_cpu *cpu)
+{
+    struct igb_driver *self = context;
+    uint32_t causes = iov_igb_read(self, cpu, IGB_LEGACY_ICR);
+
+    if (causes & IGB_ICR_LSC) {
+        self->link_asked = true;
+        if (self->waiter != NULL)
+            iov_guest_wake(cpu, self->waiter);
+    }
+    iov_igb_write(self, cpu, IGB_EIMS, ENTRY_BIT(IGB_ENTRY_OTHER));
+}
+
+static unsigned rx_poll(struct iov_guest_napi *napi, struct iov_guest_cpu *cpu, unsigned budget)
+{
+    struct igb_driver *self = iov_container_of(napi, struct igb_driver, rx_vector.napi);
+    unsigned done = clean_rx(self, cpu, budget);
+
+    if (done >= budget)
+        return budget;
+    if (iov_guest_napi_complete(cpu, napi))
+        enable_vector(self, cpu, &self->rx_vector);
+    return done;
+}
+
+static unsigned tx_poll(struct iov_guest_napi *napi, struct iov_guest_cpu *cpu, unsigned budget)
+{
+    struct igb_driver *self = iov_container_of(napi, struct igb_driver, tx_vector.napi);
+
+    (void)budget; /* taking back is not counted */
+    clean_tx(self, cpu);
+    if (iov_guest_napi_complete(cpu, napi))
+        enable_vector(self, cpu, &self->tx_vector);
+    return 0;
+}
+
+/* ---- Open ---- */
+
+static void configure_tx(struct igb_driver *self, struct iov_guest_cpu *cpu)
+{
+    iov_igb_write(self, cpu, IGB_TX_REG(0, IGB_QUEUE_DCTL), 0);
+    iov_igb_flush(self, cpu);
+    iov_guest_delay(cpu, 10 * IOV_MS);
+    iov_igb_write(self, cpu, IGB_TX_REG(0, IGB_QUEUE_LEN), IGB_RING * IGB_DESCRIPTOR_SIZE);
+    iov_igb_write(self, cpu, IGB_TX_REG(0, IGB_QUEUE_BAL), (uint32_t)self->tx_device);
+    iov_igb_write(self, cpu, IGB_TX_REG(0, IGB_QUEUE_BAH), (uint32_t)(self->tx_device >> 32));
+    iov_igb_write(self, cpu, IGB_TX_REG(0, IGB_QUEUE_HEAD), 0);
+    iov_igb_write(self, cpu, IGB_TX_REG(0, IGB_QUEUE_TAIL), 0);
+    iov_igb_write(self, cpu, IGB_TX_REG(0, IGB_QUEUE_DCTL), THRESHOLDS_TX | IGB_DCTL_ENABLE);
+}
+
+static void configure_rx(struct igb_driver *self, struct iov_guest_cpu *cpu)
+{
+    iov_igb_set_address(self, cpu);
+    iov_igb_write(self, cpu, IGB_RX_REG(0, IGB_QUEUE_DCTL), 0);
+    iov_igb_write(self, cpu, IGB_RX_REG(0, IGB_QUEUE_BAL), (uint32_t)self->rx_device);
+    iov_igb_write(self, cpu, IGB_RX_REG(0, IGB_QUEUE_BAH), (uint32_t)(self->rx_device >> 32));
+    iov_igb_write(self, cpu, IGB_RX_REG(0, IGB_QUEUE_LEN), IGB_RING * IGB_DESCRIPTOR_SIZE);
+    iov_igb_write(self, cpu, IGB_RX_REG(0, IGB_QUEUE_HEAD), 0);
+    iov_igb_write(self, cpu, IGB_RX_REG(0, IGB_QUEUE_TAIL), 0);
+    iov_igb_write(self, cpu, IGB_RX_REG(0, IGB_QUEUE_SRRCTL),
+                  IGB_RX_ROOM / 1024 | 4u << IGB_SRRCTL_HEADER_SHIFT |
+                      IGB_SRRCTL_TYPE_ONE_BUFFER << IGB_SRRCTL_TYPE_SHIFT);
+    uint32_t pool = iov_igb_read(self, cpu, IGB_VMOLR(0)) & ~IGB_VMOLR_RSSE;
+
+    iov_igb_write(self, cpu, IGB_VMOLR(0), pool | IGB_VMOLR_AUPE | IGB_VMOLR_BAM);
+    iov_igb_write(self, cpu, IGB_RX_REG(0, IGB_QUEUE_DCTL), THRESHOLDS_RX | IGB_DCTL_ENABLE);
+    uint32_t filter = iov_igb_read(self, cpu, IGB_RFCTL);
+
+    iov_igb_write(self, cpu, IGB_RFCTL, filter | 1u << 16); /* IPv6 options are not looked at */
+}
+
+static bool allocate_rings(struct igb_driver *self, struct iov_guest_cpu *cpu)
+{
+    static const uint8_t zeros[IGB_RING * IGB_DESCRIPTOR_SIZE];
+    IovLinuxGuest *guest = self->guest;
+
+    self->tx_ring = iov_guest_allocate(guest, sizeof zeros, 4096);
+    self->rx_ring = iov_guest_allocate(guest, sizeof zeros, 4096);
+    self->tx_buffers = iov_guest_allocate(guest, IGB_RING * IGB_TX_ROOM, 4096);
+    self->rx_buffers = iov_guest_allocate(guest, IGB_RING * IGB_RX_ROOM, 4096);
+    if (self->tx_ring == 0 || self->rx_ring == 0 || self->tx_buffers == 0 || self->rx_buffers == 0)
+        return false;
+    iov_exec_put(cpu->exec, self->tx_ring, zeros, sizeof zeros);
+    iov_exec_put(cpu->exec, self->rx_ring, zeros, sizeof zeros);
+    self->tx_device = iov_guest_dma_share(cpu, self->tx_ring, sizeof zeros);
+    self->rx_device = iov_guest_dma_share(cpu, self->rx_ring, sizeof zeros);
+    for (uint32_t i = 0; i < IGB_RING; i++)
+        self->rx_address[i] =
+            iov_guest_dma_map(cpu, self->rx_buffers + i * IGB_RX_ROOM, IGB_RX_ROOM);
+    return true;
+}
+
+/* The entry of IVAR in `column` (0: receive, 1: transmit) for the vector. */
+static void assign_vector(struct igb_driver *self, struct iov_guest_cpu *cpu,
+                          struct igb_vector_state *vector, unsigned column)
+{
+    uint32_t entry = (vector->entry | IGB_IVAR_VALID) << (8 * column);
+    uint32_t row = iov_igb_read(self, cpu, IGB_IVAR(0)) & ~(0xffu << (8 * column));
+
+    iov_igb_write(self, cpu, IGB_IVAR(0), row | entry);
+    vector->set_itr = true;
+}
+
+static bool request_interrupts(struct igb_driver *self, struct iov_guest_cpu *cpu)
+{
+    static void (*const handlers[IGB_ENTRIES])(void *, struct iov_guest_cpu *) = {
+        [IGB_ENTRY_OTHER] = on_other, [IGB_ENTRY_RX] = on_rx, [IGB_ENTRY_TX] = on_tx
+    };
+
+    for (unsigned i = 0; i < IGB_ENTRIES; i++) {
+        uint8_t vector = iov_guest_request_irq(self->guest, false, handlers[i], self);
+
+        if (vector == 0)
+            return false;
+        iov_igb_start_vector(self, cpu, i, vector);
+    }
+    iov_igb_write(self, cpu, IGB_GPIE,
+                  IGB_GPIE_MULTIPLE_MSIX | IGB_GPIE_PBA | IGB_GPIE_EIAME | IGB_GPIE_NSICR);
+    iov_igb_write(self, cpu, IGB_IVAR_MISC, (IGB_ENTRY_OTHER | IGB_IVAR_VALID) << 8);
+    assign_vector(self, cpu, &self->rx_vector, 0);
+    assign_vector(self, cpu, &self->tx_vector, 1);
+    iov_igb_flush(self, cpu);
+    return true;
+}
+
+static void enable_interrupts(struct igb_driver *self, struct iov_guest_cpu *cpu)
+{
+    uint32_t all = ENTRY_BIT(IGB_ENTRIES) - 1;
+    uint32_t clear = iov_igb_read(self, cpu, IGB_EIAC);
+
+    iov_igb_write(self, cpu, IGB_EIAC, clear | all);
+    uint32_t mask = iov_igb_read(self, cpu, IGB_EIAM);
+
+    iov_igb_write(self, cpu, IGB_EIAM, mask | all);
+    iov_igb_write(self, cpu, IGB_EIMS, all);
+    iov_igb_write(self, cpu, IGB_LEGACY_IMS, IGB_ICR_LSC | IGB_ICR_DOUTSYNC | IGB_ICR_DRSTA);
+}
+
+/* Until the adapter says that the link has changed, or for the period of the watchdog. */
+static void wait_for_link(struct igb_driver *self, struct iov_guest_cpu *cpu)
+{
+    iov_time deadline = iov_guest_now(cpu) + LINK_PERIOD;
+
+    while (!self->link_asked && iov_guest_now(cpu) < deadline) {
+        iov_guest_wait_prepare(cpu);
+        self->waiter = cpu;
+        cpu->sleep = deadline;
+        if (!self->link_asked)
+            iov_guest_wait_block(cpu);
+        iov_guest_wait_done(cpu);
+        cpu->sleep = IOV_TIME_MAX;
+        self->waiter = NULL;
+    }
+    if (self->link_asked)
+        iov_guest_sleep(cpu, JIFFY); /* then the watchdog comes */
+    self->link_asked = false;
+}
+
+static bool igb_open(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
+{
+    struct igb_driver *self = from_dev(dev);
+
+    if (!allocate_rings(self, cpu))
+        return false;
+    iov_igb_power_up_link(self, cpu);
+    iov_igb_configure(self, cpu);
+    configure_tx(self, cpu);
+    configure_rx(self, cpu);
+    give_buffers(self, cpu);
+    if (!request_interrupts(self, cpu))
+        return false;
+    iov_igb_read(self, cpu, TIME_CAUSES);
+    iov_igb_read(self, cpu, IGB_LEGACY_ICR);
+    enable_interrupts(self, cpu);
+    for (unsigned i = 0; i < LINK_POLLS; i++) {
+        if (iov_igb_check_link(self, cpu))
+            return true;
+        wait_for_link(self, cpu);
+    }
+    return false;
+}
+
+/* ---- Life cycle ---- */
+
+static void vector_init(struct igb_driver *self, struct igb_vector_state *vector, unsigned entry,
+                        unsigned (*poll)(struct iov_guest_napi *, struct iov_guest_cpu *, unsigned))
+{
+    vector->entry = entry;
+    vector->itr = first_itr(self);
+    iov_guest_napi_init(&vector->napi, &self->dev, poll);
+}
+
+static struct iov_guest_netdev *igb_create(struct iov_guest_net *net)
+{
+    struct igb_driver *self = g_new0(struct igb_driver, 1);
+
+    self->dev = (struct iov_guest_netdev){ .ops = &iov_guest_igb_ops, .net = net };
+    self->guest = net->guest;
+    self->registers = self->guest->registers;
+    self->msix = self->guest->msix;
+    net->checksum_offload = true;
+    vector_init(self, &self->rx_vector, IGB_ENTRY_RX, rx_poll);
+    vector_init(self, &self->tx_vector, IGB_ENTRY_TX, tx_poll);
+    return &self->dev;
+}
+
+static void igb_destroy(struct iov_guest_netdev *dev)
+{
+    struct igb_driver *self = from_dev(dev);
+
+    iov_guest_napi_finish(&self->rx_vector.napi);
+    iov_guest_napi_finish(&self->tx_vector.napi);
+    g_free(self);
+}
+
+const struct iov_guest_netdev_ops iov_guest_igb_ops = {
+    .name = "igb",
+    .create = igb_create,
+    .destroy = igb_destroy,
+    .probe = iov_igb_probe,
+    .open = igb_open,
+    .transmit = igb_transmit,
+};
