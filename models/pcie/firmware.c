@@ -6,7 +6,7 @@
  * prefetchable memory, I/O. On each bus what needs an address is placed by falling alignment, then falling size, then function number,
  * then register; so a single device's largest BAR lies at the very beginning of its bridge's window, and the first bridge's window at
  * the beginning of the host's. A bridge's window is a multiple of 1 MiB (I/O: 4 KiB). VF BARs get room for all VFs. ROMs get an address but stay disabled.
- * Unlike most BIOSes it enables bus mastering, too: drivers here do not touch the command register.
+ * Unlike most BIOSes it enables bus mastering and ARI forwarding, too: drivers here touch neither.
  */
 #include "models/pcie/pci-host-private.h"
 
@@ -227,6 +227,18 @@ static void close_windows(struct iov_pci_bus *bus)
     }
 }
 
+/* Functions beyond 7 are reached only if the port above forwards the ARI way. */
+static void forward_ari(struct iov_pci_function *bridge)
+{
+    const struct iov_pci_space *port = bridge->space;
+    const struct iov_pci_function *first = bridge->secondary->functions[0];
+    uint16_t control = (uint16_t)(port->express + PCI_EXP_DEVCTL2);
+
+    if (port->express == 0 || !has_space(first) || first->space->ari == 0)
+        return;
+    put(bridge, control, 2, iov_pci_get16(port, control) | PCI_EXP_DEVCTL2_ARI);
+}
+
 static void enable(struct iov_pci_bus *bus)
 {
     for (unsigned i = 0; i < IOV_PCI_FUNCTIONS; i++) {
@@ -236,8 +248,10 @@ static void enable(struct iov_pci_bus *bus)
             continue;
         put(function, PCI_COMMAND, 2,
             PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_SERR);
-        if (function->secondary != NULL)
-            enable(function->secondary);
+        if (function->secondary == NULL)
+            continue;
+        forward_ari(function);
+        enable(function->secondary);
     }
 }
 
