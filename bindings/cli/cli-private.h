@@ -13,6 +13,7 @@ typedef int command_fn(int argc, char **argv);
 
 command_fn command_check;
 command_fn command_compare;
+command_fn command_explain;
 command_fn command_inspect;
 command_fn command_run;
 command_fn command_schema;

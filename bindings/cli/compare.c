@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `iovsim compare`: one experiment for each value of a key, one table. Three blocks: the figures, exits per operation by reason, mean latency by
- * part. Columns without any value are left out.
+ * `iovsim compare`: one experiment for each value of a key, one table. Its blocks: the figures, exits per operation by reason, mean latency by
+ * part, processor time by thread, what the strategies' files say of themselves. Columns without any value are left out.
  */
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +9,12 @@
 #include "bindings/cli/cli-private.h"
 #include "bindings/cli/run-private.h"
 #include "core/object/file.h"
+
+/* A word for a column of its own: time of a thread, a fact about the strategy. */
+struct cell {
+    char *column;
+    char *text;
+};
 
 /* One row: what a run measured, per operation. */
 struct row {
@@ -20,17 +26,109 @@ struct row {
     double device_exits;
     double user_exits;
     double interrupts;
+    double switches;
+    double copies;
     double p50_us;
     double p99_us;
+    double p999_us;
     double cpu_us;
     double rate;
+    double gbps;
+    unsigned dedicated;
     double parts_us[IOV_PART_COUNT];
     double mean_us;
+    GArray *threads; /* struct cell */
+    GArray *facts;   /* struct cell */
 };
 
 static double per(uint64_t count, uint64_t operations)
 {
     return operations != 0 ? (double)count / (double)operations : 0.0;
+}
+
+static double quantile_us(const struct iov_measure *measure, uint32_t millionths)
+{
+    return (double)iov_histogram_quantile(measure->latency, millionths) / (double)IOV_US;
+}
+
+static void cell_clear(void *data)
+{
+    struct cell *cell = data;
+
+    g_free(cell->column);
+    g_free(cell->text);
+}
+
+static GArray *cells_new(void)
+{
+    GArray *cells = g_array_new(FALSE, FALSE, sizeof(struct cell));
+
+    g_array_set_clear_func(cells, cell_clear);
+    return cells;
+}
+
+/* "vm3/vcpu0" and "vm5/vcpu1" are of one sort: "vcpu". */
+static char *sort_of_thread(const char *name)
+{
+    const char *slash = g_str_has_prefix(name, "vm") ? strchr(name, '/') : NULL;
+    char *sort = g_strdup(slash != NULL ? slash + 1 : name);
+    size_t length = strlen(sort);
+
+    while (length > 1 && g_ascii_isdigit(sort[length - 1]))
+        sort[--length] = '\0';
+    return sort;
+}
+
+/* Threads of one sort together, and what belongs to none: leaving idle, and interrupts that found their processor idle. */
+static GArray *threads_of(const struct iov_measure *measure)
+{
+    GArray *cells = cells_new();
+    g_autoptr(GArray) sums = g_array_new(FALSE, TRUE, sizeof(iov_time));
+    iov_time rest = measure->use.busy;
+
+    for (unsigned i = 0; i < measure->thread_count; i++) {
+        struct cell cell = { sort_of_thread(measure->threads[i].name), NULL };
+        unsigned at = 0;
+
+        rest -= MIN(rest, measure->threads[i].busy);
+        while (at < cells->len &&
+               strcmp(g_array_index(cells, struct cell, at).column, cell.column) != 0)
+            at++;
+        if (at == cells->len) {
+            g_array_append_val(cells, cell);
+            g_array_set_size(sums, cells->len);
+        } else {
+            cell_clear(&cell);
+        }
+        g_array_index(sums, iov_time, at) += measure->threads[i].busy;
+    }
+    {
+        struct cell cell = { g_strdup("irq, idle exit"), NULL };
+
+        g_array_append_val(cells, cell);
+        g_array_append_val(sums, rest);
+    }
+    for (unsigned i = 0; i < cells->len; i++)
+        g_array_index(cells, struct cell, i).text = g_strdup_printf(
+            "%.2f", per(g_array_index(sums, iov_time, i), measure->operations) / (double)IOV_US);
+    return cells;
+}
+
+/* What the strategy's file says of itself under `describe`. */
+static GArray *facts_of(const struct iov_experiment *experiment)
+{
+    const struct iov_node *facts =
+        iov_node_get(iov_config_root(iov_experiment_config(experiment)), "describe");
+    GArray *cells = cells_new();
+
+    for (const struct iov_node *fact = facts != NULL ? facts->children : NULL; fact != NULL;
+         fact = fact->next) {
+        struct cell cell = { g_strdelimit(g_strdup(fact->key), "-_", ' '),
+                             g_strdup(fact->kind == IOV_NODE_SCALAR ? fact->text : "") };
+
+        g_array_append_val(cells, cell);
+    }
+    return cells;
 }
 
 static struct row *row_of(const char *name, struct iov_experiment *experiment)
@@ -52,14 +150,21 @@ static struct row *row_of(const char *name, struct iov_experiment *experiment)
     row->device_exits = per(counters->device_exits, operations);
     row->user_exits = per(counters->user_exits, operations);
     row->interrupts = per(counters->interrupts, operations);
-    row->p50_us = (double)iov_histogram_quantile(measure->latency, 500000) / (double)IOV_US;
-    row->p99_us = (double)iov_histogram_quantile(measure->latency, 990000) / (double)IOV_US;
+    row->switches = per(counters->context_switches, operations);
+    row->copies = per(counters->copies, operations);
+    row->p50_us = quantile_us(measure, 500000);
+    row->p99_us = quantile_us(measure, 990000);
+    row->p999_us = quantile_us(measure, 999000);
     row->cpu_us = per(measure->use.busy, operations) / (double)IOV_US;
     row->rate = span != 0 ? (double)operations * (double)IOV_SEC / (double)span : 0.0;
+    row->gbps = span != 0 ? (double)measure->bytes * 8 * 1000 / (double)span : 0.0;
+    row->dedicated = iov_report_dedicated(measure);
     iov_report_parts(measure, parts, &mean);
     for (unsigned i = 0; i < IOV_PART_COUNT; i++)
         row->parts_us[i] = (double)parts[i] / (double)IOV_US;
     row->mean_us = (double)mean / (double)IOV_US;
+    row->threads = threads_of(measure);
+    row->facts = facts_of(experiment);
     return row;
 }
 
@@ -68,7 +173,16 @@ static void row_free(void *data)
     struct row *row = data;
 
     g_free(row->name);
+    g_array_unref(row->threads);
+    g_array_unref(row->facts);
     g_free(row);
+}
+
+/* ---- Blocks of the table ---- */
+
+static const struct row *row_at(const GPtrArray *rows, unsigned index)
+{
+    return g_ptr_array_index(rows, index);
 }
 
 static int name_width(const GPtrArray *rows, const char *title)
@@ -76,63 +190,53 @@ static int name_width(const GPtrArray *rows, const char *title)
     size_t width = strlen(title);
 
     for (unsigned i = 0; i < rows->len; i++)
-        width = MAX(width, strlen(((const struct row *)g_ptr_array_index(rows, i))->name));
+        width = MAX(width, strlen(row_at(rows, i)->name));
     return (int)width;
 }
 
 static void add_figures(GString *out, const GPtrArray *rows, const char *title, int width)
 {
     g_string_append_printf(out,
-                           "%-*s  exits/op  device exits  to user  interrupts  p50 us  p99 us  "
-                           "host CPU us/op     ops/s\n",
+                           "%-*s   exits  device  to user    irqs  switches  copies  p50 us  p99 "
+                           "us  p99.9 us     ops/s   Gb/s  CPU us  "
+                           " full\n",
                            width, title);
     for (unsigned i = 0; i < rows->len; i++) {
-        const struct row *row = g_ptr_array_index(rows, i);
+        const struct row *row = row_at(rows, i);
 
-        g_string_append_printf(
-            out, "%-*s  %8.2f  %12.2f  %7.2f  %10.2f  %6.2f  %6.2f  %14.2f  %8.0f\n", width,
-            row->name, row->exits_total, row->device_exits, row->user_exits, row->interrupts,
-            row->p50_us, row->p99_us, row->cpu_us, row->rate);
+        g_string_append_printf(out,
+                               "%-*s  %6.2f  %6.2f  %7.2f  %6.2f  %8.2f  %6.2f  %6.2f  %6.2f  "
+                               "%8.2f  %8.0f  %5.2f  %6.2f  %5u\n",
+                               width, row->name, row->exits_total, row->device_exits,
+                               row->user_exits, row->interrupts, row->switches, row->copies,
+                               row->p50_us, row->p99_us, row->p999_us, row->rate, row->gbps,
+                               row->cpu_us, row->dedicated);
     }
+    g_string_append_printf(
+        out,
+        "%-*s  exits, device (of its registers), to user, irqs, switches, "
+        "copies, CPU: for each operation; full: threads that never let their processor go\n",
+        width, "");
 }
 
-/* Element `column` of the array of doubles at `offset` of a row. */
-static double value_at(const struct row *row, size_t offset, unsigned column)
-{
-    double value;
-
-    memcpy(&value, (const char *)row + offset + column * sizeof value, sizeof value);
-    return value;
-}
-
-/* A block with a column for each value that any row has; `offset` is that of an array of doubles in struct row. */
+/* A block with a column for each of `columns`; text() gives "" for nothing. */
 static void add_block(GString *out, const GPtrArray *rows, const char *title, int width,
-                      size_t offset, unsigned count, const char *(*column_name)(unsigned column))
+                      const GPtrArray *columns,
+                      const char *(*text)(const struct row *row, const char *column, char *buffer))
 {
-    bool used[IOV_MEASURE_REASONS] = { false };
-    int column_width[IOV_MEASURE_REASONS];
+    char buffer[32];
 
-    for (unsigned i = 0; i < rows->len; i++) {
-        for (unsigned column = 0; column < count; column++)
-            used[column] |= value_at(g_ptr_array_index(rows, i), offset, column) >= 0.005;
-    }
     g_string_append_printf(out, "\n%-*s", width, title);
-    for (unsigned column = 0; column < count; column++) {
-        const char *name = column_name(column) ?: "?";
-
-        column_width[column] = (int)MAX(strlen(name), 6);
-        if (used[column])
-            g_string_append_printf(out, "  %*s", column_width[column], name);
-    }
+    for (unsigned column = 0; column < columns->len; column++)
+        g_string_append_printf(out, "  %6s", (const char *)g_ptr_array_index(columns, column));
     g_string_append_c(out, '\n');
     for (unsigned i = 0; i < rows->len; i++) {
-        const struct row *row = g_ptr_array_index(rows, i);
+        g_string_append_printf(out, "%-*s", width, row_at(rows, i)->name);
+        for (unsigned column = 0; column < columns->len; column++) {
+            const char *name = g_ptr_array_index(columns, column);
 
-        g_string_append_printf(out, "%-*s", width, row->name);
-        for (unsigned column = 0; column < count; column++) {
-            if (used[column])
-                g_string_append_printf(out, "  %*.2f", column_width[column],
-                                       value_at(row, offset, column));
+            g_string_append_printf(out, "  %*s", (int)MAX(strlen(name), 6),
+                                   text(row_at(rows, i), name, buffer));
         }
         g_string_append_c(out, '\n');
     }
@@ -143,16 +247,108 @@ static const char *part_column(unsigned column)
     return iov_part_name((enum iov_part)column);
 }
 
+static const char *number_text(char *buffer, double value)
+{
+    g_snprintf(buffer, 32, "%.2f", value);
+    return buffer;
+}
+
+static const char *exit_text(const struct row *row, const char *column, char *buffer)
+{
+    for (unsigned i = 0; i < IOV_MEASURE_REASONS; i++) {
+        if (g_strcmp0(iov_exit_reason_name(i), column) == 0)
+            return number_text(buffer, row->exits[i]);
+    }
+    return "";
+}
+
+static const char *part_text(const struct row *row, const char *column, char *buffer)
+{
+    for (unsigned i = 0; i < IOV_PART_COUNT; i++) {
+        if (strcmp(part_column(i), column) == 0)
+            return number_text(buffer, row->parts_us[i]);
+    }
+    return "";
+}
+
+static const char *cell_text(const GArray *cells, const char *column)
+{
+    for (unsigned i = 0; i < cells->len; i++) {
+        if (strcmp(g_array_index(cells, struct cell, i).column, column) == 0)
+            return g_array_index(cells, struct cell, i).text;
+    }
+    return "-";
+}
+
+static const char *thread_text(const struct row *row, const char *column, char *buffer)
+{
+    (void)buffer;
+    return cell_text(row->threads, column);
+}
+
+static const char *fact_text(const struct row *row, const char *column, char *buffer)
+{
+    (void)buffer;
+    return cell_text(row->facts, column);
+}
+
+/* The names of those columns of an array of doubles that any row has something in. */
+static GPtrArray *used_columns(const GPtrArray *rows, size_t offset, unsigned count,
+                               const char *(*name)(unsigned column))
+{
+    GPtrArray *columns = g_ptr_array_new();
+
+    for (unsigned column = 0; column < count; column++) {
+        bool used = false;
+
+        for (unsigned i = 0; i < rows->len; i++) {
+            double value;
+
+            memcpy(&value, (const char *)row_at(rows, i) + offset + column * sizeof value,
+                   sizeof value);
+            used |= value >= 0.005;
+        }
+        if (used && name(column) != NULL)
+            g_ptr_array_add(columns, (char *)(uintptr_t)name(column));
+    }
+    return columns;
+}
+
+/* The columns of all rows' cells, in the order of their coming. */
+static GPtrArray *cell_columns(const GPtrArray *rows, size_t offset)
+{
+    GPtrArray *columns = g_ptr_array_new();
+
+    for (unsigned i = 0; i < rows->len; i++) {
+        const GArray *cells = G_STRUCT_MEMBER(GArray *, row_at(rows, i), offset);
+
+        for (unsigned k = 0; k < cells->len; k++) {
+            char *column = g_array_index(cells, struct cell, k).column;
+
+            if (!g_ptr_array_find_with_equal_func(columns, column, g_str_equal, NULL))
+                g_ptr_array_add(columns, column);
+        }
+    }
+    return columns;
+}
+
 static char *make_table(const GPtrArray *rows, const char *key)
 {
     GString *out = g_string_new(NULL);
     int width = MAX(name_width(rows, key), name_width(rows, "mean latency by part, us"));
+    g_autoptr(GPtrArray) exits = used_columns(rows, G_STRUCT_OFFSET(struct row, exits),
+                                              IOV_MEASURE_REASONS, iov_exit_reason_name);
+    g_autoptr(GPtrArray) parts =
+        used_columns(rows, G_STRUCT_OFFSET(struct row, parts_us), IOV_PART_COUNT, part_column);
+    g_autoptr(GPtrArray) threads = cell_columns(rows, G_STRUCT_OFFSET(struct row, threads));
+    g_autoptr(GPtrArray) facts = cell_columns(rows, G_STRUCT_OFFSET(struct row, facts));
 
     add_figures(out, rows, key, width);
-    add_block(out, rows, "exits/op by reason", width, G_STRUCT_OFFSET(struct row, exits),
-              IOV_MEASURE_REASONS, iov_exit_reason_name);
-    add_block(out, rows, "mean latency by part, us", width, G_STRUCT_OFFSET(struct row, parts_us),
-              IOV_PART_COUNT, part_column);
+    add_block(out, rows, "exits/op by reason", width, exits, exit_text);
+    add_block(out, rows, "mean latency by part, us", width, parts, part_text);
+    add_block(out, rows, "CPU us/op by thread", width, threads, thread_text);
+    if (facts->len > 0)
+        add_block(out, rows, "what it needs and allows", width, facts, fact_text);
     return g_string_free(out, FALSE);
 }
 
@@ -163,18 +359,21 @@ static char *make_csv(const GPtrArray *rows, const char *key)
     g_string_append(
         out,
         ",operations,exits_per_op,device_accesses_per_op,device_exits_per_op,user_exits_per_op,"
-        "interrupts_per_op,p50_us,p99_us,mean_us,host_cpu_us_per_op,ops_per_s");
+        "interrupts_per_op,context_switches_per_op,copies_per_op,p50_us,p99_us,p999_us,mean_us,"
+        "host_cpu_us_per_op,ops_per_s,gbps,dedicated_cores");
     for (unsigned part = 0; part < IOV_PART_COUNT; part++)
         g_string_append_printf(out, ",%s_us", part_column(part));
     g_string_append_c(out, '\n');
     for (unsigned i = 0; i < rows->len; i++) {
-        const struct row *row = g_ptr_array_index(rows, i);
+        const struct row *row = row_at(rows, i);
 
         g_string_append_printf(
-            out, "%s,%" G_GUINT64_FORMAT ",%.4f,%.4f,%.4f,%.4f,%.4f,%.3f,%.3f,%.3f,%.3f,%.1f",
+            out,
+            "%s,%" G_GUINT64_FORMAT
+            ",%.4f,%.4f,%.4f,%.4f,%.4f,%.4f,%.4f,%.3f,%.3f,%.3f,%.3f,%.3f,%.1f,%.4f,%u",
             row->name, row->operations, row->exits_total, row->device_accesses, row->device_exits,
-            row->user_exits, row->interrupts, row->p50_us, row->p99_us, row->mean_us, row->cpu_us,
-            row->rate);
+            row->user_exits, row->interrupts, row->switches, row->copies, row->p50_us, row->p99_us,
+            row->p999_us, row->mean_us, row->cpu_us, row->rate, row->gbps, row->dedicated);
         for (unsigned part = 0; part < IOV_PART_COUNT; part++)
             g_string_append_printf(out, ",%.4f", row->parts_us[part]);
         g_string_append_c(out, '\n');

@@ -5,7 +5,7 @@ _iovsim()
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
 
     if [ "$COMP_CWORD" -eq 1 ]; then
-        mapfile -t COMPREPLY < <(compgen -W "run compare check inspect schema --help --version" -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W "run compare explain check inspect schema --help --version" -- "$current")
         return
     fi
     case $previous in
@@ -16,6 +16,7 @@ _iovsim()
     case ${COMP_WORDS[1]} in
     inspect) mapfile -t COMPREPLY < <(compgen -W "$(iovsim inspect 2>/dev/null | cut -d' ' -f1) --json" -- "$current") ;;
     run) mapfile -t COMPREPLY < <(compgen -W "-o --set --seed --kernel --quiet" -- "$current"; compgen -f -- "$current") ;;
+    explain) mapfile -t COMPREPLY < <(compgen -W "-n --request --mermaid --set --seed" -- "$current"; compgen -f -- "$current") ;;
     compare) mapfile -t COMPREPLY < <(compgen -W "-o --over --set --seed --kernel --quiet" -- "$current"; compgen -f -- "$current") ;;
     check) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
     esac

@@ -17,6 +17,7 @@ static const struct command {
     { "run", "run one experiment and write its results", command_run },
     { "compare", "run an experiment once for each value of a key and print a table",
       command_compare },
+    { "explain", "tell where the time of one request went", command_explain },
     { "check", "check files without running them", command_check },
     { "inspect", "list the kinds, or describe one", command_inspect },
     { "schema", "print the JSON Schema of experiment files, for editors", command_schema },

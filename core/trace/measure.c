@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/port/exec.h"
+#include "core/trace/waterfall.h"
 
 /* A processor and how it stood at the beginning. */
 struct watched {
@@ -20,8 +21,17 @@ struct watched {
     iov_time used[IOV_PART_COUNT];
 };
 
+/* A thread and what it had used at the beginning. */
+struct watched_thread {
+    char *name;
+    iov_time (*busy)(const void *thread);
+    const void *thread;
+    iov_time base;
+};
+
 struct iov_measure_private {
     GArray *watched; /* struct watched */
+    GArray *threads; /* struct watched_thread */
 };
 
 /* Silence that makes nobody give a run up. */
@@ -36,6 +46,7 @@ struct iov_measure *iov_measure_new(struct iov_kernel *kernel)
     measure->interrupts = iov_interrupt_path_new();
     measure->private_data = g_new0(struct iov_measure_private, 1);
     measure->private_data->watched = g_array_new(FALSE, FALSE, sizeof(struct watched));
+    measure->private_data->threads = g_array_new(FALSE, FALSE, sizeof(struct watched_thread));
     measure->patience = PATIENCE;
     return measure;
 }
@@ -60,6 +71,10 @@ void iov_measure_free(struct iov_measure *measure)
     drop_phases(measure);
     iov_histogram_free(measure->latency);
     iov_interrupt_path_free(measure->interrupts);
+    for (unsigned k = 0; k < measure->private_data->threads->len; k++)
+        g_free(g_array_index(measure->private_data->threads, struct watched_thread, k).name);
+    g_array_free(measure->private_data->threads, TRUE);
+    g_free(measure->threads);
     g_array_unref(measure->private_data->watched);
     g_free(measure->private_data);
     g_free(measure);
@@ -107,6 +122,53 @@ static void sum_processors(struct iov_measure *measure)
     measure->use = use;
 }
 
+void iov_measure_watch_thread(struct iov_measure *measure, const char *name,
+                              iov_time (*busy)(const void *thread), const void *thread)
+{
+    struct watched_thread watched = { g_strdup(name), busy, thread, busy(thread) };
+
+    g_array_append_val(measure->private_data->threads, watched);
+}
+
+const char *iov_measure_thread_name(const struct iov_measure *measure, const void *thread)
+{
+    const GArray *list = measure->private_data->threads;
+
+    for (unsigned i = 0; i < list->len; i++) {
+        if (g_array_index(list, struct watched_thread, i).thread == thread)
+            return g_array_index(list, struct watched_thread, i).name;
+    }
+    return NULL;
+}
+
+static void sum_threads(struct iov_measure *measure)
+{
+    const GArray *list = measure->private_data->threads;
+
+    measure->threads = g_renew(struct iov_thread_use, measure->threads, list->len);
+    measure->thread_count = list->len;
+    for (unsigned i = 0; i < list->len; i++) {
+        const struct watched_thread *watched = &g_array_index(list, struct watched_thread, i);
+
+        measure->threads[i] =
+            (struct iov_thread_use){ watched->name,
+                                     watched->busy(watched->thread) - watched->base };
+    }
+}
+
+void iov_measure_explain(struct iov_measure *measure, struct iov_waterfall *waterfall,
+                         uint64_t number)
+{
+    measure->waterfall = waterfall;
+    measure->explained = number;
+}
+
+void iov_measure_request_attach(struct iov_measure *measure, struct iov_span *span)
+{
+    if (measure->waterfall != NULL && measure->open)
+        iov_waterfall_attach(measure->waterfall, span);
+}
+
 void iov_measure_expect_silence(struct iov_measure *measure, iov_time silence)
 {
     measure->patience = MAX(measure->patience, silence);
@@ -130,6 +192,13 @@ void iov_measure_begin(struct iov_measure *measure)
     measure->complete = false;
     if (measure->reset_models != NULL)
         measure->reset_models(measure->reset_context);
+    measure->begun = 0;
+    for (unsigned i = 0; i < measure->private_data->threads->len; i++) {
+        struct watched_thread *thread =
+            &g_array_index(measure->private_data->threads, struct watched_thread, i);
+
+        thread->base = thread->busy(thread->thread);
+    }
     for (unsigned i = 0; i < measure->private_data->watched->len; i++)
         note_processor(&g_array_index(measure->private_data->watched, struct watched, i));
 }
@@ -143,6 +212,7 @@ void iov_measure_end(struct iov_measure *measure, bool complete)
     measure->ended = true;
     measure->complete = complete;
     sum_processors(measure);
+    sum_threads(measure);
 }
 
 void iov_measure_request(struct iov_measure *measure, struct iov_span *span, uint64_t bytes)

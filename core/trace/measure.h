@@ -72,6 +72,14 @@ struct iov_processor_use {
     iov_time used[IOV_PART_COUNT]; /* of `busy`, by part */
 };
 
+/* A thread of the host, or the software of a processor without a host kernel. */
+struct iov_thread_use {
+    char *name;    /* "vm0/vcpu0" */
+    iov_time busy; /* processor time during the measurement */
+};
+
+struct iov_waterfall; /* core/trace/waterfall.h */
+
 struct iov_measure {
     struct iov_kernel *kernel;
     struct iov_counters counters;
@@ -90,7 +98,12 @@ struct iov_measure {
     uint64_t mismatches;      /* requests whose parts did not add up: must be 0 */
     struct iov_phase *phases; /* in order */
     struct iov_phase *last_phase;
-    struct iov_processor_use use; /* from begin to end; filled by iov_measure_end() */
+    struct iov_processor_use use;   /* from begin to end; filled by iov_measure_end() */
+    struct iov_thread_use *threads; /* in the order of their making; filled by iov_measure_end() */
+    unsigned thread_count;
+    struct iov_waterfall *waterfall; /* of one request: iov_measure_explain() */
+    uint64_t explained; /* its number, from 1, among those begun since iov_measure_begin() */
+    uint64_t begun;     /* requests since then */
     struct iov_measure_private *private_data;
     void (*reset_models)(void *context); /* set by the platform: resets statistics rows at begin */
     void *reset_context;
@@ -100,6 +113,24 @@ IOV_API struct iov_measure *iov_measure_new(struct iov_kernel *kernel);
 IOV_API void iov_measure_free(struct iov_measure *measure); /* accepts NULL */
 /* From now on this processor, which outlives the measurement, counts as one of the host's. Slow plane. */
 IOV_API void iov_measure_watch(struct iov_measure *measure, const struct iov_processor *processor);
+/*
+ * From now on this thread's processor time is told apart. `busy` gives what it has used so far, and may go back to less only
+ * when the models' statistics are reset. The name is copied. Slow plane.
+ */
+IOV_API void iov_measure_watch_thread(struct iov_measure *measure, const char *name,
+                                      iov_time (*busy)(const void *thread), const void *thread);
+/* Its name, NULL if no such thread is watched. */
+IOV_API const char *iov_measure_thread_name(const struct iov_measure *measure, const void *thread);
+/* Request `number` (from 1) after the warm-up writes its marks into `waterfall`, which outlives the measurement. Before the run. */
+IOV_API void iov_measure_explain(struct iov_measure *measure, struct iov_waterfall *waterfall,
+                                 uint64_t number);
+/* Called by the workload right after iov_span_begin(). */
+IOV_API void iov_measure_request_attach(struct iov_measure *measure, struct iov_span *span);
+static inline void iov_measure_request_begun(struct iov_measure *measure, struct iov_span *span)
+{
+    if (++measure->begun == measure->explained)
+        iov_measure_request_attach(measure, span);
+}
 /* The warm-up is over: all counters and statistics to zero, the clock of the measurement starts. */
 IOV_API void iov_measure_begin(struct iov_measure *measure);
 /* The workload is done (or was cut: `complete` false). */

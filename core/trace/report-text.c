@@ -19,7 +19,7 @@ static void put_head(GString *text, const struct iov_report *report)
 
     if (report->strategy[0] != '\0')
         g_string_append_printf(text, "strategy %s, ", report->strategy);
-    if (report->workload[0] != '\0')
+    if (report->workload != NULL && report->workload[0] != '\0')
         g_string_append_printf(text, "workload %s, ", report->workload);
     g_string_append_printf(text, "seed %" G_GUINT64_FORMAT "\n", report->seed);
     g_string_append_printf(text, "%" G_GUINT64_FORMAT " operations in %s us of simulated time%s\n",

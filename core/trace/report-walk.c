@@ -305,6 +305,34 @@ static void walk_cpu(const struct iov_measure *measure, struct report_visitor *v
         "Share of time that the host's processors were busy");
 }
 
+unsigned iov_report_dedicated(const struct iov_measure *measure)
+{
+    iov_time duration = measure->end - measure->begin;
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < measure->thread_count; i++)
+        count += duration > 0 && measure->threads[i].busy >= duration - duration / 1000;
+    return count;
+}
+
+static void walk_threads(const struct iov_measure *measure, struct report_visitor *visitor)
+{
+    char buffer[REPORT_NUMBER_SIZE];
+
+    visitor->begin(visitor, "host_thread_ns_per_op", false);
+    for (unsigned i = 0; i < measure->thread_count; i++) {
+        const struct iov_thread_use *thread = &measure->threads[i];
+
+        visitor->number(
+            visitor, thread->name,
+            iov_report_ratio(buffer, thread->busy, MAX(measure->operations, 1) * IOV_NS, 3), "ns",
+            "Processor time of this thread of the host");
+    }
+    visitor->end(visitor, false);
+    put_count(visitor, "dedicated_cores", iov_report_dedicated(measure), "",
+              "Threads that never let their processor go");
+}
+
 static void walk_regions(const struct iov_counters *counters, struct report_visitor *visitor)
 {
     visitor->begin(visitor, "regions", false);
@@ -425,6 +453,7 @@ void iov_report_walk(const struct iov_report *report, struct report_visitor *vis
     walk_interrupts(measure->interrupts, visitor);
     walk_throughput(measure, visitor);
     walk_cpu(measure, visitor);
+    walk_threads(measure, visitor);
     walk_regions(&measure->counters, visitor);
     walk_phases(measure, visitor);
     visitor->begin(visitor, "models", false);

@@ -69,6 +69,8 @@ IOV_API char *iov_report_csv(const struct iov_report *report);
 IOV_API char *iov_report_text(const struct iov_report *report);
 IOV_API char *iov_report_manifest(const struct iov_report *report);
 
+/* Threads of the host that never let their processor go: cores that polling takes. */
+IOV_API unsigned iov_report_dedicated(const struct iov_measure *measure);
 /*
  * Mean picoseconds per operation of each part, rounded so that they add up to `ret_mean`, the mean
  * latency, exactly (largest remainders first). All zero without operations. Where requests did not

@@ -95,8 +95,10 @@ static void record_exit(struct iov_exec *exec, IovCpu *self, struct iov_vmcs *vm
     self->exits++;
     if (measure != NULL && basic < IOV_MEASURE_REASONS)
         measure->counters.exits[basic]++;
-    if (iov_span_held(exec->span, exec->holder))
+    if (iov_span_held(exec->span, exec->holder)) {
         exec->span->exits++;
+        iov_span_note(exec->span, iov_now(self->parent_instance.kernel), iov_exit_reason_name(basic));
+    }
 }
 
 static void save_guest(const struct iov_exec *exec, struct iov_vmcs *vmcs)

@@ -303,6 +303,7 @@ static void device_interrupt(struct iov_guest_cpu *cpu, uint8_t vector)
     if (irq->level)
         iov_interrupt_taken(guest->measure->interrupts, (uint16_t)guest->ioapic_requester,
                             cpu->handler_began);
+    iov_span_note(cpu->exec->span, iov_guest_now(cpu), "interrupt handler");
     if (!irq->level) {
         device_done(cpu);
         irq->handler(irq->context, cpu);

@@ -46,6 +46,7 @@ void iov_guest_kick(struct iov_guest_cpu *cpu, uint64_t address, uint32_t size, 
     cpu->guest->measure->counters.kicks++;
     /* The exit is still the request's; whatever interrupts after it is not. */
     cpu->span = NULL;
+    iov_span_note(cpu->exec->span, iov_guest_now(cpu), "doorbell");
     iov_guest_write(cpu, address, size, value);
     iov_guest_work_for(cpu, NULL);
 }

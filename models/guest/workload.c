@@ -17,6 +17,7 @@ struct iov_span *iov_workload_begin(IovWorkload *self, struct iov_guest_cpu *cpu
     struct iov_span *span = &self->spans[self->begun % IOV_WORKLOAD_SPANS];
 
     iov_span_begin(span, self->begun++, cpu->exec->holder, iov_guest_now(cpu));
+    iov_measure_request_begun(self->measure, span);
     return span;
 }
 

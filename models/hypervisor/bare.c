@@ -8,6 +8,7 @@
  * own.
  */
 #include "core/object/model.h"
+#include "core/trace/measure.h"
 
 #define IOV_TYPE_BARE_MACHINE (iov_bare_machine_get_type())
 G_DECLARE_FINAL_TYPE(IovBareMachine, iov_bare_machine, IOV, BARE_MACHINE, IovModel)
@@ -59,6 +60,11 @@ static bool iov_bare_machine_realize(IovModel *model, GError **error)
     return true;
 }
 
+static iov_time busy_of_stream(const void *stream)
+{
+    return ((const struct bare_cpu *)stream)->exec.processor->busy;
+}
+
 static void iov_bare_machine_start(IovModel *model)
 {
     IovBareMachine *self = (IovBareMachine *)(void *)model;
@@ -69,6 +75,11 @@ static void iov_bare_machine_start(IovModel *model)
 
         stream->exec.processor = processor;
         processor->running = &stream->exec;
+        if (model->run->measure != NULL) {
+            g_autofree char *name = g_strdup_printf("%s/cpu%u", model->path, i);
+
+            iov_measure_watch_thread(model->run->measure, name, busy_of_stream, stream);
+        }
         iov_fiber_new(model->kernel, model->path, stream_main, stream);
     }
 }

@@ -365,6 +365,11 @@ static struct iov_thread *thread_make(IovLinuxHost *host, const char *name, uint
     return thread;
 }
 
+static iov_time busy_of_thread(const void *thread)
+{
+    return iov_thread_cpu_time(thread);
+}
+
 struct iov_thread *iov_thread_new(IovLinuxHost *host, const char *name, uint64_t affinity,
                                   iov_thread_fn *function, void *argument)
 {
@@ -378,6 +383,8 @@ struct iov_thread *iov_thread_new(IovLinuxHost *host, const char *name, uint64_t
     thread = thread_make(host, name, mask, function, argument);
 
     thread->fiber = iov_fiber_new(host->parent_instance.kernel, name, thread_main, thread);
+    if (host->measure != NULL)
+        iov_measure_watch_thread(host->measure, name, busy_of_thread, thread);
     enqueue(NULL, thread);
     return thread;
 }

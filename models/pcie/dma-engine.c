@@ -97,6 +97,7 @@ static void transfer_start(IovDmaEngine *self, struct transfer *transfer)
     iov_time at = now + self->latency;
 
     iov_span_begin(&transfer->span, self->issued++, self, now);
+    iov_measure_request_begun(self->measure, &transfer->span);
     iov_span_mark(&transfer->span, self, IOV_PART_DEVICE, at);
     if (self->access != ACCESS_READ)
         dma(self, &req, true);

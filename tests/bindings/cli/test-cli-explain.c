@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What `iovsim explain` tells of one request adds up to its latency, for every strategy that there is. */
+#include "tests/bindings/cli/command.h"
+
+#define NET_RR IOV_SOURCE_DIR "/configs/net-rr.yaml"
+
+TestSuite(cli_explain, .init = make_folder, .fini = remove_folder, .timeout = 120);
+
+/* The number before `word` in the output. */
+static double figure_before(const char *word)
+{
+    const char *end = strstr(out, word), *begin;
+
+    cr_assert(end != NULL, "no '%s' in:\n%s", word, out);
+    for (begin = end; begin > out && begin[-1] != '\n'; begin--)
+        continue;
+    return g_ascii_strtod(begin, NULL);
+}
+
+Test(cli_explain, lines_touch_and_add_up_to_the_latency)
+{
+    g_auto(GStrv) lines = NULL;
+    double end = 0, sum = 0;
+
+    iovsim("explain", NET_RR, "--set", "strategy=virtio-net", "--set", "workload.operations=200");
+    ended_with(0);
+    lines = g_strsplit(out, "\n", -1);
+    for (unsigned i = 3; lines[i] != NULL && lines[i][0] != '\0'; i++) {
+        char *rest;
+        double at = g_ascii_strtod(lines[i], &rest) * 1000, takes = g_ascii_strtod(rest, NULL);
+
+        cr_assert_float_eq(at, end, 2, "a gap before: %s",
+                  lines[i]); /* us are printed to the nanosecond */
+        if (strstr(lines[i], " -- ") != NULL)
+            continue;
+        end = at + takes;
+        sum += takes;
+    }
+    cr_assert_float_eq(sum, figure_before("  ns from request"), 10);
+}
+
+Test(cli_explain, marks_exits_doorbells_and_interrupts)
+{
+    iovsim("explain", NET_RR, "--set", "strategy=virtio-net", "--set", "workload.operations=200");
+    says(out, "-- doorbell");
+    says(out, "-- VM exit: EPT_MISCONFIG");
+    says(out, "-- interrupt handler");
+    says(out, "request 100 of udp-rr over virtio-net");
+}
+
+Test(cli_explain, draws_a_sequence_diagram)
+{
+    iovsim("explain", NET_RR, "--set", "workload.operations=10", "-n", "3", "--mermaid");
+    ended_with(0);
+    cr_assert(g_str_has_prefix(out, "sequenceDiagram\n    participant p0 as guest\n"));
+    says(out, ": VM exit: EPT_MISCONFIG\n");
+    says(out, "    Note over ");
+}
+
+Test(cli_explain, a_request_that_is_not_there_is_told)
+{
+    iovsim("explain", NET_RR, "--set", "workload.operations=10", "--request", "11");
+    ended_with(2);
+    says(err, "there is no request 11: 10 were measured");
+    iovsim("explain", NET_RR, "--request", "0");
+    ended_with(2);
+    says(err, "counted from 1");
+}
