@@ -36,6 +36,7 @@ static const struct key_row iommu_keys[] = {
     { "snoop-control", "snoop-control" },
     { "device-iotlb", "device-iotlb" },
     { "dma-drain", "dma-drain" },
+    { "dma-translation", "dma-translation" },
     { "x-scalable-mode", "scalable-mode" },
     { "x-pasid-mode", "pasid-mode" },
     { "version", NULL },

@@ -39,8 +39,8 @@ struct _IovVtd {
     uint64_t aw_bits, host_address_bits, fault_records, walkers; /* properties */
     uint64_t iotlb_entries, iotlb_ways, paging_entries, paging_ways, context_entries, context_ways,
         interrupt_entries, interrupt_ways;
-    bool intremap, eim, posting, caching_mode, snoop_control, device_iotlb, dma_drain, pt,
-        zero_length_read, scalable_mode, pasid_mode, reads_hold_walkers;
+    bool dma_translation, intremap, eim, posting, caching_mode, snoop_control, device_iotlb,
+        dma_drain, pt, zero_length_read, scalable_mode, pasid_mode, reads_hold_walkers;
     iov_time hit, walk_step, invalidation, interrupt_hit, register_read, register_write; /* costs */
     struct iov_mem_target registers;                                                     /* port */
     struct iov_mem_target upstream;                                                      /* port */

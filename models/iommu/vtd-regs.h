@@ -89,6 +89,7 @@
 #define VTD_CCMD_FM_SHIFT 32
 #define VTD_CCMD_SID_SHIFT 16
 #define VTD_CCMD_RW 0x60000003ffffffffull
+#define VTD_CCMD_WO 0x3ffff0000ull /* source ID and function mask read zero */
 
 /* IOTLB: granularity asked for at 61:60, done at 58:57 */
 #define VTD_IOTLB_IVT (1ull << 63)

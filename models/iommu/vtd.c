@@ -175,7 +175,7 @@ static uint32_t read_wide(const IovVtd *self, uint32_t offset)
     case VTD_RTADDR:
         return half(self->rtaddr, upper);
     case VTD_CCMD:
-        return half(self->ccmd, upper);
+        return half(self->ccmd & ~VTD_CCMD_WO, upper);
     case VTD_IQH:
         return half(self->iqh, upper);
     case VTD_IQT:
@@ -240,7 +240,7 @@ static void command_write(IovVtd *self, uint32_t value)
         self->gsts |= VTD_G_SIRTP;
         vtd_drop_interrupts(self, 0, 16);
     }
-    if (changed & VTD_G_TE)
+    if (changed & VTD_G_TE && self->dma_translation)
         self->gsts ^= VTD_G_TE;
     if (changed & VTD_G_IRE && self->intremap)
         self->gsts ^= VTD_G_IRE;
@@ -385,10 +385,11 @@ static const struct iov_mem_target_ops registers_ops = { .read = registers_read,
 static void capabilities_set(IovVtd *self)
 {
     self->cap =
-        VTD_CAP_DOMAINS_64K | VTD_CAP_SAGAW_39 | VTD_CAP_SLLPS | VTD_CAP_PSI |
+        VTD_CAP_DOMAINS_64K | VTD_CAP_SLLPS | VTD_CAP_PSI |
         (self->aw_bits - 1) << VTD_CAP_MGAW_SHIFT | (uint64_t)(VTD_FRCD / 16) << VTD_CAP_FRO_SHIFT |
         (self->fault_records - 1) << VTD_CAP_NFR_SHIFT | (uint64_t)VTD_MAMV << VTD_CAP_MAMV_SHIFT;
-    self->cap |= self->aw_bits == 48 ? VTD_CAP_SAGAW_48 : 0;
+    if (self->dma_translation)
+        self->cap |= VTD_CAP_SAGAW_39 | (self->aw_bits == 48 ? VTD_CAP_SAGAW_48 : 0);
     self->cap |= self->caching_mode ? VTD_CAP_CM : 0;
     self->cap |= self->zero_length_read ? VTD_CAP_ZLR : 0;
     self->cap |= self->dma_drain ? VTD_CAP_DWD | VTD_CAP_DRD : 0;
@@ -536,6 +537,8 @@ static void describe_properties(IovModelClass *mc)
     IOV_PROP_COUNT(mc, IovVtd, interrupt_entries, 1, 1 << 16, 64,
                    "Table entries in the interrupt entry cache");
     IOV_PROP_COUNT(mc, IovVtd, interrupt_ways, 1, 1024, 4, "Ways of the interrupt entry cache");
+    IOV_PROP_BOOL(mc, IovVtd, dma_translation, true,
+                  "Address translation; off: interrupts only, no width in CAP.SAGAW");
     IOV_PROP_BOOL(mc, IovVtd, intremap, true, "Interrupt remapping (ECAP.IR)");
     IOV_PROP_BOOL(mc, IovVtd, eim, false, "32-bit interrupt destinations (ECAP.EIM)");
     IOV_PROP_BOOL(mc, IovVtd, posting, false, "Interrupt posting (CAP.PI)");
