@@ -40,6 +40,7 @@ struct _IovHpet {
     uint64_t timers;                    /* property */
     uint64_t routes;                    /* property */
     bool messages_capable;              /* property */
+    bool passed_matches;                /* property */
     uint64_t requester;                 /* property */
     struct iov_mem_target registers;    /* port */
     struct iov_mem_initiator messages;  /* port */
@@ -132,9 +133,16 @@ static uint64_t width_of(const struct timer *timer)
     return timer->config & HPET_TN_32BIT ? UINT32_MAX : UINT64_MAX;
 }
 
+/* Is the comparator at or behind the counter, by less than half of the way round? One that was never
+ * set is ahead. */
+static bool timer_passed(const struct timer *timer, uint64_t left)
+{
+    return left == 0 || (left > width_of(timer) / 2 && timer->comparator != width_of(timer));
+}
+
 /* Arms the event for the next time the counter becomes equal. SPEC: a comparator that was passed
  * matches after the counter has gone all the way round. */
-static void timer_arm(struct timer *timer)
+static void timer_arm(struct timer *timer, bool has_matched)
 {
     IovHpet *self = timer->hpet;
     uint64_t counter = counter_now(self);
@@ -144,6 +152,8 @@ static void timer_arm(struct timer *timer)
     iov_event_disarm(&timer->match);
     if (!enabled(self) || !(timer->config & HPET_TN_ENABLE))
         return;
+    if (self->passed_matches && !has_matched && timer_passed(timer, left))
+        left = 1;
     if (left == 0) {
         if (!(timer->config & HPET_TN_32BIT))
             return;
@@ -157,7 +167,7 @@ static void timer_arm(struct timer *timer)
 static void on_match(struct iov_event *event)
 {
     struct timer *timer = iov_container_of(event, struct timer, match);
-    uint64_t step = timer->period;
+    uint64_t step = timer->period, behind;
 
     timer->hpet->matches++;
     if (timer->config & HPET_TN_PERIODIC && step != 0) {
@@ -165,9 +175,10 @@ static void on_match(struct iov_event *event)
 
         if (step < shortest)
             step *= (shortest + step - 1) / step;
-        timer->comparator = (timer->comparator + step) & width_of(timer);
+        behind = (counter_now(timer->hpet) - timer->comparator) & width_of(timer);
+        timer->comparator = (timer->comparator + (behind / step + 1) * step) & width_of(timer);
     }
-    timer_arm(timer);
+    timer_arm(timer, true);
     timer_interrupt(timer);
 }
 
@@ -254,7 +265,7 @@ static void timer_configure(struct timer *timer, uint32_t value)
     timer->config = config;
     timer->comparator &= width_of(timer);
     timer->period &= width_of(timer);
-    timer_arm(timer);
+    timer_arm(timer, !(changed & config & HPET_TN_ENABLE));
 }
 
 /* SPEC: in periodic mode a write is the period, and the accumulator as well after the set bit. */
@@ -268,7 +279,7 @@ static void comparator_write(struct timer *timer, uint64_t value, uint64_t mask)
     if (periodic)
         timer->period = (timer->period & ~mask) | (value & mask);
     timer->config &= ~HPET_TN_SET;
-    timer_arm(timer);
+    timer_arm(timer, false);
 }
 
 static void timer_register_set(struct timer *timer, unsigned offset, uint64_t value, uint64_t mask)
@@ -301,7 +312,7 @@ static void configure(IovHpet *self, uint32_t value)
     self->config = config;
     if (changed & HPET_CFG_ENABLE) {
         for (unsigned i = 0; i < self->timers; i++) {
-            timer_arm(&self->timer_state[i]);
+            timer_arm(&self->timer_state[i], false);
             if (!enabled(self))
                 timer_quiet(&self->timer_state[i]);
         }
@@ -430,6 +441,8 @@ static void iov_hpet_class_init(IovHpetClass *klass)
                    "Lines that a comparator says it can use, a bit each");
     IOV_PROP_BOOL(mc, IovHpet, messages_capable, false,
                   "Comparators say that they can send interrupt messages");
+    IOV_PROP_BOOL(mc, IovHpet, passed_matches, false,
+                  "A comparator that is set behind the counter matches with the next tick");
     IOV_PROP_COUNT(mc, IovHpet, requester, 0, UINT16_MAX, 0, "Requester ID of messages");
     IOV_PORT_MEM_TARGET(mc, IovHpet, registers, &registers_ops, "1 KiB at 0xFED00000");
     IOV_PORT_MEM_INITIATOR(mc, IovHpet, messages, "Interrupt messages, at their full address");

@@ -184,6 +184,27 @@ Test(hpet, legacy_replacement_takes_the_lines_of_pit_and_rtc)
     cr_assert(lines[8].level, "the RTC has its line back");
 }
 
+Test(hpet, a_comparator_behind_the_counter_can_match_at_once)
+{
+    bench_number(hpet, "passed-matches", 1);
+    set(HPET_CONFIGURATION, HPET_CFG_ENABLE);
+    run_until(bench, 10000 * TICK);
+    route(2, 20, 0);
+    run_for(bench, TICK);
+    cr_assert(eq(uint, lines[20].rises, 0), "it was never set");
+    set(TIMER(2, COMPARATOR), 500);
+    run_for(bench, IOV_SEC);
+    route(2, 20, 0);
+    run_for(bench, IOV_SEC);
+    cr_assert(eq(uint, lines[20].rises, 1), "once");
+    route(1, 17, HPET_TN_PERIODIC | HPET_TN_SET);
+    set(TIMER(1, COMPARATOR), 3000);
+    run_for(bench, TICK);
+    cr_assert(eq(uint, lines[17].rises, 1));
+    cr_assert(lt(u64, get(HPET_COUNTER), get(TIMER(1, COMPARATOR))));
+    cr_assert(eq(u64, get(TIMER(1, COMPARATOR)) % 3000, 0));
+}
+
 Test(hpet, halves_can_be_written_alone_and_read_only_bits_stay)
 {
     bench_write(registers, TIMER(0, CONFIGURATION), 4, UINT32_MAX);
