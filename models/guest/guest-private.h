@@ -52,7 +52,8 @@ struct iov_guest_costs {
     iov_time socket_block;
     iov_time socket_receive;
     iov_time application;
-    iov_time copy; /* 1 KiB */
+    iov_time copy;     /* 1 KiB */
+    iov_time checksum; /* 1 KiB */
     iov_time udp_tx;
     iov_time udp_rx;
     iov_time icmp_tx;

@@ -166,6 +166,7 @@ static void describe_costs(IovModelClass *mc)
     COST(socket_receive, "guest-socket-receive", "Taking a datagram from a socket");
     COST(application, "guest-application", "The program between two system calls");
     COST(copy, "guest-copy", "Copying 1 KiB between program and kernel");
+    COST(checksum, "guest-checksum", "Summing 1 KiB where the device does not");
     COST(udp_tx, "guest-udp-tx", "UDP, IP and queueing of a datagram, up to the driver");
     COST(udp_rx, "guest-udp-rx", "A received datagram from the driver to its socket");
     COST(icmp_tx, "guest-icmp-tx", "An echo request, up to the driver");

@@ -91,6 +91,12 @@ void iov_guest_net_finish(struct iov_guest_net *net)
     net->free = NULL;
 }
 
+/* Summing a datagram of `size` bytes, where the device does not. */
+static void charge_checksum(struct iov_guest_cpu *cpu, uint32_t size)
+{
+    iov_guest_charge(cpu, cpu->guest->costs.checksum * size / 1024);
+}
+
 /* ---- Transmit ---- */
 
 static uint32_t frame_memory(uint32_t size)
@@ -256,6 +262,8 @@ void iov_guest_send_udp(struct iov_guest_cpu *cpu, const void *payload, uint32_t
     struct iov_guest_frame *frame = begin_send(cpu, size, span);
 
     iov_guest_build_udp(&cpu->guest->net, frame, payload, size);
+    if (!cpu->guest->net.checksum_offload)
+        charge_checksum(cpu, size);
     if (is_polled(&cpu->guest->net)) {
         poll_send(cpu, &cpu->guest->net, frame, span);
         return;
@@ -333,6 +341,8 @@ static void deliver(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
     iov_guest_charge(cpu, is_polled(net)                 ? costs->pmd_stack
                           : kind == IOV_GUEST_FRAME_ECHO ? costs->icmp_rx
                                                          : costs->udp_rx);
+    if (kind == IOV_GUEST_FRAME_UDP && frame->checksum_start == 0)
+        charge_checksum(cpu, size);
     if (kind == IOV_GUEST_FRAME_BAD || kind == IOV_GUEST_FRAME_FOREIGN) {
         uint64_t *counter = kind == IOV_GUEST_FRAME_BAD ? &net->bad_frames : &net->foreign_frames;
 

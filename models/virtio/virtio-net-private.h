@@ -71,6 +71,7 @@ struct _IovVirtioNet {
     unsigned queue_pairs;
     bool mergeable_buffers;
     bool checksum;
+    bool segmentation;
     bool poll_mode;
     bool paced;
     uint16_t mtu;
@@ -102,6 +103,9 @@ struct _IovVirtioNet {
     uint64_t tx_frames;
     uint64_t tx_bytes;
     uint64_t tx_malformed;
+    uint64_t tx_large;
+    uint64_t rx_large;
+    uint64_t rx_unsplit;
     uint64_t rx_frames;
     uint64_t rx_bytes;
     uint64_t rx_buffers;

@@ -3,7 +3,26 @@
  * Receive engine of virtio-net: frames wait, are written into as many buffers as they need, and are shown to the driver when the bytes
  * are in memory. States and timing: see virtio-net.c.
  */
+#include "models/nic/ethernet-regs.h"
 #include "models/virtio/virtio-net-private.h"
+
+/* Is the frame of this IP version? */
+static bool is_version(const struct iov_packet *packet, uint16_t type)
+{
+    return packet->data[12] == type >> 8 && packet->data[13] == (type & 0xff);
+}
+
+/* Must a large frame be split for this driver? SPEC: 5.1.6.4. */
+static bool must_be_split(const IovVirtioNet *net, const struct iov_packet *packet)
+{
+    const IovVirtioPci *pci = &net->parent_instance;
+
+    if (packet->segment_size == 0)
+        return false;
+    if (is_version(packet, ETHERNET_TYPE_IPV4))
+        return !iov_virtio_has(pci, VIRTIO_NET_F_GUEST_TSO4);
+    return !is_version(packet, ETHERNET_TYPE_IPV6) || !iov_virtio_has(pci, VIRTIO_NET_F_GUEST_TSO6);
+}
 
 /*
  * Takes as many chains as the frame needs and writes it there. Returns the number of chains, 0 if
@@ -53,6 +72,11 @@ static uint16_t store_frame(struct iov_virtio_net_engine *engine, const struct i
     if ((packet->flags & (IOV_PACKET_CHECKSUM_GOOD | IOV_PACKET_NEEDS_CHECKSUM)) != 0 &&
         iov_virtio_has(&net->parent_instance, VIRTIO_NET_F_GUEST_CSUM))
         header.flags = VIRTIO_NET_HDR_DATA_VALID;
+    if (packet->segment_size != 0) {
+        header.gso_type = is_version(packet, ETHERNET_TYPE_IPV4) ? VIRTIO_NET_HDR_GSO_TCPV4
+                                                                 : VIRTIO_NET_HDR_GSO_TCPV6;
+        header.gso_size = packet->segment_size;
+    }
     if (!iov_virtq_chain_write(queue, dma, net->first_chain, 0, &header, sizeof header, false,
                                NULL))
         return 0;
@@ -110,6 +134,7 @@ static bool rx_finish(struct iov_virtio_net_engine *engine)
         done = iov_virtq_fill(queue, dma, i, engine->used[i].head, engine->used[i].length);
     net->rx_frames++;
     net->rx_bytes += packet->size;
+    net->rx_large += packet->segment_size != 0;
     net->rx_buffers += engine->count;
     if (done && iov_virtq_publish(queue, dma, engine->count))
         iov_virtio_signal(&net->parent_instance, engine->queue, packet->span);
@@ -158,6 +183,8 @@ static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *pa
     } else if (packet->size < IOV_VIRTIO_NET_FRAME_MIN ||
                !iov_virtio_net_accepts(net, packet->data)) {
         net->rx_filtered++;
+    } else if (must_be_split(net, packet)) {
+        iov_virtio_net_drop(net, &net->rx_unsplit);
     } else if (engine->waiting.count >= net->backlog) {
         iov_virtio_net_drop(net, &net->rx_overrun);
     } else {

@@ -5,6 +5,36 @@
  */
 #include "models/virtio/virtio-net-private.h"
 
+/*
+ * SPEC: 5.1.6.2: offloads only as negotiated; a segment's checksum is left open, its payload is split into pieces of a size that
+ * is not 0; the place of the checksum lies in the frame.
+ */
+static bool is_sound(const IovVirtioNet *net, const struct virtio_net_hdr *header, uint64_t size)
+{
+    const IovVirtioPci *pci = &net->parent_instance;
+    bool open_checksum =
+        (header->flags & VIRTIO_NET_HDR_NEEDS_CSUM) != 0 && iov_virtio_has(pci, VIRTIO_NET_F_CSUM);
+    bool offered = false;
+
+    if (open_checksum && (uint32_t)header->csum_start + header->csum_offset + 2 > size)
+        return false;
+    if (header->gso_type == VIRTIO_NET_HDR_GSO_NONE)
+        return true;
+    if (header->gso_type & VIRTIO_NET_HDR_GSO_ECN && !iov_virtio_has(pci, VIRTIO_NET_F_HOST_ECN))
+        return false;
+    switch (header->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
+    case VIRTIO_NET_HDR_GSO_TCPV4:
+        offered = iov_virtio_has(pci, VIRTIO_NET_F_HOST_TSO4);
+        break;
+    case VIRTIO_NET_HDR_GSO_TCPV6:
+        offered = iov_virtio_has(pci, VIRTIO_NET_F_HOST_TSO6);
+        break;
+    default:
+        break;
+    }
+    return offered && open_checksum && header->gso_size > 0;
+}
+
 /* Reads header and frame of the chain just taken. A frame that makes no sense is completed unsent.
  */
 static void read_frame(struct iov_virtio_net_engine *engine, const struct iov_virtq_chain *chain)
@@ -24,7 +54,7 @@ static void read_frame(struct iov_virtio_net_engine *engine, const struct iov_vi
     }
     if (!iov_virtq_chain_read(queue, dma, chain, 0, &header, sizeof header, NULL))
         return;
-    if (header.gso_type != VIRTIO_NET_HDR_GSO_NONE) { /* not offered */
+    if (!is_sound(net, &header, size)) {
         iov_virtio_net_drop(net, &net->tx_malformed);
         return;
     }
@@ -37,6 +67,10 @@ static void read_frame(struct iov_virtio_net_engine *engine, const struct iov_vi
     if ((header.flags & VIRTIO_NET_HDR_NEEDS_CSUM) != 0 &&
         iov_virtio_has(&net->parent_instance, VIRTIO_NET_F_CSUM))
         engine->packet->flags |= IOV_PACKET_NEEDS_CHECKSUM;
+    if (header.gso_type != VIRTIO_NET_HDR_GSO_NONE) {
+        engine->packet->segment_size = header.gso_size;
+        net->tx_large++;
+    }
     engine->packet->span = span;
     iov_virtio_net_take(net, span, iov_virtio_net_now(net) + before);
     iov_span_mark(span, net, IOV_PART_IOMMU,

@@ -22,7 +22,7 @@
  * and all steps fall into one instant. Likewise hardware holds the requests that it works on; in
  * software the thread that runs the device does.
  *
- * LIMIT: no segmentation offloads, VLAN filter, RSS (a plain hash of the flow picks the receive
+ * LIMIT: a large frame for a driver without segmentation is dropped, not split; no VLAN filter, RSS (a plain hash of the flow picks the receive
  * queue) and link changes; a frame that finds no buffer is dropped, where a back end on a tap would
  * leave it there.
  */
@@ -254,6 +254,12 @@ static bool virtio_net_prepare(IovModel *model, GError **error)
         features |= VIRTIO_FEATURE(VIRTIO_NET_F_MRG_RXBUF);
     if (net->checksum)
         features |= VIRTIO_FEATURE(VIRTIO_NET_F_CSUM) | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_CSUM);
+    /* SPEC: 5.1.3.1: segmentation needs checksum offload. */
+    if (net->checksum && net->segmentation)
+        features |=
+            VIRTIO_FEATURE(VIRTIO_NET_F_HOST_TSO4) | VIRTIO_FEATURE(VIRTIO_NET_F_HOST_TSO6) |
+            VIRTIO_FEATURE(VIRTIO_NET_F_HOST_ECN) | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_TSO4) |
+            VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_TSO6) | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_ECN);
     if (net->queue_pairs > 1)
         features |= VIRTIO_FEATURE(VIRTIO_NET_F_MQ);
     if (net->mtu != 0)
@@ -320,6 +326,8 @@ static void iov_virtio_net_class_init(IovVirtioNetClass *klass)
     IOV_PROP_BOOL(mc, IovVirtioNet, mergeable_buffers, 1,
                   "Offer frames that span several receive buffers");
     IOV_PROP_BOOL(mc, IovVirtioNet, checksum, 0, "Offer checksum offload, both ways");
+    IOV_PROP_BOOL(mc, IovVirtioNet, segmentation, 0,
+                  "Offer TCP segments of up to 64 KiB, both ways; needs checksum");
     IOV_PROP_COUNT(mc, IovVirtioNet, mtu, 0, 65535, 0, "MTU told to the driver; 0: not told");
     IOV_PROP_STRING(mc, IovVirtioNet, mac, "52:54:00:12:34:56",
                     "Station address; auto: one that the part's path gives");
@@ -343,7 +351,11 @@ static void iov_virtio_net_class_init(IovVirtioNetClass *klass)
     IOV_STAT(mc, IovVirtioNet, tx_frames, "Frames sent");
     IOV_STAT_BYTES(mc, IovVirtioNet, tx_bytes, "Bytes of them");
     IOV_STAT(mc, IovVirtioNet, tx_malformed, "Transmit chains without a frame in them");
+    IOV_STAT(mc, IovVirtioNet, tx_large, "Frames sent that are to be segmented");
     IOV_STAT(mc, IovVirtioNet, rx_frames, "Frames stored");
+    IOV_STAT(mc, IovVirtioNet, rx_large, "Of them, segments that belong together as one");
+    IOV_STAT(mc, IovVirtioNet, rx_unsplit,
+             "Frames dropped that the driver would have to take in segments");
     IOV_STAT_BYTES(mc, IovVirtioNet, rx_bytes, "Bytes of them");
     IOV_STAT(mc, IovVirtioNet, rx_buffers, "Receive buffers they took");
     IOV_STAT(mc, IovVirtioNet, rx_no_buffer, "Frames dropped for want of a buffer");

@@ -294,6 +294,118 @@ Test(net, checksums_are_left_to_the_link_if_negotiated)
     iov_packet_free(packet);
 }
 
+/* ---- Segmentation ---- */
+
+static struct virtio_net_hdr large_header(void)
+{
+    return (struct virtio_net_hdr){ .flags = VIRTIO_NET_HDR_NEEDS_CSUM,
+                                    .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+                                    .hdr_len = 54,
+                                    .gso_size = 1448,
+                                    .csum_start = 34,
+                                    .csum_offset = 16 };
+}
+
+/* A frame of 30,000 bytes behind `header`. */
+static void send_large(const struct virtio_net_hdr *header)
+{
+    uint16_t index = tx.next_avail % tx.size;
+
+    iov_fake_mem_put(mem, 0x300000, header, HEADER, NULL);
+    driver_desc(&tx, index, 0x300000, HEADER + 30000, 0, 0);
+    driver_offer(&tx, index);
+    driver_kick(bench, &tx);
+    iov_harness_settle(bench);
+}
+
+Test(net, a_large_segment_leaves_whole_with_the_size_of_its_pieces)
+{
+    struct virtio_net_hdr header = large_header();
+    struct iov_packet *packet;
+
+    start("kind: virtio-net\nchecksum: on\nsegmentation: on\n", 0);
+    send_large(&header);
+    packet = iov_fake_packet_take(wire);
+    cr_assert(ne(ptr, packet, NULL));
+    cr_assert(eq(u32, packet->size, 30000));
+    cr_assert(eq(u16, packet->segment_size, 1448));
+    cr_assert(ne(u16, packet->flags & IOV_PACKET_NEEDS_CHECKSUM, 0));
+    cr_assert(eq(u64, stat("tx-large"), 1));
+    iov_packet_free(packet);
+}
+
+Test(net, segments_that_make_no_sense_are_dropped)
+{
+    struct virtio_net_hdr cases[6];
+
+    start("kind: virtio-net\nchecksum: on\nsegmentation: on\n", 0);
+    for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++)
+        cases[i] = large_header();
+    cases[0].gso_size = 0;
+    cases[1].flags = 0;
+    cases[2].gso_type = VIRTIO_NET_HDR_GSO_UDP; /* not offered */
+    cases[3].gso_type = 0x7f;
+    cases[4].csum_start = 29999;
+    cases[5].csum_offset = UINT16_MAX;
+    for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+        send_large(&cases[i]);
+        cr_assert(eq(u64, stat("tx-malformed"), i + 1), "case %u", i);
+    }
+    cr_assert(eq(uint, wire->received, 0));
+    cr_assert(eq(u16, driver_used_index(&tx), G_N_ELEMENTS(cases)));
+}
+
+Test(net, segmentation_is_not_offered_without_checksums)
+{
+    struct virtio_net_hdr header = large_header();
+
+    start("kind: virtio-net\nsegmentation: on\n", 0);
+    cr_assert(eq(u64, driver_offered(bench) & VIRTIO_FEATURE(VIRTIO_NET_F_HOST_TSO4), 0));
+    send_large(&header);
+    cr_assert(eq(u64, stat("tx-malformed"), 1));
+}
+
+static void inject_large(uint16_t type)
+{
+    struct iov_packet_port *end = iov_model_port(bench->model, "wire", 0);
+    struct iov_packet_pool *pool = iov_packet_pool_new();
+    struct iov_packet *packet = iov_packet_new(pool, 20000);
+
+    memset(packet->data, 0, packet->size);
+    memcpy(packet->data, (const uint8_t[]){ 0x52, 0x54, 0, 0x12, 0x34, 0x56 }, 6);
+    packet->data[12] = (uint8_t)(type >> 8);
+    packet->data[13] = (uint8_t)type;
+    packet->segment_size = 1448;
+    end->ops->receive(end, packet);
+    iov_harness_settle(bench);
+    iov_packet_pool_unref(pool, NULL);
+}
+
+Test(net, segments_that_belong_together_arrive_as_one_over_merged_buffers)
+{
+    struct virtio_net_hdr header;
+
+    start("kind: virtio-net\nchecksum: on\nsegmentation: on\n", 0);
+    offer_buffers(32, 1526);
+    inject_large(0x0800);
+    memcpy(&header, mem->ram + RX_BUFFERS, sizeof header);
+    cr_assert(eq(u8, header.gso_type, VIRTIO_NET_HDR_GSO_TCPV4));
+    cr_assert(eq(u16, header.gso_size, 1448));
+    cr_assert(eq(u16, header.num_buffers, 14));
+    cr_assert(eq(u64, stat("rx-large"), 1));
+}
+
+Test(net, a_large_frame_is_dropped_for_a_driver_that_takes_none)
+{
+    start("kind: virtio-net\nchecksum: on\nsegmentation: on\n",
+          VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_TSO4));
+    offer_buffers(32, 1526);
+    inject_large(0x0800);
+    inject_large(0x1234);
+    cr_assert(eq(u64, stat("rx-unsplit"), 2));
+    cr_assert(eq(u16, driver_used_index(&rx), 0));
+}
+
 /* ---- Receive ---- */
 
 Test(net_plain, a_frame_goes_from_the_wire_into_a_buffer)
