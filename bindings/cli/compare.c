@@ -38,6 +38,7 @@ struct row {
     double parts_us[IOV_PART_COUNT];
     double mean_us;
     GArray *threads; /* struct cell */
+    GArray *guests;  /* struct cell: of several */
     GArray *facts;   /* struct cell */
 };
 
@@ -114,6 +115,38 @@ static GArray *threads_of(const struct iov_measure *measure)
     return cells;
 }
 
+static void add_cell(GArray *cells, const char *column, unsigned decimals, double value)
+{
+    char text[32];
+    struct cell cell = { g_strdup(column), NULL };
+
+    g_snprintf(text, sizeof text, "%.*f", (int)decimals, value);
+    cell.text = g_strdup(text);
+    g_array_append_val(cells, cell);
+}
+
+/* How evenly several guests were served. */
+static GArray *guests_of(const struct iov_measure *measure)
+{
+    GArray *cells = cells_new();
+    double best = 0, worst = 0;
+
+    if (measure->guest_count < 2)
+        return cells;
+    for (unsigned i = 0; i < measure->guest_count; i++) {
+        double p99 =
+            (double)iov_histogram_quantile(measure->guests[i].latency, 990000) / (double)IOV_US;
+
+        best = i == 0 ? p99 : MIN(best, p99);
+        worst = MAX(worst, p99);
+    }
+    add_cell(cells, "guests", 0, measure->guest_count);
+    add_cell(cells, "fairness", 4, iov_measure_fairness(measure) / 1e6);
+    add_cell(cells, "best p99 us", 2, best);
+    add_cell(cells, "worst p99 us", 2, worst);
+    return cells;
+}
+
 /* What the strategy's file says of itself under `describe`. */
 static GArray *facts_of(const struct iov_experiment *experiment)
 {
@@ -164,6 +197,7 @@ static struct row *row_of(const char *name, struct iov_experiment *experiment)
         row->parts_us[i] = (double)parts[i] / (double)IOV_US;
     row->mean_us = (double)mean / (double)IOV_US;
     row->threads = threads_of(measure);
+    row->guests = guests_of(measure);
     row->facts = facts_of(experiment);
     return row;
 }
@@ -174,6 +208,7 @@ static void row_free(void *data)
 
     g_free(row->name);
     g_array_unref(row->threads);
+    g_array_unref(row->guests);
     g_array_unref(row->facts);
     g_free(row);
 }
@@ -286,6 +321,12 @@ static const char *thread_text(const struct row *row, const char *column, char *
     return cell_text(row->threads, column);
 }
 
+static const char *guest_text(const struct row *row, const char *column, char *buffer)
+{
+    (void)buffer;
+    return cell_text(row->guests, column);
+}
+
 static const char *fact_text(const struct row *row, const char *column, char *buffer)
 {
     (void)buffer;
@@ -341,12 +382,15 @@ static char *make_table(const GPtrArray *rows, const char *key)
     g_autoptr(GPtrArray) parts =
         used_columns(rows, G_STRUCT_OFFSET(struct row, parts_us), IOV_PART_COUNT, part_column);
     g_autoptr(GPtrArray) threads = cell_columns(rows, G_STRUCT_OFFSET(struct row, threads));
+    g_autoptr(GPtrArray) guests = cell_columns(rows, G_STRUCT_OFFSET(struct row, guests));
     g_autoptr(GPtrArray) facts = cell_columns(rows, G_STRUCT_OFFSET(struct row, facts));
 
     add_figures(out, rows, key, width);
     add_block(out, rows, "exits/op by reason", width, exits, exit_text);
     add_block(out, rows, "mean latency by part, us", width, parts, part_text);
     add_block(out, rows, "CPU us/op by thread", width, threads, thread_text);
+    if (guests->len > 0)
+        add_block(out, rows, "several guests", width, guests, guest_text);
     if (facts->len > 0)
         add_block(out, rows, "what it needs and allows", width, facts, fact_text);
     return g_string_free(out, FALSE);

@@ -75,6 +75,11 @@ void iov_measure_free(struct iov_measure *measure)
         g_free(g_array_index(measure->private_data->threads, struct watched_thread, k).name);
     g_array_free(measure->private_data->threads, TRUE);
     g_free(measure->threads);
+    for (unsigned k = 0; k < measure->guest_count; k++) {
+        g_free(measure->guests[k].name);
+        iov_histogram_free(measure->guests[k].latency);
+    }
+    g_free(measure->guests);
     g_array_unref(measure->private_data->watched);
     g_free(measure->private_data);
     g_free(measure);
@@ -174,11 +179,21 @@ void iov_measure_expect_silence(struct iov_measure *measure, iov_time silence)
     measure->patience = MAX(measure->patience, silence);
 }
 
+static void clear_guests(struct iov_measure *measure)
+{
+    for (unsigned i = 0; i < measure->guest_count; i++) {
+        measure->guests[i].operations = 0;
+        measure->guests[i].bytes = 0;
+        iov_histogram_reset(measure->guests[i].latency);
+    }
+}
+
 void iov_measure_begin(struct iov_measure *measure)
 {
     clear_counters(&measure->counters);
     drop_phases(measure);
     iov_histogram_reset(measure->latency);
+    clear_guests(measure);
     iov_interrupt_path_reset(measure->interrupts);
     memset(measure->parts_high, 0, sizeof measure->parts_high);
     memset(measure->parts_low, 0, sizeof measure->parts_low);
@@ -201,6 +216,64 @@ void iov_measure_begin(struct iov_measure *measure)
     }
     for (unsigned i = 0; i < measure->private_data->watched->len; i++)
         note_processor(&g_array_index(measure->private_data->watched, struct watched, i));
+}
+
+/* ---- Guests ---- */
+
+unsigned iov_measure_join(struct iov_measure *measure, const char *name)
+{
+    measure->guests = g_renew(struct iov_guest_use, measure->guests, measure->guest_count + 1);
+    measure->guests[measure->guest_count] =
+        (struct iov_guest_use){ .name = g_strdup(name), .latency = iov_histogram_new() };
+    return measure->guest_count++;
+}
+
+void iov_measure_guest_ready(struct iov_measure *measure, unsigned guest)
+{
+    measure->guests[guest].ready = true;
+    for (unsigned i = 0; i < measure->guest_count; i++) {
+        if (!measure->guests[i].ready)
+            return;
+    }
+    iov_measure_begin(measure);
+}
+
+void iov_measure_guest_finished(struct iov_measure *measure, unsigned guest)
+{
+    measure->guests[guest].finished = true;
+    for (unsigned i = 0; i < measure->guest_count; i++) {
+        if (!measure->guests[i].finished)
+            return;
+    }
+    iov_measure_end(measure, true);
+    iov_kernel_stop(measure->kernel);
+}
+
+void iov_measure_guest_request(struct iov_measure *measure, unsigned guest, struct iov_span *span,
+                               uint64_t bytes)
+{
+    struct iov_guest_use *use = &measure->guests[guest];
+
+    if (measure->ended)
+        return;
+    iov_histogram_record(use->latency, iov_now(measure->kernel) - span->begin);
+    use->operations++;
+    use->bytes += bytes;
+    iov_measure_request(measure, span, bytes);
+}
+
+uint32_t iov_measure_fairness(const struct iov_measure *measure)
+{
+    unsigned __int128 sum = 0, squares = 0;
+
+    for (unsigned i = 0; i < measure->guest_count; i++) {
+        uint64_t operations = measure->guests[i].operations;
+
+        sum += operations;
+        squares += (unsigned __int128)operations * operations;
+    }
+    /* SPEC: Jain, Chiu, Hawe, A quantitative measure of fairness, DEC TR-301, 1984. */
+    return squares == 0 ? 0 : (uint32_t)(sum * sum * 1000000 / (squares * measure->guest_count));
 }
 
 void iov_measure_end(struct iov_measure *measure, bool complete)

@@ -78,6 +78,16 @@ struct iov_thread_use {
     iov_time busy; /* processor time during the measurement */
 };
 
+/* One guest's share of the measurement. */
+struct iov_guest_use {
+    char *name; /* "vm0" */
+    uint64_t operations;
+    uint64_t bytes;
+    struct iov_histogram *latency; /* ps */
+    bool ready;                    /* its warm-up is over */
+    bool finished;                 /* it has done what it was asked to; it goes on until all have */
+};
+
 struct iov_waterfall; /* core/trace/waterfall.h */
 
 struct iov_measure {
@@ -101,6 +111,8 @@ struct iov_measure {
     struct iov_processor_use use;   /* from begin to end; filled by iov_measure_end() */
     struct iov_thread_use *threads; /* in the order of their making; filled by iov_measure_end() */
     unsigned thread_count;
+    struct iov_guest_use *guests;
+    unsigned guest_count;
     struct iov_waterfall *waterfall; /* of one request: iov_measure_explain() */
     uint64_t explained; /* its number, from 1, among those begun since iov_measure_begin() */
     uint64_t begun;     /* requests since then */
@@ -135,6 +147,18 @@ static inline void iov_measure_request_begun(struct iov_measure *measure, struct
 IOV_API void iov_measure_begin(struct iov_measure *measure);
 /* The workload is done (or was cut: `complete` false). */
 IOV_API void iov_measure_end(struct iov_measure *measure, bool complete);
+/*
+ * A guest's workload takes part: the measurement opens when all that do are ready, and the run ends when all have finished, so that
+ * every guest works under the load of all others for as long as it is measured. Returns the guest's number. The name is copied. Slow plane.
+ */
+IOV_API unsigned iov_measure_join(struct iov_measure *measure, const char *name);
+IOV_API void iov_measure_guest_ready(struct iov_measure *measure, unsigned guest);
+IOV_API void iov_measure_guest_finished(struct iov_measure *measure, unsigned guest);
+/* iov_measure_request() for a request of this guest. */
+IOV_API void iov_measure_guest_request(struct iov_measure *measure, unsigned guest,
+                                       struct iov_span *span, uint64_t bytes);
+/* Jain's index of the guests' operations in millionths: 1000000 if all did as many, 1000000 / n if one of n did all. */
+IOV_API uint32_t iov_measure_fairness(const struct iov_measure *measure);
 /*
  * The workload may show no sign of life for so long: a run is given up only after more than the longest silence that was expected
  * (20 s if nobody expects more).

@@ -132,6 +132,30 @@ static void put_costs(GString *text, const struct iov_measure *measure)
                "op/s");
 }
 
+static void put_guests(GString *text, const struct iov_measure *measure)
+{
+    iov_time duration = measure->end - measure->begin;
+    char rate[REPORT_NUMBER_SIZE], p50[REPORT_NUMBER_SIZE], p99[REPORT_NUMBER_SIZE],
+        p999[REPORT_NUMBER_SIZE];
+
+    if (measure->guest_count < 2)
+        return;
+    g_string_append_printf(text, "\n%-*s %12s %14s %14s %14s\n", NAME_WIDTH - 8, "guest", "op/s",
+                           "p50 ns", "p99 ns", "p99.9 ns");
+    for (unsigned i = 0; i < measure->guest_count; i++) {
+        const struct iov_guest_use *guest = &measure->guests[i];
+
+        g_string_append_printf(
+            text, "  %-*s %12s %14s %14s %14s\n", NAME_WIDTH - 10, guest->name,
+            iov_report_ratio(rate, (unsigned __int128)guest->operations * IOV_SEC, duration, 0),
+            iov_report_ns(p50, iov_histogram_quantile(guest->latency, 500000)),
+            iov_report_ns(p99, iov_histogram_quantile(guest->latency, 990000)),
+            iov_report_ns(p999, iov_histogram_quantile(guest->latency, 999000)));
+    }
+    g_string_append_printf(text, "  fairness (Jain) %s\n",
+                           iov_report_ratio(rate, iov_measure_fairness(measure), 1000000, 4));
+}
+
 static void put_phases(GString *text, const struct iov_measure *measure)
 {
     if (measure->phases == NULL)
@@ -161,6 +185,7 @@ char *iov_report_text(const struct iov_report *report)
         put_waterfall(text, report->measure);
         put_exits(text, report->measure);
         put_costs(text, report->measure);
+        put_guests(text, report->measure);
     }
     put_phases(text, report->measure);
     return g_string_free(text, FALSE);

@@ -333,6 +333,39 @@ static void walk_threads(const struct iov_measure *measure, struct report_visito
               "Threads that never let their processor go");
 }
 
+static void walk_guests(const struct iov_measure *measure, struct report_visitor *visitor)
+{
+    iov_time duration = measure->end - measure->begin;
+    char buffer[REPORT_NUMBER_SIZE];
+
+    visitor->begin(visitor, "guests", false);
+    for (unsigned i = 0; i < measure->guest_count; i++) {
+        const struct iov_guest_use *guest = &measure->guests[i];
+
+        visitor->begin(visitor, guest->name, false);
+        put_count(visitor, "operations", guest->operations, "", "Operations of this guest");
+        visitor->number(
+            visitor, "throughput_ops_per_s",
+            iov_report_ratio(buffer, (unsigned __int128)guest->operations * IOV_SEC, duration, 3),
+            "1/s", "Its operations a second");
+        visitor->number(
+            visitor, "throughput_bits_per_s",
+            iov_report_ratio(buffer, (unsigned __int128)guest->bytes * 8 * IOV_SEC, duration, 0),
+            "bit/s", "Its payload");
+        put_ns(visitor, "p50", iov_histogram_quantile(guest->latency, 500000),
+               "Its median latency");
+        put_ns(visitor, "p99", iov_histogram_quantile(guest->latency, 990000),
+               "99 % of its operations take no longer than this");
+        put_ns(visitor, "p999", iov_histogram_quantile(guest->latency, 999000),
+               "99.9 % of its operations take no longer than this");
+        visitor->end(visitor, false);
+    }
+    visitor->end(visitor, false);
+    visitor->number(visitor, "fairness",
+                    iov_report_ratio(buffer, iov_measure_fairness(measure), 1000000, 6), "",
+                    "Jain's index of the guests' operations: 1 if all did as many");
+}
+
 static void walk_regions(const struct iov_counters *counters, struct report_visitor *visitor)
 {
     visitor->begin(visitor, "regions", false);
@@ -454,6 +487,7 @@ void iov_report_walk(const struct iov_report *report, struct report_visitor *vis
     walk_throughput(measure, visitor);
     walk_cpu(measure, visitor);
     walk_threads(measure, visitor);
+    walk_guests(measure, visitor);
     walk_regions(&measure->counters, visitor);
     walk_phases(measure, visitor);
     visitor->begin(visitor, "models", false);

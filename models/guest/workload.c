@@ -3,6 +3,7 @@
 #include "models/guest/workload.h"
 
 #include <glib.h>
+#include <string.h>
 
 #include "core/trace/measure.h"
 #include "models/guest/guest-private.h"
@@ -21,30 +22,33 @@ struct iov_span *iov_workload_begin(IovWorkload *self, struct iov_guest_cpu *cpu
     return span;
 }
 
+static void warmed_up(IovWorkload *self)
+{
+    self->ready = true;
+    iov_measure_guest_ready(self->measure, self->guest);
+}
+
 void iov_workload_start(IovWorkload *self)
 {
     if (self->warmup == 0)
-        iov_measure_begin(self->measure);
+        warmed_up(self);
 }
 
 void iov_workload_finish(IovWorkload *self, struct iov_span *span, uint64_t bytes)
 {
-    struct iov_kernel *kernel = self->parent_instance.kernel;
-
     if (self->done)
         return;
-    iov_span_mark(span, span->holder, IOV_PART_GUEST, iov_now(kernel));
+    iov_span_mark(span, span->holder, IOV_PART_GUEST, iov_now(self->parent_instance.kernel));
     self->count++;
-    self->finished++;
-    if (self->count > self->warmup)
-        iov_measure_request(self->measure, span, bytes);
-    else if (self->count == self->warmup)
-        iov_measure_begin(self->measure);
-    if (self->count == self->warmup + self->operations) {
-        self->done = true;
-        iov_measure_end(self->measure, true);
-        iov_kernel_stop(kernel);
+    if (!self->measure->open) {
+        if (!self->ready && self->count >= self->warmup)
+            warmed_up(self);
+        return;
     }
+    iov_measure_guest_request(self->measure, self->guest, span, bytes);
+    if (++self->finished == self->operations)
+        iov_measure_guest_finished(self->measure, self->guest);
+    self->done = self->measure->ended;
 }
 
 void iov_workload_think(IovWorkload *self, struct iov_guest_cpu *cpu)
@@ -56,12 +60,23 @@ void iov_workload_think(IovWorkload *self, struct iov_guest_cpu *cpu)
                                          self->think_time));
 }
 
+/* Guests are called by their VM: "vm0" of "vm0/workload". */
+static void join(IovWorkload *self)
+{
+    const char *path = self->parent_instance.path, *slash = strrchr(path, '/');
+    g_autofree char *name = slash != NULL ? g_strndup(path, (gsize)(slash - path)) : g_strdup(path);
+
+    self->guest = iov_measure_join(self->measure, name);
+}
+
 static bool workload_realize(IovModel *model, GError **error)
 {
     IovWorkload *self = IOV_WORKLOAD(model);
 
     (void)error;
     self->measure = model->run->measure;
+    if (self->measure != NULL)
+        join(self);
     self->spans = g_new0(struct iov_span, IOV_WORKLOAD_SPANS);
     if (self->measure != NULL) /* pauses vary around their mean */
         iov_measure_expect_silence(self->measure, self->timeout + 100 * self->think_time);

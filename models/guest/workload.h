@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a guest is asked to do: the parent of the kinds ping, udp-rr and udp-stream (run as a program of the guest kernel) and
- * trace-replay (which is a program of its own). It counts operations, opens the measurement when the warm-up is
- * over and ends the run when enough are done.
+ * trace-replay (which is a program of its own). It counts operations and tells the measurement when the warm-up is over and when enough are
+ * done; among several guests it goes on until all have done theirs.
  */
 #ifndef IOV_GUEST_WORKLOAD_H
 #define IOV_GUEST_WORKLOAD_H
@@ -41,7 +41,9 @@ struct _IovWorkload {
     struct iov_span *spans;
     uint64_t begun;
     uint64_t count; /* finished, warm-up included */
-    bool done;
+    unsigned guest; /* its number in the measurement */
+    bool ready;     /* the warm-up is over */
+    bool done;      /* the run is over */
 };
 
 struct _IovWorkloadClass {

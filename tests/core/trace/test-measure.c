@@ -188,3 +188,50 @@ Test(measure, every_part_has_a_name_and_exits_are_called_as_perf_calls_them)
     cr_assert_null(iov_exit_reason_name(35));
     cr_assert_null(iov_exit_reason_name(1000));
 }
+
+static void guest_does(struct iov_measure *measure, unsigned guest, unsigned operations)
+{
+    struct iov_span span;
+
+    for (unsigned i = 0; i < operations; i++) {
+        iov_span_begin(&span, i, NULL, iov_now(measure->kernel));
+        iov_measure_guest_request(measure, guest, &span, 1);
+    }
+}
+
+Test(measure, of_several_guests_opens_when_all_are_ready_and_ends_when_all_have_finished)
+{
+    struct iov_kernel *kernel = iov_kernel_new();
+    struct iov_measure *measure = iov_measure_new(kernel);
+    unsigned a = iov_measure_join(measure, "vm0"), b = iov_measure_join(measure, "vm1");
+
+    iov_measure_guest_ready(measure, a);
+    cr_assert(not(measure->open));
+    iov_measure_guest_ready(measure, b);
+    cr_assert(measure->open);
+    iov_measure_guest_finished(measure, b);
+    cr_assert(measure->open);
+    iov_measure_guest_finished(measure, a);
+    cr_assert(measure->ended);
+    cr_assert(measure->complete);
+    iov_measure_free(measure);
+    iov_kernel_free(kernel);
+}
+
+Test(measure, fairness_is_one_for_equals_and_one_of_n_for_a_hog)
+{
+    struct iov_kernel *kernel = iov_kernel_new();
+    struct iov_measure *measure = iov_measure_new(kernel);
+
+    for (unsigned i = 0; i < 4; i++)
+        iov_measure_join(measure, "vm");
+    for (unsigned i = 0; i < 4; i++)
+        iov_measure_guest_ready(measure, i);
+    guest_does(measure, 0, 100);
+    cr_assert(eq(u32, iov_measure_fairness(measure), 250000));
+    for (unsigned i = 1; i < 4; i++)
+        guest_does(measure, i, 100);
+    cr_assert(eq(u32, iov_measure_fairness(measure), 1000000));
+    iov_measure_free(measure);
+    iov_kernel_free(kernel);
+}
