@@ -78,8 +78,8 @@ bool slot_take(struct machine *machine, const char *bus, const char *address, gu
             slot++;
         if (slot == 32)
             return refuse(error, "all slots of the bus are taken");
-    } else if ((sscanf(address, "%2x.%1x%c", &slot, &function, &rest) != 2 &&
-                sscanf(address, "%4x%c", &slot, &rest) != 1) ||
+    } else if ((sscanf(address, "%x.%x%c", &slot, &function, &rest) != 2 &&
+                sscanf(address, "%x%c", &slot, &rest) != 1) ||
                slot > 31 || function > 7) {
         return refuse(error,
                       "addr=%s is no slot; it is DEVICE or DEVICE.FUNCTION, such as 4 or "

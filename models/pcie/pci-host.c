@@ -123,7 +123,13 @@ static enum iov_status ecam_access(IovPciHost *self, struct iov_mem_req *req, bo
 
 static enum iov_status ecam_read(struct iov_mem_target *port, struct iov_mem_req *req)
 {
-    return ecam_access(iov_container_of(port, IovPciHost, ecam), req, false);
+    enum iov_status status = ecam_access(iov_container_of(port, IovPciHost, ecam), req, false);
+
+    if (status != IOV_STATUS_UNSUPPORTED)
+        return status;
+    /* SPEC: 2.3.2: software that looks for functions gets ones, not an error, where there is none. */
+    memset(req->data, 0xff, req->size);
+    return IOV_STATUS_OK;
 }
 
 static enum iov_status ecam_write(struct iov_mem_target *port, struct iov_mem_req *req)
