@@ -15,7 +15,7 @@ _iovsim()
     esac
     case ${COMP_WORDS[1]} in
     inspect) mapfile -t COMPREPLY < <(compgen -W "$(iovsim inspect 2>/dev/null | cut -d' ' -f1) --json" -- "$current") ;;
-    run) mapfile -t COMPREPLY < <(compgen -W "-o --set --seed --kernel --quiet" -- "$current"; compgen -f -- "$current") ;;
+    run) mapfile -t COMPREPLY < <(compgen -W "-o --set --seed --kernel --pci-dump --quiet" -- "$current"; compgen -f -- "$current") ;;
     explain) mapfile -t COMPREPLY < <(compgen -W "-n --request --mermaid --set --seed" -- "$current"; compgen -f -- "$current") ;;
     compare) mapfile -t COMPREPLY < <(compgen -W "-o --over --set --seed --kernel --quiet" -- "$current"; compgen -f -- "$current") ;;
     check) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;

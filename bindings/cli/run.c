@@ -123,7 +123,7 @@ int report_failure(GError *error)
 int command_run(int argc, char **argv)
 {
     gboolean quiet = FALSE;
-    g_autofree char *folder = NULL, *seed = NULL, *kernel = NULL;
+    g_autofree char *folder = NULL, *seed = NULL, *kernel = NULL, *pci = NULL;
     g_auto(GStrv) given = NULL, sets = NULL, command = g_strdupv(argv);
     struct kernel_owner *owner;
     const GOptionEntry entries[] = {
@@ -132,6 +132,8 @@ int command_run(int argc, char **argv)
           "KEY=VALUE" },
         { "seed", 0, 0, G_OPTION_ARG_STRING, &seed, "Replace the seed", "N" },
         KERNEL_OPTION(&kernel),
+        { "pci-dump", 0, 0, G_OPTION_ARG_FILENAME, &pci,
+          "Write the configuration space of every PCI function, for lspci -F", "FILE" },
         { "quiet", 0, 0, G_OPTION_ARG_NONE, &quiet, "Print nothing but errors", NULL },
         G_OPTION_ENTRY_NULL,
     };
@@ -168,6 +170,9 @@ int command_run(int argc, char **argv)
     error = NULL;
     if (folder != NULL &&
         !iov_experiment_write(experiment, folder, (const char *const *)command, &error))
+        status = report_failure(error);
+    error = NULL;
+    if (pci != NULL && !write_pci_dump(experiment, pci, &error))
         status = report_failure(error);
     if (was_interrupted())
         status = STATUS_FAILED;
