@@ -22,21 +22,17 @@ struct _IovBus {
 
 G_DEFINE_FINAL_TYPE(IovBus, iov_bus, IOV_TYPE_MODEL)
 
-/* Whether a window took the access: then its answer stands. */
-static bool holds(struct iov_mem_map *map, const struct iov_mem_req *req)
-{
-    const struct iov_mem_window *window = iov_mem_map_find(map, req->address);
-
-    return window != NULL && req->size <= window->size - (req->address - window->base);
-}
-
 static inline enum iov_status bus_access(IovBus *self, struct iov_mem_req *req, bool write)
 {
-    enum iov_status status = iov_mem_map_access(&self->windows, req, write);
+    const struct iov_mem_window *window = iov_mem_map_find(&self->windows, req->address);
+    enum iov_status status;
 
-    if (G_UNLIKELY(status == IOV_STATUS_UNSUPPORTED) && self->rest.peer != NULL &&
-        !holds(&self->windows, req))
-        status = write ? iov_mem_write_req(&self->rest, req) : iov_mem_read_req(&self->rest, req);
+    if (G_LIKELY(window != NULL && req->size <= window->size - (req->address - window->base)))
+        status = iov_mem_map_access(&self->windows, req, write);
+    else if (write)
+        status = iov_mem_write_req(&self->rest, req);
+    else
+        status = iov_mem_read_req(&self->rest, req);
     if (G_UNLIKELY(status == IOV_STATUS_UNSUPPORTED) && !(req->flags & IOV_MEM_DEBUG))
         self->unclaimed++;
     return status;
