@@ -324,6 +324,7 @@ void line_execute(struct session *session, const char *line)
         command.size = rows[i].size;
         if (arguments_read(&command, &rows[i]))
             rows[i].run(&command);
+        session_attend(session);
         return;
     }
     answer(&command, "FAIL Unknown command '%.64s'", command.count > 0 ? command.words[0] : "");

@@ -87,6 +87,48 @@ static bool platform_make(struct machine *machine, const struct options *options
     return false;
 }
 
+/* ---- What software asks for ---- */
+
+static void reset_signal(struct iov_notify_sink *sink, struct iov_span *span)
+{
+    (void)span;
+    iov_container_of(sink, struct machine, reset_sink)->reset_wanted = true;
+}
+
+static void sleep_signal(struct iov_notify_sink *sink, struct iov_span *span)
+{
+    (void)span;
+    iov_container_of(sink, struct machine, sleep_sink)->sleep_wanted = true;
+}
+
+static const struct iov_notify_sink_ops reset_ops = { .signal = reset_signal };
+static const struct iov_notify_sink_ops sleep_ops = { .signal = sleep_signal };
+
+static void wire_request(IovModel *model, const char *name, struct iov_notify_sink *sink)
+{
+    const struct iov_port *row = iov_model_find_port(model, name);
+    struct iov_notify_source *source;
+
+    if (row == NULL || row->type != IOV_PORT_NOTIFY || row->role != IOV_PORT_INITIATOR)
+        return;
+    source = iov_model_port(model, name, 0);
+    if (source->peer == NULL)
+        source->peer = sink;
+}
+
+/* Every open port `reset` or `sleep` of a part. */
+static void wire_requests(struct machine *machine)
+{
+    machine->reset_sink.ops = &reset_ops;
+    machine->sleep_sink.ops = &sleep_ops;
+    for (unsigned i = 0; i < iov_platform_count(machine->platform); i++) {
+        IovModel *model = iov_platform_at(machine->platform, i);
+
+        wire_request(model, "reset", &machine->reset_sink);
+        wire_request(model, "sleep", &machine->sleep_sink);
+    }
+}
+
 struct machine *machine_new(const struct options *options, GError **error)
 {
     static const char *const names[] = { [SPACE_MEMORY] = "bus", [SPACE_IO] = "io" };
@@ -106,6 +148,7 @@ struct machine *machine_new(const struct options *options, GError **error)
     for (unsigned i = 0; i < G_N_ELEMENTS(names); i++)
         machine->spaces[i].peer =
             iov_model_port(iov_platform_find(machine->platform, names[i]), "port", 0);
+    wire_requests(machine);
     return machine;
 }
 
@@ -326,6 +369,7 @@ void machine_reset(struct machine *machine)
     }
     apics_enable(machine);
     machine_settle(machine);
+    machine->reset_wanted = machine->sleep_wanted = false;
 }
 
 /* ---- Devices that come and go ---- */

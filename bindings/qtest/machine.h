@@ -38,8 +38,10 @@ struct machine {
     GPtrArray *devices; /* struct device *, in the order in which they came */
     GArray *slots;      /* struct slot: what is taken */
     GPtrArray *globals; /* struct option * of -global, borrowed */
-    unsigned parts;     /* names given so far */
-    guint8 macs;        /* addresses given so far */
+    struct iov_notify_sink reset_sink, sleep_sink;
+    bool reset_wanted, sleep_wanted; /* software asked for it */
+    unsigned parts;                  /* names given so far */
+    guint8 macs;                     /* addresses given so far */
 };
 
 /* Makes the machine; it is not realized yet, so that packet ports can be wired. Errors: IOV_ERROR_CONFIG, one line. */

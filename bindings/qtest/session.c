@@ -40,6 +40,29 @@ struct session *session_new(const struct options *options, GError **error)
     return session;
 }
 
+static JsonObject *by_guest(const char *reason)
+{
+    JsonObject *data = json_object_new();
+
+    json_object_set_boolean_member(data, "guest", TRUE);
+    json_object_set_string_member(data, "reason", reason);
+    return data;
+}
+
+void session_attend(struct session *session)
+{
+    struct machine *machine = session->machine;
+
+    if (machine->reset_wanted) {
+        machine_reset(machine);
+        qmp_event(session, "RESET", by_guest("guest-reset"));
+    }
+    if (machine->sleep_wanted) {
+        machine->sleep_wanted = false;
+        qmp_event(session, "SHUTDOWN", by_guest("guest-shutdown"));
+    }
+}
+
 void session_free(struct session *session)
 {
     if (session == NULL)

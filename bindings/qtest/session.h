@@ -27,6 +27,9 @@ struct session {
 struct session *session_new(const struct options *options, GError **error);
 void session_free(struct session *session); /* accepts NULL */
 
+/* Does what software asked the machine for: a reset, or to sleep; tells it. After each command. */
+void session_attend(struct session *session);
+
 /* ---- line.c ---- */
 
 /* Does one command; its answer, and IRQ lines before it, are appended to session->lines. */

@@ -264,6 +264,17 @@ static void iov_pci_host_start(IovModel *model)
     self->unassigned = pci_firmware_run(&firmware, &self->slots);
 }
 
+/* All functions, and those behind bridges, are on the same reset; then firmware runs again. */
+static void iov_pci_host_reset(IovModel *model)
+{
+    IovPciHost *self = (IovPciHost *)(void *)model;
+
+    self->config_address = 0;
+    self->reset_control = 0;
+    iov_pci_bus_reset(&self->slots, IOV_PCI_RESET_COLD);
+    iov_pci_host_start(model);
+}
+
 static void describe_properties(IovModelClass *mc)
 {
     IOV_PROP_COUNT(mc, IovPciHost, buses, 1, 256, 256, "Buses in the ECAM window, 1 MiB each");
@@ -328,6 +339,7 @@ static void iov_pci_host_class_init(IovPciHostClass *klass)
     IOV_STAT(mc, IovPciHost, unassigned, "BARs that firmware had no room for");
     mc->prepare = iov_pci_host_prepare;
     mc->start = iov_pci_host_start;
+    mc->reset = iov_pci_host_reset;
 }
 
 static void iov_pci_host_init(IovPciHost *self)

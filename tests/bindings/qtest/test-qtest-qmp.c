@@ -99,6 +99,30 @@ Test(qtest_qmp, reset_takes_registers_back_and_leaves_memory_and_time)
     expect("clock_step 0", "OK 1000");
 }
 
+Test(qtest_qmp, software_resets_the_machine_as_well)
+{
+    config_enable(5 << 3);
+    number(say("outb 0xcf9 0x2"));
+    number(say("outb 0xcf9 0x6"));
+    cr_assert(told("\"event\":\"RESET\""));
+    cr_assert(told("\"guest\":true"));
+    cr_assert(eq(u32, config_read(5 << 3, PCI_COMMAND) & 0xffff, 0));
+    g_string_truncate(machine->messages, 0);
+    number(say("outb 0x64 0xfe"));
+    cr_assert(told("guest-reset"));
+}
+
+Test(qtest_qmp, reset_reaches_the_chipset_and_bars)
+{
+    config_write(0xf8, 0x60, 0x0a0a0a0a);
+    config_write(5 << 3, PCI_BASE_ADDRESS_0, 0xe0000000);
+    ecam_enable();
+    command_good("{\"execute\": \"system_reset\"}");
+    cr_assert(eq(u32, config_read(0xf8, 0x60), 0x80808080));
+    cr_assert(eq(u32, config_read(5 << 3, PCI_BASE_ADDRESS_0), 0));
+    cr_assert(eq(u32, config_read(0, 0x60), 0xb0000000));
+}
+
 Test(qtest_qmp, a_device_comes_and_goes)
 {
     cr_assert(eq(u32, config_read(9 << 3, 0), UINT32_MAX));
