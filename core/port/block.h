@@ -42,6 +42,8 @@ struct iov_block_initiator;
 
 struct iov_block_target_ops {
     void (*submit)(struct iov_block_target *target, struct iov_block_req *req);
+    /* The front is going away: the back forgets the request, whose done() is not called. NULL: it cannot. */
+    void (*cancel)(struct iov_block_target *target, struct iov_block_req *req);
     /* The user gives the disk another size; false if it cannot have it. NULL: never. Not for guests. */
     bool (*resize)(struct iov_block_target *target, uint64_t size);
 };

@@ -122,19 +122,28 @@ static void channel_begin(struct channel *channel, struct iov_block_req *req)
     iov_event_in(&channel->end, ready - now + time_of(self, req));
 }
 
+/* The channel is free: the next in line takes it. */
+static void channel_end(struct channel *channel)
+{
+    IovDiskImage *self = channel->disk;
+    struct iov_block_req *next = self->first;
+
+    channel->req = NULL;
+    if (next == NULL)
+        return;
+    self->first = next->next;
+    if (self->first == NULL)
+        self->last = NULL;
+    channel_begin(channel, next);
+}
+
 static void on_end(struct iov_event *event)
 {
     struct channel *channel = iov_container_of(event, struct channel, end);
     IovDiskImage *self = channel->disk;
-    struct iov_block_req *req = channel->req, *next = self->first;
+    struct iov_block_req *req = channel->req;
 
-    channel->req = NULL;
-    if (next != NULL) {
-        self->first = next->next;
-        if (self->first == NULL)
-            self->last = NULL;
-        channel_begin(channel, next);
-    }
+    channel_end(channel);
     req->status = move_bytes(self, req);
     if (req->status != IOV_BLOCK_OK)
         self->errors++;
@@ -159,6 +168,28 @@ static void port_submit(struct iov_block_target *port, struct iov_block_req *req
     self->last = req;
 }
 
+static void port_cancel(struct iov_block_target *port, struct iov_block_req *req)
+{
+    IovDiskImage *self = iov_container_of(port, IovDiskImage, port);
+    struct iov_block_req *before = NULL;
+
+    for (unsigned i = 0; i < self->channels; i++) {
+        if (self->channel[i].req == req) {
+            iov_event_disarm(&self->channel[i].end);
+            channel_end(&self->channel[i]);
+            return;
+        }
+    }
+    for (struct iov_block_req *at = self->first; at != NULL; before = at, at = at->next) {
+        if (at != req)
+            continue;
+        *(before != NULL ? &before->next : &self->first) = req->next;
+        if (self->last == req)
+            self->last = before;
+        return;
+    }
+}
+
 static bool port_resize(struct iov_block_target *port, uint64_t size)
 {
     IovDiskImage *self = iov_container_of(port, IovDiskImage, port);
@@ -173,6 +204,7 @@ static bool port_resize(struct iov_block_target *port, uint64_t size)
 }
 
 static const struct iov_block_target_ops port_ops = { .submit = port_submit,
+                                                      .cancel = port_cancel,
                                                       .resize = port_resize };
 
 /* ---- Life cycle and description ---- */

@@ -685,12 +685,27 @@ static bool virtio_blk_realize(IovModel *model, GError **error)
     return true;
 }
 
+/* The device is taken out: nothing must come back to it. */
+static void disk_leave(IovVirtioBlk *blk)
+{
+    struct iov_block_target *target = blk->disk.peer;
+
+    for (unsigned i = 0; i < blk->requests; i++) {
+        if (blk->pool[i].state == REQUEST_GONE && target->ops->cancel != NULL) {
+            target->ops->cancel(target, &blk->pool[i].disk);
+            request_free(&blk->pool[i]);
+        }
+    }
+}
+
 static void virtio_blk_unrealize(IovModel *model)
 {
     IovVirtioBlk *blk = IOV_VIRTIO_BLK_CAST(model);
 
-    if (blk->pool != NULL)
+    if (blk->pool != NULL) {
         blk_stop(&blk->parent_instance);
+        disk_leave(blk);
+    }
     if (blk->disk.peer != NULL && blk->disk.peer->front == &blk->disk)
         blk->disk.peer->front = NULL;
     IOV_MODEL_CLASS(iov_virtio_blk_parent_class)->unrealize(model);

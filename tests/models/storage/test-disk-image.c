@@ -263,6 +263,25 @@ Test(disk_image, a_new_size_is_told_to_the_front_and_what_was_cut_off_is_gone)
     away(path);
 }
 
+Test(disk_image, a_request_that_is_cancelled_is_forgotten)
+{
+    struct iov_harness *bench = disk("", "size: 1MiB\nchannels: 1\ncosts: { disk-read: 5us }");
+    struct iov_block_target *target = iov_model_port(bench->model, "port", 0);
+    uint8_t data[4];
+    struct asked asked[4];
+
+    for (unsigned i = 0; i < 4; i++)
+        ask(bench, &asked[i], IOV_BLOCK_READ, 0, data, 4);
+    target->ops->cancel(target, &asked[3].req);
+    target->ops->cancel(target, &asked[1].req);
+    iov_harness_run_for(bench, 2 * IOV_US);
+    target->ops->cancel(target, &asked[0].req);
+    cr_assert(iov_harness_run_idle(bench, IOV_SEC));
+    cr_assert(not(asked[0].ended || asked[1].ended || asked[3].ended));
+    cr_assert(eq(u64, asked[2].when, 7 * IOV_US));
+    iov_harness_free(bench);
+}
+
 Test(disk_image, requests_on_their_way_at_the_end_are_dropped)
 {
     struct iov_harness *bench = disk("", "size: 1MiB\nchannels: 1\ncosts: { disk-read: 5us }");

@@ -595,3 +595,23 @@ Test(blk_setup, a_random_driver_is_harmless)
     live_with(VIRTIO_FEATURE(VIRTIO_F_VERSION_1));
     cr_assert(eq(u8, answer(VIRTIO_BLK_T_IN, 3, 512, true), VIRTIO_BLK_S_OK));
 }
+
+Test(blk_setup, a_device_that_is_taken_out_leaves_nothing_with_the_disk)
+{
+    iov_harness_free(bench);
+    bench = iov_harness_new("kind: virtio-blk\nsetup: intx\n");
+    iov_harness_add(bench, "image",
+                    "kind: disk-image\nsize: 1MiB\nchannels: 2\ncosts: { disk-read: 5us }\n");
+    iov_harness_wire(bench, "dut.disk", "image.port", -1);
+    iov_harness_start(bench);
+    mem = iov_harness_mem(bench, "dma", 0);
+    queue = driver_queue_at(mem, 0, 256, RING);
+    live_with(VIRTIO_FEATURE(VIRTIO_F_VERSION_1));
+    for (unsigned i = 0; i < 5; i++)
+        ask(i, VIRTIO_BLK_T_IN, i, 512, true);
+    driver_kick(bench, &queue);
+    iov_harness_settle(bench);
+    iov_model_unrealize(bench->model);
+    cr_assert(iov_harness_run_idle(bench, IOV_SEC));
+    cr_assert(eq(u16, driver_used_index(&queue), 0));
+}
