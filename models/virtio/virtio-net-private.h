@@ -9,10 +9,10 @@
 #include "models/virtio/virtio-pci-private.h"
 
 #define IOV_VIRTIO_NET_PAIRS_MAX 16
-#define IOV_VIRTIO_NET_FRAME_MIN 14 /* an Ethernet header */
-#define IOV_VIRTIO_NET_HEADER ((uint32_t)sizeof(struct virtio_net_hdr))
-#define IOV_VIRTIO_NET_MACS 64      /* entries of the receive filter's table */
-#define IOV_VIRTIO_NET_COMMAND 1024 /* longest control command that is looked at */
+#define IOV_VIRTIO_NET_FRAME_MIN 14     /* an Ethernet header */
+#define IOV_VIRTIO_NET_HEADER_SHORT 10u /* without the number of buffers */
+#define IOV_VIRTIO_NET_MACS 64          /* entries of the receive filter's table */
+#define IOV_VIRTIO_NET_COMMAND 1024     /* longest control command that is looked at */
 
 G_DECLARE_FINAL_TYPE(IovVirtioNet, iov_virtio_net, IOV, VIRTIO_NET, IovVirtioPci)
 #define IOV_VIRTIO_NET_CAST(object) ((IovVirtioNet *)(void *)(object))
@@ -165,5 +165,15 @@ void iov_virtio_net_on_transmit(struct iov_event *event);
 void iov_virtio_net_on_receive(struct iov_event *event);
 void iov_virtio_net_on_control(struct iov_event *event);
 extern const struct iov_packet_ops iov_virtio_net_wire_ops;
+
+/* SPEC: 5.1.6.1: the legacy header has no number of buffers unless frames may take several. */
+static inline uint32_t iov_virtio_net_header(const IovVirtioNet *net)
+{
+    const IovVirtioPci *pci = &net->parent_instance;
+
+    return iov_virtio_is_legacy(pci) && !iov_virtio_has(pci, VIRTIO_NET_F_MRG_RXBUF)
+               ? IOV_VIRTIO_NET_HEADER_SHORT
+               : (uint32_t)sizeof(struct virtio_net_hdr);
+}
 
 #endif

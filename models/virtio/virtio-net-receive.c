@@ -40,7 +40,7 @@ static uint16_t store_frame(struct iov_virtio_net_engine *engine, const struct i
 
     while (count == 0 || done < packet->size) {
         struct iov_virtq_chain *chain = count == 0 ? net->first_chain : net->chain;
-        uint32_t offset = count == 0 ? IOV_VIRTIO_NET_HEADER : 0;
+        uint32_t offset = count == 0 ? iov_virtio_net_header(net) : 0;
         uint32_t part = packet->size - done;
 
         if (iov_virtq_pop(queue, dma, chain) != IOV_VIRTQ_CHAIN)
@@ -77,8 +77,8 @@ static uint16_t store_frame(struct iov_virtio_net_engine *engine, const struct i
                                                                  : VIRTIO_NET_HDR_GSO_TCPV6;
         header.gso_size = packet->segment_size;
     }
-    if (!iov_virtq_chain_write(queue, dma, net->first_chain, 0, &header, sizeof header, false,
-                               NULL))
+    if (!iov_virtq_chain_write(queue, dma, net->first_chain, 0, &header, iov_virtio_net_header(net),
+                               false, NULL))
         return 0;
     return count;
 }

@@ -42,7 +42,8 @@ static void read_frame(struct iov_virtio_net_engine *engine, const struct iov_vi
     IovVirtioNet *net = engine->net;
     struct iov_virtq *queue = iov_virtio_net_queue(engine);
     struct iov_virtio_dma *dma = iov_virtio_net_dma(engine);
-    uint64_t size = chain->readable_size - IOV_VIRTIO_NET_HEADER;
+    uint32_t header_size = iov_virtio_net_header(net);
+    uint64_t size = chain->readable_size - header_size;
     struct virtio_net_hdr header;
     struct iov_span *span = NULL;
     iov_time before, translated;
@@ -52,7 +53,7 @@ static void read_frame(struct iov_virtio_net_engine *engine, const struct iov_vi
         iov_virtio_net_drop(net, &net->tx_malformed);
         return;
     }
-    if (!iov_virtq_chain_read(queue, dma, chain, 0, &header, sizeof header, NULL))
+    if (!iov_virtq_chain_read(queue, dma, chain, 0, &header, header_size, NULL))
         return;
     if (!is_sound(net, &header, size)) {
         iov_virtio_net_drop(net, &net->tx_malformed);
@@ -61,8 +62,8 @@ static void read_frame(struct iov_virtio_net_engine *engine, const struct iov_vi
     before = dma->delay;
     translated = dma->translation;
     engine->packet = iov_packet_new(net->pool, (uint32_t)size);
-    if (!iov_virtq_chain_read(queue, dma, chain, IOV_VIRTIO_NET_HEADER, engine->packet->data,
-                              (uint32_t)size, &span))
+    if (!iov_virtq_chain_read(queue, dma, chain, header_size, engine->packet->data, (uint32_t)size,
+                              &span))
         return;
     if ((header.flags & VIRTIO_NET_HDR_NEEDS_CSUM) != 0 &&
         iov_virtio_has(&net->parent_instance, VIRTIO_NET_F_CSUM))
@@ -104,7 +105,7 @@ static bool tx_fetch(struct iov_virtio_net_engine *engine)
         break;
     }
     /* SPEC: 5.1.6.2: a transmit chain is readable and begins with the header. */
-    if (chain->writable != 0 || chain->readable_size < IOV_VIRTIO_NET_HEADER)
+    if (chain->writable != 0 || chain->readable_size < iov_virtio_net_header(net))
         iov_virtq_break(queue, IOV_VIRTQ_FAULT_CHAIN);
     else
         read_frame(engine, chain);

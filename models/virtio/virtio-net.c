@@ -153,6 +153,16 @@ static void net_kick(IovVirtioPci *pci, unsigned queue)
     /* New receive buffers need nothing: the next frame finds them. */
 }
 
+static void net_queue_reset(IovVirtioPci *pci, unsigned queue)
+{
+    IovVirtioNet *net = IOV_VIRTIO_NET_CAST(pci);
+
+    if (queue == net->control.queue)
+        engine_stop(&net->control);
+    else if (queue / 2 < net->queue_pairs)
+        engine_stop(queue % 2 == 1 ? &net->transmit[queue / 2] : &net->receive[queue / 2]);
+}
+
 static const struct iov_virtio_device_ops device_ops = {
     .type = VIRTIO_ID_NET,
     .legacy_id = VIRTIO_PCI_DEVICE_LEGACY_NET,
@@ -161,6 +171,7 @@ static const struct iov_virtio_device_ops device_ops = {
     .start = net_start,
     .kick = net_kick,
     .stop = net_stop,
+    .queue_reset = net_queue_reset,
 };
 
 /* A polling thread says "look now". */

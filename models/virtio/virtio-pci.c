@@ -29,7 +29,7 @@ void iov_virtio_bad_access(IovVirtioPci *pci)
 }
 
 /*
- * SPEC: 4.1.4.5.1: a configuration change always shows in the ISR status; that of a queue without MSI-X. With it, it does no harm,
+ * SPEC: 4.1.4.5.1: a configuration change always shows in the ISR status, that of a queue without MSI-X. With it, it does no harm,
  * and some drivers look.
  */
 static void interrupt_send(IovVirtioPci *pci, uint8_t cause, uint16_t vector, struct iov_span *span)
@@ -49,7 +49,8 @@ static void on_deliver(struct iov_event *event)
     IovVirtioPci *pci = iov_container_of(event, IovVirtioPci, deliver);
 
     iov_virtio_dma_begin(&pci->access);
-    interrupt_send(pci, VIRTIO_ISR_CONFIG, pci->config_vector, NULL);
+    /* With both causes, as drivers know it: one that looks into its queues for nothing loses nothing. */
+    interrupt_send(pci, VIRTIO_ISR_CONFIG | VIRTIO_ISR_QUEUE, pci->config_vector, NULL);
 }
 
 static void config_interrupt_soon(IovVirtioPci *pci)

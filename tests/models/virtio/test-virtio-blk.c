@@ -330,7 +330,8 @@ Test(blk, a_new_size_is_a_new_generation_and_an_interrupt)
     cr_assert(eq(u64, driver_read(bench, COMMON(GENERATION), 1), 1));
     cr_assert(eq(u64, driver_read(bench, VIRTIO_PCI_REGION_DEVICE, 4), DISK_SECTORS / 2));
     cr_assert(wire->level);
-    cr_assert(eq(u64, driver_read(bench, VIRTIO_PCI_REGION_ISR, 1), VIRTIO_ISR_CONFIG));
+    cr_assert(eq(u64, driver_read(bench, VIRTIO_PCI_REGION_ISR, 1),
+                 VIRTIO_ISR_CONFIG | VIRTIO_ISR_QUEUE));
     cr_assert(eq(u8, answer(VIRTIO_BLK_T_IN, DISK_SECTORS / 2, 512, true), VIRTIO_BLK_S_IOERR));
 }
 

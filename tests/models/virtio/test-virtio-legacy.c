@@ -238,3 +238,41 @@ Test(legacy, wrong_widths_and_read_only_registers_change_nothing)
     cr_assert(eq(u64, get(LEGACY(QUEUE_SELECT), 2), 0));
     cr_assert(eq(u64, iov_harness_stat(bench, "bad-accesses"), 7));
 }
+
+/* SPEC: 5.1.6.1 */
+Test(legacy, frames_have_the_short_header_unless_they_may_take_several_buffers)
+{
+    struct iov_packet *frame;
+
+    go_live(0);
+    send_frame();
+    frame = iov_fake_packet_take(iov_harness_packet(bench, "wire", 0));
+    cr_assert(eq(u32, frame->size, 102));
+    iov_packet_free(frame);
+    put(LEGACY(STATUS), 1, 0);
+    memset(mem->ram + PAGE * 4096, 0, 3 * 4096);
+    go_live(UINT32_C(1) << VIRTIO_NET_F_MRG_RXBUF);
+    send_frame();
+    frame = iov_fake_packet_take(iov_harness_packet(bench, "wire", 0));
+    cr_assert(eq(u32, frame->size, 100));
+    iov_packet_free(frame);
+}
+
+Test(legacy, a_received_frame_stands_behind_the_short_header)
+{
+    uint8_t bytes[60];
+
+    memset(bytes, 0x5a, sizeof bytes);
+    go_live(0);
+    tx.number = 0; /* the same pages, as the receive queue */
+    put(LEGACY(QUEUE_PFN), 4, 0);
+    put(LEGACY(QUEUE_SELECT), 2, 0);
+    put(LEGACY(QUEUE_PFN), 4, PAGE);
+    driver_desc(&tx, 0, 0x100000, 2048, VIRTQ_DESC_WRITE, 0);
+    driver_offer(&tx, 0);
+    iov_harness_inject(bench, "wire", bytes, sizeof bytes, NULL);
+    iov_harness_settle(bench);
+    cr_assert(eq(u32, driver_used_elem(&tx, 0).length, 70));
+    cr_assert(eq(u8, mem->ram[0x100009], 0));
+    cr_assert(eq(u8, mem->ram[0x10000a], 0x5a));
+}
