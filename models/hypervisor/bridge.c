@@ -90,9 +90,10 @@ static void on_sent(struct iov_event *event)
         iov_event_at(&self->sent, MAX(self->busy_until, self->transmit.first->stamp));
 }
 
-static void nic_send(IovBridge *self, struct iov_exec *exec, struct iov_packet *packet)
+static void nic_send(IovBridge *self, struct iov_exec *exec, struct iov_packet *packet,
+                     iov_time owed)
 {
-    charge(exec, self->transmit_cost);
+    charge(exec, owed + self->transmit_cost);
     if (self->transmit.count >= self->queue_length) {
         drop(self, packet);
         return;
@@ -104,12 +105,13 @@ static void nic_send(IovBridge *self, struct iov_exec *exec, struct iov_packet *
         iov_event_at(&self->sent, MAX(self->busy_until, packet->stamp));
 }
 
-static void port_send(IovBridge *self, int port, struct iov_exec *exec, struct iov_packet *packet)
+static void port_send(IovBridge *self, int port, struct iov_exec *exec, struct iov_packet *packet,
+                      iov_time owed)
 {
     if (port == NIC)
-        nic_send(self, exec, packet);
+        nic_send(self, exec, packet, owed);
     else
-        self->ports[port]->deliver(self->ports[port], exec, packet);
+        self->ports[port]->deliver(self->ports[port], exec, packet, owed);
 }
 
 /* To all ports but the one it came from; the last one gets the frame itself, with its request. */
@@ -127,19 +129,21 @@ static void flood(IovBridge *self, int from, struct iov_exec *exec, struct iov_p
         memcpy(copy->data, packet->data, packet->size);
         copy->flags = packet->flags;
         copy->segment_size = packet->segment_size;
-        port_send(self, port, exec, copy);
+        port_send(self, port, exec, copy, 0);
     }
     if (last == NIC && from == NIC)
         iov_packet_free(packet); /* no port at all */
     else
-        port_send(self, last, exec, packet);
+        port_send(self, last, exec, packet, 0);
 }
 
-static void forward(IovBridge *self, int from, struct iov_exec *exec, struct iov_packet *packet)
+/* The stream owes `owed` from before; it is paid with the rest of the way. */
+static void forward(IovBridge *self, int from, struct iov_exec *exec, struct iov_packet *packet,
+                    iov_time owed)
 {
     int to;
 
-    charge(exec, self->bridge_cost);
+    owed += self->bridge_cost;
     self->forwarded++;
     if (packet->size < IOV_MAC_HEADER) {
         drop(self, packet);
@@ -147,18 +151,21 @@ static void forward(IovBridge *self, int from, struct iov_exec *exec, struct iov
     }
     iov_mac_learn(&self->addresses, packet->data, from);
     to = iov_mac_find(&self->addresses, packet->data);
-    if (to == IOV_MAC_NOWHERE)
-        flood(self, from, exec, packet);
-    else if (to == from)
+    if (to != IOV_MAC_NOWHERE && to != from) {
+        port_send(self, to, exec, packet, owed);
+        return;
+    }
+    charge(exec, owed);
+    if (to == from)
         drop(self, packet); /* its receiver is where it came from */
     else
-        port_send(self, to, exec, packet);
+        flood(self, from, exec, packet);
 }
 
 void iov_bridge_send(IovBridge *self, const struct iov_bridge_port *port, struct iov_exec *exec,
                      struct iov_packet *packet)
 {
-    forward(self, port->number, exec, packet);
+    forward(self, port->number, exec, packet, 0);
 }
 
 /* ---- In ---- */
@@ -220,9 +227,8 @@ static void softirq_run(struct iov_host_softirq *softirq, struct iov_exec *exec)
         iov_span_mark(packet->span, self, IOV_PART_QUEUE, now(self));
         iov_span_pass(packet->span, self, exec->holder);
         exec->span = packet->span;
-        iov_exec_compute(exec, self->receive_cost, IOV_PART_HOST);
         self->received_frames++;
-        forward(self, NIC, exec, packet);
+        forward(self, NIC, exec, packet, self->receive_cost);
     }
     exec->span = NULL;
     self->polling = false;

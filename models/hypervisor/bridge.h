@@ -9,9 +9,13 @@
 #define IOV_TYPE_BRIDGE (iov_bridge_get_type())
 G_DECLARE_FINAL_TYPE(IovBridge, iov_bridge, IOV, BRIDGE, IovModel)
 
-/* A port of the bridge: takes the frames that go out there, on the stream that brings them (NULL in an event). */
+/*
+ * A port of the bridge: takes the frames that go out there, on the stream that brings them (NULL in an event), which pays for the way there
+ * (`owed`) with whatever the port costs.
+ */
 struct iov_bridge_port {
-    void (*deliver)(struct iov_bridge_port *port, struct iov_exec *exec, struct iov_packet *packet);
+    void (*deliver)(struct iov_bridge_port *port, struct iov_exec *exec, struct iov_packet *packet,
+                    iov_time owed);
     int number;
 };
 

@@ -117,12 +117,12 @@ static const struct iov_packet_ops guest_ops = { .receive = guest_receive };
 
 /* From the bridge: the frame queues for the reader. */
 static void port_deliver(struct iov_bridge_port *port, struct iov_exec *exec,
-                         struct iov_packet *packet)
+                         struct iov_packet *packet, iov_time owed)
 {
     IovTap *self = iov_container_of(port, IovTap, port);
 
     if (exec != NULL)
-        iov_exec_compute(exec, self->queue_cost, IOV_PART_HOST);
+        iov_exec_compute(exec, owed + self->queue_cost, IOV_PART_HOST);
     self->received_frames++;
     iov_packet_send(&self->guest, packet);
 }

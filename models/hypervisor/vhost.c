@@ -183,13 +183,13 @@ static bool transmit_poll(struct iov_poll_source *source, struct iov_thread *thr
 /* ---- Receive ---- */
 
 static void deliver(IovVhost *self, struct iov_vhost_pair *pair, struct iov_thread *thread,
-                    struct iov_packet *packet)
+                    struct iov_packet *packet, iov_time owed)
 {
     struct iov_effects *effects;
 
     thread->exec.span = packet->span;
     iov_span_mark(packet->span, thread->exec.holder, IOV_PART_QUEUE, now(self));
-    iov_thread_compute(thread, self->receive_cost, IOV_PART_HOST);
+    iov_thread_compute(thread, owed + self->receive_cost, IOV_PART_HOST);
     effects = iov_effects_begin(&self->player);
     self->stepping = pair;
     self->frames_received++;
@@ -207,12 +207,9 @@ static void receive_run(struct iov_work *work, struct iov_thread *thread)
     uint64_t done = 0;
 
     self->receive_turns++;
-    thread->exec.span = pair->received.first != NULL ? pair->received.first->span : NULL;
-    iov_span_mark(thread->exec.span, thread->exec.holder, IOV_PART_QUEUE, now(self));
-    iov_thread_compute(thread, self->begin_cost, IOV_PART_HOST);
     pair->batching = thread;
     while (done < self->weight && (packet = iov_packet_queue_pop(&pair->received)) != NULL) {
-        deliver(self, pair, thread, packet);
+        deliver(self, pair, thread, packet, done == 0 ? self->begin_cost : 0);
         if (++done % self->batch == 0)
             batch_end(self, pair, thread);
     }
