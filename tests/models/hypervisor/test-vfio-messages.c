@@ -3,6 +3,7 @@
  * MSI-X of an assigned device and its DMA: through a real remapping unit, from the table that the guest writes to the handler in the
  * guest, with the vCPU running, asleep, preempted, moved.
  */
+#include "core/kernel/random.h"
 #include "models/hypervisor/host-iommu.h"
 #include "models/iommu/vtd-regs.h"
 #include "tests/models/hypervisor/guest.h"
@@ -368,4 +369,41 @@ Test(vfio_messages, the_device_reaches_the_guest_s_memory_at_guest_addresses_and
         cr_assert(eq(u64, bench_read(registers, VTD_FRCD + 8, 8) >> VTD_FRCD_REASON_SHIFT & 0xff,
                      VTD_FAULT_WRITE));
     }
+}
+
+static void main_scribbles(TestProgram *self, struct iov_exec *exec, unsigned index)
+{
+    struct iov_random random;
+
+    (void)self;
+    (void)index;
+    iov_random_init(&random, 7, "guest");
+    boot(exec);
+    for (unsigned i = 0; i < 3000; i++) {
+        uint32_t size = 1u << iov_random_u64(&random) % 4;
+        uint64_t address = GUEST_TABLE + iov_random_u64(&random) % (4096 - 8);
+        uint64_t value = iov_random_u64(&random);
+
+        if (i % 3 == 0)
+            iov_exec_load(exec, address, size);
+        else if (i % 64 == 1)
+            iov_exec_store(exec, GUEST_TABLE + 12, 4, 0); /* unmasked with whatever stands there */
+        else
+            iov_exec_store(exec, address, size, value);
+    }
+    set_vector(exec, VECTOR);
+    raise_in(10 * IOV_US);
+    iov_exec_compute(exec, 50 * IOV_US, IOV_PART_GUEST);
+    guest.done = true;
+    iov_exec_do(exec, IOV_OP_CLI);
+}
+
+Test(vfio_messages, whatever_a_guest_scribbles_into_its_table_it_hurts_itself_only)
+{
+    start(main_scribbles);
+    guest_run(500 * IOV_MS);
+    cr_assert(guest.done);
+    cr_assert(eq(uint, taken, 1));
+    cr_assert(eq(u64, bench_stat(unit, "failures"), 0));
+    cr_assert(eq(uint, device_word(0), (uint32_t)vtd_message_address(0)));
 }
