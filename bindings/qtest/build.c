@@ -47,9 +47,9 @@ static struct slots *slots_of(struct machine *machine, const char *bus)
     }
     if (bus == NULL) { /* the machine's own functions */
         memset(new.taken, true, 8);
-        if (machine->row->alias != NULL && strcmp(machine->row->alias, "q35") == 0)
+        if (g_strcmp0(machine->row->alias, "q35") == 0)
             memset(new.taken + 0xf8, true, 8);
-        else
+        else if (g_strcmp0(machine->row->alias, "pc") == 0)
             memset(new.taken + 8, true, 8);
     }
     g_array_append_val(machine->slots, new);

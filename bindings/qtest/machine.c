@@ -64,6 +64,13 @@ static bool row_choose(struct machine *machine, const struct options *options, G
                        : option->head != NULL ? option->head
                                               : option_get(option, "type");
 
+    if (name != NULL && g_str_has_suffix(name, ".yaml")) {
+        machine->own = (struct machine_row){ .name = "of a file", .pci = true };
+        machine->own.file = machine->own_file = g_canonicalize_filename(name, NULL);
+        machine->own.low_memory = machine->own.low_split = machine_row_find("q35")->low_split;
+        machine->row = &machine->own;
+        return true;
+    }
     machine->row = machine_row_find(name != NULL ? name : "pc");
     if (machine->row == NULL)
         return refuse(error, "there is no machine '%s'; there are pc, q35 and none", name);
@@ -188,6 +195,7 @@ void machine_free(struct machine *machine)
     g_ptr_array_unref(machine->devices);
     g_ptr_array_unref(machine->drives);
     g_ptr_array_unref(machine->globals);
+    g_free(machine->own_file);
     slots_free(machine->slots);
     g_free(machine);
 }

@@ -29,6 +29,8 @@ struct device {
 
 struct machine {
     const struct machine_row *row;
+    struct machine_row own; /* of a machine that is a file of the user's */
+    char *own_file;
     struct iov_config *config;
     struct iov_platform *platform;
     struct iov_run *run;

@@ -18,7 +18,7 @@ static const struct rule {
     enum use use;
     const char *text;
 } rules[] = {
-    { "machine", WITH_VALUE, USED, "pc, q35 or none; -M is the same" },
+    { "machine", WITH_VALUE, USED, "pc, q35, none, or a file such as ./mine.yaml; -M is the same" },
     { "M", WITH_VALUE, USED, NULL },
     { "m", WITH_VALUE, USED, "size of memory in MiB, or with a unit: 256, 1G" },
     { "smp", WITH_VALUE, USED, "number of processors, whose local APICs are modelled" },
