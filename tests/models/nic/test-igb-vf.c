@@ -80,10 +80,11 @@ static void enable(unsigned count)
 
 static const uint8_t *mac_of(unsigned vf)
 {
-    static uint8_t mac[6] = { 0x52, 0x54, 0x00, 0x00, 0x01, 0x00 };
+    static const uint8_t macs[][6] = { { 0x52, 0x54, 0x00, 0x00, 0x01, 0x00 },
+                                       { 0x52, 0x54, 0x00, 0x00, 0x01, 0x01 },
+                                       { 0x52, 0x54, 0x00, 0x00, 0x01, 0x02 } };
 
-    mac[5] = (uint8_t)vf;
-    return mac;
+    return macs[vf];
 }
 
 /* The address of a pool among those that are received exactly. */
