@@ -32,6 +32,10 @@ bool iov_pci_msi_enabled(const struct iov_pci_space *space)
     return space->msi != 0 && (msi_flags(space) & PCI_MSI_FLAGS_ENABLE);
 }
 
+/*
+ * A message may be addressed to the function itself and make it send another: that one waits in its pending bit (MSI-X) or is lost (MSI), so that
+ * software cannot make a loop of calls. LIMIT: hardware would go on for ever, in time.
+ */
 static void send(struct iov_pci_space *space, uint64_t address, uint32_t data, iov_time delay,
                  struct iov_span *span)
 {
@@ -47,9 +51,11 @@ static void send(struct iov_pci_space *space, uint64_t address, uint32_t data, i
     };
 
     space->interrupts++;
+    space->sending = true;
     /* Posted: a message to nowhere is lost. */
     if (space->function->dma != NULL)
         (void)iov_mem_write_req(space->function->dma, &req);
+    space->sending = false;
 }
 
 /* ---- MSI ---- */
@@ -104,7 +110,8 @@ static void msi_message(struct iov_pci_space *space, unsigned vector, iov_time d
             return;
         }
     }
-    msi_send(space, vector, delay, span);
+    if (!space->sending)
+        msi_send(space, vector, delay, span);
 }
 
 static void msi_flush(struct iov_pci_space *space, iov_time delay)
@@ -151,7 +158,7 @@ static void msix_message(struct iov_pci_space *space, unsigned vector, iov_time 
 {
     if (vector >= space->vectors)
         return;
-    if (!msix_masked(space, vector)) {
+    if (!msix_masked(space, vector) && !space->sending) {
         msix_send(space, vector, delay, span);
         return;
     }
@@ -169,7 +176,7 @@ static void msix_flush(struct iov_pci_space *space, iov_time delay)
             unsigned vector = word * 64 + (unsigned)__builtin_ctzll(bits);
 
             bits &= bits - 1;
-            if (msix_masked(space, vector))
+            if (msix_masked(space, vector) || !iov_pci_msix_enabled(space))
                 continue;
             space->pending[word] &= ~(UINT64_C(1) << vector % 64);
             msix_send(space, vector, delay, NULL);
@@ -280,7 +287,7 @@ void iov_pci_message(struct iov_pci_space *space, unsigned vector, iov_time dela
 
 void pci_message_flush(struct iov_pci_space *space, iov_time delay)
 {
-    if (!iov_pci_master(space))
+    if (!iov_pci_master(space) || space->sending)
         return;
     if (iov_pci_msix_enabled(space))
         msix_flush(space, delay);

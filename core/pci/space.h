@@ -175,6 +175,7 @@ struct iov_pci_space {
     struct iov_mem_target msix_table,
         msix_pending; /* for the BAR of the function: addresses relative to table and PBA */
     uint64_t interrupts, interrupts_pending; /* sent; marked while masked */
+    bool sending; /* a message is on its way: what it makes the function send waits */
 };
 
 /*

@@ -174,6 +174,56 @@ Test(pci_message, pending_bits_are_read_only_and_both_tables_end)
     cr_assert(eq(int, table->ops->write(table, &req), IOV_STATUS_UNSUPPORTED));
 }
 
+/* What a message hits makes the function send the next vector. */
+static enum iov_status echo_write(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    (void)memory_write(port, req);
+    iov_pci_message(&card.space, 0, 0, NULL);
+    iov_pci_message(&card.space, 1, 0, NULL);
+    return IOV_STATUS_OK;
+}
+
+Test(pci_message, a_message_that_makes_the_function_send_again_ends)
+{
+    static const struct iov_mem_target_ops echo_ops = { .read = registers_access,
+                                                        .write = echo_write };
+
+    memory.port.ops = &echo_ops;
+    config_set(&card, MSIX + PCI_MSIX_FLAGS, 2, PCI_MSIX_FLAGS_ENABLE);
+    vector_set(0, 0xfeb00000, 1, false);
+    vector_set(1, 0xfeb00000, 2, false);
+    iov_pci_message(&card.space, 0, 0, NULL);
+    cr_assert(eq(uint, memory.writes, 1));
+    cr_assert(eq(u32, target_get(&card.space.msix_pending, 0), 3));
+    iov_pci_message_flush(&card.space);
+    cr_assert(eq(uint, memory.writes, 3));
+}
+
+/* The message of each vector unmasks the next one in the table of the same function. */
+static enum iov_status chain_write(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    (void)memory_write(port, req);
+    if (memory.writes < 70)
+        table_set(memory.writes * 16 + 12, 0);
+    return IOV_STATUS_OK;
+}
+
+Test(pci_message, vectors_that_unmask_each_other_go_one_after_the_other)
+{
+    static const struct iov_mem_target_ops chain_ops = { .read = registers_access,
+                                                         .write = chain_write };
+
+    memory.port.ops = &chain_ops;
+    config_set(&card, MSIX + PCI_MSIX_FLAGS, 2, PCI_MSIX_FLAGS_ENABLE);
+    for (unsigned i = 0; i < 70; i++) {
+        vector_set(i, 0xfeb00000, i, true);
+        iov_pci_message(&card.space, i, 0, NULL);
+    }
+    table_set(12, 0);
+    cr_assert(eq(uint, memory.writes, 70));
+    cr_assert(eq(u32, memory.data, 69));
+}
+
 Test(pci_message, a_reset_masks_all_vectors)
 {
     config_set(&card, MSIX + PCI_MSIX_FLAGS, 2, PCI_MSIX_FLAGS_ENABLE);
