@@ -150,6 +150,30 @@ Test(cli_run, the_manifest_tells_the_command_and_the_constants_with_their_source
     says(text, "\"set on the command line\"");
 }
 
+Test(cli_run, pci_dump_writes_what_lspci_reads)
+{
+    g_autofree char *path = in_folder("pci.txt");
+
+    iovsim("run", IOV_SOURCE_DIR "/configs/net-rr.yaml", "--set", "strategy=bare-metal", "--set",
+           "workload.operations=10", "--pci-dump", "pci.txt", "--quiet");
+    ended_with(0);
+    run_argv((const char *const[]){ "lspci", "-F", path, "-t", NULL });
+    ended_with(0);
+    says(out, "-[0000:00]---01.0-[01]----00.0");
+    run_argv((const char *const[]){ "lspci", "-F", path, "-vvv", NULL });
+    says(out, "Bus: primary=00, secondary=01, subordinate=01");
+    says(out, "Advanced Error Reporting");
+    says(out, "Region 0: Memory at f0000000 (32-bit, non-prefetchable)");
+}
+
+Test(cli_run, pci_dump_of_a_platform_without_slots_is_told)
+{
+    iovsim("run", "ticker.yaml", "--pci-dump", "pci.txt", "--quiet");
+    ended_with(1);
+    says(err, "no PCI function of this platform is in a slot");
+    cr_assert(not(has_file("pci.txt")));
+}
+
 Test(cli_run, set_replaces_values_and_the_last_one_wins)
 {
     g_autofree char *resolved = NULL;

@@ -191,3 +191,52 @@ Test(lspci, has_no_complaint_about_any_kind_that_goes_into_a_slot)
     bench_free(bench);
     iov_fake_block_free(disk);
 }
+
+/* ---- A hierarchy ---- */
+
+Test(lspci, draws_the_tree_of_root_port_and_switch)
+{
+    static const struct {
+        const char *name, *kind, *above;
+        unsigned at;
+    } parts[] = {
+        { "port", "root-port", "host", 0x10 },
+        { "up", "switch-upstream", "port", 0 },
+        { "left", "switch-downstream", "up", 0x00 },
+        { "right", "switch-downstream", "up", 0x08 },
+        { "nic", "e1000", "left", 0 },
+        { "igb", "igb", "right", 0 },
+    };
+    struct bench *bench = bench_new(NULL);
+    IovModel *models[G_N_ELEMENTS(parts)];
+    IovModel *host = bench_add(bench, "pci-host", "host");
+    g_autofree char *path = NULL, *text = NULL, *tree = NULL;
+
+    bench_number(host, "firmware", true);
+    for (size_t i = 0; i < G_N_ELEMENTS(parts); i++)
+        models[i] = bench_add(bench, parts[i].kind, parts[i].name);
+    bench_prepare(bench);
+    for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
+        IovModel *above = host;
+
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(parts[j].name, parts[i].above) == 0)
+                above = models[j];
+        }
+        bench_wire_at(above, "slots", models[i], "pci", parts[i].at);
+    }
+    bench_start(bench);
+    path = dump(iov_model_port(host, "slots", 0));
+    tree = lspci(path, "-t");
+    cr_assert(ne(ptr,
+                 strstr(tree, "-[0000:00]---02.0-[01-04]----00.0-[02-04]--+-00.0-[03]----00.0"),
+                 NULL),
+              "%s", tree);
+    cr_assert(ne(ptr, strstr(tree, "\\-01.0-[04]----00.0"), NULL), "%s", tree);
+    text = lspci(path, "-vvv");
+    no_complaint(text);
+    cr_assert(ne(ptr, strstr(text, "Express (v2) Upstream Port, MSI 00"), NULL));
+    cr_assert(ne(ptr, strstr(text, "Express (v2) Downstream Port (Slot+), MSI 00"), NULL));
+    g_unlink(path);
+    bench_free(bench);
+}
