@@ -312,7 +312,7 @@ static void descriptor(unsigned ring, unsigned index, uint64_t address, unsigned
     writew(ring + index * 16 + 14, (uint16_t)next);
 }
 
-Test(qtest_machine, a_disk_is_read_through_the_legacy_interface, .disabled = true)
+Test(qtest_machine, a_disk_is_read_through_the_legacy_interface)
 {
     unsigned size, used;
 
@@ -346,7 +346,7 @@ Test(qtest_machine, a_disk_is_read_through_the_legacy_interface, .disabled = tru
     cr_assert(eq(u64, readq(0x23000), UINT64_C(0x5a5a5a5a5a5a5a5a)));
 }
 
-Test(qtest_machine, frames_go_out_and_come_in_through_the_legacy_interface, .disabled = true)
+Test(qtest_machine, frames_go_out_and_come_in_through_the_legacy_interface)
 {
     g_autofree char *options = NULL;
     int sockets[2];
@@ -422,4 +422,32 @@ Test(qtest_machine, a_hub_joins_devices_and_a_peer)
     command_good("{\"execute\": \"announce-self\", \"arguments\": {\"rounds\": 1}}");
     cr_assert(eq(int, (int)recv(sockets[1], bytes, sizeof bytes, MSG_DONTWAIT), 60));
     close(sockets[1]);
+}
+
+/* ---- The other board ---- */
+
+Test(qtest_machine, the_pc_has_a_440fx_and_a_piix3)
+{
+    begin("-M pc -m 16 -device edu");
+    cr_assert(eq(u32, config_read(0x00, 0), 0x12378086));
+    cr_assert(eq(u32, config_read(0x08, 0), 0x70008086));
+    cr_assert(eq(u32, config_read(0x09, 0), 0x70108086));
+    cr_assert(eq(u32, config_read(0x0b, 0), 0x71138086));
+    cr_assert(eq(u32, config_read(0x10, 0), 0x11e81234)); /* the first free slot */
+    config_write(0x0b, 0x40, 0x601);
+    config_write(0x0b, 0x80, 1);
+    step(1000000);
+    cr_assert(gt(u64, number(say("inl 0x608")), 0)); /* the timer runs */
+}
+
+Test(qtest_machine, a_slot_s_interrupt_takes_the_way_that_the_piix3_routes)
+{
+    begin("-M pc -m 16 -device edu,addr=3");
+    config_write(EDU_SLOT, PCI_BASE_ADDRESS_0, EDU);
+    config_enable(EDU_SLOT);
+    expect("irq_intercept_in ioapic", "OK");
+    expect("writel 0xe0000060 0x1", "OK"); /* not routed anywhere */
+    config_read(0x08, 0x60);
+    expect("outl 0xcfc 0x800b8080", "IRQ raise 11\nOK"); /* PIRQC, slot 3's INTA, to interrupt 11 */
+    expect("writel 0xe0000064 0x1", "IRQ lower 11\nOK");
 }
