@@ -260,7 +260,6 @@ static void flush_deferred(struct iov_guest_cpu *cpu)
         return;
     cpu->guest->iommu_flushes++;
     submit(cpu, vtd_inv_iotlb(VTD_GRANULARITY_DOMAIN, DOMAIN), 0);
-    iov_guest_charge(cpu, cpu->guest->costs.dma_free * count);
     /* What came into the list meanwhile is not covered: it stays. */
     for (unsigned i = 0; i < count; i++)
         address_give(iommu, iommu->deferred[i]);
@@ -308,6 +307,7 @@ void iov_guest_dma_unmap(struct iov_guest_cpu *cpu, uint64_t address, uint32_t s
     for (uint64_t i = 0; i < count; i++)
         entry_put(cpu, first + i * PAGE, 0);
     if (cpu->guest->iommu_mode == IOV_GUEST_IOMMU_DEFERRED) {
+        iov_guest_charge(cpu, cpu->guest->costs.dma_free); /* into the list instead */
         for (uint64_t i = 0; i < count; i++)
             defer(cpu, first + i * PAGE);
         return;
