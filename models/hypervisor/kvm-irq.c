@@ -91,7 +91,8 @@ static enum iov_status msi_write(struct iov_mem_target *port, struct iov_mem_req
 
     if (req->size != 4)
         return IOV_STATUS_UNSUPPORTED;
-    charge_route(vm);
+    if (!vm->settling) /* the way of a pin through a remapping unit is paid already */
+        charge_route(vm);
     message_deliver(vm, req->address, (uint32_t)iov_mem_value(req), req->span);
     return IOV_STATUS_OK;
 }
@@ -106,12 +107,31 @@ static enum iov_status ioapic_write(struct iov_mem_target *port, struct iov_mem_
     if (vm->message_count == G_N_ELEMENTS(vm->message))
         return IOV_STATUS_UNSUPPORTED;
     vm->message[vm->message_count++] =
-        (struct iov_kvm_message){ req->address, (uint32_t)iov_mem_value(req), req->span };
+        (struct iov_kvm_message){ .address = req->address,
+                                  .data = (uint32_t)iov_mem_value(req),
+                                  .requester = req->requester,
+                                  .span = req->span };
     return IOV_STATUS_OK;
 }
 
 static const struct iov_mem_target_ops ioapic_message_ops = { .read = no_read,
                                                               .write = ioapic_write };
+
+/* Through an emulated remapping unit, whose own message comes to port `msi`. What it blocks is its affair. */
+static void message_remap(IovKvmVm *vm, struct iov_kvm_message *message)
+{
+    struct iov_mem_req req = { .address = message->address,
+                               .data = &message->data,
+                               .size = sizeof message->data,
+                               .requester = message->requester,
+                               .flags = IOV_MEM_INTERRUPT,
+                               .pasid = IOV_NO_PASID,
+                               .span = message->span };
+
+    vm->settling = true;
+    iov_mem_write_req(&vm->remapping, &req);
+    vm->settling = false;
+}
 
 void iov_kvm_ioapic_settle(IovKvmVm *vm)
 {
@@ -120,7 +140,10 @@ void iov_kvm_ioapic_settle(IovKvmVm *vm)
 
         vm->message_count--;
         memmove(&vm->message[0], &vm->message[1], vm->message_count * sizeof message);
-        message_deliver(vm, message.address, message.data, message.span);
+        if (vm->remapping.peer == NULL)
+            message_deliver(vm, message.address, message.data, message.span);
+        else
+            message_remap(vm, &message);
     }
 }
 

@@ -64,6 +64,7 @@ struct iov_kvm_irqfd {
 struct iov_kvm_message {
     uint64_t address;
     uint32_t data;
+    uint16_t requester;
     struct iov_span *span;
 };
 
@@ -141,6 +142,7 @@ struct _IovKvmVm {
     struct iov_mem_map doorbell;
     struct iov_mem_target ram;
     struct iov_mem_target msi;
+    struct iov_mem_initiator remapping;
     struct iov_kvm_gsi gsi[IOV_KVM_GSIS];
     struct iov_kvm_irqfd irqfd[IOV_KVM_GSIS];
     struct iov_notify_source resample[IOV_KVM_GSIS];
@@ -157,7 +159,8 @@ struct _IovKvmVm {
     struct iov_mem_target messages; /* of the ioapic */
     struct iov_kvm_message message[2 * IOV_KVM_GSIS];
     unsigned message_count;
-    iov_hpa reserve_base;            /* tables and regions, behind the guest's memory */
+    bool settling;        /* a message of the I/O APIC is on its way through `remapping` */
+    iov_hpa reserve_base; /* tables and regions, behind the guest's memory */
     uint64_t preemption_timer_shift; /* of the processors: VMX_MISC[4:0] */
     uint16_t vpid_base;
     uint64_t reserve_size;

@@ -414,6 +414,8 @@ static void describe_ports(IovModelClass *mc)
                         "Guest memory by guest-physical address");
     IOV_PORT_MEM_TARGET(mc, IovKvmVm, msi, &iov_kvm_msi_ops,
                         "Interrupt messages to the guest, at their full address");
+    IOV_PORT_MEM_INITIATOR(mc, IovKvmVm, remapping,
+                           "Messages of the I/O APIC, to an emulated remapping unit; open: none");
     IOV_ROW_PORT(mc, IovKvmVm, gsi, IOV_PORT_IRQ, IOV_PORT_TARGET, IOV_PORT_SHARED, IOV_KVM_GSIS,
                  sizeof(struct iov_kvm_gsi), &iov_kvm_gsi_ops,
                  "Interrupt lines: pins of the I/O APIC");
