@@ -108,7 +108,7 @@ static void init_bar(struct iov_pci_space *space, const struct iov_pci_bar *bar)
 }
 
 /* Places of the rows; two on the same bytes are a mistake of the model. */
-static void place_capabilities(struct iov_pci_space *space)
+static void place_capabilities(struct iov_pci_space *space, bool scratch)
 {
     uint16_t next_plain = PCI_STD_HEADER_SIZEOF, next_extended = EXTENDED_BASE;
     uint8_t *taken = calloc(1, space->size);
@@ -133,15 +133,19 @@ static void place_capabilities(struct iov_pci_space *space)
         if (!row->extended)
             *next = (uint16_t)((row->at + row->size + 3u) & ~3u);
     }
+    for (unsigned byte = PCI_STD_HEADER_SIZEOF; scratch && byte < EXTENDED_BASE; byte++) {
+        if (!taken[byte])
+            space->writable[byte] = 0xff;
+    }
     free(taken);
 }
 
-static void init_capabilities(struct iov_pci_space *space)
+static void init_capabilities(struct iov_pci_space *space, bool scratch)
 {
     bool first_extended = true;
     uint8_t *link = &space->bytes[PCI_CAPABILITY_LIST];
 
-    place_capabilities(space);
+    place_capabilities(space, scratch);
     for (unsigned i = 0; i < space->capability_count; i++) {
         const struct iov_pci_capability *row = &space->capabilities[i];
         uint16_t next = 0;
@@ -194,7 +198,7 @@ void iov_pci_space_init(struct iov_pci_space *space, struct iov_pci_function *fu
         IOV_REQUIRE(space->capabilities != NULL);
         memcpy(space->capabilities, capabilities, count * sizeof *capabilities);
         space->capability_count = count;
-        init_capabilities(space);
+        init_capabilities(space, header->scratch);
     }
     memcpy(space->reset, space->bytes, size);
     pci_capability_derive(space);

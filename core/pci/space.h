@@ -36,6 +36,8 @@ struct iov_pci_header {
     bool multifunction;
     bool virtual_function; /* of SR-IOV: IDs read as ones, BARs and memory enable are the PF's */
     bool
+        scratch; /* bytes behind the header that are of no capability keep what software writes, as in virtual machines' devices */
+    bool
         conventional; /* 256 bytes of configuration space: PCI, or PCIe without extended capabilities */
 };
 

@@ -357,6 +357,7 @@ static bool edu_prepare(IovModel *model, GError **error)
         .revision = 0x10,
         .interrupt_pin = 1,
         .conventional = true,
+        .scratch = true,
     };
     static const struct iov_pci_capability capabilities[] = {
         IOV_PCI_MSI(.at = 0x40, .vectors = 1, .wide = true),

@@ -79,6 +79,7 @@ void iov_virtio_config_init(IovVirtioPci *pci)
         .revision = transitional ? 0 : 1,
         .interrupt_pin = 1,
         .conventional = true,
+        .scratch = true,
     };
     const struct iov_pci_bar bars[] = {
         { .index = VIRTIO_PCI_BAR_MSIX, .size = VIRTIO_PCI_BAR_MSIX_SIZE, .target = &pci->msix },

@@ -111,6 +111,55 @@ Test(edu, its_configuration_is_the_known_one)
     cr_assert(eq(u32, config_read(PCI_BASE_ADDRESS_0), 0xfff00000));
 }
 
+/* What software can write where, as a foreign machine's edu has it. */
+Test(edu, its_configuration_takes_what_it_may)
+{
+    for (unsigned at = 0; at < 256; at += 4) {
+        uint32_t expected = at >= 0x50 ? UINT32_MAX : 0;
+
+        switch (at) {
+        case 0x00:
+            expected = 0x11e81234;
+            break;
+        case 0x04:
+            expected = 0x00100507;
+            break;
+        case 0x08:
+            expected = 0x00ff0010;
+            break;
+        case 0x0c:
+            expected = 0x000000ff;
+            break;
+        case 0x10:
+            expected = 0xfff00000;
+            break;
+        case 0x2c:
+            expected = 0x11001af4;
+            break;
+        case 0x34:
+            expected = 0x00000040;
+            break;
+        case 0x3c:
+            expected = 0x000001ff;
+            break;
+        case 0x40:
+            expected = 0x00f10005;
+            break;
+        case 0x44:
+            expected = 0xfffffffc;
+            break;
+        case 0x48:
+        case 0x4c:
+            expected = UINT32_MAX;
+            break;
+        default:
+            break;
+        }
+        config_write(at, 4, UINT32_MAX);
+        cr_assert(eq(u32, config_read(at), expected), "offset 0x%x", at);
+    }
+}
+
 /* ---- Registers ---- */
 
 Test(edu, says_who_it_is_and_that_it_lives)
