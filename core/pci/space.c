@@ -198,8 +198,8 @@ void iov_pci_space_init(struct iov_pci_space *space, struct iov_pci_function *fu
         IOV_REQUIRE(space->capabilities != NULL);
         memcpy(space->capabilities, capabilities, count * sizeof *capabilities);
         space->capability_count = count;
-        init_capabilities(space, header->scratch);
     }
+    init_capabilities(space, header->scratch);
     memcpy(space->reset, space->bytes, size);
     pci_capability_derive(space);
     pci_message_reset(space);

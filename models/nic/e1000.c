@@ -277,6 +277,7 @@ static void config_init(IovE1000 *self)
         .revision = E1000_REVISION,
         .interrupt_pin = 1,
         .conventional = true,
+        .scratch = true,
     };
     const struct iov_pci_bar bars[] = {
         { .index = 0, .size = E1000_BAR_SIZE, .target = &self->registers },
