@@ -132,6 +132,28 @@ static void put_costs(GString *text, const struct iov_measure *measure)
                "op/s");
 }
 
+/* The segments that occurred; nothing where all devices are software. */
+static void put_interrupts(GString *text, const struct iov_interrupt_path *path)
+{
+    char mean[REPORT_NUMBER_SIZE], p99[REPORT_NUMBER_SIZE], most[REPORT_NUMBER_SIZE];
+
+    if (path == NULL || iov_histogram_count(path->segments[IOV_INTERRUPT_LINK]) == 0)
+        return;
+    g_string_append_printf(text, "\n%-*s %10s %14s %14s %14s\n", NAME_WIDTH - 8,
+                           "an interrupt's way", "count", "mean ns", "p99 ns", "max ns");
+    for (unsigned i = 0; i < IOV_INTERRUPT_SEGMENTS; i++) {
+        const struct iov_histogram *segment = path->segments[i];
+
+        if (iov_histogram_count(segment) > 0)
+            g_string_append_printf(
+                text, "  %-*s %10" G_GUINT64_FORMAT " %14s %14s %14s\n", NAME_WIDTH - 10,
+                iov_interrupt_segment_name((enum iov_interrupt_segment)i),
+                iov_histogram_count(segment), iov_report_ns(mean, iov_histogram_mean(segment)),
+                iov_report_ns(p99, iov_histogram_quantile(segment, 990000)),
+                iov_report_ns(most, iov_histogram_max(segment)));
+    }
+}
+
 static void put_guests(GString *text, const struct iov_measure *measure)
 {
     iov_time duration = measure->end - measure->begin;
@@ -185,6 +207,7 @@ char *iov_report_text(const struct iov_report *report)
         put_waterfall(text, report->measure);
         put_exits(text, report->measure);
         put_costs(text, report->measure);
+        put_interrupts(text, report->measure->interrupts);
         put_guests(text, report->measure);
     }
     put_phases(text, report->measure);
