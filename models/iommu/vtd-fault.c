@@ -88,6 +88,38 @@ static uint64_t unused_pasid(enum vtd_fault reason)
     }
 }
 
+void vtd_fault_count(IovVtd *self, enum vtd_fault reason)
+{
+    switch (reason) {
+    case VTD_FAULT_ROOT_ABSENT:
+    case VTD_FAULT_CONTEXT_ABSENT:
+    case VTD_FAULT_CONTEXT_INVALID:
+    case VTD_FAULT_ROOT_TABLE:
+    case VTD_FAULT_CONTEXT_TABLE:
+    case VTD_FAULT_ROOT_RESERVED:
+    case VTD_FAULT_CONTEXT_RESERVED:
+        self->faults_entry++;
+        break;
+    case VTD_FAULT_BEYOND_WIDTH:
+        self->faults_width++;
+        break;
+    case VTD_FAULT_WRITE:
+        self->faults_write++;
+        break;
+    case VTD_FAULT_READ:
+        self->faults_read++;
+        break;
+    case VTD_FAULT_NEXT_TABLE:
+    case VTD_FAULT_PAGE_RESERVED:
+        self->faults_table++;
+        break;
+    default:
+        *(reason >= VTD_FAULT_IR_REQUEST && reason <= VTD_FAULT_PD_RESERVED
+              ? &self->faults_interrupt
+              : &self->faults_other) += 1;
+    }
+}
+
 void vtd_fault_record(IovVtd *self, enum vtd_fault reason, uint16_t source, uint64_t information,
                       bool write, iov_time delay)
 {

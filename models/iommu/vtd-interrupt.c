@@ -27,6 +27,7 @@ static enum iov_status interrupt_block(struct interrupt *interrupt, enum vtd_fau
     IovVtd *self = interrupt->self;
 
     self->interrupts_blocked++;
+    vtd_fault_count(self, reason);
     if (!disabled)
         vtd_fault_record(self, reason, interrupt->req->requester,
                          (uint64_t)interrupt->index << VTD_FRCD_INDEX_SHIFT, true,

@@ -80,6 +80,8 @@ struct _IovVtd {
     uint64_t invalidations_context, invalidations_iotlb, invalidations_device,
         invalidations_interrupt, waits, queue_errors;
     uint64_t translation_time;
+    uint64_t faults_entry, faults_width, faults_write, faults_read, faults_table, faults_interrupt,
+        faults_other; /* recorded or not */
 };
 
 /* ---- vtd-cache.c ---- */
@@ -142,6 +144,8 @@ void vtd_drop_interrupts(IovVtd *self, unsigned index, unsigned mask);
 
 /* ---- vtd-fault.c ---- */
 
+/* Counts a blocked request by its reason; recording it is another question. */
+void vtd_fault_count(IovVtd *self, enum vtd_fault reason);
 void vtd_fault_record(IovVtd *self, enum vtd_fault reason, uint16_t source, uint64_t information,
                       bool write, iov_time delay);
 void vtd_queue_error(IovVtd *self);

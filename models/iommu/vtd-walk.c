@@ -50,6 +50,7 @@ static bool walk_fault(struct walk *walk, enum vtd_fault reason, bool disabled)
     if (walk->debug)
         return false;
     self->blocked++;
+    vtd_fault_count(self, reason);
     if (!disabled)
         vtd_fault_record(self, reason, walk->req->requester, walk->req->address & ~PAGE_OFFSET,
                          walk->write, walk->req->delay + walk->delay);

@@ -565,6 +565,13 @@ static void describe_statistics(IovModelClass *mc)
     IOV_STAT(mc, IovVtd, paging_hits, "Walks shortened by the paging-structure cache");
     IOV_STAT(mc, IovVtd, walk_reads, "Reads of tables and descriptors");
     IOV_STAT(mc, IovVtd, blocked, "DMA that a fault blocked");
+    IOV_STAT(mc, IovVtd, faults_entry, "Blocked: root or context entry absent or malformed");
+    IOV_STAT(mc, IovVtd, faults_width, "Blocked: address beyond the domain's width");
+    IOV_STAT(mc, IovVtd, faults_write, "Blocked: a write where none is allowed");
+    IOV_STAT(mc, IovVtd, faults_read, "Blocked: a read where none is allowed");
+    IOV_STAT(mc, IovVtd, faults_table, "Blocked: paging entry malformed or out of reach");
+    IOV_STAT(mc, IovVtd, faults_interrupt, "Blocked: interrupt messages");
+    IOV_STAT(mc, IovVtd, faults_other, "Blocked: for other reasons");
     IOV_STAT(mc, IovVtd, faults_recorded, "Faults recorded");
     IOV_STAT(mc, IovVtd, faults_lost, "Faults not recorded: overflow, or collapsed");
     IOV_STAT(mc, IovVtd, fault_events, "Fault event messages");

@@ -374,6 +374,11 @@ static void run(uint64_t seed, bool superpages, bool behind_port, unsigned dmas)
     check_memory(&world);
     for (unsigned i = 0; i < G_N_ELEMENTS(reasons); i++)
         cr_expect(gt(u64, world.reasons[reasons[i]], 100), "reason %#x", reasons[i]);
+    cr_expect(eq(u64, bench_stat(world.vtd.unit, "faults-write"), world.reasons[5]));
+    cr_expect(eq(u64, bench_stat(world.vtd.unit, "faults-read"), world.reasons[6]));
+    cr_expect(eq(u64, bench_stat(world.vtd.unit, "faults-width"), world.reasons[4]));
+    cr_expect(
+        eq(u64, bench_stat(world.vtd.unit, "faults-table"), world.reasons[7] + world.reasons[0xc]));
     cr_expect(lt(u64, DMAS / 20, world.moved));
     cr_expect(gt(u64, world.blocked, DMAS / 20));
     cr_expect(gt(u64, bench_stat(world.vtd.unit, "iotlb-hits"), DMAS / 100));
