@@ -100,6 +100,16 @@ class platform : public sc_core::sc_module
     {
         iov_systemc_set_quantum(systemc.get(), time.value());
     }
+    /* sc_start(time), of which the platform knows the end: it runs ahead where nothing else can happen, which is several times as fast. */
+    void start(const sc_core::sc_time &time)
+    {
+        iov_systemc_promise(systemc.get(), sc_core::sc_time_stamp().value() + time.value());
+        sc_core::sc_start(time);
+    }
+    void start(double time, sc_core::sc_time_unit unit)
+    {
+        start(sc_core::sc_time(time, unit));
+    }
     bool is_finished() const
     {
         return stopped;
@@ -350,7 +360,7 @@ class platform : public sc_core::sc_module
         end();
         if (failure != nullptr)
             SC_REPORT_ERROR("iovsim", failure);
-        finished.notify(sc_core::SC_ZERO_TIME);
+        finished.notify(sc_core::sc_time::from_value(iov_systemc_ahead(systemc.get())));
     }
 };
 

@@ -108,7 +108,7 @@ static iov_time horizon(const struct iov_systemc *self)
 {
     iov_time last = self->until, now = present(), lead = add(now, self->quantum);
 
-    if (self->guest)
+    if (self->guest && self->until <= now) /* nobody says how far time will go */
         return lead;
     if (sc_core::sc_pending_activity_at_current_time(self->context)) {
         last = now;
@@ -118,7 +118,7 @@ static iov_time horizon(const struct iov_systemc *self)
         if (next - 1 < last)
             last = next - 1;
     }
-    return std::min(std::max(last, lead), self->until);
+    return self->guest ? std::max(last, lead) : std::min(std::max(last, lead), self->until);
 }
 
 /* Asks SystemC to call serve() at the kernel's next event. */
@@ -131,7 +131,7 @@ static void plan(struct iov_systemc *self)
     next += self->offset;
     if (next <= now)
         self->due->notify(sc_core::SC_ZERO_TIME);
-    else if (next <= self->until)
+    else if (self->guest || next <= self->until)
         self->due->notify(sc_time::from_value(next - now));
 }
 
@@ -349,10 +349,14 @@ void iov_systemc_follow(struct iov_systemc *self, struct iov_kernel *kernel,
     iov_systemc_attach(self, kernel);
     self->guest = true;
     self->stopped = false;
-    self->until = IOV_TIME_MAX;
     self->on_end = on_end;
     self->end_context = context;
     self->due->notify(sc_core::SC_ZERO_TIME);
+}
+
+void iov_systemc_promise(struct iov_systemc *self, iov_time until)
+{
+    self->until = until;
 }
 
 void iov_systemc_set_quantum(struct iov_systemc *self, iov_time quantum)
@@ -384,7 +388,7 @@ void iov_systemc_stop(struct iov_systemc *self)
 
 void iov_systemc_sync(struct iov_systemc *self)
 {
-    if (self->kernel != nullptr && !self->serving)
+    if (self->kernel != nullptr && !self->serving && !(self->guest && self->stopped))
         iov_kernel_skip(self->kernel, present() - self->offset);
 }
 

@@ -47,6 +47,11 @@ IOV_API void iov_systemc_attach(struct iov_systemc *systemc, struct iov_kernel *
  */
 IOV_API void iov_systemc_follow(struct iov_systemc *systemc, struct iov_kernel *kernel,
                                 void (*on_end)(void *context), void *context);
+/*
+ * Promises to a guest that SystemC's time goes on to `until`: it may then run ahead as far as nothing else can happen on the way, as a
+ * kernel does that owns time. If the promise is broken by sc_pause(), sc_stop() or an error the kernel may be ahead.
+ */
+IOV_API void iov_systemc_promise(struct iov_systemc *systemc, iov_time until);
 /* How far the kernel may run ahead of SystemC although something may happen there (temporal decoupling). 0 at the beginning: what
  * SystemC sends is never late. */
 IOV_API void iov_systemc_set_quantum(struct iov_systemc *systemc, iov_time quantum);

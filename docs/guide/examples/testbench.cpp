@@ -49,7 +49,7 @@ int sc_main(int count, char **arguments)
         watcher.socket.bind(machine.target_socket("dram.port", 0x0100)); /* as 01:00.0 */
         while (!machine.is_finished() &&
                sc_core::sc_time_stamp() < sc_core::sc_time(10, sc_core::SC_SEC))
-            sc_core::sc_start(1, sc_core::SC_MS);
+            machine.start(1, sc_core::SC_MS); /* an sc_start() that the platform knows the end of */
         std::printf("%llu requests, %u looks at memory, %u failed, the longest took %s\n",
                     (unsigned long long)machine.measure().operations, watcher.looks,
                     watcher.failures, watcher.longest.to_string().c_str());

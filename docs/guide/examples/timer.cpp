@@ -93,7 +93,7 @@ int sc_main(int count, char **arguments)
         timer.interrupt(line);
         machine.interrupt_in("timer.interrupt")(line);
         for (unsigned i = 0; i < 100 && !machine.is_finished(); i++)
-            sc_core::sc_start(1, sc_core::SC_MS);
+            machine.start(1, sc_core::SC_MS);
         machine.write("timer-results");
         std::printf("%llu operations, %llu DMA writes, %llu refused\n",
                     (unsigned long long)machine.measure().operations,

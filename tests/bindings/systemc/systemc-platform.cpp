@@ -55,7 +55,27 @@ struct heart : sc_core::sc_module {
     }
 };
 
-Test(platform, in_the_users_simulation_gives_the_results_of_a_run_of_its_own)
+/* Looks at each clock whether the kernel has passed it. */
+struct spectator : sc_core::sc_module {
+    sc_core::sc_in<bool> clock;
+    struct iov_kernel *kernel;
+    unsigned looks = 0, early = 0;
+
+    SC_HAS_PROCESS(spectator);
+    spectator(sc_core::sc_module_name, struct iov_kernel *watched) : kernel(watched)
+    {
+        SC_METHOD(look);
+        sensitive << clock.pos();
+    }
+    void look()
+    {
+        looks++;
+        early += iov_now(kernel) > sc_core::sc_time_stamp().value();
+    }
+};
+
+/* Runs beside a clocked module by `start` until the workload is done; the results must be those of iovsim alone. */
+static void expect_native_results(void (*start)(iovsim::platform &))
 {
     char *folder = g_dir_make_tmp("iovsim-XXXXXX", nullptr);
     std::string native = native_results(std::string(folder) + "/native");
@@ -65,7 +85,7 @@ Test(platform, in_the_users_simulation_gives_the_results_of_a_run_of_its_own)
 
     heart.clock(clock);
     for (unsigned i = 0; i < 1000 && !machine.is_finished(); i++)
-        sc_core::sc_start(100, sc_core::SC_US);
+        start(machine);
     cr_assert(machine.is_finished());
     cr_assert_eq(machine.measure().operations, 200u);
     cr_assert_gt(heart.beats, 100u);
@@ -75,6 +95,53 @@ Test(platform, in_the_users_simulation_gives_the_results_of_a_run_of_its_own)
     cr_assert(g_spawn_command_line_sync(remove, nullptr, nullptr, nullptr, nullptr));
     g_free(remove);
     g_free(folder);
+}
+
+Test(platform, in_the_users_simulation_gives_the_results_of_a_run_of_its_own)
+{
+    expect_native_results([](iovsim::platform &) { sc_core::sc_start(100, sc_core::SC_US); });
+}
+
+Test(platform, that_knows_how_far_time_goes_gives_the_same_results)
+{
+    expect_native_results([](iovsim::platform &machine) { machine.start(100, sc_core::SC_US); });
+}
+
+/* How many activations it takes to let 1 ms pass. */
+static uint64_t activations(void (*start)(iovsim::platform &))
+{
+    iovsim::platform machine("machine", NET_RR, few);
+    uint64_t before;
+
+    sc_core::sc_start(1, sc_core::SC_NS);
+    before = sc_core::sc_delta_count();
+    start(machine);
+    return sc_core::sc_delta_count() - before;
+}
+
+Test(platform, that_knows_how_far_time_goes_runs_ahead)
+{
+    cr_assert_leq(activations([](iovsim::platform &machine) { machine.start(1, sc_core::SC_MS); }),
+                  3u);
+}
+
+Test(platform, that_does_not_know_is_activated_at_each_event)
+{
+    cr_assert_gt(activations([](iovsim::platform &) { sc_core::sc_start(1, sc_core::SC_MS); }),
+                 500u);
+}
+
+Test(platform, that_runs_ahead_never_passes_another_module)
+{
+    iovsim::platform machine("machine", NET_RR, few);
+    struct iov_kernel *kernel = iov_platform_run(machine.parts())->kernel;
+    sc_core::sc_clock clock("clock", 1, sc_core::SC_US);
+    spectator spectator("spectator", kernel);
+
+    spectator.clock(clock);
+    machine.start(5, sc_core::SC_MS);
+    cr_assert_gt(spectator.looks, 4900u);
+    cr_assert_eq(spectator.early, 0u);
 }
 
 Test(platform, goes_no_further_than_sc_start)
@@ -161,6 +228,15 @@ Test(mistakes, a_second_platform_is_told)
               "a simulation is open in this process already");
     sc_core::sc_start(1, sc_core::SC_MS); /* the first is none the worse for it */
     cr_assert_gt(iov_kernel_events(iov_platform_run(machine.parts())->kernel), 100u);
+}
+
+Test(mistakes, a_platform_after_the_simulation_has_begun_is_told)
+{
+    {
+        iovsim::platform machine("machine", NET_RR, few);
+        sc_core::sc_start(1, sc_core::SC_MS);
+    }
+    expect_in(thrown_by([] { iovsim::platform other("other", NET_RR); }), "insert module failed");
 }
 
 Test(mistakes, a_tlm_target_that_nobody_is_bound_to_ends_the_run)
