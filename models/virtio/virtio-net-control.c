@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Control commands of virtio-net (virtio 1.2, clause 5.1.6.5): receive modes, address filter,
- * active queue pairs. Anything else is answered with an error, as the clause wants it.
+ * Control commands of virtio-net (virtio 1.2, clause 5.1.6.5): receive modes, address and VLAN filter,
+ * active queue pairs, announcements, receive offloads. Anything else is answered with an error, as the clause wants it.
  */
 #include "models/virtio/virtio-net-private.h"
 
+#define TAGGED_SIZE 18u /* an Ethernet header with a VLAN tag */
 #define IS_MULTICAST(address) (((address)[0] & 1) != 0)
 
 static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
@@ -12,6 +13,8 @@ static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 void iov_virtio_net_filter_reset(IovVirtioNet *net)
 {
     net->filter = (struct iov_virtio_net_filter){ .promiscuous = true };
+    net->parent_instance.device_config[VIRTIO_NET_CONFIG_STATUS] &=
+        (uint8_t)~VIRTIO_NET_STATUS_ANNOUNCE;
     memcpy(net->filter.mac, net->address, sizeof net->filter.mac);
     memcpy(net->parent_instance.device_config + VIRTIO_NET_CONFIG_MAC, net->address, 6);
 }
@@ -26,12 +29,24 @@ static bool in_table(const struct iov_virtio_net_filter *filter, const uint8_t *
     return false;
 }
 
-bool iov_virtio_net_accepts(const IovVirtioNet *net, const uint8_t *frame)
+/* SPEC: 5.1.6.5.3: frames without a tag pass. */
+static bool vlan_passes(const IovVirtioNet *net, const uint8_t *frame)
+{
+    unsigned vlan = (unsigned)(frame[14] << 8 | frame[15]) % VIRTIO_NET_VLANS;
+
+    return frame[12] != 0x81 || frame[13] != 0 ||
+           !iov_virtio_has(&net->parent_instance, VIRTIO_NET_F_CTRL_VLAN) ||
+           (net->filter.vlans[vlan / 64] >> vlan % 64 & 1);
+}
+
+bool iov_virtio_net_accepts(const IovVirtioNet *net, const uint8_t *frame, uint32_t size)
 {
     const struct iov_virtio_net_filter *filter = &net->filter;
 
     if (filter->promiscuous)
         return true;
+    if (size >= TAGGED_SIZE && !vlan_passes(net, frame))
+        return false;
     if (IS_MULTICAST(frame)) {
         if (memcmp(frame, broadcast, sizeof broadcast) == 0)
             return !filter->no_broadcast;
@@ -139,6 +154,55 @@ static uint8_t set_pairs(IovVirtioNet *net, uint8_t command, const uint8_t *data
     return VIRTIO_NET_OK;
 }
 
+/* SPEC: 5.1.6.5.3 */
+static uint8_t set_vlan(IovVirtioNet *net, uint8_t command, const uint8_t *data, uint32_t size)
+{
+    uint64_t *word, bit;
+    uint16_t vlan;
+
+    if (size < sizeof vlan || !iov_virtio_has(&net->parent_instance, VIRTIO_NET_F_CTRL_VLAN))
+        return VIRTIO_NET_ERR;
+    memcpy(&vlan, data, sizeof vlan);
+    if (vlan >= VIRTIO_NET_VLANS)
+        return VIRTIO_NET_ERR;
+    word = &net->filter.vlans[vlan / 64];
+    bit = UINT64_C(1) << vlan % 64;
+    if (command == VIRTIO_NET_CTRL_VLAN_ADD)
+        *word |= bit;
+    else if (command == VIRTIO_NET_CTRL_VLAN_DEL)
+        *word &= ~bit;
+    else
+        return VIRTIO_NET_ERR;
+    return VIRTIO_NET_OK;
+}
+
+/* SPEC: 5.1.6.5.4: the driver has seen the wish. */
+static uint8_t acknowledge(IovVirtioNet *net, uint8_t command)
+{
+    uint8_t *status = net->parent_instance.device_config + VIRTIO_NET_CONFIG_STATUS;
+
+    if (command != VIRTIO_NET_CTRL_ANNOUNCE_ACK || !(*status & VIRTIO_NET_STATUS_ANNOUNCE))
+        return VIRTIO_NET_ERR;
+    *status &= (uint8_t)~VIRTIO_NET_STATUS_ANNOUNCE;
+    return VIRTIO_NET_OK;
+}
+
+/* SPEC: 5.1.6.5.6: a choice among the receive offloads that were negotiated. */
+static uint8_t set_offloads(IovVirtioNet *net, uint8_t command, const uint8_t *data, uint32_t size)
+{
+    const IovVirtioPci *pci = &net->parent_instance;
+    uint64_t offloads;
+
+    if (command != VIRTIO_NET_CTRL_OFFLOADS_SET || size < sizeof offloads ||
+        !iov_virtio_has(pci, VIRTIO_NET_F_CTRL_GUEST_OFFLOADS))
+        return VIRTIO_NET_ERR;
+    memcpy(&offloads, data, sizeof offloads);
+    if (offloads & ~(pci->accepted & IOV_VIRTIO_NET_GUEST_OFFLOADS))
+        return VIRTIO_NET_ERR;
+    net->offloads = offloads;
+    return VIRTIO_NET_OK;
+}
+
 static uint8_t execute(IovVirtioNet *net, const uint8_t *command, uint32_t size)
 {
     const uint8_t *data = command + 2;
@@ -149,6 +213,12 @@ static uint8_t execute(IovVirtioNet *net, const uint8_t *command, uint32_t size)
         return set_receive_mode(&net->filter, command[1], data, size);
     case VIRTIO_NET_CTRL_MAC:
         return set_addresses(net, command[1], data, size);
+    case VIRTIO_NET_CTRL_VLAN:
+        return set_vlan(net, command[1], data, size);
+    case VIRTIO_NET_CTRL_ANNOUNCE:
+        return acknowledge(net, command[1]);
+    case VIRTIO_NET_CTRL_OFFLOADS:
+        return set_offloads(net, command[1], data, size);
     case VIRTIO_NET_CTRL_MQ:
         return set_pairs(net, command[1], data, size);
     default:

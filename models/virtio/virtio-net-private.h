@@ -14,6 +14,11 @@
 #define IOV_VIRTIO_NET_MACS 64          /* entries of the receive filter's table */
 #define IOV_VIRTIO_NET_COMMAND 1024     /* longest control command that is looked at */
 
+/* What a driver may accept for frames that it receives, and switch off later. */
+#define IOV_VIRTIO_NET_GUEST_OFFLOADS \
+    (VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_CSUM) | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_TSO4) | \
+     VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_TSO6) | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_ECN))
+
 G_DECLARE_FINAL_TYPE(IovVirtioNet, iov_virtio_net, IOV, VIRTIO_NET, IovVirtioPci)
 #define IOV_VIRTIO_NET_CAST(object) ((IovVirtioNet *)(void *)(object))
 
@@ -62,6 +67,7 @@ struct iov_virtio_net_filter {
     unsigned unicasts; /* first in the table, then multicasts */
     unsigned multicasts;
     uint8_t table[IOV_VIRTIO_NET_MACS][6];
+    uint64_t vlans[VIRTIO_NET_VLANS / 64]; /* with the VLAN filter: those that are let in */
 };
 
 struct _IovVirtioNet {
@@ -70,6 +76,7 @@ struct _IovVirtioNet {
     enum iov_virtio_net_placement placement;
     unsigned queue_pairs;
     bool mergeable_buffers;
+    bool extended_control;
     bool checksum;
     bool segmentation;
     bool poll_mode;
@@ -84,6 +91,7 @@ struct _IovVirtioNet {
     /* ports */
     struct iov_packet_port wire;
     struct iov_notify_sink poll;
+    struct iov_notify_sink announce;
     struct iov_notify_source more;
     /* state */
     iov_time doorbell_time; /* the costs, or 0 in software */
@@ -91,6 +99,7 @@ struct _IovVirtioNet {
     uint8_t address[6]; /* property mac */
     unsigned usable_pairs;
     unsigned active_pairs; /* that receive */
+    uint64_t offloads;     /* of IOV_VIRTIO_NET_GUEST_OFFLOADS, those in force */
     struct iov_virtio_net_engine *receive;
     struct iov_virtio_net_engine *transmit;
     struct iov_virtio_net_engine control;
@@ -119,7 +128,7 @@ struct _IovVirtioNet {
 /* After a reset everything is received, until the driver says what it wants. */
 void iov_virtio_net_filter_reset(IovVirtioNet *net);
 /* Is a frame that begins with these bytes (at least 6) for this station? */
-bool iov_virtio_net_accepts(const IovVirtioNet *net, const uint8_t *frame);
+bool iov_virtio_net_accepts(const IovVirtioNet *net, const uint8_t *frame, uint32_t size);
 /* ---- What the engines share ---- */
 
 static inline struct iov_virtq *iov_virtio_net_queue(const struct iov_virtio_net_engine *engine)
@@ -174,6 +183,11 @@ static inline uint32_t iov_virtio_net_header(const IovVirtioNet *net)
     return iov_virtio_is_legacy(pci) && !iov_virtio_has(pci, VIRTIO_NET_F_MRG_RXBUF)
                ? IOV_VIRTIO_NET_HEADER_SHORT
                : (uint32_t)sizeof(struct virtio_net_hdr);
+}
+
+static inline bool iov_virtio_net_offload(const IovVirtioNet *net, unsigned feature)
+{
+    return (net->offloads & VIRTIO_FEATURE(feature)) != 0;
 }
 
 #endif

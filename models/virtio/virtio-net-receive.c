@@ -15,13 +15,12 @@ static bool is_version(const struct iov_packet *packet, uint16_t type)
 /* Must a large frame be split for this driver? SPEC: 5.1.6.4. */
 static bool must_be_split(const IovVirtioNet *net, const struct iov_packet *packet)
 {
-    const IovVirtioPci *pci = &net->parent_instance;
-
     if (packet->segment_size == 0)
         return false;
     if (is_version(packet, ETHERNET_TYPE_IPV4))
-        return !iov_virtio_has(pci, VIRTIO_NET_F_GUEST_TSO4);
-    return !is_version(packet, ETHERNET_TYPE_IPV6) || !iov_virtio_has(pci, VIRTIO_NET_F_GUEST_TSO6);
+        return !iov_virtio_net_offload(net, VIRTIO_NET_F_GUEST_TSO4);
+    return !is_version(packet, ETHERNET_TYPE_IPV6) ||
+           !iov_virtio_net_offload(net, VIRTIO_NET_F_GUEST_TSO6);
 }
 
 /*
@@ -70,7 +69,7 @@ static uint16_t store_frame(struct iov_virtio_net_engine *engine, const struct i
     }
     header.num_buffers = count;
     if ((packet->flags & (IOV_PACKET_CHECKSUM_GOOD | IOV_PACKET_NEEDS_CHECKSUM)) != 0 &&
-        iov_virtio_has(&net->parent_instance, VIRTIO_NET_F_GUEST_CSUM))
+        iov_virtio_net_offload(net, VIRTIO_NET_F_GUEST_CSUM))
         header.flags = VIRTIO_NET_HDR_DATA_VALID;
     if (packet->segment_size != 0) {
         header.gso_type = is_version(packet, ETHERNET_TYPE_IPV4) ? VIRTIO_NET_HDR_GSO_TCPV4
@@ -181,7 +180,7 @@ static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *pa
     if (!iov_virtio_live(pci) || !pci->queues[engine->queue].enabled) {
         iov_virtio_net_drop(net, &net->rx_not_ready);
     } else if (packet->size < IOV_VIRTIO_NET_FRAME_MIN ||
-               !iov_virtio_net_accepts(net, packet->data)) {
+               !iov_virtio_net_accepts(net, packet->data, packet->size)) {
         net->rx_filtered++;
     } else if (must_be_split(net, packet)) {
         iov_virtio_net_drop(net, &net->rx_unsplit);

@@ -22,7 +22,7 @@
  * and all steps fall into one instant. Likewise hardware holds the requests that it works on; in
  * software the thread that runs the device does.
  *
- * LIMIT: a large frame for a driver without segmentation is dropped, not split; no VLAN filter, RSS (a plain hash of the flow picks the receive
+ * LIMIT: a large frame for a driver without segmentation is dropped, not split; no RSS (a plain hash of the flow picks the receive
  * queue) and link changes; a frame that finds no buffer is dropped, where a back end on a tap would
  * leave it there.
  */
@@ -133,6 +133,7 @@ static void net_start(IovVirtioPci *pci)
 
     net->control.queue = multiqueue ? 2 * net->queue_pairs : 2;
     net->usable_pairs = multiqueue ? net->queue_pairs : 1;
+    net->offloads = pci->accepted & IOV_VIRTIO_NET_GUEST_OFFLOADS;
     for (unsigned i = 0; i < net->usable_pairs; i++) {
         engine_wake(&net->transmit[i]);
         if (net->poll_mode)
@@ -163,6 +164,20 @@ static void net_queue_reset(IovVirtioPci *pci, unsigned queue)
         engine_stop(queue % 2 == 1 ? &net->transmit[queue / 2] : &net->receive[queue / 2]);
 }
 
+/* SPEC: 5.1.4.2: legacy drivers without the command for it write the station address. */
+static void net_config_write(IovVirtioPci *pci, uint32_t offset, const uint8_t *data, uint32_t size)
+{
+    IovVirtioNet *net = IOV_VIRTIO_NET_CAST(pci);
+
+    if (!iov_virtio_is_legacy(pci) || iov_virtio_has(pci, VIRTIO_NET_F_CTRL_MAC_ADDR) ||
+        offset + size > VIRTIO_NET_CONFIG_MAC + sizeof net->filter.mac) {
+        iov_virtio_bad_access(pci);
+        return;
+    }
+    memcpy(pci->device_config + offset, data, size);
+    memcpy(net->filter.mac, pci->device_config + VIRTIO_NET_CONFIG_MAC, sizeof net->filter.mac);
+}
+
 static const struct iov_virtio_device_ops device_ops = {
     .type = VIRTIO_ID_NET,
     .legacy_id = VIRTIO_PCI_DEVICE_LEGACY_NET,
@@ -172,6 +187,7 @@ static const struct iov_virtio_device_ops device_ops = {
     .kick = net_kick,
     .stop = net_stop,
     .queue_reset = net_queue_reset,
+    .config_write = net_config_write,
 };
 
 /* A polling thread says "look now". */
@@ -187,6 +203,22 @@ static void poll_signal(struct iov_notify_sink *sink, struct iov_span *span)
 }
 
 static const struct iov_notify_sink_ops poll_ops = { .signal = poll_signal };
+
+/* SPEC: 5.1.6.5.4: the driver is asked to tell the network where it is; it acknowledges by a command. */
+static void announce_signal(struct iov_notify_sink *sink, struct iov_span *span)
+{
+    IovVirtioNet *net = iov_container_of(sink, IovVirtioNet, announce);
+    IovVirtioPci *pci = &net->parent_instance;
+
+    (void)span;
+    if (!iov_virtio_has(pci, VIRTIO_NET_F_GUEST_ANNOUNCE) ||
+        !iov_virtio_has(pci, VIRTIO_NET_F_CTRL_VQ))
+        return;
+    pci->device_config[VIRTIO_NET_CONFIG_STATUS] |= VIRTIO_NET_STATUS_ANNOUNCE;
+    iov_virtio_config_changed(pci);
+}
+
+static const struct iov_notify_sink_ops announce_ops = { .signal = announce_signal };
 
 /* ---- Life cycle and description ---- */
 
@@ -271,6 +303,10 @@ static bool virtio_net_prepare(IovModel *model, GError **error)
             VIRTIO_FEATURE(VIRTIO_NET_F_HOST_TSO4) | VIRTIO_FEATURE(VIRTIO_NET_F_HOST_TSO6) |
             VIRTIO_FEATURE(VIRTIO_NET_F_HOST_ECN) | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_TSO4) |
             VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_TSO6) | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_ECN);
+    if (net->extended_control)
+        features |= VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_VLAN) |
+                    VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_ANNOUNCE) |
+                    VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS);
     if (net->queue_pairs > 1)
         features |= VIRTIO_FEATURE(VIRTIO_NET_F_MQ);
     if (net->mtu != 0)
@@ -336,6 +372,8 @@ static void iov_virtio_net_class_init(IovVirtioNetClass *klass)
                    "Pairs of a receive and a transmit queue");
     IOV_PROP_BOOL(mc, IovVirtioNet, mergeable_buffers, 1,
                   "Offer frames that span several receive buffers");
+    IOV_PROP_BOOL(mc, IovVirtioNet, extended_control, 0,
+                  "Offer VLAN filter, announcements and control of receive offloads");
     IOV_PROP_BOOL(mc, IovVirtioNet, checksum, 0, "Offer checksum offload, both ways");
     IOV_PROP_BOOL(mc, IovVirtioNet, segmentation, 0,
                   "Offer TCP segments of up to 64 KiB, both ways; needs checksum");
@@ -356,6 +394,8 @@ static void iov_virtio_net_class_init(IovVirtioNetClass *klass)
     IOV_COST(mc, IovVirtioNet, frame_cost, "virtio-device-frame",
              "The device's own time for a frame, DMA apart (hardware)");
     IOV_PORT_PACKET_END(mc, IovVirtioNet, wire, &iov_virtio_net_wire_ops, "Frames");
+    IOV_PORT_NOTIFY_SINK(mc, IovVirtioNet, announce, &announce_ops,
+                         "Ask the driver to announce itself");
     IOV_PORT_NOTIFY_SINK(mc, IovVirtioNet, poll, &poll_ops, "Look at the transmit queues now");
     IOV_PORT_NOTIFY_SOURCE(mc, IovVirtioNet, more,
                            "Paced: a transmit queue stands still and may have more");

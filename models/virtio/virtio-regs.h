@@ -254,6 +254,7 @@ enum {
 #define VIRTIO_NET_CONFIG_MTU 10
 #define VIRTIO_NET_CONFIG_SIZE 12
 #define VIRTIO_NET_STATUS_LINK_UP 1
+#define VIRTIO_NET_STATUS_ANNOUNCE 2
 
 /* 5.1.2: queues. The control queue comes after all pairs. */
 #define VIRTIO_NET_RECEIVEQ(pair) (2u * (pair))
@@ -293,10 +294,16 @@ static_assert(sizeof(struct virtio_net_hdr) == 12, "the header has 12 bytes");
 #define VIRTIO_NET_CTRL_MAC_TABLE_SET 0
 #define VIRTIO_NET_CTRL_MAC_ADDR_SET 1
 #define VIRTIO_NET_CTRL_VLAN 2
+#define VIRTIO_NET_CTRL_VLAN_ADD 0
+#define VIRTIO_NET_CTRL_VLAN_DEL 1
+#define VIRTIO_NET_VLANS 4096
 #define VIRTIO_NET_CTRL_ANNOUNCE 3
+#define VIRTIO_NET_CTRL_ANNOUNCE_ACK 0
 #define VIRTIO_NET_CTRL_MQ 4
 #define VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET 0
 #define VIRTIO_NET_CTRL_MQ_PAIRS_MAX 0x8000
+#define VIRTIO_NET_CTRL_OFFLOADS 5
+#define VIRTIO_NET_CTRL_OFFLOADS_SET 0
 
 /* ---- 5.2 Block device ---- */
 #define VIRTIO_BLK_F_SIZE_MAX 1

@@ -233,7 +233,7 @@ Test(legacy, wrong_widths_and_read_only_registers_change_nothing)
     put(LEGACY(QUEUE_SIZE), 2, 64);
     put(LEGACY(ISR), 1, 1);
     put(LEGACY(QUEUE_PFN) + 1, 4, 1);
-    put(LEGACY(DEVICE), 1, 1);
+    put(LEGACY(DEVICE) + 6, 1, 0);
     cr_assert(eq(u64, get(LEGACY(STATUS), 1), 0));
     cr_assert(eq(u64, get(LEGACY(QUEUE_SELECT), 2), 0));
     cr_assert(eq(u64, iov_harness_stat(bench, "bad-accesses"), 7));
@@ -275,4 +275,13 @@ Test(legacy, a_received_frame_stands_behind_the_short_header)
     cr_assert(eq(u32, driver_used_elem(&tx, 0).length, 70));
     cr_assert(eq(u8, mem->ram[0x100009], 0));
     cr_assert(eq(u8, mem->ram[0x10000a], 0x5a));
+}
+
+Test(legacy, the_driver_may_write_the_station_address)
+{
+    put(LEGACY(DEVICE), 1, 0x66);
+    put(LEGACY(DEVICE) + 2, 4, 0x01020304);
+    cr_assert(eq(u64, get(LEGACY(DEVICE), 4), 0x03045466));
+    put(LEGACY(DEVICE) + 4, 4, 0); /* into the status */
+    cr_assert(eq(u64, get(LEGACY(DEVICE) + 4, 4), 0x00010102));
 }

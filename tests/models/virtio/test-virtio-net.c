@@ -706,6 +706,64 @@ Test(net_plain, a_table_with_too_many_addresses_lets_all_of_them_in)
     cr_assert(eq(u64, stat("rx-frames"), 1));
 }
 
+Test(net, tagged_frames_of_vlans_that_were_not_added_are_filtered)
+{
+    uint8_t off = 0, frame[60] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 };
+    uint16_t vlan = 0x123, wild = 4096;
+
+    start("kind: virtio-net\nextended-control: on\n", 0);
+    frame[12] = 0x81;
+    frame[14] = 0xe1; /* priority bits are not the VLAN's */
+    frame[15] = 0x23;
+    offer_buffers(4, 1526);
+    receive(frame, 60, NULL);
+    cr_assert(eq(u64, stat("rx-frames"), 1), "promiscuous");
+    command(VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, &off, 1);
+    receive(frame, 60, NULL);
+    cr_assert(eq(u64, stat("rx-filtered"), 1));
+    cr_assert(
+        eq(u8, command(VIRTIO_NET_CTRL_VLAN, VIRTIO_NET_CTRL_VLAN_ADD, &vlan, 2), VIRTIO_NET_OK));
+    receive(frame, 60, NULL);
+    cr_assert(eq(u64, stat("rx-frames"), 2));
+    cr_assert(
+        eq(u8, command(VIRTIO_NET_CTRL_VLAN, VIRTIO_NET_CTRL_VLAN_DEL, &vlan, 2), VIRTIO_NET_OK));
+    receive(frame, 60, NULL);
+    cr_assert(eq(u64, stat("rx-filtered"), 2));
+    cr_assert(
+        eq(u8, command(VIRTIO_NET_CTRL_VLAN, VIRTIO_NET_CTRL_VLAN_ADD, &wild, 2), VIRTIO_NET_ERR));
+}
+
+Test(net, an_announcement_is_asked_for_and_acknowledged)
+{
+    uint64_t status_at = VIRTIO_PCI_REGION_DEVICE + VIRTIO_NET_CONFIG_STATUS;
+
+    start("kind: virtio-net\nextended-control: on\n", 0);
+    cr_assert(eq(u8, command(VIRTIO_NET_CTRL_ANNOUNCE, VIRTIO_NET_CTRL_ANNOUNCE_ACK, "", 1),
+                 VIRTIO_NET_ERR));
+    iov_harness_signal(bench, "announce", 0, NULL);
+    iov_harness_settle(bench);
+    cr_assert(eq(u64, driver_read(bench, status_at, 2),
+                 VIRTIO_NET_STATUS_LINK_UP | VIRTIO_NET_STATUS_ANNOUNCE));
+    cr_assert(eq(u64, driver_read(bench, COMMON(GENERATION), 1), 1));
+    cr_assert(eq(u8, command(VIRTIO_NET_CTRL_ANNOUNCE, VIRTIO_NET_CTRL_ANNOUNCE_ACK, "", 1),
+                 VIRTIO_NET_OK));
+    cr_assert(eq(u64, driver_read(bench, status_at, 2), VIRTIO_NET_STATUS_LINK_UP));
+}
+
+Test(net, receive_offloads_are_chosen_among_those_negotiated)
+{
+    uint64_t none = 0, checksum = VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_CSUM);
+    uint64_t more = checksum | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_TSO4);
+
+    start("kind: virtio-net\nextended-control: on\nchecksum: on\nsegmentation: off\n", 0);
+    cr_assert(eq(u8, command(VIRTIO_NET_CTRL_OFFLOADS, VIRTIO_NET_CTRL_OFFLOADS_SET, &none, 8),
+                 VIRTIO_NET_OK));
+    cr_assert(eq(u8, command(VIRTIO_NET_CTRL_OFFLOADS, VIRTIO_NET_CTRL_OFFLOADS_SET, &checksum, 8),
+                 VIRTIO_NET_OK));
+    cr_assert(eq(u8, command(VIRTIO_NET_CTRL_OFFLOADS, VIRTIO_NET_CTRL_OFFLOADS_SET, &more, 8),
+                 VIRTIO_NET_ERR));
+}
+
 /* ---- Several pairs ---- */
 
 Test(net, flows_are_spread_over_the_active_pairs)
