@@ -422,13 +422,14 @@ static void write_message(struct igb_driver *self, struct iov_guest_cpu *cpu, un
     iov_guest_read(cpu, at + MSIX_DATA, 4);
 }
 
-static void enable_msix(struct igb_driver *self, struct iov_guest_cpu *cpu)
+void iov_igb_enable_msix(struct igb_driver *self, struct iov_guest_cpu *cpu, unsigned count,
+                         unsigned entries)
 {
-    for (unsigned i = 0; i < IGB_ENTRIES; i++)
+    for (unsigned i = 0; i < count; i++)
         iov_guest_read(cpu, entry_address(self, i) + MSIX_CONTROL, 4);
-    for (unsigned i = 0; i < IGB_ENTRIES; i++)
+    for (unsigned i = 0; i < count; i++)
         write_message(self, cpu, i, MASKED_VECTOR);
-    for (unsigned i = 0; i < MSIX_TABLE_ENTRIES; i++)
+    for (unsigned i = 0; i < entries; i++)
         iov_guest_write(cpu, entry_address(self, i) + MSIX_CONTROL, 4, 1);
 }
 
@@ -494,7 +495,7 @@ bool iov_igb_probe(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
 
     if (self->msix == 0 || !identify(self, cpu))
         return false;
-    enable_msix(self, cpu);
+    iov_igb_enable_msix(self, cpu, IGB_ENTRIES, MSIX_TABLE_ENTRIES);
     disable_interrupts(self, cpu);
     iov_igb_read(self, cpu, IGB_STATUS); /* which port it is */
     iov_igb_read(self, cpu, IGB_MANC);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The igb driver: what its two halves share. driver-igb-hw.c sets the adapter up, driver-igb.c moves frames. */
+/*
+ * The igb and igbvf drivers: what they share. driver-igb-hw.c sets the adapter up, driver-igb.c moves frames, driver-igbvf.c is the driver of
+ * a virtual function, whose queues and vectors have their registers at the same places.
+ */
 #ifndef IOV_GUEST_DRIVER_IGB_PRIVATE_H
 #define IOV_GUEST_DRIVER_IGB_PRIVATE_H
 
@@ -45,6 +48,7 @@ struct igb_driver {
     bool link_asked;         /* somebody wants to know whether there is a link */
     bool flow_control_known; /* the EEPROM's default was read */
     struct iov_guest_cpu *waiter;
+    uint32_t mailbox; /* of a virtual function: bits that a read has cleared */
 };
 
 uint32_t iov_igb_read(struct igb_driver *self, struct iov_guest_cpu *cpu, uint32_t reg);
@@ -61,10 +65,33 @@ void iov_igb_configure(struct igb_driver *self, struct iov_guest_cpu *cpu);
 void iov_igb_set_address(struct igb_driver *self, struct iov_guest_cpu *cpu);
 /* One run of the watchdog: is the link up? */
 bool iov_igb_check_link(struct igb_driver *self, struct iov_guest_cpu *cpu);
+/* MSI-X as the kernel enables it: `count` entries used, a table of `entries`. */
+void iov_igb_enable_msix(struct igb_driver *self, struct iov_guest_cpu *cpu, unsigned count,
+                         unsigned entries);
 /* Entry `entry` of the MSI-X table to `vector`, unmasked. */
 void iov_igb_start_vector(struct igb_driver *self, struct iov_guest_cpu *cpu, unsigned entry,
                           uint8_t vector);
 /* What EITR should hold after what was seen since the last time. For the test. */
 uint32_t iov_igb_next_itr(const struct igb_driver *self, const struct igb_vector_state *vector);
+
+/* ---- What moves frames, for both drivers ---- */
+
+bool iov_igb_allocate_rings(struct igb_driver *self, struct iov_guest_cpu *cpu);
+bool iov_igb_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
+                      const struct iov_guest_frame *frame);
+/* Takes back what was sent. */
+void iov_igb_clean_tx(struct igb_driver *self, struct iov_guest_cpu *cpu);
+/* Gives the adapter all free buffers. */
+void iov_igb_give_buffers(struct igb_driver *self, struct iov_guest_cpu *cpu);
+unsigned iov_igb_rx_poll(struct iov_guest_napi *napi, struct iov_guest_cpu *cpu, unsigned budget);
+void iov_igb_vector_init(struct igb_driver *self, struct igb_vector_state *vector, unsigned entry,
+                         unsigned (*poll)(struct iov_guest_napi *, struct iov_guest_cpu *,
+                                          unsigned));
+/* EITR, if it is to change; at the beginning of an interrupt. */
+void iov_igb_write_itr(struct igb_driver *self, struct iov_guest_cpu *cpu,
+                       struct igb_vector_state *vector);
+/* The vector may interrupt again. */
+void iov_igb_enable_vector(struct igb_driver *self, struct iov_guest_cpu *cpu,
+                           struct igb_vector_state *vector);
 
 #endif

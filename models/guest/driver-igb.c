@@ -92,8 +92,8 @@ static void put_data(struct igb_driver *self, struct iov_guest_cpu *cpu,
     put_tx(self, cpu, &data);
 }
 
-static bool igb_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
-                         const struct iov_guest_frame *frame)
+bool iov_igb_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
+                      const struct iov_guest_frame *frame)
 {
     struct igb_driver *self = from_dev(dev);
     uint32_t needed = frame->checksum_offset != 0 ? 2 : 1;
@@ -121,7 +121,7 @@ static bool igb_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu
 }
 
 /* Takes back what was sent. */
-static void clean_tx(struct igb_driver *self, struct iov_guest_cpu *cpu)
+void iov_igb_clean_tx(struct igb_driver *self, struct iov_guest_cpu *cpu)
 {
     while (self->tx_info[self->tx_clean].first) {
         uint32_t last = self->tx_info[self->tx_clean].last;
@@ -147,7 +147,7 @@ static void clean_tx(struct igb_driver *self, struct iov_guest_cpu *cpu)
 /* ---- Receive ---- */
 
 /* Gives the adapter all free buffers. */
-static void give_buffers(struct igb_driver *self, struct iov_guest_cpu *cpu)
+void iov_igb_give_buffers(struct igb_driver *self, struct iov_guest_cpu *cpu)
 {
     static const struct igb_rx_read nothing;
     uint32_t count = rx_unused(self);
@@ -197,7 +197,7 @@ static unsigned clean_rx(struct igb_driver *self, struct iov_guest_cpu *cpu, uns
         struct igb_rx_done descriptor;
 
         if (rx_unused(self) >= RX_BUFFER_WRITE)
-            give_buffers(self, cpu);
+            iov_igb_give_buffers(self, cpu);
         iov_exec_get(cpu->exec, self->rx_ring + self->rx_clean * IGB_DESCRIPTOR_SIZE, &descriptor,
                      sizeof descriptor);
         if (descriptor.length == 0 || self->rx_clean == self->rx_use)
@@ -208,7 +208,7 @@ static unsigned clean_rx(struct igb_driver *self, struct iov_guest_cpu *cpu, uns
         self->rx_vector.bytes += descriptor.length;
         done++;
     }
-    give_buffers(self, cpu);
+    iov_igb_give_buffers(self, cpu);
     return done;
 }
 
@@ -246,8 +246,8 @@ static uint32_t first_itr(const struct igb_driver *self)
     return rate != 0 ? 1000000 / rate << IGB_EITR_SHIFT : 0;
 }
 
-static void write_itr(struct igb_driver *self, struct iov_guest_cpu *cpu,
-                      struct igb_vector_state *vector)
+void iov_igb_write_itr(struct igb_driver *self, struct iov_guest_cpu *cpu,
+                       struct igb_vector_state *vector)
 {
     uint32_t value = vector->itr & IGB_EITR_INTERVAL;
 
@@ -260,8 +260,8 @@ static void write_itr(struct igb_driver *self, struct iov_guest_cpu *cpu,
 
 /* ---- Interrupts and polls ---- */
 
-static void enable_vector(struct igb_driver *self, struct iov_guest_cpu *cpu,
-                          struct igb_vector_state *vector)
+void iov_igb_enable_vector(struct igb_driver *self, struct iov_guest_cpu *cpu,
+                           struct igb_vector_state *vector)
 {
     if (is_dynamic(self)) {
         uint32_t itr = iov_igb_next_itr(self, vector);
@@ -276,7 +276,7 @@ static void enable_vector(struct igb_driver *self, struct iov_guest_cpu *cpu,
 static void on_ring(struct igb_driver *self, struct iov_guest_cpu *cpu,
                     struct igb_vector_state *vector)
 {
-    write_itr(self, cpu, vector);
+    iov_igb_write_itr(self, cpu, vector);
     iov_guest_napi_schedule(cpu, &vector->napi);
 }
 
@@ -307,7 +307,7 @@ static void on_other(void *context, struct iov_guest_cpu *cpu)
     iov_igb_write(self, cpu, IGB_EIMS, ENTRY_BIT(IGB_ENTRY_OTHER));
 }
 
-static unsigned rx_poll(struct iov_guest_napi *napi, struct iov_guest_cpu *cpu, unsigned budget)
+unsigned iov_igb_rx_poll(struct iov_guest_napi *napi, struct iov_guest_cpu *cpu, unsigned budget)
 {
     struct igb_driver *self = iov_container_of(napi, struct igb_driver, rx_vector.napi);
     unsigned done = clean_rx(self, cpu, budget);
@@ -315,7 +315,7 @@ static unsigned rx_poll(struct iov_guest_napi *napi, struct iov_guest_cpu *cpu, 
     if (done >= budget)
         return budget;
     if (iov_guest_napi_complete(cpu, napi))
-        enable_vector(self, cpu, &self->rx_vector);
+        iov_igb_enable_vector(self, cpu, &self->rx_vector);
     return done;
 }
 
@@ -324,9 +324,9 @@ static unsigned tx_poll(struct iov_guest_napi *napi, struct iov_guest_cpu *cpu, 
     struct igb_driver *self = iov_container_of(napi, struct igb_driver, tx_vector.napi);
 
     (void)budget; /* taking back is not counted */
-    clean_tx(self, cpu);
+    iov_igb_clean_tx(self, cpu);
     if (iov_guest_napi_complete(cpu, napi))
-        enable_vector(self, cpu, &self->tx_vector);
+        iov_igb_enable_vector(self, cpu, &self->tx_vector);
     return 0;
 }
 
@@ -366,7 +366,7 @@ static void configure_rx(struct igb_driver *self, struct iov_guest_cpu *cpu)
     iov_igb_write(self, cpu, IGB_RFCTL, filter | 1u << 16); /* IPv6 options are not looked at */
 }
 
-static bool allocate_rings(struct igb_driver *self, struct iov_guest_cpu *cpu)
+bool iov_igb_allocate_rings(struct igb_driver *self, struct iov_guest_cpu *cpu)
 {
     static const uint8_t zeros[IGB_RING * IGB_DESCRIPTOR_SIZE];
     IovLinuxGuest *guest = self->guest;
@@ -457,13 +457,13 @@ static bool igb_open(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
 {
     struct igb_driver *self = from_dev(dev);
 
-    if (!allocate_rings(self, cpu))
+    if (!iov_igb_allocate_rings(self, cpu))
         return false;
     iov_igb_power_up_link(self, cpu);
     iov_igb_configure(self, cpu);
     configure_tx(self, cpu);
     configure_rx(self, cpu);
-    give_buffers(self, cpu);
+    iov_igb_give_buffers(self, cpu);
     if (!request_interrupts(self, cpu))
         return false;
     iov_igb_read(self, cpu, TIME_CAUSES);
@@ -479,8 +479,9 @@ static bool igb_open(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
 
 /* ---- Life cycle ---- */
 
-static void vector_init(struct igb_driver *self, struct igb_vector_state *vector, unsigned entry,
-                        unsigned (*poll)(struct iov_guest_napi *, struct iov_guest_cpu *, unsigned))
+void iov_igb_vector_init(struct igb_driver *self, struct igb_vector_state *vector, unsigned entry,
+                         unsigned (*poll)(struct iov_guest_napi *, struct iov_guest_cpu *,
+                                          unsigned))
 {
     vector->entry = entry;
     vector->itr = first_itr(self);
@@ -496,8 +497,8 @@ static struct iov_guest_netdev *igb_create(struct iov_guest_net *net)
     self->registers = self->guest->registers;
     self->msix = self->guest->msix;
     net->checksum_offload = true;
-    vector_init(self, &self->rx_vector, IGB_ENTRY_RX, rx_poll);
-    vector_init(self, &self->tx_vector, IGB_ENTRY_TX, tx_poll);
+    iov_igb_vector_init(self, &self->rx_vector, IGB_ENTRY_RX, iov_igb_rx_poll);
+    iov_igb_vector_init(self, &self->tx_vector, IGB_ENTRY_TX, tx_poll);
     return &self->dev;
 }
 
@@ -516,5 +517,5 @@ const struct iov_guest_netdev_ops iov_guest_igb_ops = {
     .destroy = igb_destroy,
     .probe = iov_igb_probe,
     .open = igb_open,
-    .transmit = igb_transmit,
+    .transmit = iov_igb_transmit,
 };

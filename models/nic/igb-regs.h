@@ -532,6 +532,16 @@ static_assert(sizeof(struct igb_tx_context) == 16, "SPEC: 82576, 7.2.2.2");
 #define IGB_V2P_RSTI (1u << 6)  /* RO */
 #define IGB_V2P_RSTD (1u << 7)  /* RC */
 #define IGB_MAILBOX_WORDS 16u
+/* What is said in the mailbox: a request, and the same with an answer's bits. SPEC: none; what Linux's drivers have agreed on. */
+#define IGB_MAILBOX_RESET 0x01u
+#define IGB_MAILBOX_SET_ADDRESS 0x02u
+#define IGB_MAILBOX_SET_MULTICAST 0x03u
+#define IGB_MAILBOX_SET_VLAN 0x04u
+#define IGB_MAILBOX_SET_LENGTH 0x05u
+#define IGB_MAILBOX_KIND 0xffffu
+#define IGB_MAILBOX_CLEAR 0x20000000u /* the virtual function may go on sending requests */
+#define IGB_MAILBOX_NACK 0x40000000u
+#define IGB_MAILBOX_ACK 0x80000000u
 
 /*
  * ---- More than eight pools: not in the 82576, whose registers end there ----
