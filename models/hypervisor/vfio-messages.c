@@ -243,6 +243,8 @@ bool iov_vfio_vectors_init(IovVfio *self, GError **error)
         vector->cpu = (uint8_t)self->cpu;
         vector->words[WORD_CONTROL] = CONTROL_MASKED;
         for (unsigned cpu = 0; cpu < cpus && cpu < IOV_VFIO_CPUS; cpu++) {
+            if (cpu != self->cpu && self->balance == 0)
+                continue; /* it never goes there */
             if (!iov_host_irq_alloc(self->host, cpu, &vector->irq, &vector->host_vectors[cpu]))
                 return iov_model_fail(model, error, "vectors: the host has no vector left");
         }

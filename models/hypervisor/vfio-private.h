@@ -4,6 +4,7 @@
 #define IOV_HYPERVISOR_VFIO_PRIVATE_H
 
 #include "models/hypervisor/host-iommu.h"
+#include "models/hypervisor/igb-pf.h"
 #include "models/hypervisor/kvm.h"
 
 #define IOV_TYPE_VFIO (iov_vfio_get_type())
@@ -34,6 +35,7 @@ struct _IovVfio {
     /* properties */
     IovModel *vm_ref;
     IovModel *iommu_ref;
+    IovModel *pf_ref;
     uint64_t cpu;
     uint64_t guest_address;
     uint64_t host_address;

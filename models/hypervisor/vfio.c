@@ -123,6 +123,16 @@ static bool iov_vfio_realize(IovModel *model, GError **error)
     if (self->cpu >= iov_host_cpu_count(self->host))
         return iov_model_fail(model, error, "cpu: the host has %u processors",
                               iov_host_cpu_count(self->host));
+    if (self->pf_ref != NULL) {
+        struct iov_igb_vf vf;
+
+        if (!iov_igb_pf_take((IovIgbPf *)(void *)self->pf_ref, &vf, error))
+            return false;
+        self->requester = vf.requester;
+        self->host_address = vf.registers;
+        self->host_table = vf.msix;
+        self->cpu = vf.index % iov_host_cpu_count(self->host); /* they are spread */
+    }
     if (self->size > 0 &&
         !iov_kvm_map_passthrough(vm, self->guest_address, self->host_address, self->size))
         return iov_model_fail(model, error,
@@ -179,6 +189,15 @@ static void iov_vfio_class_init(IovVfioClass *klass)
                                     .kind = "host-iommu",
                                     .text = "The host's driver of the remapping unit; none: the "
                                             "device reaches all memory" });
+    iov_model_class_add_property(
+        mc, &(struct iov_property){ .name = "pf",
+                                    .type = IOV_VALUE_REF,
+                                    .offset = G_STRUCT_OFFSET(IovVfio, pf_ref),
+                                    .width = sizeof(void *),
+                                    .kind = "igb-pf",
+                                    .text = "Driver of the physical function that gives away its "
+                                            "next virtual one: requester, host-address and "
+                                            "host-table are that one's" });
     IOV_PROP_COUNT(mc, IovVfio, cpu, 0, 63, 0, "Host processor that takes the device's interrupts");
     IOV_PROP_COUNT(mc, IovVfio, guest_address, 0, UINT64_MAX, 0,
                    "Guest-physical address of the registers");
