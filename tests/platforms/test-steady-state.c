@@ -119,6 +119,8 @@ static uint64_t steady_allocations(const struct run_case *test)
 ParameterizedTestParameters(steady_state, requests_go_round_without_the_heap)
 {
     static struct run_case cases[] = {
+        { "net-rr", "sriov-vf", false },
+        { "udp-stream", "sriov-vf", false },
         { "net-rr", "bare-metal-igb", false },
         { "udp-stream", "bare-metal-igb", false },
         { "net-rr", "bare-metal", false },

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Virtual functions: no access of a guest exits, several guests share the port, and the host's driver is asked at set-up only. */
+#include "tests/platforms/platform.h"
+
+/* A list of `count` VMs for --set. */
+static char *vms(unsigned count)
+{
+    GString *list = g_string_new("vms=[");
+
+    for (unsigned i = 0; i < count; i++)
+        g_string_append_printf(list, "%s{ name: vm%u }", i > 0 ? ", " : "", i);
+    return g_string_free(g_string_append(list, "]"), FALSE);
+}
+
+Test(sriov, a_request_and_its_response_exit_for_no_access_and_no_interrupt)
+{
+    struct iov_experiment *run = RUN("net-rr.yaml", "strategy=sriov-vf", "guest.idle=poll");
+    const struct iov_counters *counters = counters_of(run);
+
+    cr_assert_about(per_op(run, counters->device_accesses), 4);
+    cr_assert(eq(u64, counters->device_exits, 0));
+    cr_assert(eq(u64, counters->user_exits, 0));
+    cr_assert_about(per_op(run, counters->interrupts), 2);
+    cr_assert_about(exits_per_op(run, IOV_EXIT_EXTERNAL_INTERRUPT), 0); /* messages are posted */
+    cr_assert_about(exits_per_op(run, IOV_EXIT_HLT), 0);
+    cr_assert(eq(u64, stat_of(run, "pf", "interrupts"), 0));
+    cr_assert(eq(u64, stat_of(run, "nic", "guest-faults"), 0));
+    iov_experiment_free(run);
+}
+
+Test(sriov, it_costs_what_the_whole_function_costs)
+{
+    struct iov_experiment *part = RUN("net-rr.yaml", "strategy=sriov-vf");
+    struct iov_experiment *whole = RUN("net-rr.yaml", "strategy=assigned-nic");
+    iov_time a = median_of(part), b = median_of(whole);
+
+    cr_assert(lt(u64, a > b ? a - b : b - a, 500 * IOV_NS),
+              "%" G_GUINT64_FORMAT " against %" G_GUINT64_FORMAT, a, b);
+    iov_experiment_free(part);
+    iov_experiment_free(whole);
+}
+
+Test(sriov, several_guests_get_their_own_answers)
+{
+    g_autofree char *four = vms(4);
+    struct iov_experiment *run =
+        RUN("net-rr.yaml", "strategy=sriov-vf", four, "workload.operations=1000");
+
+    cr_assert(ge(u64, iov_experiment_measure(run)->operations, 4000));
+    cr_assert(eq(u64, iov_experiment_measure(run)->mismatches, 0));
+    cr_assert(eq(u64, counters_of(run)->drops, 0));
+    for (unsigned i = 0; i < 4; i++) {
+        g_autofree char *guest = g_strdup_printf("vm%u/guest", i);
+
+        cr_assert(eq(u64, stat_of(run, guest, "foreign-frames"), 0));
+        cr_assert(eq(u64, stat_of(run, guest, "bad-frames"), 0));
+    }
+    cr_assert(eq(u64, stat_of(run, "nic", "frames-spoofed"), 0));
+    iov_experiment_free(run);
+}
+
+static double bits_per_second(const struct iov_experiment *run)
+{
+    const struct iov_measure *measure = iov_experiment_measure(run);
+    double seconds = (double)(measure->end - measure->begin) / (double)IOV_SEC;
+
+    return 8.0 * (double)(stat_of(run, "wire", "bytes") + 24 * stat_of(run, "wire", "frames")) /
+           seconds;
+}
+
+Test(sriov, sixty_functions_fill_the_link_like_one_and_nobody_exits_for_an_access)
+{
+    static const unsigned counts[] = { 1, 8, 60 };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(counts); i++) {
+        g_autofree char *list = vms(counts[i]);
+        g_autofree char *operations = g_strdup_printf("workload.operations=%u", 12000 / counts[i]);
+        struct iov_experiment *run =
+            RUN("udp-stream.yaml", "strategy=sriov-vf", "parameters.vfs=63",
+                "parts.wire.rate=1Gbps", list, operations, "workload.warmup=50");
+        double rate = bits_per_second(run);
+
+        cr_assert(lt(dbl, 0.98e9, rate), "%u: %.4g bit/s", counts[i], rate);
+        cr_assert(le(dbl, rate, 1.002e9), "%u: %.4g bit/s", counts[i], rate);
+        cr_assert(eq(u64, stat_of(run, "nic", "frames-dropped"), 0));
+        cr_assert(eq(u64, counters_of(run)->device_exits, 0));
+        iov_experiment_free(run);
+    }
+}
+
+Test(sriov, there_are_no_more_functions_than_the_card_has)
+{
+    g_autofree char *nine = vms(9);
+    const char *const sets[] = { "strategy=sriov-vf", nine, NULL };
+    g_autofree char *file = g_build_filename(IOV_SOURCE_DIR, "configs", "net-rr.yaml", NULL);
+    g_auto(GStrv) path = iov_data_path(file);
+    struct iov_config_options options = { (const char *const *)path, sets };
+    GError *error = NULL;
+    struct iov_experiment *run = iov_experiment_open(file, &options, &error);
+
+    cr_assert(eq(ptr, run, NULL));
+    cr_assert(ne(ptr, strstr(error->message, "all 8 virtual functions"), NULL), "%s",
+              error->message);
+    g_error_free(error);
+}
