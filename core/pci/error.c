@@ -3,7 +3,7 @@
  * Advanced error reporting: a function notes an error, the root port above hears of it.
  *
  * SPEC: PCI Express Base 5.0, 6.2.4 (logging), 6.2.5 (order of checks), 6.2.6 (what root ports do).
- * LIMIT: error messages take no time; a root port records them and raises no interrupt of its own; without AER only the device status shows.
+ * LIMIT: error messages take no time; a root port announces them by MSI only, not by INTx; without AER only the device status shows.
  */
 #include "core/pci/pci-private.h"
 
@@ -33,7 +33,7 @@ static struct iov_pci_space *root_port(const struct iov_pci_function *function)
 static void tell_root(const struct iov_pci_space *space, bool correctable, bool fatal)
 {
     struct iov_pci_space *root = root_port(space->function);
-    uint32_t status, received, multiple;
+    uint32_t status, received, multiple, wanted;
     uint16_t at;
 
     if (root == NULL)
@@ -53,6 +53,11 @@ static void tell_root(const struct iov_pci_space *space, bool correctable, bool 
     }
     if (!correctable)
         set_bits32(root, at, fatal ? PCI_ERR_ROOT_FATAL_RCV : PCI_ERR_ROOT_NONFATAL_RCV);
+    wanted = correctable ? PCI_ERR_ROOT_CMD_COR_EN
+             : fatal     ? PCI_ERR_ROOT_CMD_FATAL_EN
+                         : PCI_ERR_ROOT_CMD_NONFATAL_EN;
+    if (iov_pci_get32(root, (uint16_t)(root->error + PCI_ERR_ROOT_COMMAND)) & wanted)
+        iov_pci_message(root, 0, 0, NULL);
 }
 
 static void note_correctable(struct iov_pci_space *space, uint32_t bit)

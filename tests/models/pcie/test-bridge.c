@@ -251,6 +251,26 @@ Test(bridge, an_error_of_a_function_is_heard_by_its_root_port)
     cr_assert(eq(u32, get(place(0, 2, 0, 0x100 + PCI_ERR_ROOT_STATUS), 4), 0));
 }
 
+Test(bridge, a_root_port_announces_errors_by_msi_if_it_is_told_to)
+{
+    uint32_t word = 0;
+    struct iov_mem_req req = bench_req(0x2000, &word, 4);
+    struct iov_mem_target *memory = iov_model_port(ram, "port", 0);
+
+    start(true);
+    set(place(5, 0, 0, 0x40 + PCI_EXP_DEVCTL), 2, PCI_EXP_DEVCTL_CERE);
+    set(place(0, 2, 0, 0x60 + PCI_MSI_ADDRESS_LO), 4, 0x2000);
+    set(place(0, 2, 0, 0x60 + PCI_MSI_DATA_32), 2, 0x4321);
+    set(place(0, 2, 0, 0x60 + PCI_MSI_FLAGS), 2, PCI_MSI_FLAGS_ENABLE);
+    iov_pci_error(&far.space, true, PCI_ERR_COR_RCVR, NULL);
+    (void)memory->ops->read(memory, &req);
+    cr_assert(eq(u32, word, 0));
+    set(place(0, 2, 0, 0x100 + PCI_ERR_ROOT_COMMAND), 4, PCI_ERR_ROOT_CMD_COR_EN);
+    iov_pci_error(&far.space, true, PCI_ERR_COR_RCVR, NULL);
+    (void)memory->ops->read(memory, &req);
+    cr_assert(eq(u32, word, 0x4321));
+}
+
 Test(bridge, intx_is_turned_at_every_bridge_and_arrives_after_the_links)
 {
     start(true);
