@@ -98,6 +98,7 @@ static bool chipset_function_prepare(IovModel *model, GError **error)
 
     (void)error;
     header.multifunction |= self->multifunction;
+    header.scratch = true; /* as a virtual machine's board */
     for (unsigned i = 0; klass->bars != NULL && klass->bars[i].size != 0; i++) {
         bars[i] = klass->bars[i];
         bars[i].target = &self->silence;

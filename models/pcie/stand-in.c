@@ -53,7 +53,7 @@ static const char *const identity_names[] = { "nvme", "e1000e", NULL };
 static const struct identity identities[] = {
     [IDENTITY_NVME] = {
         .header = { .vendor = 0x1b36, .device = 0x0010, .subsystem_vendor = 0x1af4, .subsystem = 0x1100,
-                    .class_code = 0x010802, .revision = 2, .interrupt_pin = 1 },
+                    .class_code = 0x010802, .revision = 2, .interrupt_pin = 1, .scratch = true },
         .bars = { { .index = 0, .flags = IOV_PCI_BAR_64, .size = 0x4000 } },
         .capabilities = {
             IOV_PCI_MSIX(.at = 0x40, .vectors = 65, .bar = 0, .table = 0x2000, .pending = 0x3000),
@@ -66,7 +66,7 @@ static const struct identity identities[] = {
     },
     [IDENTITY_E1000E] = { /* 82574L */
         .header = { .vendor = 0x8086, .device = 0x10d3, .subsystem_vendor = 0x8086, .subsystem = 0,
-                    .class_code = 0x020000, .interrupt_pin = 1 },
+                    .class_code = 0x020000, .interrupt_pin = 1, .scratch = true },
         .bars = { { .index = 0, .size = 0x20000 }, { .index = 1, .size = 0x20000 },
                   { .index = 2, .flags = IOV_PCI_BAR_IO, .size = 0x20 }, { .index = 3, .size = 0x4000 } },
         .capabilities = {
