@@ -664,10 +664,53 @@ static bool add_drives(struct builder *builder, const struct options *options, G
     return true;
 }
 
+/* -net and -nic make network cards in ways of their own. */
+static bool check_network(const struct options *options, GError **error)
+{
+    for (guint i = 0; i < options->list->len; i++) {
+        const struct option *option = g_ptr_array_index(options->list, i);
+
+        if ((strcmp(option->name, "net") == 0 || strcmp(option->name, "nic") == 0) &&
+            strcmp(option->text, "none") != 0)
+            return refuse(error, "-%s %s: write -netdev and -device instead", option->name,
+                          option->text);
+    }
+    return true;
+}
+
+/* A drive of if=virtio is a disk with its controller. */
+static bool add_virtio_drives(struct builder *builder, const struct options *options,
+                              GError **error)
+{
+    unsigned number = 0;
+
+    for (guint i = 0; i < options->list->len; i++) {
+        const struct option *option = g_ptr_array_index(options->list, i);
+        const struct drive *drive;
+        struct option *device;
+        bool fine;
+
+        if (strcmp(option->name, "drive") != 0 && strcmp(option->name, "blockdev") != 0)
+            continue;
+        drive = g_ptr_array_index(builder->machine->drives, number++);
+        if (g_strcmp0(option_get(option, "if"), "virtio") != 0)
+            continue;
+        g_autofree char *text = g_strdup_printf("virtio-blk-pci,drive=%s", drive->id);
+
+        device = option_new("device", text, NULL);
+        fine = add_device(builder, device, error);
+        option_free(device);
+        if (!fine)
+            return false;
+    }
+    return true;
+}
+
 static bool add_all(struct builder *builder, const struct options *options, GError **error)
 {
-    if (!check_objects(options, error) || !add_processors(builder, options, error) ||
-        !add_memory(builder, options, error) || !add_clock(builder, options, error))
+    if (!check_objects(options, error) || !check_network(options, error) ||
+        !add_processors(builder, options, error) || !add_memory(builder, options, error) ||
+        !add_clock(builder, options, error))
         return false;
     if (!add_drives(builder, options, error))
         return false;
@@ -677,7 +720,7 @@ static bool add_all(struct builder *builder, const struct options *options, GErr
         if (strcmp(option->name, "device") == 0 && !add_device(builder, option, error))
             return false;
     }
-    return true;
+    return add_virtio_drives(builder, options, error);
 }
 
 char *build_text(struct machine *machine, const struct options *options, GError **error)

@@ -61,6 +61,12 @@ Test(qtest_options, global_values_give_way_to_a_device_s_own)
     cr_assert(eq(u64, readq(0xfed90008), 0x00d2008c22260286));
 }
 
+Test(qtest_options, a_drive_may_come_with_its_controller)
+{
+    begin("-M q35 -nic none -drive file=null-co://,if=virtio");
+    cr_assert(eq(u32, config_read(1 << 3, 0), 0x10011af4));
+}
+
 Test(qtest_options, memory_above_the_hole_begins_at_4_gib)
 {
     begin("-M q35 -m 4G");
@@ -125,6 +131,7 @@ Test(qtest_options, what_is_wrong_is_told_in_one_line)
     refused("-M q35 -m 0", "-m 0");
     refused("-M q35 -smp 0", "-smp 0");
     refused("-M q35 -rtc base=yesterday", "no date");
+    refused("-M q35 -nic user,model=e1000", "write -netdev and -device");
     refused("-M q35 -global x", "DEVICE.OPTION=VALUE");
     refused("-M none -device edu", "no place");
     refused("-M q35 -devcie edu", "did you mean '-device'?");
