@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The igb driver's slow half: semaphores, EEPROM, PHY, reset, filters, MSI-X table, link; the accesses of Linux 6.1's igb for an 82576 with a
+ * The igb driver's slow half: reset, filters, MSI-X table, link; the accesses of Linux 6.1's igb for an 82576 with a
  * copper PHY inside, in its order.
  *
  * LIMIT: configuration space is not touched; no wake on LAN, no VLANs, no time stamps, no SR-IOV, one queue pair; the watchdog runs until the
@@ -9,25 +9,11 @@
 #include "models/guest/driver-igb-private.h"
 #include "models/nic/igb-regs.h"
 
-#define SEMAPHORE_TRIES 1025
-#define SEMAPHORE_DELAY (50 * IOV_US)
-#define SYNC_TRIES 200
-#define SYNC_DELAY (5 * IOV_MS)
-#define SYNC_PHY0 0x2u
-#define EEPROM_TRIES 100000
-#define EEPROM_DELAY (5 * IOV_US)
 #define EEPROM_TRACK 0x43 /* where newer images have a version */
-#define PHY_DELAY (50 * IOV_US)
-#define PHY_TRIES 64
-#define PHY_PAGED 0x0fu /* registers above this one are behind a page select */
-#define PHY_CROSSOVER_AUTO 0x1000
-#define PHY_LPLU 0x0002
 #define RESET_BEFORE (10 * IOV_MS)
 #define RESET_TRIES 10
 #define MASTER_TRIES 800
 #define MASTER_DELAY (100 * IOV_US)
-#define LINK_TRIES 10
-#define LINK_DELAY (10 * IOV_US)
 #define TABLE_WORDS 128
 #define MAX_FRAME 9728
 #define FRAME_BUILD 1538 /* what fits into half a page with its frame's head */
@@ -86,215 +72,27 @@ void iov_igb_flush(struct igb_driver *self, struct iov_guest_cpu *cpu)
     iov_igb_read(self, cpu, IGB_STATUS);
 }
 
-static void write_flushed(struct igb_driver *self, struct iov_guest_cpu *cpu, uint32_t reg,
-                          uint32_t value)
+void iov_igb_write_flushed(struct igb_driver *self, struct iov_guest_cpu *cpu, uint32_t reg,
+                           uint32_t value)
 {
     iov_igb_write(self, cpu, reg, value);
     iov_igb_flush(self, cpu);
 }
 
-static void set_bits(struct igb_driver *self, struct iov_guest_cpu *cpu, uint32_t reg,
-                     uint32_t bits)
+void iov_igb_set_bits(struct igb_driver *self, struct iov_guest_cpu *cpu, uint32_t reg,
+                      uint32_t bits)
 {
     uint32_t value = iov_igb_read(self, cpu, reg);
 
     iov_igb_write(self, cpu, reg, value | bits);
 }
 
-static void clear_bits(struct igb_driver *self, struct iov_guest_cpu *cpu, uint32_t reg,
-                       uint32_t bits)
+void iov_igb_clear_bits(struct igb_driver *self, struct iov_guest_cpu *cpu, uint32_t reg,
+                        uint32_t bits)
 {
     uint32_t value = iov_igb_read(self, cpu, reg);
 
     iov_igb_write(self, cpu, reg, value & ~bits);
-}
-
-/* ---- Semaphores: software's own, then the one shared with firmware ---- */
-
-static bool semaphore_get(struct igb_driver *self, struct iov_guest_cpu *cpu)
-{
-    unsigned i = 0;
-
-    while (iov_igb_read(self, cpu, IGB_SWSM) & IGB_SWSM_SMBI) {
-        if (++i == SEMAPHORE_TRIES)
-            return false;
-        iov_guest_delay(cpu, SEMAPHORE_DELAY);
-    }
-    for (i = 0; i < SEMAPHORE_TRIES; i++) {
-        set_bits(self, cpu, IGB_SWSM, IGB_SWSM_SWESMBI);
-        if (iov_igb_read(self, cpu, IGB_SWSM) & IGB_SWSM_SWESMBI)
-            return true;
-        iov_guest_delay(cpu, SEMAPHORE_DELAY);
-    }
-    return false;
-}
-
-static void semaphore_put(struct igb_driver *self, struct iov_guest_cpu *cpu)
-{
-    clear_bits(self, cpu, IGB_SWSM, IGB_SWSM_SMBI | IGB_SWSM_SWESMBI);
-}
-
-static bool phy_acquire(struct igb_driver *self, struct iov_guest_cpu *cpu)
-{
-    for (unsigned i = 0; i < SYNC_TRIES; i++) {
-        if (!semaphore_get(self, cpu))
-            return false;
-        uint32_t sync = iov_igb_read(self, cpu, IGB_SW_FW_SYNC);
-        bool free = !(sync & (SYNC_PHY0 | SYNC_PHY0 << 16));
-
-        if (free)
-            iov_igb_write(self, cpu, IGB_SW_FW_SYNC, sync | SYNC_PHY0);
-        semaphore_put(self, cpu);
-        if (free)
-            return true;
-        iov_guest_delay(cpu, SYNC_DELAY);
-    }
-    return false;
-}
-
-static void phy_release(struct igb_driver *self, struct iov_guest_cpu *cpu)
-{
-    if (!semaphore_get(self, cpu))
-        return;
-    clear_bits(self, cpu, IGB_SW_FW_SYNC, SYNC_PHY0);
-    semaphore_put(self, cpu);
-}
-
-/* ---- EEPROM ---- */
-
-static bool eeprom_read(struct igb_driver *self, struct iov_guest_cpu *cpu, uint32_t word,
-                        uint16_t *ret_data)
-{
-    iov_igb_write(self, cpu, IGB_EERD, word << IGB_EERD_ADDRESS_SHIFT | IGB_EERD_START);
-    for (unsigned i = 0; !(iov_igb_read(self, cpu, IGB_EERD) & IGB_EERD_DONE); i++) {
-        if (i == EEPROM_TRIES)
-            return false;
-        iov_guest_delay(cpu, EEPROM_DELAY);
-    }
-    *ret_data = (uint16_t)(iov_igb_read(self, cpu, IGB_EERD) >> IGB_EERD_DATA_SHIFT);
-    return true;
-}
-
-static bool eeprom_checksum_good(struct igb_driver *self, struct iov_guest_cpu *cpu)
-{
-    uint16_t sum = 0;
-
-    for (uint32_t word = 0; word <= IGB_EEPROM_CHECKSUM; word++) {
-        uint16_t data;
-
-        if (!eeprom_read(self, cpu, word, &data))
-            return false;
-        sum = (uint16_t)(sum + data);
-    }
-    return sum == IGB_EEPROM_SUM;
-}
-
-/* ---- PHY ---- */
-
-static bool phy_wait(struct igb_driver *self, struct iov_guest_cpu *cpu, uint32_t *ret_mdic)
-{
-    for (unsigned i = 0; i < PHY_TRIES; i++) {
-        iov_guest_delay(cpu, PHY_DELAY);
-        *ret_mdic = iov_igb_read(self, cpu, IGB_MDIC);
-        if (*ret_mdic & IGB_MDIC_READY)
-            return !(*ret_mdic & IGB_MDIC_ERROR);
-    }
-    return false;
-}
-
-static bool phy_command(struct igb_driver *self, struct iov_guest_cpu *cpu, uint32_t command,
-                        uint32_t reg, uint16_t data, uint32_t *ret_mdic)
-{
-    iov_igb_write(self, cpu, IGB_MDIC,
-                  command | data | (reg & 0x1f) << IGB_MDIC_REGISTER_SHIFT |
-                      IGB_PHY_ADDRESS << IGB_MDIC_PHY_SHIFT);
-    return phy_wait(self, cpu, ret_mdic);
-}
-
-static bool phy_access(struct igb_driver *self, struct iov_guest_cpu *cpu, uint32_t command,
-                       uint32_t reg, uint16_t *data)
-{
-    uint32_t mdic = 0;
-    bool done = phy_acquire(self, cpu);
-
-    if (!done)
-        return false;
-    if (reg > PHY_PAGED)
-        done = phy_command(self, cpu, IGB_MDIC_WRITE, IGB_PHY_PAGE, (uint16_t)reg, &mdic);
-    done = done && phy_command(self, cpu, command, reg, *data, &mdic);
-    phy_release(self, cpu);
-    *data = (uint16_t)mdic;
-    return done;
-}
-
-static uint16_t phy_read(struct igb_driver *self, struct iov_guest_cpu *cpu, uint32_t reg)
-{
-    uint16_t data = 0;
-
-    return phy_access(self, cpu, IGB_MDIC_READ, reg, &data) ? data : 0;
-}
-
-static void phy_write(struct igb_driver *self, struct iov_guest_cpu *cpu, uint32_t reg,
-                      uint32_t value)
-{
-    uint16_t data = (uint16_t)value;
-
-    phy_access(self, cpu, IGB_MDIC_WRITE, reg, &data);
-}
-
-/* The status latches a lost link: the second read tells the present. */
-static bool phy_has_link(struct igb_driver *self, struct iov_guest_cpu *cpu, unsigned tries)
-{
-    for (unsigned i = 0; i < tries; i++) {
-        phy_read(self, cpu, IGB_PHY_STATUS);
-        if (phy_read(self, cpu, IGB_PHY_STATUS) & IGB_PHY_STATUS_LINK)
-            return true;
-        iov_guest_delay(cpu, LINK_DELAY);
-    }
-    return false;
-}
-
-static void phy_reset(struct igb_driver *self, struct iov_guest_cpu *cpu)
-{
-    iov_igb_read(self, cpu, IGB_MANC); /* is a reset blocked? */
-    if (!phy_acquire(self, cpu))
-        return;
-    uint32_t control = iov_igb_read(self, cpu, IGB_CTRL);
-
-    write_flushed(self, cpu, IGB_CTRL, control | IGB_CTRL_PHY_RST);
-    iov_guest_delay(cpu, 100 * IOV_US);
-    write_flushed(self, cpu, IGB_CTRL, control);
-    iov_guest_delay(cpu, 150 * IOV_US);
-    phy_release(self, cpu);
-    for (unsigned i = 0; i < 100; i++) {
-        if (iov_igb_read(self, cpu, IGB_EEMNGCTL) & IGB_EEMNGCTL_CFG_DONE)
-            break;
-        iov_guest_sleep(cpu, IOV_MS);
-    }
-    iov_igb_read(self, cpu, IGB_EECD);
-}
-
-static void set_up_phy(struct igb_driver *self, struct iov_guest_cpu *cpu)
-{
-    phy_reset(self, cpu);
-    iov_guest_sleep(cpu, 100 * IOV_MS); /* the MAC configures the PHY from the EEPROM */
-    uint32_t power = phy_read(self, cpu, IGB_PHY_POWER);
-
-    phy_write(self, cpu, IGB_PHY_POWER, power & ~(uint32_t)PHY_LPLU);
-    uint32_t control = phy_read(self, cpu, IGB_PHY_PORT_CONTROL);
-
-    phy_write(self, cpu, IGB_PHY_PORT_CONTROL, control | PHY_CROSSOVER_AUTO);
-    phy_write(self, cpu, IGB_PHY_1000T_CONTROL, phy_read(self, cpu, IGB_PHY_1000T_CONTROL));
-    /* Negotiation. */
-    uint16_t advertise = phy_read(self, cpu, IGB_PHY_ADVERTISE);
-    uint16_t gigabit = phy_read(self, cpu, IGB_PHY_1000T_CONTROL);
-
-    phy_write(self, cpu, IGB_PHY_ADVERTISE, advertise);
-    phy_write(self, cpu, IGB_PHY_1000T_CONTROL, gigabit);
-    control = phy_read(self, cpu, IGB_PHY_CONTROL);
-    phy_write(self, cpu, IGB_PHY_CONTROL,
-              control | IGB_PHY_CONTROL_AUTONEG | IGB_PHY_CONTROL_RESTART);
-    phy_has_link(self, cpu, LINK_TRIES);
 }
 
 /* ---- Reset and set-up ---- */
@@ -303,7 +101,7 @@ static bool reset_hardware(struct igb_driver *self, struct iov_guest_cpu *cpu)
 {
     uint16_t word;
 
-    set_bits(self, cpu, IGB_CTRL, IGB_CTRL_MASTER_DISABLE);
+    iov_igb_set_bits(self, cpu, IGB_CTRL, IGB_CTRL_MASTER_DISABLE);
     for (unsigned i = 0; i < MASTER_TRIES; i++) {
         if (!(iov_igb_read(self, cpu, IGB_STATUS) & IGB_STATUS_MASTER))
             break;
@@ -312,9 +110,9 @@ static bool reset_hardware(struct igb_driver *self, struct iov_guest_cpu *cpu)
     iov_igb_write(self, cpu, IGB_GCR, iov_igb_read(self, cpu, IGB_GCR));
     iov_igb_write(self, cpu, IGB_LEGACY_IMC, UINT32_MAX);
     iov_igb_write(self, cpu, IGB_RCTL, 0);
-    write_flushed(self, cpu, IGB_TCTL, IGB_TCTL_PSP);
+    iov_igb_write_flushed(self, cpu, IGB_TCTL, IGB_TCTL_PSP);
     iov_guest_sleep(cpu, RESET_BEFORE);
-    set_bits(self, cpu, IGB_CTRL, IGB_CTRL_RST);
+    iov_igb_set_bits(self, cpu, IGB_CTRL, IGB_CTRL_RST);
     for (unsigned i = 0; i < RESET_TRIES; i++) {
         if (iov_igb_read(self, cpu, IGB_EECD) & IGB_EECD_AUTO_RD)
             break;
@@ -324,7 +122,7 @@ static bool reset_hardware(struct igb_driver *self, struct iov_guest_cpu *cpu)
         return false;
     iov_igb_write(self, cpu, IGB_LEGACY_IMC, UINT32_MAX);
     iov_igb_read(self, cpu, IGB_LEGACY_ICR);
-    return eeprom_read(self, cpu, IGB_EEPROM_ALTERNATE, &word);
+    return iov_igb_eeprom_read(self, cpu, IGB_EEPROM_ALTERNATE, &word);
 }
 
 void iov_igb_set_address(struct igb_driver *self, struct iov_guest_cpu *cpu)
@@ -333,18 +131,18 @@ void iov_igb_set_address(struct igb_driver *self, struct iov_guest_cpu *cpu)
 
     memcpy(&low, self->dev.mac, 4);
     memcpy(&high, self->dev.mac + 4, 2);
-    write_flushed(self, cpu, IGB_RAL(0), low);
-    write_flushed(self, cpu, IGB_RAH(0), high | IGB_RAH_VALID | 1u << IGB_RAH_POOL_SHIFT);
+    iov_igb_write_flushed(self, cpu, IGB_RAL(0), low);
+    iov_igb_write_flushed(self, cpu, IGB_RAH(0), high | IGB_RAH_VALID | 1u << IGB_RAH_POOL_SHIFT);
 }
 
 static void init_filters(struct igb_driver *self, struct iov_guest_cpu *cpu)
 {
     for (uint32_t i = 0; i < TABLE_WORDS; i++)
-        write_flushed(self, cpu, IGB_VFTA + 4 * i, 0);
+        iov_igb_write_flushed(self, cpu, IGB_VFTA + 4 * i, 0);
     iov_igb_set_address(self, cpu);
     for (uint32_t i = 1; i < IGB_RA_COUNT; i++) {
-        write_flushed(self, cpu, IGB_RAL(i), 0);
-        write_flushed(self, cpu, IGB_RAH(i), 0);
+        iov_igb_write_flushed(self, cpu, IGB_RAL(i), 0);
+        iov_igb_write_flushed(self, cpu, IGB_RAH(i), 0);
     }
     for (uint32_t i = 0; i < TABLE_WORDS; i++)
         iov_igb_write(self, cpu, IGB_MTA + 4 * i, 0);
@@ -359,12 +157,12 @@ static void set_up_link(struct igb_driver *self, struct iov_guest_cpu *cpu)
 
     iov_igb_read(self, cpu, IGB_MANC);
     if (!self->flow_control_known)
-        self->flow_control_known = eeprom_read(self, cpu, IGB_EEPROM_INIT2, &word);
+        self->flow_control_known = iov_igb_eeprom_read(self, cpu, IGB_EEPROM_INIT2, &word);
     uint32_t control = iov_igb_read(self, cpu, IGB_CTRL);
 
     iov_igb_write(self, cpu, IGB_CTRL,
                   (control | IGB_CTRL_SLU) & ~(IGB_CTRL_FRCSPD | IGB_CTRL_FRCDPX));
-    set_up_phy(self, cpu);
+    iov_igb_phy_set_up(self, cpu);
     iov_igb_write(self, cpu, IGB_FCT, FLOW_CONTROL_TYPE);
     iov_igb_write(self, cpu, IGB_FCAH, FLOW_CONTROL_HIGH);
     iov_igb_write(self, cpu, IGB_FCAL, FLOW_CONTROL_LOW);
@@ -377,8 +175,8 @@ static void power_down_phy(struct igb_driver *self, struct iov_guest_cpu *cpu)
 {
     iov_igb_read(self, cpu, IGB_MANC); /* does management need the link? */
     iov_igb_read(self, cpu, IGB_MANC); /* is a reset blocked? */
-    phy_write(self, cpu, IGB_PHY_CONTROL,
-              phy_read(self, cpu, IGB_PHY_CONTROL) | IGB_PHY_CONTROL_POWER_DOWN);
+    iov_igb_phy_write(self, cpu, IGB_PHY_CONTROL,
+                      iov_igb_phy_read(self, cpu, IGB_PHY_CONTROL) | IGB_PHY_CONTROL_POWER_DOWN);
     iov_guest_sleep(cpu, IOV_MS);
 }
 
@@ -390,7 +188,7 @@ static bool reset_adapter(struct igb_driver *self, struct iov_guest_cpu *cpu)
     if (!reset_hardware(self, cpu))
         return false;
     iov_igb_write(self, cpu, IGB_WUC, 0);
-    if (!eeprom_read(self, cpu, IGB_EEPROM_LED, &word))
+    if (!iov_igb_eeprom_read(self, cpu, IGB_EEPROM_LED, &word))
         return false;
     iov_igb_read(self, cpu, IGB_LEDCTL);
     init_filters(self, cpu);
@@ -400,7 +198,7 @@ static bool reset_adapter(struct igb_driver *self, struct iov_guest_cpu *cpu)
     iov_igb_set_address(self, cpu);
     power_down_phy(self, cpu);
     iov_igb_write(self, cpu, IGB_VET, VLAN_ETHERTYPE);
-    phy_has_link(self, cpu, 1);
+    iov_igb_phy_has_link(self, cpu, 1);
     return true;
 }
 
@@ -448,7 +246,7 @@ static void disable_interrupts(struct igb_driver *self, struct iov_guest_cpu *cp
     iov_igb_write(self, cpu, IGB_EIMC, 0);
     iov_igb_write(self, cpu, IGB_EIAC, iov_igb_read(self, cpu, IGB_EIAC));
     iov_igb_write(self, cpu, IGB_LEGACY_IAM, 0);
-    write_flushed(self, cpu, IGB_LEGACY_IMC, UINT32_MAX);
+    iov_igb_write_flushed(self, cpu, IGB_LEGACY_IMC, UINT32_MAX);
 }
 
 /* ---- Probe ---- */
@@ -460,12 +258,12 @@ static bool identify(struct igb_driver *self, struct iov_guest_cpu *cpu)
         return false; /* nothing answers */
     iov_igb_read(self, cpu, IGB_FWSM);
     iov_igb_read(self, cpu, IGB_EECD);
-    clear_bits(self, cpu, IGB_CTRL_EXT, 1u << 25); /* I2C */
+    iov_igb_clear_bits(self, cpu, IGB_CTRL_EXT, 1u << 25); /* I2C */
     iov_igb_read(self, cpu, IGB_STATUS);
-    uint32_t id = (uint32_t)phy_read(self, cpu, IGB_PHY_ID1) << 16;
+    uint32_t id = (uint32_t)iov_igb_phy_read(self, cpu, IGB_PHY_ID1) << 16;
 
     iov_guest_delay(cpu, 20 * IOV_US);
-    id |= phy_read(self, cpu, IGB_PHY_ID2);
+    id |= iov_igb_phy_read(self, cpu, IGB_PHY_ID2);
     return (id & ~0xfu) == (IGB_PHY_ID & ~0xfu);
 }
 
@@ -473,7 +271,7 @@ static bool read_address(struct igb_driver *self, struct iov_guest_cpu *cpu)
 {
     uint16_t word;
 
-    if (!eeprom_read(self, cpu, IGB_EEPROM_ALTERNATE, &word))
+    if (!iov_igb_eeprom_read(self, cpu, IGB_EEPROM_ALTERNATE, &word))
         return false;
     uint32_t high = iov_igb_read(self, cpu, IGB_RAH(0));
     uint32_t low = iov_igb_read(self, cpu, IGB_RAL(0));
@@ -485,7 +283,7 @@ static bool read_address(struct igb_driver *self, struct iov_guest_cpu *cpu)
 
 void iov_igb_take_control(struct igb_driver *self, struct iov_guest_cpu *cpu)
 {
-    set_bits(self, cpu, IGB_CTRL_EXT, IGB_CTRL_EXT_DRV_LOAD);
+    iov_igb_set_bits(self, cpu, IGB_CTRL_EXT, IGB_CTRL_EXT_DRV_LOAD);
 }
 
 bool iov_igb_probe(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
@@ -500,12 +298,13 @@ bool iov_igb_probe(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
     iov_igb_read(self, cpu, IGB_STATUS); /* which port it is */
     iov_igb_read(self, cpu, IGB_MANC);
     iov_igb_read(self, cpu, IGB_MANC);
-    if (!reset_hardware(self, cpu) || !eeprom_checksum_good(self, cpu) || !read_address(self, cpu))
+    if (!reset_hardware(self, cpu) || !iov_igb_eeprom_checksum_good(self, cpu) ||
+        !read_address(self, cpu))
         return false;
     iov_igb_set_address(self, cpu);
-    if (!eeprom_read(self, cpu, EEPROM_TRACK, &word) ||
-        !eeprom_read(self, cpu, IGB_EEPROM_VERSION, &word) ||
-        !eeprom_read(self, cpu, IGB_EEPROM_INIT3, &word) || !reset_adapter(self, cpu))
+    if (!iov_igb_eeprom_read(self, cpu, EEPROM_TRACK, &word) ||
+        !iov_igb_eeprom_read(self, cpu, IGB_EEPROM_VERSION, &word) ||
+        !iov_igb_eeprom_read(self, cpu, IGB_EEPROM_INIT3, &word) || !reset_adapter(self, cpu))
         return false;
     iov_igb_take_control(self, cpu);
     iov_igb_write(self, cpu, TIME_INCREMENT, TIME_INCREMENT_VALUE);
@@ -516,9 +315,9 @@ bool iov_igb_probe(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
 
 void iov_igb_power_up_link(struct igb_driver *self, struct iov_guest_cpu *cpu)
 {
-    phy_reset(self, cpu);
-    phy_write(self, cpu, IGB_PHY_CONTROL,
-              phy_read(self, cpu, IGB_PHY_CONTROL) & ~IGB_PHY_CONTROL_POWER_DOWN);
+    iov_igb_phy_reset(self, cpu);
+    iov_igb_phy_write(self, cpu, IGB_PHY_CONTROL,
+                      iov_igb_phy_read(self, cpu, IGB_PHY_CONTROL) & ~IGB_PHY_CONTROL_POWER_DOWN);
     set_up_link(self, cpu);
 }
 
@@ -543,7 +342,7 @@ static void set_up_tctl(struct igb_driver *self, struct iov_guest_cpu *cpu)
     uint32_t control = iov_igb_read(self, cpu, IGB_TCTL) & ~IGB_TCTL_CT;
     uint32_t collision = iov_igb_read(self, cpu, IGB_TCTL) & ~IGB_TCTL_COLD;
 
-    write_flushed(self, cpu, IGB_TCTL, collision | COLLISION_DISTANCE);
+    iov_igb_write_flushed(self, cpu, IGB_TCTL, collision | COLLISION_DISTANCE);
     iov_igb_write(self, cpu, IGB_TCTL,
                   control | IGB_TCTL_PSP | IGB_TCTL_RTLC | COLLISION_THRESHOLD | IGB_TCTL_EN);
 }
@@ -554,11 +353,11 @@ static void set_up_queues(struct igb_driver *self, struct iov_guest_cpu *cpu)
         iov_igb_write(self, cpu, IGB_RSSRK + 4 * i, 0x6d5a56dau + i * 0x01234567u);
     for (uint32_t i = 0; i < 32; i++)
         iov_igb_write(self, cpu, IGB_RETA + 4 * i, 0);
-    set_bits(self, cpu, IGB_RXCSUM, IGB_RXCSUM_PCSD | IGB_RXCSUM_CRCOFL);
-    set_bits(self, cpu, IGB_DTXCTL, DTXCTL_VLAN_ADDED);
-    set_bits(self, cpu, IGB_RPLOLR, 1u << 30);
-    clear_bits(self, cpu, IGB_DTXSWC, IGB_DTXSWC_LOOPBACK);
-    clear_bits(self, cpu, IGB_VT_CTL, IGB_VT_CTL_REPLICATE);
+    iov_igb_set_bits(self, cpu, IGB_RXCSUM, IGB_RXCSUM_PCSD | IGB_RXCSUM_CRCOFL);
+    iov_igb_set_bits(self, cpu, IGB_DTXCTL, DTXCTL_VLAN_ADDED);
+    iov_igb_set_bits(self, cpu, IGB_RPLOLR, 1u << 30);
+    iov_igb_clear_bits(self, cpu, IGB_DTXSWC, IGB_DTXSWC_LOOPBACK);
+    iov_igb_clear_bits(self, cpu, IGB_VT_CTL, IGB_VT_CTL_REPLICATE);
     iov_igb_write(self, cpu, IGB_MRQC,
                   IGB_MRQC_RSS | IGB_MRQC_IP4 | IGB_MRQC_TCP4 | IGB_MRQC_IP6 | IGB_MRQC_TCP6 |
                       IGB_MRQC_TCP6EX);
@@ -586,30 +385,30 @@ void iov_igb_configure(struct igb_driver *self, struct iov_guest_cpu *cpu)
 
 static void force_flow_control(struct igb_driver *self, struct iov_guest_cpu *cpu)
 {
-    set_bits(self, cpu, IGB_CTRL, IGB_CTRL_TFCE | IGB_CTRL_RFCE);
+    iov_igb_set_bits(self, cpu, IGB_CTRL, IGB_CTRL_TFCE | IGB_CTRL_RFCE);
 }
 
 static void link_up(struct igb_driver *self, struct iov_guest_cpu *cpu)
 {
-    phy_read(self, cpu, IGB_PHY_LINK_HEALTH); /* was the speed lowered? */
+    iov_igb_phy_read(self, cpu, IGB_PHY_LINK_HEALTH); /* was the speed lowered? */
     uint32_t transmit = iov_igb_read(self, cpu, IGB_TCTL) & ~IGB_TCTL_COLD;
 
-    write_flushed(self, cpu, IGB_TCTL, transmit | COLLISION_DISTANCE);
+    iov_igb_write_flushed(self, cpu, IGB_TCTL, transmit | COLLISION_DISTANCE);
     force_flow_control(self, cpu);
-    phy_has_link(self, cpu, 1);
-    phy_read(self, cpu, IGB_PHY_ADVERTISE);
-    phy_read(self, cpu, IGB_PHY_PARTNER);
+    iov_igb_phy_has_link(self, cpu, 1);
+    iov_igb_phy_read(self, cpu, IGB_PHY_ADVERTISE);
+    iov_igb_phy_read(self, cpu, IGB_PHY_PARTNER);
     iov_igb_read(self, cpu, IGB_STATUS);
     force_flow_control(self, cpu);
     iov_igb_read(self, cpu, IGB_STATUS); /* speed and duplex */
     iov_igb_read(self, cpu, IGB_CTRL);
-    phy_read(self, cpu, IGB_PHY_1000T_STATUS);
+    iov_igb_phy_read(self, cpu, IGB_PHY_1000T_STATUS);
     self->gigabit = true;
 }
 
 bool iov_igb_check_link(struct igb_driver *self, struct iov_guest_cpu *cpu)
 {
-    bool up = phy_has_link(self, cpu, 1);
+    bool up = iov_igb_phy_has_link(self, cpu, 1);
 
     if (up)
         link_up(self, cpu);

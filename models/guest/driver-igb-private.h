@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The igb and igbvf drivers: what they share. driver-igb-hw.c sets the adapter up, driver-igb.c moves frames, driver-igbvf.c is the driver of
+ * The igb and igbvf drivers: what they share. driver-igb-phy.c and driver-igb-hw.c set the adapter up, driver-igb.c moves frames, driver-igbvf.c is the driver of
  * a virtual function, whose queues and vectors have their registers at the same places.
  */
 #ifndef IOV_GUEST_DRIVER_IGB_PRIVATE_H
@@ -57,6 +57,26 @@ void iov_igb_write(struct igb_driver *self, struct iov_guest_cpu *cpu, uint32_t 
 /* A read that makes sure that the writes before it have arrived. */
 void iov_igb_flush(struct igb_driver *self, struct iov_guest_cpu *cpu);
 
+void iov_igb_write_flushed(struct igb_driver *self, struct iov_guest_cpu *cpu, uint32_t reg,
+                           uint32_t value);
+void iov_igb_set_bits(struct igb_driver *self, struct iov_guest_cpu *cpu, uint32_t reg,
+                      uint32_t bits);
+void iov_igb_clear_bits(struct igb_driver *self, struct iov_guest_cpu *cpu, uint32_t reg,
+                        uint32_t bits);
+
+/* ---- driver-igb-phy.c: EEPROM and PHY ---- */
+bool iov_igb_eeprom_read(struct igb_driver *self, struct iov_guest_cpu *cpu, uint32_t word,
+                         uint16_t *ret_data);
+bool iov_igb_eeprom_checksum_good(struct igb_driver *self, struct iov_guest_cpu *cpu);
+uint16_t iov_igb_phy_read(struct igb_driver *self, struct iov_guest_cpu *cpu, uint32_t reg);
+void iov_igb_phy_write(struct igb_driver *self, struct iov_guest_cpu *cpu, uint32_t reg,
+                       uint32_t value);
+bool iov_igb_phy_has_link(struct igb_driver *self, struct iov_guest_cpu *cpu, unsigned tries);
+void iov_igb_phy_reset(struct igb_driver *self, struct iov_guest_cpu *cpu);
+/* Reset, crossover, negotiation. */
+void iov_igb_phy_set_up(struct igb_driver *self, struct iov_guest_cpu *cpu);
+
+/* ---- driver-igb-hw.c ---- */
 bool iov_igb_probe(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu);
 void iov_igb_power_up_link(struct igb_driver *self, struct iov_guest_cpu *cpu);
 void iov_igb_take_control(struct igb_driver *self, struct iov_guest_cpu *cpu);

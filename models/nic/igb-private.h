@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The igb's own header: its structs, and what its files ask of each other. igb.c describes the kind and answers the ports, igb-mac.c is the
- * register file, igb-phy.c EEPROM, semaphores and PHY, igb-irq.c causes, vectors and throttling, igb-rx.c and igb-tx.c move frames,
+ * register file, igb-phy.c EEPROM, semaphores and PHY, igb-irq.c causes, vectors and throttling, igb-rx.c, igb-tx.c and igb-wire.c move frames,
  * igb-filter.c says to whom a frame goes, igb-vf.c has the virtual functions and their registers, igb-vt.c what the physical one sees of them.
  *
  *   struct igb_function: the physical function or a virtual one: a PCI function with its interrupts and its share of the queues
@@ -297,8 +297,12 @@ void igb_tx_init(struct igb_queue *queue);
 void igb_tx_kick(struct igb_queue *queue, iov_time arrival);
 void igb_tx_reset(struct igb_queue *queue);
 void igb_tx_set_control(struct igb_queue *queue, uint32_t value, iov_time arrival);
+
+/* ---- igb-wire.c ---- */
 void igb_wire_init(IovIgb *self);
 void igb_wire_reset(IovIgb *self);
+/* A frame that is complete leaves its queue. */
+void igb_wire_forward(struct igb_queue *queue, struct iov_packet *packet);
 
 /* ---- igb-rx.c ---- */
 void igb_rx_init(struct igb_queue *queue);
