@@ -254,6 +254,21 @@ static struct iov_host_cpu *cpu_choose(const struct iov_thread *thread)
     return best;
 }
 
+/*
+ * Clocks of processors are not comparable, but how far a thread is from its processor's is. A thread that lost this by moving would overtake whoever
+ * waits, each time.
+ */
+static void move_clock(struct iov_thread *thread, const struct iov_host_cpu *cpu)
+{
+    iov_time from = thread->cpu->vruntime_floor;
+    iov_time to = cpu->vruntime_floor;
+
+    if (thread->vruntime >= from)
+        thread->vruntime = to + (thread->vruntime - from);
+    else
+        thread->vruntime = to > from - thread->vruntime ? to - (from - thread->vruntime) : 0;
+}
+
 /* Puts a runnable thread on a queue and lets its processor know if it should run at once. */
 static void enqueue(struct iov_exec *waker, struct iov_thread *thread)
 {
@@ -265,12 +280,13 @@ static void enqueue(struct iov_exec *waker, struct iov_thread *thread)
     if (!current->idle)
         account(current);
     thread->state = IOV_THREAD_RUNNABLE;
-    if (thread->cpu != cpu) {
-        thread->vruntime = floor; /* clocks of processors are not comparable */
-        if (thread->cpu != NULL)
-            thread->host->migrations++;
-        thread->cpu = cpu;
+    if (thread->cpu == NULL) {
+        thread->vruntime = floor;
+    } else if (thread->cpu != cpu) {
+        move_clock(thread, cpu);
+        thread->host->migrations++;
     }
+    thread->cpu = cpu;
     thread->vruntime = MAX(thread->vruntime, floor);
     queue_insert(cpu, thread);
     slice_arm(cpu);

@@ -25,6 +25,7 @@ void iov_vcpu_write(struct iov_vcpu *vcpu, uint32_t field, uint64_t value)
 {
     struct iov_exec *exec = &vcpu->thread->exec;
 
+    iov_vcpu_load(vcpu); /* the thread may have lost its processor since the exit */
     IOV_REQUIRE(exec->processor->ops->vmwrite(exec, field, value) == IOV_VMX_SUCCEED);
 }
 
@@ -33,6 +34,7 @@ uint64_t iov_vcpu_read(struct iov_vcpu *vcpu, uint32_t field)
     struct iov_exec *exec = &vcpu->thread->exec;
     uint64_t value = 0;
 
+    iov_vcpu_load(vcpu);
     IOV_REQUIRE(exec->processor->ops->vmread(exec, field, &value) == IOV_VMX_SUCCEED);
     return value;
 }
@@ -195,8 +197,8 @@ void iov_vcpu_load(struct iov_vcpu *vcpu)
 
     if (vcpu->loaded_on == thread->cpu && *current == vcpu->vmcs)
         return;
+    iov_vcpu_compute(vcpu, vcpu->vm->costs.vcpu_load); /* it may move meanwhile */
     enable_vmx(vcpu);
-    iov_vcpu_compute(vcpu, vcpu->vm->costs.vcpu_load);
     if (vcpu->loaded_on != NULL && vcpu->loaded_on != thread->cpu) {
         clear_on(vcpu, iov_host_cpu_index(vcpu->loaded_on));
         if (*iov_host_vmcs_current_of(vcpu->loaded_on) == vcpu->vmcs)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where a station was last seen: the table of a learning switch, bounded and direct-mapped; a newcomer takes the slot of whoever was there. Initialise with zeros.
+ * Where a station was last seen: the table of a learning switch, bounded. An address may stand in any of eight slots; when all are taken a newcomer takes the first. Initialise
+ * with zeros.
  */
 #ifndef IOV_HYPERVISOR_MAC_TABLE_H
 #define IOV_HYPERVISOR_MAC_TABLE_H
@@ -9,7 +10,13 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { IOV_MAC_SLOTS = 1024, IOV_MAC_BYTES = 6, IOV_MAC_HEADER = 14, IOV_MAC_NOWHERE = INT16_MIN };
+enum {
+    IOV_MAC_SLOTS = 1024,
+    IOV_MAC_PROBES = 8,
+    IOV_MAC_BYTES = 6,
+    IOV_MAC_HEADER = 14,
+    IOV_MAC_NOWHERE = INT16_MIN
+};
 
 struct iov_mac_table {
     struct iov_mac_slot {
@@ -19,22 +26,36 @@ struct iov_mac_table {
     } slots[IOV_MAC_SLOTS];
 };
 
+/* The slot of an address, or the one that it would take. */
 static inline struct iov_mac_slot *iov_mac_slot(struct iov_mac_table *table, const uint8_t *mac)
 {
+    struct iov_mac_slot *room = NULL, *first = NULL;
     uint64_t value = 0;
 
     memcpy(&value, mac, IOV_MAC_BYTES);
-    return &table->slots[value * UINT64_C(0x9e3779b97f4a7c15) >> 54 & (IOV_MAC_SLOTS - 1)];
+    value = value * UINT64_C(0x9e3779b97f4a7c15) >> 54;
+    for (unsigned i = 0; i < IOV_MAC_PROBES; i++) {
+        struct iov_mac_slot *slot = &table->slots[(value + i) % IOV_MAC_SLOTS];
+
+        if (slot->known && memcmp(slot->mac, mac, IOV_MAC_BYTES) == 0)
+            return slot;
+        if (first == NULL)
+            first = slot;
+        if (!slot->known && room == NULL)
+            room = slot;
+    }
+    return room != NULL ? room : first;
 }
 
 /* The frame that begins with `header` (at least IOV_MAC_HEADER bytes) came in at `port`. A group address is no source. */
 static inline void iov_mac_learn(struct iov_mac_table *table, const uint8_t *header, int port)
 {
     const uint8_t *source = header + IOV_MAC_BYTES;
-    struct iov_mac_slot *slot = iov_mac_slot(table, source);
+    struct iov_mac_slot *slot;
 
     if (source[0] & 1)
         return;
+    slot = iov_mac_slot(table, source);
     memcpy(slot->mac, source, IOV_MAC_BYTES);
     slot->port = (int16_t)port;
     slot->known = true;
@@ -43,9 +64,12 @@ static inline void iov_mac_learn(struct iov_mac_table *table, const uint8_t *hea
 /* Where it goes, or IOV_MAC_NOWHERE: to everybody. */
 static inline int iov_mac_find(struct iov_mac_table *table, const uint8_t *header)
 {
-    const struct iov_mac_slot *slot = iov_mac_slot(table, header);
+    const struct iov_mac_slot *slot;
 
-    if (header[0] & 1 || !slot->known || memcmp(slot->mac, header, IOV_MAC_BYTES) != 0)
+    if (header[0] & 1)
+        return IOV_MAC_NOWHERE;
+    slot = iov_mac_slot(table, header);
+    if (!slot->known || memcmp(slot->mac, header, IOV_MAC_BYTES) != 0)
         return IOV_MAC_NOWHERE;
     return slot->port;
 }

@@ -5,8 +5,7 @@
  *
  * A look at the NIC takes a burst of frames; each is paid for, looked up by its destination address and given to the guest's back end, or sent. Source addresses
  * are learned; frames to unknown, broadcast and multicast addresses go to all other ports. Timing: rows dpdk-*. LIMIT: one
- * queue of the NIC, which is a latency each way; no flow rules, no ageing, no VLANs; a table of 1024 addresses where a newcomer takes
- * its slot.
+ * queue of the NIC, which is a latency each way; no flow rules, no ageing, no VLANs; a bounded table of addresses.
  */
 #include <string.h>
 

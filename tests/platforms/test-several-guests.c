@@ -83,3 +83,21 @@ Test(several_guests, are_measured_from_when_all_are_warm_until_all_have_done_the
     cr_assert(lt(u32, 990000, iov_measure_fairness(measure)));
     iov_experiment_free(run);
 }
+
+Test(several_guests, more_than_there_are_processors_all_get_their_turns)
+{
+    GString *vms = g_string_new("vms=[");
+
+    for (unsigned i = 0; i < 24; i++)
+        g_string_append_printf(vms, "%s{ name: vm%u }", i > 0 ? ", " : "", i);
+    g_string_append(vms, "]");
+    for (unsigned i = 1; i < 3; i++) {
+        struct iov_experiment *run = RUN("net-rr.yaml", strategies[i], vms->str,
+                                         "workload.operations=50", "workload.warmup=10");
+
+        cr_assert(le(u64, 24 * 50, iov_experiment_measure(run)->operations));
+        cr_assert(eq(u64, iov_experiment_measure(run)->mismatches, 0));
+        iov_experiment_free(run);
+    }
+    g_string_free(vms, true);
+}

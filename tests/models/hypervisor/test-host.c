@@ -103,6 +103,34 @@ Test(host, threads_that_may_run_anywhere_use_both_processors)
     cr_assert(lt(u64, MAX(a.finished, b.finished), 12 * IOV_MS));
 }
 
+static void nap_main(void *argument)
+{
+    struct worker *worker = argument;
+
+    for (;;) {
+        iov_thread_compute(worker->thread, 20 * IOV_US, IOV_PART_EMULATOR);
+        iov_thread_block_until(worker->thread, machine_now(&machine) + 5 * IOV_US);
+        worker->rounds++;
+    }
+}
+
+Test(host, a_thread_is_not_overtaken_for_ever_by_those_that_sleep_and_move)
+{
+    struct worker long_one = { .work = IOV_SEC };
+    struct worker naps[8] = { 0 };
+
+    start();
+    worker_start(&long_one, "long", 0, work_main);
+    machine_run(&machine, 20 * IOV_MS); /* its clock is ahead of everybody's */
+    for (unsigned i = 0; i < G_N_ELEMENTS(naps); i++)
+        worker_start(&naps[i], "nap", 0, nap_main);
+    machine_run(&machine, 200 * IOV_MS);
+    /* Two processors, nine threads that want them: a fair share is 44 ms. */
+    cr_assert(lt(u64, 60 * IOV_MS, iov_thread_cpu_time(long_one.thread)));
+    for (unsigned i = 0; i < G_N_ELEMENTS(naps); i++)
+        cr_assert(lt(u64, 1000, naps[i].rounds), "nap %u", i);
+}
+
 /* ---- Wake-ups ---- */
 
 static void ping_main(void *argument)
