@@ -59,8 +59,8 @@ static const char *const decoded[] = {
 
 /* How lspci words what it cannot make sense of. */
 static const char *const complaints[] = {
-    "!!!",     "???",     "chain", "broken",        "truncated", "unreadable",
-    "Unknown", "unknown", "error", "access denied", "Reserved",  "invalid",
+    "!!!",     "???",   "chain",         "broken",   "truncated", "unreadable", "Unknown",
+    "unknown", "error", "access denied", "Reserved", "invalid",   "Illegal",
 };
 
 /* Words that are none: a slot's indicators that are not there; virtio's window into BARs, which lspci 3.9 does not know. */
@@ -237,6 +237,50 @@ Test(lspci, draws_the_tree_of_root_port_and_switch)
     no_complaint(text);
     cr_assert(ne(ptr, strstr(text, "Express (v2) Upstream Port, MSI 00"), NULL));
     cr_assert(ne(ptr, strstr(text, "Express (v2) Downstream Port (Slot+), MSI 00"), NULL));
+    g_unlink(path);
+    bench_free(bench);
+}
+
+Test(lspci, knows_virtual_functions_by_the_identity_that_their_physical_one_gives_them)
+{
+    struct bench *bench = bench_new(NULL);
+    IovModel *host = bench_add(bench, "pci-host", "host");
+    IovModel *port = bench_add(bench, "root-port", "port");
+    IovModel *igb = bench_add(bench, "igb", "igb");
+    struct iov_pci_function *function;
+    g_autofree char *path = NULL, *text = NULL;
+
+    bench_number(host, "firmware", true);
+    bench_prepare(bench);
+    bench_wire_at(host, "slots", port, "pci", 0x08);
+    bench_wire_at(port, "slots", igb, "pci", 0);
+    bench_start(bench);
+    function = iov_model_port(igb, "pci", 0);
+    for (unsigned step = 0; step < 3; step++) {
+        static const struct {
+            unsigned at;
+            uint16_t value;
+        } writes[] = { { PCI_SRIOV_CTRL, PCI_SRIOV_CTRL_ARI },
+                       { PCI_SRIOV_NUM_VF, 2 },
+                       { PCI_SRIOV_CTRL,
+                         PCI_SRIOV_CTRL_ARI | PCI_SRIOV_CTRL_VFE | PCI_SRIOV_CTRL_MSE } };
+        uint16_t value = writes[step].value;
+        struct iov_mem_req req =
+            bench_req(function->space->sriov + writes[step].at, &value, sizeof value);
+
+        cr_assert(eq(int, function->ops->config_write(function, &req), IOV_STATUS_OK));
+    }
+    path = dump(iov_model_port(host, "slots", 0));
+    text = lspci(path, "-nn -vvv");
+    no_complaint(text);
+    cr_assert(ne(ptr,
+                 strstr(text, "01:10.0 Ethernet controller [0200]: Intel Corporation 82576 "
+                              "Virtual Function [8086:10ca]"),
+                 NULL),
+              "%s", text);
+    cr_assert(ne(ptr, strstr(text, "01:10.2 "), NULL));
+    cr_assert(
+        ne(ptr, strstr(text, "IOVCtl:\tEnable+ Migration- Interrupt- MSE+ ARIHierarchy+"), NULL));
     g_unlink(path);
     bench_free(bench);
 }
