@@ -31,6 +31,8 @@
 #include "core/trace/measure.h"
 
 #define CONTROL_QUEUE_SIZE 64 /* as QEMU has it */
+#define NET_F_GSO \
+    6 /* SPEC: 5.1.3.2: of old drafts; devices still offer it, and it promises nothing without checksum offload */
 
 G_DEFINE_FINAL_TYPE(IovVirtioNet, iov_virtio_net, IOV_TYPE_VIRTIO_PCI)
 
@@ -306,7 +308,7 @@ static bool virtio_net_prepare(IovModel *model, GError **error)
     if (net->extended_control)
         features |= VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_VLAN) |
                     VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_ANNOUNCE) |
-                    VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS);
+                    VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS) | VIRTIO_FEATURE(NET_F_GSO);
     if (net->queue_pairs > 1)
         features |= VIRTIO_FEATURE(VIRTIO_NET_F_MQ);
     if (net->mtu != 0)
