@@ -103,3 +103,47 @@ Test(sriov, there_are_no_more_functions_than_the_card_has)
               error->message);
     g_error_free(error);
 }
+
+/* What a guest that means no good may write into its function's mailbox and queues. */
+static void scribble(struct iov_experiment *run, uint64_t registers, uint32_t seed)
+{
+    IovModel *bus = iov_platform_find(iov_experiment_platform(run), "bus");
+    struct iov_mem_target *port = iov_model_port(bus, "port", 0);
+    static const uint32_t places[] = { 0x0c40, 0x0800, 0x0804, 0x1524, 0x1520, 0x2818, 0x3818 };
+
+    for (unsigned i = 0; i < 8; i++) {
+        uint32_t value = seed = seed * 1664525u + 1013904223u;
+        uint32_t place = places[(seed >> 16) % G_N_ELEMENTS(places)];
+
+        if (place == 0x0c40)
+            value = 1u << (value >> 28 & 3); /* request, acknowledge, take, let go */
+        struct iov_mem_req req = {
+            .address = registers + place, .data = &value, .size = 4, .pasid = IOV_NO_PASID
+        };
+
+        port->ops->write(port, &req);
+    }
+}
+
+Test(sriov, nonsense_in_one_mailbox_is_refused_and_the_other_guest_goes_on)
+{
+    const char *const sets[] = { "strategy=sriov-vf", "vms=[{ name: vm0 }, { name: vm1 }]",
+                                 "workload.operations=3000", NULL };
+    g_autofree char *file = g_build_filename(IOV_SOURCE_DIR, "configs", "net-rr.yaml", NULL);
+    g_auto(GStrv) path = iov_data_path(file);
+    struct iov_config_options options = { (const char *const *)path, sets };
+    struct iov_experiment *run = iov_experiment_open(file, &options, NULL);
+    struct iov_kernel *kernel = iov_platform_run(iov_experiment_platform(run))->kernel;
+
+    iov_platform_start(iov_experiment_platform(run));
+    for (unsigned i = 0; i < 8000; i++) {
+        iov_kernel_run_until(kernel, iov_now(kernel) + 20 * IOV_US);
+        if (stat_of(run, "vm0/workload", "finished") > 100) /* both are under way */
+            scribble(run, 0xf0020000 + 0x4000, i);
+    }
+    cr_assert(lt(u64, 500, stat_of(run, "pf", "refused")));
+    cr_assert(lt(u64, 2500, stat_of(run, "vm0/workload", "finished")), "%" G_GUINT64_FORMAT,
+              stat_of(run, "vm0/workload", "finished"));
+    cr_assert(eq(u64, stat_of(run, "vm0/workload", "lost"), 0));
+    iov_experiment_free(run);
+}
