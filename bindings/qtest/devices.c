@@ -80,6 +80,12 @@ static const struct key_row ide_keys[] = {
     { "drive", NULL }, { "serial", NULL }, { "unit", NULL }, { "bootindex", NULL },
     { "ver", NULL },   { "model", NULL },  { NULL, NULL },
 };
+static const struct key_row port_keys[] = {
+    { "port", "number" },       { "slot", NULL },           { "chassis", NULL },
+    { "hotplug", NULL },        { "x-speed", NULL },        { "x-width", NULL },
+    { "bus-reserve", NULL },    { "io-reserve", NULL },     { "mem-reserve", NULL },
+    { "pref32-reserve", NULL }, { "pref64-reserve", NULL }, { NULL, NULL },
+};
 static const struct key_row stand_in_keys[] = { { "serial", NULL },
                                                 { "drive", NULL },
                                                 { NULL, NULL } };
@@ -180,6 +186,35 @@ static const struct device_row devices[] = {
         .fixed = "interface: modern, setup: reset",
         .block = "disk",
         .keys = blk_keys,
+    },
+    {
+        .name = "pcie-root-port",
+        .parent = "pci-device",
+        .kind = "root-port",
+        .flags = DEVICE_PCI | DEVICE_BUS,
+        .fixed = "vendor-id: 0x1b36, device-id: 0x000c",
+        .keys = port_keys,
+    },
+    {
+        .name = "ioh3420",
+        .parent = "pci-device",
+        .kind = "root-port",
+        .flags = DEVICE_PCI | DEVICE_BUS,
+        .keys = port_keys,
+    },
+    {
+        .name = "x3130-upstream",
+        .parent = "pci-device",
+        .kind = "switch-upstream",
+        .flags = DEVICE_PCI | DEVICE_BUS,
+        .keys = port_keys,
+    },
+    {
+        .name = "xio3130-downstream",
+        .parent = "pci-device",
+        .kind = "switch-downstream",
+        .flags = DEVICE_PCI | DEVICE_BUS,
+        .keys = port_keys,
     },
     { .name = "ahci", .parent = "pci-device", .kind = "ahci", .flags = DEVICE_PCI | DEVICE_BUS },
     { .name = "ide-hd", .parent = "device", .keys = ide_keys },

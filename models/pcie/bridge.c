@@ -223,8 +223,11 @@ void pcie_bridge_prepare(PciePort *self)
     const struct _IovRootPortClass *klass =
         (const struct _IovRootPortClass *)(const void *)IOV_MODEL_GET_CLASS(self);
     bool link = pcie_has_link(self);
-    const struct iov_pci_header header = { .vendor = klass->vendor,
-                                           .device = klass->device,
+    bool own = self->vendor_id != 0;
+    const struct iov_pci_header header = { .vendor =
+                                               own ? (uint16_t)self->vendor_id : klass->vendor,
+                                           .device =
+                                               own ? (uint16_t)self->device_id : klass->device,
                                            .class_code = 0x060400,
                                            .revision = 2,
                                            .type = 1,

@@ -56,6 +56,7 @@ struct _IovRootPort {
     uint64_t tags, posted_headers, posted_data, nonposted_headers;    /* properties */
     uint64_t window;                                                  /* property */
     uint64_t number;                                                  /* property */
+    uint64_t vendor_id, device_id;                                    /* properties */
     iov_time link_latency, root_complex, posted_write;                /* costs */
     iov_time switch_latency;                                          /* cost of switches */
     struct iov_mem_target port;                                       /* port */

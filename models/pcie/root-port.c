@@ -348,6 +348,9 @@ static void iov_root_port_class_init(IovRootPortClass *klass)
                    "Read requests that it has room for; 0: any number");
     IOV_PROP_SIZE(mc, IovRootPort, window, 4096, UINT64_C(1) << 40, 0x20000,
                   "Of the host's address space that it claims, outside a slot");
+    IOV_PROP_COUNT(mc, IovRootPort, vendor_id, 0, 0xfffe, 0,
+                   "Whose bridge it is; 0: as kinds of this name are found in machines");
+    IOV_PROP_COUNT(mc, IovRootPort, device_id, 0, 0xffff, 0, "Which one, with vendor-id");
     IOV_PROP_COUNT(mc, IovRootPort, number, 0, 255, 0, "Of the port and of its physical slot");
     IOV_COST(mc, IovRootPort, link_latency, "pcie-link-latency",
              "One way, from the last byte leaving to the receiver having it");

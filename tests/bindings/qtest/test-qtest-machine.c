@@ -125,6 +125,35 @@ Test(qtest_machine, dma_goes_through_four_levels)
     cr_assert(eq(u32, readl(FSTS), 0));
 }
 
+Test(qtest_machine, a_device_behind_a_switch_is_reached_and_named_by_bus_numbers)
+{
+    begin("-M q35 -m 64 -device intel-iommu -device ioh3420,id=rp,addr=3 -device "
+          "x3130-upstream,id=up,bus=rp "
+          "-device xio3130-downstream,id=down,bus=up -device edu,bus=down");
+    ecam_enable();
+    for (unsigned bus = 0; bus < 3; bus++) { /* a bridge on each */
+        unsigned devfn = bus == 0 ? 0x18 : 0;
+
+        writel(ecam(bus, devfn, PCI_PRIMARY_BUS), bus | (bus + 1) << 8 | 3 << 16);
+        writel(ecam(bus, devfn, PCI_MEMORY_BASE), EDU >> 16 | EDU);
+        writew(ecam(bus, devfn, PCI_COMMAND), PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    }
+    cr_assert(eq(u32, readl(ecam(3, 0, 0)), 0x11e81234));
+    writel(ecam(3, 0, PCI_BASE_ADDRESS_0), EDU);
+    writew(ecam(3, 0, PCI_COMMAND), PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    cr_assert(eq(u32, readl(EDU), 0x010000ed));
+    writeq(0x200010, 0x1122334455667788);
+    transfer(0x200010, EDU_BUFFER, 8, 0);
+    transfer(EDU_BUFFER, 0x300020, 8, EDU_DMA_TO_MEMORY);
+    cr_assert(eq(u64, readq(0x300020), 0x1122334455667788));
+    writeq(RTADDR, ROOT); /* with no entry in it */
+    writel(GCMD, G_SRTP);
+    writel(GCMD, G_TE);
+    transfer(EDU_BUFFER, 0x300030, 8, EDU_DMA_TO_MEMORY);
+    cr_assert(eq(u64, readq(0x300030), 0));
+    cr_assert(eq(u64, readq(FRCD + 8) & 0xffff, 0x0300));
+}
+
 Test(qtest_machine, dma_to_what_is_not_mapped_is_recorded_and_changes_nothing)
 {
     edu_begin();
