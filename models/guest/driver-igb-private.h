@@ -103,6 +103,9 @@ bool iov_igb_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
 void iov_igb_clean_tx(struct igb_driver *self, struct iov_guest_cpu *cpu);
 /* Gives the adapter all free buffers. */
 void iov_igb_give_buffers(struct igb_driver *self, struct iov_guest_cpu *cpu);
+/* Takes received frames; buffers go back `batch` at a time. */
+unsigned iov_igb_clean_rx(struct igb_driver *self, struct iov_guest_cpu *cpu, unsigned budget,
+                          unsigned batch);
 unsigned iov_igb_rx_poll(struct iov_guest_napi *napi, struct iov_guest_cpu *cpu, unsigned budget);
 void iov_igb_vector_init(struct igb_driver *self, struct igb_vector_state *vector, unsigned entry,
                          unsigned (*poll)(struct iov_guest_napi *, struct iov_guest_cpu *,

@@ -38,6 +38,12 @@ static struct igb_driver *from_dev(struct iov_guest_netdev *dev)
     return iov_container_of(dev, struct igb_driver, dev);
 }
 
+/* By a program that has the device, without interrupts. */
+static bool is_polled(const struct igb_driver *self)
+{
+    return self->dev.ops->poll != NULL;
+}
+
 static uint32_t next_index(uint32_t index)
 {
     return (index + 1) % IGB_RING;
@@ -100,10 +106,10 @@ bool iov_igb_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
     uint32_t first = self->tx_use;
 
     if (tx_unused(self) < needed + 3) {
-        dev->stopped = true;
+        dev->stopped = !is_polled(self);
         return false;
     }
-    iov_guest_charge(cpu, cpu->guest->costs.igb_tx);
+    iov_guest_charge(cpu, is_polled(self) ? cpu->guest->costs.pmd_tx : cpu->guest->costs.igb_tx);
     if (frame->checksum_offset != 0)
         put_context(self, cpu, frame);
     uint32_t last = self->tx_use;
@@ -115,7 +121,7 @@ bool iov_igb_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
     self->tx_info[first].last = (uint16_t)last;
     self->tx_info[first].first = true;
     if (tx_unused(self) < TX_NEEDED)
-        dev->stopped = true;
+        dev->stopped = !is_polled(self);
     iov_guest_kick(cpu, self->registers + IGB_TX_REG(0, IGB_QUEUE_TAIL), 4, self->tx_use);
     return true;
 }
@@ -136,7 +142,8 @@ void iov_igb_clean_tx(struct igb_driver *self, struct iov_guest_cpu *cpu)
         self->tx_clean = next_index(last);
         self->tx_vector.packets++;
         self->tx_vector.bytes += sent.size;
-        iov_guest_charge(cpu, cpu->guest->costs.igb_tx_clean);
+        if (!is_polled(self)) /* the other one's price of a frame has it */
+            iov_guest_charge(cpu, cpu->guest->costs.igb_tx_clean);
         iov_guest_dma_unmap(cpu, self->tx_info[last].address, sent.size);
         iov_guest_netdev_sent(&self->dev, cpu, &sent);
     }
@@ -185,18 +192,19 @@ static void take_frame(struct igb_driver *self, struct iov_guest_cpu *cpu,
     frame->size = (uint16_t)size;
     frame->checksum_start = descriptor->status & (IGB_RXD_L4CS | IGB_RXD_UDPCS) &&
                             !(descriptor->status & (IGB_RXD_L4E | IGB_RXD_IPE));
-    iov_guest_charge(cpu, cpu->guest->costs.igb_rx);
+    iov_guest_charge(cpu, is_polled(self) ? cpu->guest->costs.pmd_rx : cpu->guest->costs.igb_rx);
     iov_guest_napi_receive(cpu, &self->rx_vector.napi);
 }
 
-static unsigned clean_rx(struct igb_driver *self, struct iov_guest_cpu *cpu, unsigned budget)
+unsigned iov_igb_clean_rx(struct igb_driver *self, struct iov_guest_cpu *cpu, unsigned budget,
+                          unsigned batch)
 {
     unsigned done = 0;
 
     while (done < budget) {
         struct igb_rx_done descriptor;
 
-        if (rx_unused(self) >= RX_BUFFER_WRITE)
+        if (rx_unused(self) >= batch)
             iov_igb_give_buffers(self, cpu);
         iov_exec_get(cpu->exec, self->rx_ring + self->rx_clean * IGB_DESCRIPTOR_SIZE, &descriptor,
                      sizeof descriptor);
@@ -208,7 +216,6 @@ static unsigned clean_rx(struct igb_driver *self, struct iov_guest_cpu *cpu, uns
         self->rx_vector.bytes += descriptor.length;
         done++;
     }
-    iov_igb_give_buffers(self, cpu);
     return done;
 }
 
@@ -310,7 +317,9 @@ static void on_other(void *context, struct iov_guest_cpu *cpu)
 unsigned iov_igb_rx_poll(struct iov_guest_napi *napi, struct iov_guest_cpu *cpu, unsigned budget)
 {
     struct igb_driver *self = iov_container_of(napi, struct igb_driver, rx_vector.napi);
-    unsigned done = clean_rx(self, cpu, budget);
+    unsigned done = iov_igb_clean_rx(self, cpu, budget, RX_BUFFER_WRITE);
+
+    iov_igb_give_buffers(self, cpu);
 
     if (done >= budget)
         return budget;

@@ -7,6 +7,9 @@
  *   tx interrupt: W EITR if the load has changed; sent frames are taken back here; W EIMS
  *   rx interrupt: W EITR if the load has changed; then a poll as igb's: W RDT, W EIMS
  *
+ * igbvf-pmd is the same function under a poll-mode driver, as DPDK's: no vectors, no interrupts; a poll takes what is there and gives buffers back 32 at
+ * a time.
+ *
  * LIMIT: throttling follows igb's rule; no VLANs, no multicast groups; one look at the link when it opens.
  */
 #include <glib.h>
@@ -25,6 +28,7 @@ enum { ENTRY_TX, ENTRY_RX, ENTRY_MAILBOX, ENTRIES };
 #define LINK_PERIOD (2 * IOV_SEC)
 #define ONCE_READ (IGB_V2P_PFSTS | IGB_V2P_PFACK | IGB_V2P_RSTD)
 #define FRAME_LONGEST 1522u
+#define PMD_BURST 32
 #define THRESHOLDS_RX (16u | 8u << 8 | 1u << 16)
 
 static struct igb_driver *from_dev(struct iov_guest_netdev *dev)
@@ -247,13 +251,52 @@ static bool igbvf_open(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
     return false;
 }
 
+/* ---- The poll-mode driver ---- */
+
+static bool pmd_probe(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
+{
+    return reset(from_dev(dev), cpu);
+}
+
+static bool pmd_open(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
+{
+    struct igb_driver *self = from_dev(dev);
+
+    if (!iov_igb_allocate_rings(self, cpu) || !configure(self, cpu))
+        return false;
+    iov_igb_give_buffers(self, cpu);
+    return iov_igb_read(self, cpu, IGB_VF_STATUS) & IGB_STATUS_LU;
+}
+
+static bool pmd_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
+                         const struct iov_guest_frame *frame)
+{
+    iov_igb_clean_tx(from_dev(dev), cpu);
+    iov_guest_work_for(cpu, frame->span);
+    return iov_igb_transmit(dev, cpu, frame);
+}
+
+static unsigned pmd_poll(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
+{
+    struct igb_driver *self = from_dev(dev);
+    uint32_t before = self->tx_clean;
+
+    iov_guest_charge(cpu, cpu->guest->costs.pmd_poll);
+    iov_igb_clean_tx(self, cpu);
+    unsigned done = iov_igb_clean_rx(self, cpu, PMD_BURST, PMD_BURST);
+
+    iov_guest_poll_complete(cpu, &self->rx_vector.napi);
+    return done + (self->tx_clean != before);
+}
+
 /* ---- Life cycle ---- */
 
-static struct iov_guest_netdev *igbvf_create(struct iov_guest_net *net)
+static struct iov_guest_netdev *create(struct iov_guest_net *net,
+                                       const struct iov_guest_netdev_ops *ops)
 {
     struct igb_driver *self = g_new0(struct igb_driver, 1);
 
-    self->dev = (struct iov_guest_netdev){ .ops = &iov_guest_igbvf_ops, .net = net };
+    self->dev = (struct iov_guest_netdev){ .ops = ops, .net = net };
     self->guest = net->guest;
     self->registers = self->guest->registers;
     self->msix = self->guest->msix;
@@ -261,6 +304,16 @@ static struct iov_guest_netdev *igbvf_create(struct iov_guest_net *net)
     iov_igb_vector_init(self, &self->rx_vector, ENTRY_RX, iov_igb_rx_poll);
     iov_igb_vector_init(self, &self->tx_vector, ENTRY_TX, NULL);
     return &self->dev;
+}
+
+static struct iov_guest_netdev *igbvf_create(struct iov_guest_net *net)
+{
+    return create(net, &iov_guest_igbvf_ops);
+}
+
+static struct iov_guest_netdev *pmd_create(struct iov_guest_net *net)
+{
+    return create(net, &iov_guest_igbvf_pmd_ops);
 }
 
 static void igbvf_destroy(struct iov_guest_netdev *dev)
@@ -279,4 +332,14 @@ const struct iov_guest_netdev_ops iov_guest_igbvf_ops = {
     .probe = igbvf_probe,
     .open = igbvf_open,
     .transmit = iov_igb_transmit,
+};
+
+const struct iov_guest_netdev_ops iov_guest_igbvf_pmd_ops = {
+    .name = "igbvf-pmd",
+    .create = pmd_create,
+    .destroy = igbvf_destroy,
+    .probe = pmd_probe,
+    .open = pmd_open,
+    .transmit = pmd_transmit,
+    .poll = pmd_poll,
 };

@@ -198,6 +198,7 @@ void igb_queue_raise(struct igb_queue *queue, bool transmit, iov_time delay, str
     struct igb_vector *vector = &owner->causes.vectors[entry & IGB_IVAR_VECTOR];
     uint32_t bit = 1u << (entry & IGB_IVAR_VECTOR);
 
+    iov_notify_signal(&queue->nic->changed, NULL);
     if (owner->physical && !igb_is_multiple_msix(queue->nic)) {
         if (span != NULL)
             owner->causes.vectors[0].span = span;

@@ -167,6 +167,7 @@ struct _IovIgb {
     struct iov_irq_source interrupt;
     struct iov_packet_port wire;
     struct iov_pci_function pci;
+    struct iov_notify_source changed;
     /* statistics */
     uint64_t frames_sent, frames_received, bytes_sent, bytes_received, frames_looped;
     uint64_t frames_dropped, frames_filtered, frames_spoofed, interrupts, throttled, guest_faults;
