@@ -147,3 +147,35 @@ Test(sriov, nonsense_in_one_mailbox_is_refused_and_the_other_guest_goes_on)
     cr_assert(eq(u64, stat_of(run, "vm0/workload", "lost"), 0));
     iov_experiment_free(run);
 }
+
+Test(sriov, a_program_that_polls_its_function_does_without_exits_and_interrupts)
+{
+    struct iov_experiment *run = RUN("net-rr.yaml", "strategy=guest-dpdk-vf");
+    const struct iov_counters *counters = counters_of(run);
+
+    cr_assert(eq(u64, iov_experiment_measure(run)->operations, 10000));
+    for (unsigned reason = 0; reason < IOV_MEASURE_REASONS; reason++)
+        cr_assert(eq(u64, counters->exits[reason], 0));
+    cr_assert(eq(u64, counters->interrupts, 0));
+    /* The transmit tail of each frame, and the receive tail of every 32. */
+    cr_assert_about(per_op(run, counters->device_accesses), 1 + 1.0 / 32);
+    iov_experiment_free(run);
+}
+
+Test(sriov, the_parts_of_every_request_add_up)
+{
+    static const char *const strategies[] = { "strategy=sriov-vf", "strategy=guest-dpdk-vf" };
+    static const char *const configs[] = { "net-rr.yaml", "net-rr-local.yaml", "udp-stream.yaml",
+                                           "ping.yaml" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(strategies); i++) {
+        for (unsigned j = 0; j < G_N_ELEMENTS(configs); j++) {
+            struct iov_experiment *run = RUN(configs[j], strategies[i], "workload.operations=1000");
+
+            cr_assert(eq(u64, iov_experiment_measure(run)->operations, 1000));
+            cr_assert(eq(u64, iov_experiment_measure(run)->mismatches, 0), "%s %s", configs[j],
+                      strategies[i]);
+            iov_experiment_free(run);
+        }
+    }
+}
