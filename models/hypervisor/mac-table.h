@@ -18,12 +18,14 @@ enum {
     IOV_MAC_NOWHERE = INT16_MIN
 };
 
+struct iov_mac_slot {
+    uint8_t mac[IOV_MAC_BYTES];
+    bool known;
+    int16_t port;
+};
+
 struct iov_mac_table {
-    struct iov_mac_slot {
-        uint8_t mac[IOV_MAC_BYTES];
-        bool known;
-        int16_t port;
-    } slots[IOV_MAC_SLOTS];
+    struct iov_mac_slot slots[IOV_MAC_SLOTS];
 };
 
 /* The slot of an address, or the one that it would take. */
