@@ -120,6 +120,8 @@ bool iov_pci_plug(struct iov_pci_bus *bus, struct iov_pci_function *function, ui
             intx_set(&function->intx, true, NULL);
     }
     iov_pci_decode_changed(function);
+    if (bus->ops != NULL && bus->ops->plugged != NULL)
+        bus->ops->plugged(bus, function, true);
     return true;
 }
 
@@ -148,12 +150,16 @@ void iov_pci_function_clear(struct iov_pci_function *function)
 
 void iov_pci_unplug(struct iov_pci_function *function)
 {
-    if (function->bus == NULL)
+    struct iov_pci_bus *bus = function->bus;
+
+    if (bus == NULL)
         return;
     if (function->interrupt != NULL && function->interrupt->peer == &function->intx &&
         function->interrupt->level)
         pci_intx_tell(function, false, NULL);
     iov_pci_function_clear(function);
+    if (bus->ops != NULL && bus->ops->plugged != NULL)
+        bus->ops->plugged(bus, function, false);
 }
 
 void iov_pci_bus_clear(struct iov_pci_bus *bus)

@@ -78,6 +78,8 @@ struct iov_pci_bus_ops {
     /* INTA (1) to INTD (4) of a function on this bus changed. */
     void (*intx)(struct iov_pci_bus *bus, struct iov_pci_function *function, unsigned pin,
                  bool level, struct iov_span *span);
+    /* A function was plugged in, or is out. May be NULL. */
+    void (*plugged)(struct iov_pci_bus *bus, struct iov_pci_function *function, bool present);
 };
 
 /* The other end, embedded in the model of the bridge. Functions are plugged in while wiring, or hot. */

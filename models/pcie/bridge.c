@@ -142,14 +142,20 @@ static enum iov_status config_write(struct iov_pci_function *function, struct io
     return status;
 }
 
-static void show_presence(PciePort *self)
+/* Whether the slot shows a card, and whether that is another answer than before. */
+static bool show_presence(PciePort *self)
 {
     uint8_t *status = &self->space.bytes[self->space.express + PCI_EXP_SLTSTA];
+    uint8_t before = *status;
 
+    if (!pcie_has_link(self))
+        return false;
+    *status &= (uint8_t)~PCI_EXP_SLTSTA_PDS;
     for (unsigned i = 0; i < IOV_PCI_FUNCTIONS; i++) {
         if (self->slots.functions[i] != NULL)
             *status |= PCI_EXP_SLTSTA_PDS;
     }
+    return before != *status;
 }
 
 static void reset(struct iov_pci_function *function, enum iov_pci_reset kind)
@@ -157,7 +163,7 @@ static void reset(struct iov_pci_function *function, enum iov_pci_reset kind)
     PciePort *self = port_of(function);
 
     iov_pci_space_reset(&self->space, kind);
-    show_presence(self);
+    (void)show_presence(self);
     follow_bus_number(self);
 }
 
@@ -177,7 +183,30 @@ static void slots_intx(struct iov_pci_bus *bus, struct iov_pci_function *functio
     pcie_intx_send(self, iov_pci_swizzle(function->devfn, pin), level, span);
 }
 
-const struct iov_pci_bus_ops pcie_slots_ops = { .intx = slots_intx };
+/*
+ * SPEC: PCI Express Base 5.0, 6.7.3: a card that comes or goes while the machine runs changes presence and link, and is announced if software
+ * wants that. LIMIT: by MSI only.
+ */
+static void slots_plugged(struct iov_pci_bus *bus, struct iov_pci_function *function, bool present)
+{
+    PciePort *self = iov_container_of(bus, PciePort, slots);
+    uint8_t *status;
+    uint16_t control;
+
+    (void)function;
+    (void)present;
+    if (!self->parent_instance.realized || !pcie_has_link(self) || self->space.bytes == NULL ||
+        !show_presence(self))
+        return;
+    status = &self->space.bytes[self->space.express + PCI_EXP_SLTSTA];
+    status[0] |= PCI_EXP_SLTSTA_PDC;
+    status[1] |= PCI_EXP_SLTSTA_DLLSC >> 8;
+    control = iov_pci_get16(&self->space, (uint16_t)(self->space.express + PCI_EXP_SLTCTL));
+    if (control & PCI_EXP_SLTCTL_HPIE && control & (PCI_EXP_SLTCTL_PDCE | PCI_EXP_SLTCTL_DLLSCE))
+        iov_pci_message(&self->space, 0, 0, NULL);
+}
+
+const struct iov_pci_bus_ops pcie_slots_ops = { .intx = slots_intx, .plugged = slots_plugged };
 
 /* A device wired to `upstream` by hand has no bus behind the bridge: it is admitted. */
 bool pcie_bridge_admits(PciePort *self, uint16_t requester)
@@ -249,5 +278,5 @@ void pcie_bridge_prepare(PciePort *self)
 
 void pcie_bridge_realize(PciePort *self)
 {
-    show_presence(self);
+    (void)show_presence(self);
 }

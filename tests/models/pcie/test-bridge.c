@@ -301,3 +301,27 @@ Test(bridge, presence_shows_in_the_slot)
     start(false);
     cr_assert(eq(u32, get(place(0, 1, 0, 0x90 + PCI_EXP_SLTSTA), 2), PCI_EXP_SLTSTA_PDS));
 }
+
+Test(bridge, a_card_that_comes_or_goes_is_announced)
+{
+    uint32_t word = 0;
+    struct iov_mem_req req = bench_req(0x2000, &word, 4);
+    struct iov_mem_target *memory = iov_model_port(ram, "port", 0);
+
+    start(true);
+    set(place(0, 1, 0, 0x60 + PCI_MSI_ADDRESS_LO), 4, 0x2000);
+    set(place(0, 1, 0, 0x60 + PCI_MSI_DATA_32), 2, 0x77);
+    set(place(0, 1, 0, 0x60 + PCI_MSI_FLAGS), 2, PCI_MSI_FLAGS_ENABLE);
+    set(place(0, 1, 0, 0x90 + PCI_EXP_SLTCTL), 2, PCI_EXP_SLTCTL_HPIE | PCI_EXP_SLTCTL_PDCE);
+    iov_pci_unplug(&nic.function);
+    cr_assert(eq(u32, get(place(0, 1, 0, 0x90 + PCI_EXP_SLTSTA), 2),
+                 PCI_EXP_SLTSTA_PDC | PCI_EXP_SLTSTA_DLLSC));
+    cr_assert(eq(u32, get(place(1, 0, 0, 0), 4), 0xffffffff));
+    (void)memory->ops->read(memory, &req);
+    cr_assert(eq(u32, word, 0x77));
+    set(place(0, 1, 0, 0x90 + PCI_EXP_SLTSTA), 2, PCI_EXP_SLTSTA_PDC | PCI_EXP_SLTSTA_DLLSC);
+    cr_assert(eq(u32, get(place(0, 1, 0, 0x90 + PCI_EXP_SLTSTA), 2), 0));
+    cr_assert(iov_pci_plug(iov_model_port(port, "slots", 0), &nic.function, 0));
+    cr_assert(ne(u32, get(place(0, 1, 0, 0x90 + PCI_EXP_SLTSTA), 2) & PCI_EXP_SLTSTA_PDS, 0));
+    cr_assert(eq(u32, get(place(1, 0, 0, 0), 4), 0x10c98086));
+}
