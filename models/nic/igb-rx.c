@@ -124,7 +124,7 @@ static bool length_accepts(const IovIgb *self, uint32_t on_wire)
         return false;
     if (igb_has_pools(self)) /* each pool has its own limit */
         return true;
-    return on_wire <= (self->rctl & IGB_RCTL_LPE ? MAX(self->rlpml, FRAME_LONG) : FRAME_LONG);
+    return on_wire <= (self->rctl & IGB_RCTL_LPE ? self->rlpml : FRAME_LONG);
 }
 
 iov_time igb_rx_frame(IovIgb *self, struct iov_packet *packet)
