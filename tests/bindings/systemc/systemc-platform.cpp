@@ -174,6 +174,24 @@ Test(platform, is_not_finished_before_its_workload_is)
     g_free(folder);
 }
 
+Test(platform, lets_the_user_stop_and_pause)
+{
+    iovsim::platform machine("machine", NET_RR, few);
+
+    sc_core::sc_spawn([] {
+        sc_core::wait(100, sc_core::SC_US);
+        sc_core::sc_pause();
+        sc_core::wait(100, sc_core::SC_US);
+        sc_core::sc_stop();
+    });
+    sc_core::sc_start(1, sc_core::SC_MS);
+    cr_assert_eq(sc_core::sc_time_stamp().value(), 100 * IOV_US);
+    cr_assert_leq(iov_now(iov_platform_run(machine.parts())->kernel), 100 * IOV_US);
+    sc_core::sc_start(1, sc_core::SC_MS);
+    cr_assert_eq(sc_core::sc_time_stamp().value(), 200 * IOV_US);
+    cr_assert_not(machine.is_finished());
+}
+
 /* What the constructor, or a look for a port, throws. */
 template <typename Act> static std::string thrown_by(Act act)
 {
