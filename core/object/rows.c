@@ -200,9 +200,20 @@ void iov_model_class_add_property(IovModelClass *klass, const struct iov_propert
     g_object_class_install_property(object_class, klass->info->properties->len, copy.pspec);
 }
 
+/* A kind that is derived from another may have another price for the same thing. */
 void iov_model_class_add_cost(IovModelClass *klass, const struct iov_cost *row)
 {
-    g_array_append_val(klass->info->costs, *row);
+    GArray *costs = klass->info->costs;
+
+    for (unsigned i = 0; i < costs->len; i++) {
+        struct iov_cost *inherited = &g_array_index(costs, struct iov_cost, i);
+
+        if (inherited->offset == row->offset) {
+            *inherited = *row;
+            return;
+        }
+    }
+    g_array_append_val(costs, *row);
 }
 
 void iov_model_class_add_port(IovModelClass *klass, const struct iov_port *row)

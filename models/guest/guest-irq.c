@@ -170,6 +170,14 @@ uint8_t iov_guest_request_irq(IovLinuxGuest *guest, bool level,
     return vector;
 }
 
+void iov_guest_request_upcall(IovLinuxGuest *guest,
+                              void (*handler)(void *context, struct iov_guest_cpu *cpu),
+                              void *context)
+{
+    guest->irqs[IOV_GUEST_VECTOR_UPCALL] =
+        (struct iov_guest_irq){ .handler = handler, .context = context, .upcall = true };
+}
+
 /* The processor that device interrupts go to, as the destination field says it. */
 static uint32_t destination(const struct iov_guest_cpu *cpu)
 {
@@ -304,6 +312,12 @@ static void device_interrupt(struct iov_guest_cpu *cpu, uint8_t vector)
         iov_interrupt_taken(guest->measure->interrupts, (uint16_t)guest->ioapic_requester,
                             cpu->handler_began);
     iov_span_note(cpu->exec->span, iov_guest_now(cpu), "interrupt handler");
+    if (irq->upcall) {
+        irq->handler(irq->context, cpu);
+        iov_guest_charge(cpu, guest->costs.irq_flow);
+        iov_interrupt_ended(guest->measure->interrupts, cpu->handler_began, iov_guest_now(cpu));
+        return;
+    }
     if (!irq->level) {
         device_done(cpu);
         irq->handler(irq->context, cpu);

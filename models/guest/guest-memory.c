@@ -51,6 +51,20 @@ void iov_guest_kick(struct iov_guest_cpu *cpu, uint64_t address, uint32_t size, 
     iov_guest_work_for(cpu, NULL);
 }
 
+void iov_guest_kick_by_call(struct iov_guest_cpu *cpu, uint64_t value[4])
+{
+    struct iov_op call = { .kind = IOV_OP_VMCALL };
+
+    memcpy(call.value, value, sizeof call.value);
+    cpu->guest->kicks++;
+    cpu->guest->measure->counters.kicks++;
+    cpu->span = NULL; /* as above */
+    iov_span_note(cpu->exec->span, iov_guest_now(cpu), "event");
+    iov_exec_operate(cpu->exec, &call);
+    iov_guest_work_for(cpu, NULL);
+    value[0] = call.value[0];
+}
+
 void iov_guest_kick_suppressed(struct iov_guest_cpu *cpu)
 {
     cpu->guest->kicks_suppressed++;

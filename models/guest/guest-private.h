@@ -21,6 +21,7 @@
 /* Vectors as Linux gives them out. */
 #define IOV_GUEST_VECTOR_DEVICE 0x26 /* the first device's */
 #define IOV_GUEST_VECTOR_TIMER 0xec
+#define IOV_GUEST_VECTOR_UPCALL 0xf3
 #define IOV_GUEST_VECTOR_RESCHEDULE 0xfd
 #define IOV_GUEST_VECTOR_SPURIOUS 0xff
 
@@ -68,6 +69,10 @@ struct iov_guest_costs {
     iov_time virtio_tx;
     iov_time virtio_tx_clean;
     iov_time virtio_rx;
+    iov_time netfront_tx;
+    iov_time netfront_tx_clean;
+    iov_time netfront_rx;
+    iov_time upcall;
     iov_time pmd_tx;
     iov_time pmd_rx;
     iov_time pmd_poll;
@@ -114,6 +119,7 @@ struct iov_guest_irq {
     void (*handler)(void *context, struct iov_guest_cpu *cpu);
     void *context;
     bool level;
+    bool upcall;   /* of a hypervisor's events: no EOI */
     bool remapped; /* level, through a remapping unit: */
     uint8_t pin;   /* the I/O APIC's, which its EOI register takes */
 };
@@ -199,6 +205,8 @@ void iov_guest_write(struct iov_guest_cpu *cpu, uint64_t address, uint32_t size,
 void iov_guest_out(struct iov_guest_cpu *cpu, uint16_t port, uint32_t size, uint32_t value);
 /* A doorbell: a write that notifies the device. The request goes with it: the processor no longer works for it. */
 void iov_guest_kick(struct iov_guest_cpu *cpu, uint64_t address, uint32_t size, uint64_t value);
+/* The same by a hypercall: RAX to RDX in `value`, the result in value[0]. */
+void iov_guest_kick_by_call(struct iov_guest_cpu *cpu, uint64_t value[4]);
 void iov_guest_kick_suppressed(struct iov_guest_cpu *cpu);
 
 /* ---- guest.c ---- */
@@ -220,6 +228,10 @@ void iov_guest_program_interrupt(struct iov_program *program, struct iov_exec *e
                                  uint8_t vector);
 /* A free vector with this handler; 0 if there is none left. */
 uint8_t iov_guest_request_irq(IovLinuxGuest *guest, bool level,
+                              void (*handler)(void *context, struct iov_guest_cpu *cpu),
+                              void *context);
+/* The vector of the hypervisor's event upcall. */
+void iov_guest_request_upcall(IovLinuxGuest *guest,
                               void (*handler)(void *context, struct iov_guest_cpu *cpu),
                               void *context);
 /* Address and data of an interrupt message for `vector` to the processor that takes device interrupts. */

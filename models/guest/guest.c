@@ -11,8 +11,8 @@
 
 G_DEFINE_FINAL_TYPE(IovLinuxGuest, iov_linux_guest, IOV_TYPE_MODEL)
 
-static const char *const driver_names[] = { "none", "e1000", "virtio-net", "virtio-pmd",
-                                            "igb",  "igbvf", "igbvf-pmd",  NULL };
+static const char *const driver_names[] = { "none",  "e1000",     "virtio-net", "virtio-pmd", "igb",
+                                            "igbvf", "igbvf-pmd", "netfront",   NULL };
 static const char *const apic_names[] = { "auto", "xapic", "x2apic", NULL };
 static const char *const tick_names[] = { "tickless", "periodic", "none", NULL };
 static const char *const iommu_names[] = { "none", "pass-through", "strict", "deferred", NULL };
@@ -183,6 +183,10 @@ static void describe_costs(IovModelClass *mc)
     COST(dma_map, "guest-dma-map", "Mapping a buffer for the device: address, table entries");
     COST(dma_unmap, "guest-dma-unmap", "Taking a buffer back, up to the invalidation");
     COST(dma_free, "guest-dma-free", "Giving its device address back after the invalidation");
+    COST(netfront_tx, "guest-netfront-tx", "netfront: grant and request of one frame");
+    COST(netfront_tx_clean, "guest-netfront-tx-clean", "netfront: taking back one sent frame");
+    COST(netfront_rx, "guest-netfront-rx", "netfront: one received frame and its new grant");
+    COST(upcall, "guest-event-upcall", "From the event upcall to a channel's handler");
     COST(pmd_tx, "guest-pmd-tx", "Poll-mode driver: one frame into the ring");
     COST(pmd_rx, "guest-pmd-rx", "Poll-mode driver: one frame out of the ring and its new buffer");
     COST(pmd_poll, "guest-pmd-poll", "Poll-mode driver: a look at its rings");

@@ -11,6 +11,7 @@
 
 #include "core/trace/measure.h"
 #include "models/hypervisor/mac-table.h"
+#include "models/hypervisor/xen.h"
 
 #define PORTS 256
 #define NIC (-1)
@@ -19,6 +20,7 @@ struct _IovBridge {
     IovModel parent_instance;
     /* properties */
     IovModel *host_ref;
+    IovModel *domain_ref;
     uint64_t irq_cpu;
     uint64_t queue_length;
     /* costs */
@@ -34,6 +36,8 @@ struct _IovBridge {
     struct iov_packet_pool *pool; /* of copies */
     struct iov_host_irq irq;
     struct iov_host_softirq softirq;
+    struct iov_xen_work work; /* the same, in a domain */
+    unsigned pirq;            /* the domain's event channel of the interrupt */
     uint8_t vector;
     struct iov_packet_queue transmit; /* in the NIC's ring */
     struct iov_packet_queue arriving; /* on their way, stamp: when they are in memory */
@@ -215,7 +219,11 @@ static void irq_handle(struct iov_host_irq *irq, struct iov_exec *exec, struct i
     (void)span;
     iov_span_mark(self->receive.first != NULL ? self->receive.first->span : NULL, self,
                   IOV_PART_HOST, now(self));
-    iov_host_softirq_raise(exec, &self->softirq);
+    if (self->domain_ref == NULL)
+        iov_host_softirq_raise(exec, &self->softirq);
+    else
+        iov_xen_event(iov_xen_domain_channels((IovXenDomain *)(void *)self->domain_ref), self->pirq,
+                      exec, NULL);
 }
 
 static void softirq_run(struct iov_host_softirq *softirq, struct iov_exec *exec)
@@ -232,6 +240,38 @@ static void softirq_run(struct iov_host_softirq *softirq, struct iov_exec *exec)
     }
     exec->span = NULL;
     self->polling = false;
+}
+
+/* ---- In a domain of Xen, which takes the interrupt as an event ---- */
+
+static void on_event(struct iov_xen_channel *channel, struct iov_thread *thread)
+{
+    IovBridge *self = channel->owner;
+
+    iov_span_mark(self->receive.first != NULL ? self->receive.first->span : NULL, self,
+                  IOV_PART_WAKEUP, now(self));
+    iov_xen_domain_queue((IovXenDomain *)(void *)self->domain_ref, &self->work, &thread->exec,
+                         NULL);
+}
+
+static void work_run(struct iov_xen_work *work, struct iov_thread *thread)
+{
+    softirq_run(&iov_container_of(work, IovBridge, work)->softirq, &thread->exec);
+}
+
+static bool domain_bind(IovBridge *self, GError **error)
+{
+    struct iov_xen_domain *channels;
+
+    if (!iov_model_realize(self->domain_ref, error))
+        return false;
+    channels = iov_xen_domain_channels((IovXenDomain *)(void *)self->domain_ref);
+    self->pirq = iov_xen_port_alloc(channels);
+    if (self->pirq == 0)
+        return iov_model_fail(&self->parent_instance, error, "domain: no event channel is left");
+    channels->channels[self->pirq] = (struct iov_xen_channel){ .handle = on_event, .owner = self };
+    self->work.run = work_run;
+    return true;
 }
 
 /* ---- Life ---- */
@@ -254,7 +294,7 @@ static bool iov_bridge_realize(IovModel *model, GError **error)
     iov_event_init(&self->arrived, model->kernel, on_arrived, IOV_PRIORITY_DEFAULT);
     if (!iov_host_irq_alloc(self->host, (unsigned)self->irq_cpu, &self->irq, &self->vector))
         return iov_model_fail(model, error, "irq-cpu: no vector is left");
-    return true;
+    return self->domain_ref == NULL || domain_bind(self, error);
 }
 
 static void iov_bridge_unrealize(IovModel *model)
@@ -291,6 +331,13 @@ static void iov_bridge_class_init(IovBridgeClass *klass)
                                     .width = sizeof(void *),
                                     .kind = "linux-host",
                                     .text = "The host whose network stack it is" });
+    iov_model_class_add_property(
+        mc, &(struct iov_property){ .name = "domain",
+                                    .type = IOV_VALUE_REF,
+                                    .offset = G_STRUCT_OFFSET(IovBridge, domain_ref),
+                                    .width = sizeof(void *),
+                                    .kind = "xen-domain",
+                                    .text = "Under Xen: the domain whose kernel it is in" });
     IOV_PROP_COUNT(mc, IovBridge, irq_cpu, 0, 63, 0,
                    "Host processor that takes the physical NIC's interrupts");
     IOV_PROP_COUNT(mc, IovBridge, queue_length, 1, 65536, 1000,

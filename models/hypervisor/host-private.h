@@ -34,6 +34,10 @@ struct iov_host_range {
     uint64_t size;
 };
 
+struct _IovLinuxHostClass {
+    IovModelClass parent_class;
+};
+
 struct _IovLinuxHost {
     IovModel parent_instance;
     struct iov_model_list cpus;    /* property */
@@ -55,7 +59,9 @@ struct _IovLinuxHost {
     GArray *memory; /* struct iov_host_range: given out */
     struct iov_measure *measure;
     uint64_t context_switches, wakeups, preemptions, migrations, interrupts, reschedules, timers,
-        spurious;       /* stats */
+        spurious; /* stats */
+    uint64_t
+        domain_switches; /* of the kind that has domains: a processor went to another domain's vCPU */
     iov_time busy_time; /* statistics */
     iov_time idle_time;
     iov_time interrupt_time;

@@ -19,7 +19,7 @@
 enum { APIC_SVR = 0xf0, APIC_ENABLED = 0x1ff }; /* SPEC: SDM vol. 3A, 11.9 */
 static const char *const idle_kinds[] = { "hlt", "poll", NULL };
 
-G_DEFINE_FINAL_TYPE(IovLinuxHost, iov_linux_host, IOV_TYPE_MODEL)
+G_DEFINE_TYPE(IovLinuxHost, iov_linux_host, IOV_TYPE_MODEL)
 
 /* ---- Run queues ---- */
 
@@ -105,6 +105,8 @@ static void wait_running(struct iov_thread *thread)
 
 static void give(struct iov_host_cpu *cpu, struct iov_thread *to)
 {
+    if (to->domain != NULL && to->domain != cpu->current->domain)
+        cpu->host->domain_switches++;
     cpu->current = to;
     to->state = IOV_THREAD_RUNNING;
     to->since = iov_now(cpu->host->parent_instance.kernel);

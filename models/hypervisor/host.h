@@ -14,7 +14,10 @@
 #include "core/object/model.h"
 
 #define IOV_TYPE_LINUX_HOST (iov_linux_host_get_type())
-G_DECLARE_FINAL_TYPE(IovLinuxHost, iov_linux_host, IOV, LINUX_HOST, IovModel)
+GType iov_linux_host_get_type(void);
+typedef struct _IovLinuxHost IovLinuxHost; /* kinds are derived from it: host-private.h */
+typedef struct _IovLinuxHostClass IovLinuxHostClass;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(IovLinuxHost, g_object_unref)
 
 /* Vectors of the host kernel. Device vectors are given out from the first one up. */
 enum {
@@ -60,7 +63,8 @@ struct iov_thread {
      * They do not wait. */
     void (*sched_out)(struct iov_thread *thread, bool preempted);
     void (*sched_in)(struct iov_thread *thread);
-    void *owner; /* theirs */
+    void *owner;        /* theirs */
+    const void *domain; /* under Xen: whose vCPU it is */
 };
 
 /*

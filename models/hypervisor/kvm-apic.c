@@ -224,6 +224,13 @@ void iov_vcpu_interrupt(struct iov_vcpu *vcpu, uint8_t vector, bool level, struc
     }
 }
 
+void iov_vcpu_upcall(struct iov_vcpu *vcpu, struct iov_span *span)
+{
+    span_take(vcpu, span);
+    vcpu->request_event = true;
+    iov_vcpu_kick(vcpu, span);
+}
+
 void iov_vcpu_kick(struct iov_vcpu *vcpu, struct iov_span *span)
 {
     IovKvmVm *vm = vcpu->vm;
@@ -269,14 +276,12 @@ bool iov_vcpu_wakes(struct iov_vcpu *vcpu)
 {
     if (vcpu->vm->apic_virtualisation)
         sync_posted(vcpu);
-    return vcpu->entry_info != 0 ||
-           (interruptible(vcpu) && vcpu->apic->ops->pending(vcpu->apic) >= 0);
+    return vcpu->entry_info != 0 || (interruptible(vcpu) && iov_vcpu_pending(vcpu) >= 0);
 }
 
 bool iov_vcpu_has_event(struct iov_vcpu *vcpu)
 {
-    return vcpu->request_event &&
-           (vcpu->entry_info != 0 || vcpu->apic->ops->pending(vcpu->apic) >= 0);
+    return vcpu->request_event && (vcpu->entry_info != 0 || iov_vcpu_pending(vcpu) >= 0);
 }
 
 static void inject_virtual(struct iov_vcpu *vcpu)
@@ -296,6 +301,26 @@ static void inject_virtual(struct iov_vcpu *vcpu)
     }
 }
 
+/* One that comes past the local APIC: nothing is acknowledged, the guest itself takes the mark away. */
+static bool inject_upcall(struct iov_vcpu *vcpu)
+{
+    int vector = vcpu->vm->class->upcall != NULL ? vcpu->vm->class->upcall(vcpu) : -1;
+
+    if (vector < 0)
+        return false;
+    if (vcpu->injected || !interruptible(vcpu)) {
+        iov_vcpu_set_window(vcpu, true);
+        return true;
+    }
+    vcpu->injected = true;
+    vcpu->vm->injections++;
+    iov_vcpu_write(vcpu, IOV_VMCS_ENTRY_INTERRUPTION_INFO,
+                   IOV_INTERRUPTION(IOV_EVENT_EXTERNAL, (unsigned)vector));
+    if (vcpu->apic->ops->pending(vcpu->apic) >= 0)
+        iov_vcpu_set_window(vcpu, true);
+    return true;
+}
+
 void iov_vcpu_inject(struct iov_vcpu *vcpu)
 {
     struct iov_apic *apic = vcpu->apic;
@@ -309,7 +334,7 @@ void iov_vcpu_inject(struct iov_vcpu *vcpu)
         vcpu->entry_info = 0;
         vcpu->injected = true;
         vcpu->vm->injections++;
-        if (!vcpu->vm->apic_virtualisation && apic->ops->pending(apic) >= 0)
+        if (!vcpu->vm->apic_virtualisation && iov_vcpu_pending(vcpu) >= 0)
             iov_vcpu_set_window(vcpu, true);
         return;
     }
@@ -317,6 +342,8 @@ void iov_vcpu_inject(struct iov_vcpu *vcpu)
         inject_virtual(vcpu);
         return;
     }
+    if (inject_upcall(vcpu))
+        return;
     if (apic->ops->pending(apic) >= 0 && !vcpu->injected && interruptible(vcpu)) {
         int vector = apic->ops->acknowledge(apic);
 

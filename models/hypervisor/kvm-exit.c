@@ -81,10 +81,14 @@ static enum iov_resume handle_cpuid(struct iov_vcpu *vcpu, struct iov_exit *exit
     uint32_t leaf = (uint32_t)exit->op->value[0];
 
     iov_vcpu_compute(vcpu, vcpu->vm->costs.cpuid);
-    if (leaf >= KVM_CPUID_SIGNATURE && leaf < KVM_CPUID_SIGNATURE + 0x100)
-        cpuid_kvm(vcpu, exit->op, leaf);
-    else
+    if (leaf >= KVM_CPUID_SIGNATURE && leaf < KVM_CPUID_SIGNATURE + 0x100) {
+        if (vcpu->vm->class->cpuid != NULL)
+            vcpu->vm->class->cpuid(vcpu, leaf, exit->op->value);
+        else
+            cpuid_kvm(vcpu, exit->op, leaf);
+    } else {
         cpuid_plain(vcpu, exit->op, leaf);
+    }
     return iov_vcpu_skip(vcpu);
 }
 
@@ -215,6 +219,10 @@ static enum iov_resume handle_vmcall(struct iov_vcpu *vcpu, struct iov_exit *exi
 
     vm->measure->counters.hypercalls++;
     iov_vcpu_compute(vcpu, vm->costs.hypercall);
+    if (vm->class->hypercall != NULL) {
+        vm->class->hypercall(vcpu, value);
+        return iov_vcpu_skip(vcpu);
+    }
     switch (value[0]) {
     case KVM_HC_KICK_CPU:
         value[0] = 0;

@@ -52,9 +52,8 @@ static unsigned region_of(IovKvmVm *vm, const struct iov_mem_map *map, const uns
 
 /* ---- User space ---- */
 
-/* In user space: the access itself. */
-static void visit(struct iov_vcpu *vcpu, const struct iov_mem_window *window,
-                  struct iov_mem_req *req, bool write)
+void iov_kvm_visit(IovKvmVm *vm, struct iov_thread *thread, const struct iov_mem_window *window,
+                   struct iov_mem_req *req, bool write)
 {
     struct iov_mem_target *target = window != NULL ? window->target : NULL;
     uint64_t address = req->address;
@@ -66,14 +65,14 @@ static void visit(struct iov_vcpu *vcpu, const struct iov_mem_window *window,
     }
     req->address -= window->base;
     if (iov_emulator_owns(target)) {
-        iov_emulator_access(target, vcpu->thread, req, write);
+        iov_emulator_access(target, thread, req, write);
     } else {
         enum iov_status status =
             write ? target->ops->write(target, req) : target->ops->read(target, req);
 
         if (status != IOV_STATUS_OK && !write)
             memset(req->data, 0xff, req->size);
-        iov_fiber_settle(vcpu->vm->parent_instance.kernel);
+        iov_fiber_settle(vm->parent_instance.kernel);
     }
     req->address = address;
 }
@@ -81,8 +80,12 @@ static void visit(struct iov_vcpu *vcpu, const struct iov_mem_window *window,
 static void user_access(struct iov_vcpu *vcpu, const struct iov_mem_window *window,
                         struct iov_mem_req *req, bool write)
 {
+    if (vcpu->vm->class->access != NULL) {
+        vcpu->vm->class->access(vcpu, window, req, write);
+        return;
+    }
     iov_vcpu_user_begin(vcpu);
-    visit(vcpu, window, req, write);
+    iov_kvm_visit(vcpu->vm, vcpu->thread, window, req, write);
     iov_vcpu_user_end(vcpu);
 }
 
@@ -241,11 +244,16 @@ enum iov_resume iov_vcpu_port_io(struct iov_vcpu *vcpu, struct iov_exit *exit)
         return iov_vcpu_skip(vcpu);
     }
     iov_vcpu_compute(vcpu, vm->costs.emulate);
-    iov_vcpu_user_begin(vcpu);
+    if (vm->class->access == NULL)
+        iov_vcpu_user_begin(vcpu);
     for (uint32_t i = 0; i < MAX(op->count, 1u) && op->data != NULL; i++) {
         req.data = (char *)op->data + (size_t)i * size;
-        visit(vcpu, window, &req, write);
+        if (vm->class->access == NULL)
+            iov_kvm_visit(vm, vcpu->thread, window, &req, write);
+        else
+            vm->class->access(vcpu, window, &req, write);
     }
-    iov_vcpu_user_end(vcpu);
+    if (vm->class->access == NULL)
+        iov_vcpu_user_end(vcpu);
     return iov_vcpu_skip(vcpu);
 }

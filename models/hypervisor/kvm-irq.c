@@ -18,8 +18,11 @@ static void charge_route(IovKvmVm *vm)
 {
     struct iov_thread *thread = iov_host_current(vm->host);
 
-    if (thread != NULL)
-        iov_thread_compute(thread, vm->costs.irq_route, IOV_PART_INTERRUPT);
+    if (thread == NULL)
+        return;
+    if (vm->class->route != NULL)
+        vm->class->route(vm, thread);
+    iov_thread_compute(thread, vm->costs.irq_route, IOV_PART_INTERRUPT);
 }
 
 /* ---- Messages ---- */

@@ -209,7 +209,7 @@ bool iov_kvm_mmu_init(IovKvmVm *vm, GError **error)
     IovModel *model = &vm->parent_instance;
     bool ok;
 
-    vm->ept_root = table_new(vm, MMIO_ENTRY);
+    vm->ept_root = table_new(vm, vm->class->unmapped_mmio ? 0 : MMIO_ENTRY);
     ok = vm->ept_root != 0 &&
          map_range(vm, 0, vm->memory_base, vm->memory, vm->populate ? MEMORY_ENTRY : 0) &&
          map_range(vm, APIC_PAGE_GPA, vm->apic_access_page, PAGE, MEMORY_ENTRY);

@@ -76,6 +76,26 @@ struct iov_kvm_coalesced {
     uint32_t size;
 };
 
+struct iov_vcpu;
+
+/* What another monitor does differently; a NULL hook is KVM's way. */
+struct _IovKvmVmClass {
+    IovModelClass parent_class;
+    /* A hypercall: RAX to RDX in `value`. */
+    void (*hypercall)(struct iov_vcpu *vcpu, uint64_t value[4]);
+    /* CPUID of the hypervisor's leaves. */
+    void (*cpuid)(const struct iov_vcpu *vcpu, uint32_t leaf, uint64_t value[4]);
+    /* Vector of an interrupt that comes past the local APIC, or -1. */
+    int (*upcall)(const struct iov_vcpu *vcpu);
+    /* An access to a device that user space answers, instead of a trip there on the vCPU's thread. */
+    void (*access)(struct iov_vcpu *vcpu, const struct iov_mem_window *window,
+                   struct iov_mem_req *req, bool write);
+    /* An interrupt line or message on its way: `thread` pays. */
+    void (*route)(IovKvmVm *vm, struct iov_thread *thread);
+    bool unmapped_mmio; /* what is no memory is not in the EPT at all: accesses are violations */
+};
+#define IOV_KVM_VM_GET_CLASS(object) ((IovKvmVmClass *)(void *)G_OBJECT_GET_CLASS(object))
+
 struct iov_vcpu {
     IovKvmVm *vm;
     unsigned index;
@@ -118,6 +138,7 @@ struct iov_vcpu {
 
 struct _IovKvmVm {
     IovModel parent_instance;
+    const IovKvmVmClass *class;
     /* properties */
     IovModel *host_ref;
     IovModel *program_ref;
@@ -203,6 +224,10 @@ static inline enum iov_resume iov_vcpu_skip(struct iov_vcpu *vcpu)
     return IOV_RESUME_NEXT;
 }
 
+/* In user space: the access itself, on `thread`. */
+void iov_kvm_visit(IovKvmVm *vm, struct iov_thread *thread, const struct iov_mem_window *window,
+                   struct iov_mem_req *req, bool write);
+
 /* ---- kvm-vmcs.c ---- */
 bool iov_vcpu_vmcs_init(struct iov_vcpu *vcpu);
 void iov_vcpu_load(struct iov_vcpu *vcpu);
@@ -239,6 +264,8 @@ enum iov_resume iov_vcpu_handle(struct iov_vcpu *vcpu, struct iov_exit *exit);
 extern const struct iov_apic_owner_ops iov_kvm_apic_owner_ops;
 /* An interrupt for this vCPU, from any context. */
 void iov_vcpu_interrupt(struct iov_vcpu *vcpu, uint8_t vector, bool level, struct iov_span *span);
+/* The hook `upcall` has one for it now. */
+void iov_vcpu_upcall(struct iov_vcpu *vcpu, struct iov_span *span);
 void iov_vcpu_kick(struct iov_vcpu *vcpu, struct iov_span *span);
 /* Is there an interrupt that a halted vCPU would wake for? */
 bool iov_vcpu_wakes(struct iov_vcpu *vcpu);
@@ -270,6 +297,15 @@ bool iov_vcpu_posted_pending(const struct iov_vcpu *vcpu);
 bool iov_vcpu_posted_request(struct iov_vcpu *vcpu, uint8_t vector);
 /* What was posted, if anything was; it is no longer. */
 bool iov_vcpu_posted_take(struct iov_vcpu *vcpu, uint32_t ret_pir[8]);
+
+/* Vector that is to be injected: an upcall before the local APIC's; -1: none. */
+static inline int iov_vcpu_pending(const struct iov_vcpu *vcpu)
+{
+    const IovKvmVmClass *class = vcpu->vm->class;
+    int vector = class->upcall != NULL ? class->upcall(vcpu) : -1;
+
+    return vector >= 0 ? vector : vcpu->apic->ops->pending(vcpu->apic);
+}
 
 /* ---- kvm-irq.c ---- */
 bool iov_kvm_irq_init(IovKvmVm *vm, GError **error);

@@ -19,7 +19,7 @@ enum { PAGE = 4096, POLL_START_US = 10 };
 
 static const char *const irqchips[] = { "on", "split", NULL };
 
-G_DEFINE_FINAL_TYPE(IovKvmVm, iov_kvm_vm, IOV_TYPE_MODEL)
+G_DEFINE_TYPE(IovKvmVm, iov_kvm_vm, IOV_TYPE_MODEL)
 
 /* ---- Trips to user space ---- */
 
@@ -238,6 +238,7 @@ static bool iov_kvm_vm_realize(IovModel *model, GError **error)
 {
     IovKvmVm *self = (IovKvmVm *)(void *)model;
 
+    self->class = IOV_KVM_VM_GET_CLASS(self);
     self->measure = model->run->measure;
     self->host = (IovLinuxHost *)(void *)self->host_ref;
     if (!iov_model_realize(self->host_ref, error))

@@ -6,7 +6,10 @@
 #include "models/hypervisor/host.h"
 
 #define IOV_TYPE_KVM_VM (iov_kvm_vm_get_type())
-G_DECLARE_FINAL_TYPE(IovKvmVm, iov_kvm_vm, IOV, KVM_VM, IovModel)
+GType iov_kvm_vm_get_type(void);
+typedef struct _IovKvmVm IovKvmVm; /* kinds are derived from it: kvm-private.h */
+typedef struct _IovKvmVmClass IovKvmVmClass;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(IovKvmVm, g_object_unref)
 
 /*
  * Maps `size` bytes of host address space at guest-physical `gpa`: accesses to them do not exit.

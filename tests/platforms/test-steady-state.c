@@ -147,6 +147,8 @@ ParameterizedTestParameters(steady_state, requests_go_round_without_the_heap)
         { "udp-stream", "vhost-user", false },
         { "net-rr", "vhost-net", false },
         { "udp-stream", "vhost-net", false },
+        { "net-rr", "xen-pv", false },
+        { "udp-stream", "xen-pv", false },
     };
 
     return cr_make_param_array(struct run_case, cases, G_N_ELEMENTS(cases));

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Xen's ways to the network: hypercalls, switches between domains and exits of one request in steady state. The reasoning of each figure is
+ * in docs/models/netback.md and docs/models/xen-vm.md.
+ */
+#include "tests/platforms/platform.h"
+
+static void expect_sound(struct iov_experiment *run)
+{
+    cr_assert(eq(u64, iov_experiment_measure(run)->operations, 10000));
+    cr_assert(eq(u64, iov_experiment_measure(run)->mismatches, 0));
+    cr_assert(eq(u64, counters_of(run)->guest_faults, 0));
+    cr_assert(eq(u64, counters_of(run)->drops, 0));
+    cr_assert(eq(u64, stat_of(run, "vm0", "bad-grants"), 0));
+    cr_assert(eq(u64, stat_of(run, "vm0", "bad-hypercalls"), 0));
+}
+
+/* ---- xen-pv ---- */
+
+Test(xen, pv_an_echo_is_one_hypercall_of_the_guest_and_six_of_dom0)
+{
+    struct iov_experiment *run = RUN("net-rr.yaml", "strategy=xen-pv");
+
+    expect_sound(run);
+    cr_assert_about(exits_per_op(run, IOV_EXIT_VMCALL), 1);
+    cr_assert_about(per_op(run, stat_of(run, "vm0", "hypercalls")), 1);
+    cr_assert_about(per_op(run, stat_of(run, "dom0", "hypercalls")), 6);
+    cr_assert_about(per_op(run, counters_of(run)->hypercalls), 7);
+    iov_experiment_free(run);
+}
+
+Test(xen, pv_each_half_of_an_echo_goes_to_dom0_and_back)
+{
+    struct iov_experiment *run = RUN("net-rr.yaml", "strategy=xen-pv");
+
+    cr_assert_about(per_op(run, stat_of(run, "host", "domain-switches")), 4);
+    cr_assert_about(per_op(run, stat_of(run, "dom0", "upcalls")), 2);
+    cr_assert_about(exits_per_op(run, IOV_EXIT_HLT), 2);
+    iov_experiment_free(run);
+}
+
+Test(xen, pv_the_guest_touches_no_device_and_ends_no_interrupt)
+{
+    struct iov_experiment *run = RUN("net-rr.yaml", "strategy=xen-pv");
+
+    cr_assert(eq(u64, counters_of(run)->device_accesses, 0));
+    cr_assert(eq(u64, counters_of(run)->user_exits, 0));
+    cr_assert_about(per_op(run, counters_of(run)->interrupts), 2);
+    cr_assert_about(per_op(run, counters_of(run)->apic_accesses), 0); /* but the tick's */
+    iov_experiment_free(run);
+}
+
+Test(xen, pv_on_one_processor_both_domains_take_turns)
+{
+    struct iov_experiment *run =
+        RUN("net-rr.yaml", "strategy=xen-pv", "parameters.cpus=[cpu0]", "workload.operations=1000");
+
+    cr_assert(eq(u64, iov_experiment_measure(run)->operations, 1000));
+    cr_assert_about(per_op(run, counters_of(run)->hypercalls), 7);
+    iov_experiment_free(run);
+}
+
+Test(xen, pv_a_driver_domain_does_what_dom0_did)
+{
+    struct iov_experiment *run =
+        RUN("net-rr.yaml", "strategy=xen-pv", "parameters.backend=driver-domain");
+
+    expect_sound(run);
+    cr_assert_about(per_op(run, stat_of(run, "driver-domain", "hypercalls")), 6);
+    cr_assert_about(per_op(run, stat_of(run, "host", "domain-switches")), 4);
+    cr_assert(eq(u64, stat_of(run, "dom0", "hypercalls"), 0));
+    iov_experiment_free(run);
+}
+
+Test(xen, pv_maps_large_frames_and_gives_every_page_back)
+{
+    struct iov_experiment *run = RUN("udp-stream.yaml", "strategy=xen-pv", "parameters.grant=map");
+    uint64_t maps = stat_of(run, "vm0/netback", "maps");
+    uint64_t unmaps = stat_of(run, "vm0/netback", "unmaps");
+
+    expect_sound(run);
+    cr_assert(lt(u64, 9800, maps));
+    cr_assert(le(u64, maps - MIN(maps, unmaps), 256)); /* the rest is on its way */
+    cr_assert(lt(dbl, per_op(run, counters_of(run)->hypercalls), 0.5));
+    iov_experiment_free(run);
+}
+
+Test(xen, pv_small_frames_are_copied_even_where_pages_are_mapped)
+{
+    struct iov_experiment *run = RUN("net-rr.yaml", "strategy=xen-pv", "parameters.grant=map");
+
+    expect_sound(run);
+    cr_assert(eq(u64, stat_of(run, "vm0/netback", "maps"), 0));
+    cr_assert_about(per_op(run, counters_of(run)->hypercalls), 7);
+    iov_experiment_free(run);
+}
+
+Test(xen, pv_a_stream_shares_events_and_hypercalls)
+{
+    struct iov_experiment *run = RUN("udp-stream.yaml", "strategy=xen-pv");
+
+    expect_sound(run);
+    cr_assert(lt(dbl, per_op(run, counters_of(run)->kicks), 0.5));
+    cr_assert(lt(u64, stat_of(run, "vm0/netback", "batches"), 9000));
+    iov_experiment_free(run);
+}
