@@ -120,11 +120,12 @@ static void do_b64read(struct command *command)
 static void do_write(struct command *command)
 {
     const char *text = command->words[3];
-    gsize digits = strlen(text + 2);
+    bool prefixed = g_str_has_prefix(text, "0x");
+    gsize digits = prefixed ? strlen(text + 2) : 0;
     guint64 count = command->numbers[2];
     g_autofree guint8 *bytes = NULL;
 
-    if (text[0] != '0' || text[1] != 'x' || strspn(text + 2, "0123456789abcdefABCDEF") != digits) {
+    if (!prefixed || strspn(text + 2, "0123456789abcdefABCDEF") != digits) {
         answer(command, "FAIL Invalid data");
         return;
     }

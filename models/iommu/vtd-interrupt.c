@@ -3,9 +3,8 @@
  * Interrupt remapping and posting of the VT-d model.
  *
  * A message in remappable format names a table entry. A remapped entry becomes an ordinary message;
- * a posted entry sets a bit in the posted-interrupt descriptor in memory and, unless one is
- * outstanding or suppressed, sends a notification. The entry cache holds entries that are present
- * and well formed; the source is checked each time. Memory sees a descriptor's update in one piece.
+ * a posted entry leads to a posted-interrupt descriptor (vtd-post.c). The entry cache holds entries
+ * that are present and well formed; the source is checked each time.
  */
 #include "models/iommu/vtd-private.h"
 
@@ -146,38 +145,20 @@ static enum iov_status interrupt_remap(struct interrupt *interrupt)
 
 static enum iov_status interrupt_post(struct interrupt *interrupt)
 {
-    IovVtd *self = interrupt->self;
-    bool silent = interrupt->low & VTD_IRTE_FPD;
-    unsigned vector = interrupt->low >> VTD_IRTE_V_SHIFT & 0xff;
-    uint64_t address = (interrupt->high & ~0xffffffffull) | (interrupt->low >> 32 & 0xffffffc0ull);
-    iov_time delay = interrupt->req->delay + interrupt->delay;
-    uint64_t words[8];
-    bool notify;
-    struct iov_mem_req req = {
-        .address = address, .data = words, .size = sizeof words, .pasid = IOV_NO_PASID
-    };
+    const struct iov_mem_req *req = interrupt->req;
 
-    if (!vtd_table_read(self, address, words, 8, false, &delay))
-        return interrupt_block(interrupt, VTD_FAULT_PD_ACCESS, silent);
-    if (words[4] & VTD_PD_RESERVED)
-        return interrupt_block(interrupt, VTD_FAULT_PD_RESERVED, silent);
-    words[vector / 64] |= 1ull << (vector % 64);
-    notify = !(words[4] & VTD_PD_ON) && (interrupt->low & VTD_IRTE_URG || !(words[4] & VTD_PD_SN));
-    if (notify)
-        words[4] |= VTD_PD_ON;
-    req.delay = delay;
-    if (iov_mem_write_req(&self->bus, &req) != IOV_STATUS_OK)
-        return interrupt_block(interrupt, VTD_FAULT_PD_ACCESS, silent);
-    self->interrupts_posted++;
-    iov_interrupt_posted(path_of(self), interrupt->req->requester, interrupt->req->delay,
-                         interrupt->delay, delay - interrupt->req->delay - interrupt->delay, notify,
-                         iov_now(self->parent_instance.kernel) + delay);
-    if (!notify)
-        return IOV_STATUS_OK;
-    self->notifications++;
-    return vtd_message_send(
-        self, message_address(apic_id(self, (uint32_t)(words[4] >> VTD_PD_NDST_SHIFT))),
-        words[4] >> VTD_PD_NV_SHIFT & 0xff, interrupt->req->requester, delay, interrupt->req->span);
+    return vtd_post(interrupt->self, &(struct vtd_post){ .low = interrupt->low,
+                                                         .high = interrupt->high,
+                                                         .index = interrupt->index,
+                                                         .requester = req->requester,
+                                                         .span = req->span,
+                                                         .link = req->delay,
+                                                         .remap = interrupt->delay });
+}
+
+uint64_t vtd_notification_address(const IovVtd *self, uint32_t destination)
+{
+    return message_address(apic_id(self, destination));
 }
 
 static enum iov_status remappable(struct interrupt *interrupt, uint32_t data)

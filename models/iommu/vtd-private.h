@@ -13,6 +13,7 @@
 
 #define VTD_WALKERS_MAX 64u
 #define VTD_RECORDS_MAX 128u
+#define VTD_POSTS_MAX 32u
 
 /* One line of a cache; key 0 is empty. What low and high hold is the user's. */
 struct vtd_line {
@@ -32,6 +33,18 @@ struct vtd_cache {
 
 #define IOV_TYPE_VTD (iov_vt_d_get_type())
 G_DECLARE_FINAL_TYPE(IovVtd, iov_vt_d, IOV, VTD, IovModel)
+
+/* A message on its way into a posted-interrupt descriptor. */
+struct vtd_post {
+    struct iov_event event;
+    IovVtd *unit;
+    uint64_t low, high; /* its table entry */
+    struct iov_span *span;
+    iov_time link, remap, time; /* how long it took so far, and the descriptor takes */
+    unsigned index;
+    uint16_t requester;
+    bool used;
+};
 
 struct _IovVtd {
     IovModel parent_instance;
@@ -72,6 +85,7 @@ struct _IovVtd {
     struct iov_event context_event; /* CCMD */
     struct iov_event iotlb_event;   /* IOTLB register */
     bool queue_running;
+    struct vtd_post posts[VTD_POSTS_MAX];
 
     uint64_t requests, bypassed, iotlb_hits, iotlb_misses, context_misses, paging_hits, walk_reads,
         blocked, faults_recorded, faults_lost, fault_events; /* statistics */
@@ -141,6 +155,16 @@ void vtd_drop_pages(IovVtd *self, uint16_t domain, uint64_t address, unsigned ma
 
 enum iov_status vtd_interrupt(IovVtd *self, struct iov_mem_req *req);
 void vtd_drop_interrupts(IovVtd *self, unsigned index, unsigned mask);
+
+/* Where a notification to `destination`, the field of a descriptor, goes. */
+uint64_t vtd_notification_address(const IovVtd *self, uint32_t destination);
+
+/* ---- vtd-post.c ---- */
+
+/* Posts a message whose entry, source, span, link and remap are filled in. */
+enum iov_status vtd_post(IovVtd *self, const struct vtd_post *message);
+void vtd_posts_init(IovVtd *self);
+void vtd_posts_drop(IovVtd *self);
 
 /* ---- vtd-fault.c ---- */
 

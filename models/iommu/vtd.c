@@ -465,6 +465,7 @@ static void iov_vt_d_reset(IovModel *model)
     iov_event_disarm(&self->queue_event);
     iov_event_disarm(&self->context_event);
     iov_event_disarm(&self->iotlb_event);
+    vtd_posts_drop(self);
     self->queue_running = false;
     self->rtaddr = self->ccmd = self->iqh = self->iqt = self->iqa = self->irta = self->iva = 0;
     self->iotlb_command = self->root_table = self->interrupt_table = self->queue = 0;
@@ -492,6 +493,7 @@ static bool iov_vt_d_realize(IovModel *model, GError **error)
     self->fectl = VTD_EVENT_IM;
     self->iectl = VTD_EVENT_IM;
     vtd_queue_init(self);
+    vtd_posts_init(self);
     return true;
 }
 
@@ -502,6 +504,7 @@ static void iov_vt_d_unrealize(IovModel *model)
     iov_event_disarm(&self->queue_event);
     iov_event_disarm(&self->context_event);
     iov_event_disarm(&self->iotlb_event);
+    vtd_posts_drop(self);
 }
 
 static void iov_vt_d_finalize(GObject *object)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as the one who drives a machine from outside. The first byte chooses: lines and QMP objects as they are, or numbers that become
+ * Any bytes as the one who drives a machine from outside. The first byte chooses: lines and QMP objects as they are (rarely), or numbers that become
  * commands at addresses where something is, after the devices have been given addresses. Whatever is said, each command has one answer and
  * the host lives. Only how far the clock moves is bounded: a timer that was asked for would keep its promise for ever.
  */
@@ -14,6 +14,7 @@
 #define STEP_MAX 3000000u /* ns */
 #define TIME_MAX 50000000u
 #define COMMANDS_MAX 300u
+#define MACHINE_USES 200u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -40,7 +41,7 @@ static struct session *session_begin(void)
         "-M",
         "q35",
         "-m",
-        "16",
+        "1",
         "-netdev",
         "user,id=n0",
         "-netdev",
@@ -55,12 +56,10 @@ static struct session *session_begin(void)
         "virtio-net-pci,addr=4,netdev=n0",
         "-device",
         "nvme,addr=5",
-#ifdef FUZZ_ALL_DEVICES
         "-device",
         "virtio-blk-pci,addr=6,drive=d0",
         "-device",
         "e1000,addr=7,netdev=n1",
-#endif
         NULL,
     };
     struct options options;
@@ -203,20 +202,45 @@ static void speak_text(struct session *session, const char *text, size_t size)
     }
 }
 
+/*
+ * Making a machine takes longer than most inputs: one serves for many, reset and with memory cleared in between. Text makes devices come and go, and
+ * gets a machine of its own.
+ */
+static struct session *machine_ready(void)
+{
+    static struct session *session;
+    static unsigned uses;
+
+    if (session != NULL && ++uses % MACHINE_USES == 0)
+        g_clear_pointer(&session, session_free);
+    if (session == NULL) {
+        session = session_begin();
+    } else {
+        machine_reset(session->machine);
+        say(session, "memset 0 0x100000 0");
+    }
+    devices_place(session);
+    return session;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input input = { data, size };
     uint64_t mode = take(&input, 1);
-    struct session *session = session_begin();
+    struct session *session;
+    uint64_t end;
 
-    if (mode & 1) {
+    if ((mode & 7) == 1) {
+        session = session_begin();
         speak_text(session, (const char *)input.data, input.size);
-    } else {
-        devices_place(session);
-        for (unsigned i = 0; i < COMMANDS_MAX && input.size > 0; i++)
-            if (machine_now(session->machine) < TIME_MAX)
-                command(session, &input);
+        session_free(session);
+        return 0;
     }
-    session_free(session);
+    session = machine_ready();
+    end = machine_now(session->machine) + TIME_MAX;
+    for (unsigned i = 0; i < COMMANDS_MAX && input.size > 0; i++) {
+        if (machine_now(session->machine) < end)
+            command(session, &input);
+    }
     return 0;
 }

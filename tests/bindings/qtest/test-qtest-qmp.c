@@ -26,16 +26,6 @@ static bool told(const char *words)
     return strstr(machine->messages->str, words) != NULL;
 }
 
-Test(qtest_qmp, greets_and_waits_for_the_capabilities, .init = NULL)
-{
-    begin("-M none");
-    qmp_greet(machine);
-    cr_assert(told("{\"QMP\":{\"version\":"));
-    expect_error("{\"execute\": \"query-status\"}", "CommandNotFound");
-    command_good("{\"execute\": \"qmp_capabilities\"}");
-    expect_error("{\"execute\": \"qmp_capabilities\"}", "CommandNotFound");
-}
-
 Test(qtest_qmp, an_answer_carries_the_id_of_its_command)
 {
     command_good("{\"execute\": \"query-status\", \"id\": 7}");
@@ -227,4 +217,16 @@ Test(qtest_qmp, objects_may_come_in_pieces_and_several_at_once)
     cr_assert(told("STOP"));
     cr_assert(told("RESUME"));
     cr_assert(eq(uint, (unsigned)input->len, 0));
+}
+
+TestSuite(qtest_qmp_first, .fini = end);
+
+Test(qtest_qmp_first, greets_and_waits_for_the_capabilities)
+{
+    begin("-M none");
+    qmp_greet(machine);
+    cr_assert(told("{\"QMP\":{\"version\":"));
+    expect_error("{\"execute\": \"query-status\"}", "CommandNotFound");
+    command_good("{\"execute\": \"qmp_capabilities\"}");
+    expect_error("{\"execute\": \"qmp_capabilities\"}", "CommandNotFound");
 }

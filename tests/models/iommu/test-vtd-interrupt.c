@@ -298,3 +298,42 @@ Test(vtd_interrupt, descriptors_that_are_malformed_or_nowhere_block)
     entry_put(7, 1 | VTD_IRTE_IM | 1 << 5, 0);
     check_blocked(7, VTD_FAULT_IR_RESERVED);
 }
+
+Test(vtd_interrupt, a_descriptor_changes_when_its_message_has_arrived_and_not_when_it_was_sent)
+{
+    static const struct bench_cost costs[] = { { "vtd-interrupt-entry", 20 * IOV_NS },
+                                               { "vtd-walk-step", 100 * IOV_NS },
+                                               { NULL, 0 } };
+    struct iov_kernel *kernel;
+    uint32_t data = 0;
+    struct iov_mem_req req = bench_req(handle(3), &data, sizeof data);
+
+    tear_down();
+    vtd_bench_init(&vtd, costs);
+    start_posting(NOTIFY);
+    kernel = vtd.unit->kernel;
+    req.requester = DEVICE;
+    req.delay = 500 * IOV_NS; /* on the link */
+    cr_assert(eq(int, (int)vtd.upstream->ops->write(vtd.upstream, &req), IOV_STATUS_OK));
+    iov_kernel_run_until(kernel, 719 * IOV_NS); /* 500, 120 for the entry, 100 for the descriptor */
+    cr_assert(eq(u64, memory_read(&vtd, PD + 16), 0));
+    cr_assert(eq(uint, vtd.messages.count, 0));
+    iov_kernel_run_until(kernel, 720 * IOV_NS);
+    cr_assert(eq(u64, memory_read(&vtd, PD + 16), 1 << 17));
+    cr_assert(eq(uint, vtd.messages.count, 1));
+}
+
+Test(vtd_interrupt, more_messages_than_the_unit_can_have_on_their_way_are_posted_all_the_same)
+{
+    static const struct bench_cost costs[] = { { "vtd-interrupt-entry", 20 * IOV_NS },
+                                               { NULL, 0 } };
+
+    tear_down();
+    vtd_bench_init(&vtd, costs);
+    start_posting(NOTIFY);
+    for (unsigned i = 0; i < 100; i++)
+        cr_assert(eq(int, message(handle(3), 0), IOV_STATUS_OK));
+    iov_kernel_run_until(vtd.unit->kernel, IOV_US);
+    cr_assert(eq(u64, bench_stat(vtd.unit, "interrupts-posted"), 100));
+    cr_assert(eq(u64, memory_read(&vtd, PD + 16), 1 << 17));
+}
