@@ -5,8 +5,9 @@
  */
 #include <string.h>
 
+#include "core/net/ethernet-regs.h"
+#include "core/net/internet.h"
 #include "models/guest/net.h"
-#include "models/nic/ethernet-regs.h"
 
 /* SPEC: RFC 894 (Ethernet), RFC 791 (IPv4), RFC 768 (UDP), RFC 792 (ICMP). */
 #define IPV4_TIME_TO_LIVE 64
@@ -14,59 +15,10 @@
 #define IPV4_FRAGMENT_MASK 0x3fff /* offset, or more to come */
 #define ECHO_IDENTIFIER 0x6f69
 
-static void put16(uint8_t *at, uint32_t value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-    put16(at, value >> 16);
-    put16(at + 2, value);
-}
-
-static uint16_t get16(const uint8_t *at)
-{
-    return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-    return (uint32_t)get16(at) << 16 | get16(at + 2);
-}
-
-uint32_t iov_guest_sum(uint32_t sum, const void *data, uint32_t size)
-{
-    const uint8_t *bytes = data;
-    uint64_t total = 0;
-    uint16_t folded;
-    uint32_t word;
-    uint8_t order[2];
-
-    /* SPEC: RFC 1071, 2 (B) and (C): the sum depends neither on the byte order nor on the width of
-     * the words that are added, as long as carries come back in. */
-    for (; size >= 4; size -= 4, bytes += 4) {
-        memcpy(&word, bytes, 4);
-        total += word;
-    }
-    word = 0;
-    memcpy(&word, bytes, size);
-    total += word;
-    while (total >> 16)
-        total = (total & 0xffff) + (total >> 16);
-    folded = (uint16_t)total;
-    memcpy(order, &folded, 2);
-    total = (uint64_t)sum + get16(order);
-    while (total >> 16)
-        total = (total & 0xffff) + (total >> 16);
-    return (uint32_t)total;
-}
-
 /* The pseudo header of UDP: addresses, protocol, length. */
 static uint32_t pseudo_sum(const uint8_t *ip, uint32_t protocol, uint32_t size)
 {
-    return iov_guest_sum(protocol + size, ip + 12, 8);
+    return iov_net_sum(protocol + size, ip + 12, 8);
 }
 
 /* Ethernet and IP headers for `size` bytes of `protocol`. Returns where they go. */
@@ -77,17 +29,17 @@ static uint8_t *build_headers(struct iov_guest_net *net, struct iov_guest_frame 
 
     memcpy(frame->data, net->peer_mac, 6);
     memcpy(frame->data + 6, net->dev->mac, 6);
-    put16(frame->data + 12, ETHERNET_TYPE_IPV4);
+    iov_net_put16(frame->data + 12, ETHERNET_TYPE_IPV4);
     memset(ip, 0, IPV4_HEADER);
     ip[0] = 0x45;
-    put16(ip + 2, IPV4_HEADER + size);
-    put16(ip + 4, net->identification++);
-    put16(ip + 6, IPV4_DONT_FRAGMENT);
+    iov_net_put16(ip + 2, IPV4_HEADER + size);
+    iov_net_put16(ip + 4, net->identification++);
+    iov_net_put16(ip + 6, IPV4_DONT_FRAGMENT);
     ip[8] = IPV4_TIME_TO_LIVE;
     ip[9] = protocol;
-    put32(ip + 12, net->address);
-    put32(ip + 16, net->peer_address);
-    put16(ip + 10, ~iov_guest_sum(0, ip, IPV4_HEADER));
+    iov_net_put32(ip + 12, net->address);
+    iov_net_put32(ip + 16, net->peer_address);
+    iov_net_put16(ip + 10, ~iov_net_sum(0, ip, IPV4_HEADER));
     frame->size = (uint16_t)(ETHERNET_HEADER + IPV4_HEADER + size);
     frame->checksum_start = 0;
     frame->checksum_offset = 0;
@@ -100,21 +52,21 @@ void iov_guest_build_udp(struct iov_guest_net *net, struct iov_guest_frame *fram
     uint32_t length = UDP_HEADER + size;
     uint8_t *udp = build_headers(net, frame, IPV4_PROTOCOL_UDP, length);
 
-    put16(udp, net->port);
-    put16(udp + 2, net->peer_port);
-    put16(udp + 4, length);
-    put16(udp + UDP_CHECKSUM, 0);
+    iov_net_put16(udp, net->port);
+    iov_net_put16(udp + 2, net->peer_port);
+    iov_net_put16(udp + 4, length);
+    iov_net_put16(udp + UDP_CHECKSUM, 0);
     memcpy(udp + UDP_HEADER, payload, size);
     uint32_t sum = pseudo_sum(frame->data + ETHERNET_HEADER, IPV4_PROTOCOL_UDP, length);
 
     if (net->checksum_offload) { /* the device adds the rest to the pseudo header's sum */
-        put16(udp + UDP_CHECKSUM, sum);
+        iov_net_put16(udp + UDP_CHECKSUM, sum);
         frame->checksum_start = ETHERNET_HEADER + IPV4_HEADER;
         frame->checksum_offset = ETHERNET_HEADER + IPV4_HEADER + UDP_CHECKSUM;
         return;
     }
-    sum = ~iov_guest_sum(sum, udp, length) & 0xffff;
-    put16(udp + UDP_CHECKSUM, sum == 0 ? 0xffff : sum); /* 0 means: no checksum */
+    sum = ~iov_net_sum(sum, udp, length) & 0xffff;
+    iov_net_put16(udp + UDP_CHECKSUM, sum == 0 ? 0xffff : sum); /* 0 means: no checksum */
 }
 
 void iov_guest_build_echo(struct iov_guest_net *net, struct iov_guest_frame *frame,
@@ -125,12 +77,12 @@ void iov_guest_build_echo(struct iov_guest_net *net, struct iov_guest_frame *fra
 
     icmp[0] = ICMP_TYPE_ECHO;
     icmp[1] = 0;
-    put16(icmp + 2, 0);
-    put16(icmp + 4, ECHO_IDENTIFIER);
-    put16(icmp + 6, sequence);
+    iov_net_put16(icmp + 2, 0);
+    iov_net_put16(icmp + 4, ECHO_IDENTIFIER);
+    iov_net_put16(icmp + 6, sequence);
     for (uint32_t i = 0; i < size; i++)
         icmp[ICMP_HEADER + i] = (uint8_t)i;
-    put16(icmp + 2, ~iov_guest_sum(0, icmp, length));
+    iov_net_put16(icmp + 2, ~iov_net_sum(0, icmp, length));
 }
 
 static enum iov_guest_frame_kind parse_udp(const struct iov_guest_net *net, const uint8_t *ip,
@@ -139,14 +91,14 @@ static enum iov_guest_frame_kind parse_udp(const struct iov_guest_net *net, cons
 {
     if (room < UDP_HEADER)
         return IOV_GUEST_FRAME_BAD;
-    uint32_t length = get16(udp + 4);
+    uint32_t length = iov_net_get16(udp + 4);
 
     if (length < UDP_HEADER || length > room)
         return IOV_GUEST_FRAME_BAD;
-    if (!verified && get16(udp + UDP_CHECKSUM) != 0 &&
-        iov_guest_sum(pseudo_sum(ip, IPV4_PROTOCOL_UDP, length), udp, length) != 0xffff)
+    if (!verified && iov_net_get16(udp + UDP_CHECKSUM) != 0 &&
+        iov_net_sum(pseudo_sum(ip, IPV4_PROTOCOL_UDP, length), udp, length) != 0xffff)
         return IOV_GUEST_FRAME_BAD;
-    if (get16(udp + 2) != net->port)
+    if (iov_net_get16(udp + 2) != net->port)
         return IOV_GUEST_FRAME_FOREIGN;
     *ret_size = length - UDP_HEADER;
     return IOV_GUEST_FRAME_UDP;
@@ -154,9 +106,9 @@ static enum iov_guest_frame_kind parse_udp(const struct iov_guest_net *net, cons
 
 static enum iov_guest_frame_kind parse_echo(const uint8_t *icmp, uint32_t room, uint32_t *ret_size)
 {
-    if (room < ICMP_HEADER || iov_guest_sum(0, icmp, room) != 0xffff)
+    if (room < ICMP_HEADER || iov_net_sum(0, icmp, room) != 0xffff)
         return IOV_GUEST_FRAME_BAD;
-    if (icmp[0] != ICMP_TYPE_ECHO_REPLY || get16(icmp + 4) != ECHO_IDENTIFIER)
+    if (icmp[0] != ICMP_TYPE_ECHO_REPLY || iov_net_get16(icmp + 4) != ECHO_IDENTIFIER)
         return IOV_GUEST_FRAME_FOREIGN;
     *ret_size = room - ICMP_HEADER;
     return IOV_GUEST_FRAME_ECHO;
@@ -170,18 +122,18 @@ enum iov_guest_frame_kind iov_guest_parse(const struct iov_guest_net *net,
 
     if (frame->size < ETHERNET_HEADER)
         return IOV_GUEST_FRAME_BAD;
-    if (get16(frame->data + 12) != ETHERNET_TYPE_IPV4)
+    if (iov_net_get16(frame->data + 12) != ETHERNET_TYPE_IPV4)
         return IOV_GUEST_FRAME_FOREIGN;
     if (frame->size < ETHERNET_HEADER + IPV4_HEADER || ip[0] >> 4 != 4)
         return IOV_GUEST_FRAME_BAD;
     uint32_t header = (ip[0] & 0xfu) * 4;
-    uint32_t total = get16(ip + 2); /* the frame may be padded */
+    uint32_t total = iov_net_get16(ip + 2); /* the frame may be padded */
 
     if (header < IPV4_HEADER || total < header || ETHERNET_HEADER + total > frame->size)
         return IOV_GUEST_FRAME_BAD;
-    if (iov_guest_sum(0, ip, header) != 0xffff)
+    if (iov_net_sum(0, ip, header) != 0xffff)
         return IOV_GUEST_FRAME_BAD;
-    if (get32(ip + 16) != net->address || get16(ip + 6) & IPV4_FRAGMENT_MASK)
+    if (iov_net_get32(ip + 16) != net->address || iov_net_get16(ip + 6) & IPV4_FRAGMENT_MASK)
         return IOV_GUEST_FRAME_FOREIGN;
     const uint8_t *inner = ip + header;
 

@@ -57,6 +57,9 @@ struct iov_guest_costs {
     iov_time checksum; /* 1 KiB */
     iov_time udp_tx;
     iov_time udp_rx;
+    iov_time tcp_tx;
+    iov_time tcp_rx;
+    iov_time tcp_ack;
     iov_time icmp_tx;
     iov_time icmp_rx;
     iov_time tx_return;

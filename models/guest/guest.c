@@ -168,6 +168,10 @@ static void describe_costs(IovModelClass *mc)
     COST(checksum, "guest-checksum", "Summing 1 KiB where the device does not");
     COST(udp_tx, "guest-udp-tx", "UDP, IP and queueing of a datagram, up to the driver");
     COST(udp_rx, "guest-udp-rx", "A received datagram from the driver to its socket");
+    COST(tcp_tx, "guest-tcp-tx", "TCP, IP and queueing of a segment, up to the driver");
+    COST(tcp_rx, "guest-tcp-rx",
+         "A received segment from the driver to its socket, or an acknowledgement");
+    COST(tcp_ack, "guest-tcp-ack", "Building and queueing an acknowledgement");
     COST(icmp_tx, "guest-icmp-tx", "An echo request, up to the driver");
     COST(icmp_rx, "guest-icmp-rx", "An echo reply from the driver to its socket");
     COST(tx_return, "guest-tx-return", "From the doorbell back to the system call");

@@ -104,6 +104,17 @@ static uint32_t frame_memory(uint32_t size)
     return (size + FRAME_GRAIN - 1) / FRAME_GRAIN * FRAME_GRAIN + FRAME_OVERHEAD;
 }
 
+void iov_guest_net_wake_writer(struct iov_guest_cpu *cpu, struct iov_guest_net *net)
+{
+    struct iov_guest_cpu *writer = net->writer;
+
+    net->writer_woken = true;
+    if (writer == NULL)
+        return;
+    net->writer = NULL;
+    iov_guest_wake(cpu, writer);
+}
+
 void iov_guest_netdev_sent(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
                            const struct iov_guest_sent *sent)
 {
@@ -111,12 +122,8 @@ void iov_guest_netdev_sent(struct iov_guest_netdev *dev, struct iov_guest_cpu *c
 
     net->sent++;
     net->send_memory -= frame_memory(sent->size);
-    if (net->writer != NULL && 2 * net->send_memory <= SEND_BUFFER) {
-        struct iov_guest_cpu *writer = net->writer;
-
-        net->writer = NULL;
-        iov_guest_wake(cpu, writer);
-    }
+    if (2 * net->send_memory <= SEND_BUFFER)
+        iov_guest_net_wake_writer(cpu, net);
     if (net->on_sent != NULL)
         net->on_sent(net->sent_context, cpu, sent);
 }
@@ -223,12 +230,20 @@ static void wait_for_room(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
     }
 }
 
-/* The frame's way to the driver, and back to the program. */
-static void send_frame(struct iov_guest_cpu *cpu, struct iov_guest_frame *frame, iov_time cost)
+struct iov_guest_frame *iov_guest_net_frame(struct iov_guest_net *net)
 {
-    IovLinuxGuest *guest = cpu->guest;
-    struct iov_guest_net *net = &guest->net;
+    return take_frame(net);
+}
 
+void iov_guest_net_transmit(struct iov_guest_cpu *cpu, struct iov_guest_frame *frame,
+                            struct iov_span *span, iov_time cost)
+{
+    struct iov_guest_net *net = &cpu->guest->net;
+
+    if (is_polled(net)) {
+        poll_send(cpu, net, frame, span);
+        return;
+    }
     net->send_memory += frame_memory(frame->size);
     iov_guest_charge(cpu, cost);
     iov_guest_bottom_half_disable(cpu);
@@ -236,7 +251,34 @@ static void send_frame(struct iov_guest_cpu *cpu, struct iov_guest_frame *frame,
     transmit_waiting(net, cpu);
     iov_guest_work_for(cpu, NULL);
     iov_guest_bottom_half_enable(cpu);
-    iov_guest_charge(cpu, guest->costs.tx_return + guest->costs.syscall_exit);
+}
+
+/* The frame's way to the driver, and back to the program. */
+static void send_frame(struct iov_guest_cpu *cpu, struct iov_guest_frame *frame, iov_time cost)
+{
+    iov_guest_net_transmit(cpu, frame, frame->span, cost);
+    iov_guest_charge(cpu, cpu->guest->costs.tx_return + cpu->guest->costs.syscall_exit);
+}
+
+bool iov_guest_net_wait_writer(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
+                               iov_time deadline, struct iov_span *span)
+{
+    net->writer_woken = false;
+    while (is_polled(net) && !net->writer_woken && iov_guest_now(cpu) < deadline)
+        poll_device(cpu, net, deadline);
+    while (!net->writer_woken && iov_guest_now(cpu) < deadline) {
+        iov_guest_wait_prepare(cpu);
+        net->writer = cpu;
+        cpu->sleep = deadline;
+        iov_guest_charge(cpu, cpu->guest->costs.socket_block);
+        if (!net->writer_woken)
+            iov_guest_wait_block(cpu);
+        iov_guest_wait_done(cpu);
+        cpu->sleep = IOV_TIME_MAX;
+        net->writer = NULL;
+    }
+    iov_guest_work_for(cpu, span);
+    return net->writer_woken;
 }
 
 /* The way into the kernel of every send, up to a frame to fill. */
@@ -328,27 +370,9 @@ struct iov_guest_frame *iov_guest_napi_frame(struct iov_guest_napi *napi)
     return &napi->batch[napi->batched];
 }
 
-/* One frame goes up the stack. */
-static void deliver(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
-                    const struct iov_guest_frame *frame)
+void iov_guest_net_queue(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
+                         const struct iov_guest_frame *frame, uint32_t offset, uint32_t size)
 {
-    const struct iov_guest_costs *costs = &cpu->guest->costs;
-    uint32_t offset, size;
-    enum iov_guest_frame_kind kind =
-        iov_guest_parse(net, frame, frame->checksum_start != 0, &offset, &size);
-
-    iov_guest_work_for(cpu, frame->span);
-    iov_guest_charge(cpu, is_polled(net)                 ? costs->pmd_stack
-                          : kind == IOV_GUEST_FRAME_ECHO ? costs->icmp_rx
-                                                         : costs->udp_rx);
-    if (kind == IOV_GUEST_FRAME_UDP && frame->checksum_start == 0)
-        charge_checksum(cpu, size);
-    if (kind == IOV_GUEST_FRAME_BAD || kind == IOV_GUEST_FRAME_FOREIGN) {
-        uint64_t *counter = kind == IOV_GUEST_FRAME_BAD ? &net->bad_frames : &net->foreign_frames;
-
-        (*counter)++;
-        return;
-    }
     struct iov_guest_frame *copy =
         net->received.count < IOV_GUEST_RECEIVE_MAX ? take_frame(net) : NULL;
 
@@ -368,6 +392,33 @@ static void deliver(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
 
     net->reader = NULL;
     iov_guest_wake(cpu, reader);
+}
+
+/* One frame goes up the stack. */
+static void deliver(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
+                    const struct iov_guest_frame *frame)
+{
+    const struct iov_guest_costs *costs = &cpu->guest->costs;
+    uint32_t offset, size;
+
+    iov_guest_work_for(cpu, frame->span);
+    if (iov_guest_tcp_deliver(cpu, frame))
+        return;
+    enum iov_guest_frame_kind kind =
+        iov_guest_parse(net, frame, frame->checksum_start != 0, &offset, &size);
+
+    iov_guest_charge(cpu, is_polled(net)                 ? costs->pmd_stack
+                          : kind == IOV_GUEST_FRAME_ECHO ? costs->icmp_rx
+                                                         : costs->udp_rx);
+    if (kind == IOV_GUEST_FRAME_UDP && frame->checksum_start == 0)
+        charge_checksum(cpu, size);
+    if (kind == IOV_GUEST_FRAME_BAD || kind == IOV_GUEST_FRAME_FOREIGN) {
+        uint64_t *counter = kind == IOV_GUEST_FRAME_BAD ? &net->bad_frames : &net->foreign_frames;
+
+        (*counter)++;
+        return;
+    }
+    iov_guest_net_queue(cpu, net, frame, offset, size);
 }
 
 static void deliver_batch(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)

@@ -4,11 +4,14 @@
  * right checksums; layers are costs. The socket has Linux's limits: a send buffer that blocks the sender, a receive queue
  * that drops, a queue in front of a driver whose ring is full.
  *
+ * One TCP connection is in tcp.c.
+ *
  * LIMIT: one socket, no fragments, no ARP (the peer's address is fixed), no routing, no GRO merging.
  */
 #ifndef IOV_GUEST_NET_H
 #define IOV_GUEST_NET_H
 
+#include "core/net/tcp.h"
 #include "core/port/exec.h"
 #include "models/guest/netdev.h"
 
@@ -42,8 +45,13 @@ struct iov_guest_net {
     uint32_t send_memory;            /* bytes in flight, as the socket accounts them */
     struct iov_guest_cpu *reader;    /* whose task waits for a datagram */
     struct iov_guest_cpu *writer;    /* and for room to send */
+    bool writer_woken;               /* since it last began to wait */
     void (*on_sent)(void *context, struct iov_guest_cpu *cpu, const struct iov_guest_sent *sent);
+    /* Everything before sequence number `upto` is acknowledged; `span` came with the acknowledgement, or NULL. */
+    void (*on_acknowledged)(void *context, struct iov_guest_cpu *cpu, uint32_t upto,
+                            struct iov_span *span);
     void *sent_context;
+    struct iov_tcp tcp;    /* the connection */
     bool checksum_offload; /* set by the driver */
     struct iov_spin spin;  /* of a program that polls */
     bool changed;          /* the device has done something since it last looked */
@@ -79,8 +87,23 @@ enum iov_guest_frame_kind {
 enum iov_guest_frame_kind iov_guest_parse(const struct iov_guest_net *net,
                                           const struct iov_guest_frame *frame, bool verified,
                                           uint32_t *ret_offset, uint32_t *ret_size);
-/* The Internet checksum (RFC 1071) of `size` bytes, starting from `sum`; folded, not inverted. */
-uint32_t iov_guest_sum(uint32_t sum, const void *data, uint32_t size);
+
+/* ---- For tcp.c ---- */
+
+/* A free frame, or NULL. */
+struct iov_guest_frame *iov_guest_net_frame(struct iov_guest_net *net);
+/* A built frame's way to the driver, from a task or a softirq. */
+void iov_guest_net_transmit(struct iov_guest_cpu *cpu, struct iov_guest_frame *frame,
+                            struct iov_span *span, iov_time cost);
+/* `size` bytes of a frame go to the socket; the reader is woken. */
+void iov_guest_net_queue(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
+                         const struct iov_guest_frame *frame, uint32_t offset, uint32_t size);
+void iov_guest_net_wake_writer(struct iov_guest_cpu *cpu, struct iov_guest_net *net);
+/* Waits until somebody wakes the writer (true) or `deadline`. */
+bool iov_guest_net_wait_writer(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
+                               iov_time deadline, struct iov_span *span);
+/* A segment of the connection: false if the frame is none. */
+bool iov_guest_tcp_deliver(struct iov_guest_cpu *cpu, const struct iov_guest_frame *frame);
 
 /* ---- System calls of the task on `cpu`: may block ---- */
 
@@ -95,5 +118,16 @@ void iov_guest_send_echo(struct iov_guest_cpu *cpu, uint16_t sequence, uint32_t 
  */
 bool iov_guest_receive(struct iov_guest_cpu *cpu, iov_time deadline, void *data, uint32_t size,
                        uint32_t *ret_size, struct iov_span **ret_span);
+
+/* ---- TCP ---- */
+
+/* Opens the connection to the peer. False: it does not answer. */
+bool iov_guest_tcp_connect(struct iov_guest_cpu *cpu);
+/* Sends `size` bytes; the last segment carries the span. `ret_end`: the sequence number behind them. False: the peer is gone. */
+bool iov_guest_tcp_send(struct iov_guest_cpu *cpu, uint32_t size, struct iov_span *span,
+                        uint32_t *ret_end);
+/* One segment's data; as iov_guest_receive(). */
+bool iov_guest_tcp_receive(struct iov_guest_cpu *cpu, iov_time deadline, uint32_t *ret_size,
+                           struct iov_span **ret_span);
 
 #endif

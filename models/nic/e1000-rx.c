@@ -11,7 +11,7 @@
  * not written; thresholds of RXDCTL are stored only.
  */
 #include "models/nic/e1000-private.h"
-#include "models/nic/ethernet-regs.h"
+#include "core/net/ethernet-regs.h"
 
 #define FRAME_LONG 1522u /* with FCS and tag: longer ones need LPE */
 

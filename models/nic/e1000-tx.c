@@ -12,7 +12,7 @@
  * LIMIT: thresholds of TXDCTL and TIPG are stored only; no loop-back; a frame is sent even if the link is down.
  */
 #include "models/nic/e1000-private.h"
-#include "models/nic/ethernet-regs.h"
+#include "core/net/ethernet-regs.h"
 
 static uint64_t ring_base(const IovE1000 *self)
 {

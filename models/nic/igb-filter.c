@@ -8,7 +8,7 @@
  * SPEC: 82576, 7.1.1 (queues), 7.1.1.7 (RSS), 7.1.2 (filters), 7.8.3 (switching).
  * LIMIT: no filters by Ethertype, SYN or tuple, no mirroring, no storm control; the hash of IPv6 takes no notice of extension headers.
  */
-#include "models/nic/ethernet-regs.h"
+#include "core/net/ethernet-regs.h"
 #include "models/nic/igb-private.h"
 
 #define IPV6_HEADER 40u

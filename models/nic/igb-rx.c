@@ -11,7 +11,7 @@
  * fragment checksum is zero; the FCS is counted in the length if it is not stripped, not written.
  */
 #include "models/nic/checksum-private.h"
-#include "models/nic/ethernet-regs.h"
+#include "core/net/ethernet-regs.h"
 #include "models/nic/igb-private.h"
 
 #define FRAME_LONG 1522u /* with FCS and tag: longer ones need LPE */

@@ -13,7 +13,7 @@
  * IPsec, no launch times; a frame is sent even if the link is down.
  */
 #include "models/nic/checksum-private.h"
-#include "models/nic/ethernet-regs.h"
+#include "core/net/ethernet-regs.h"
 #include "models/nic/igb-private.h"
 
 #define PACKET_ROOM (IOV_PACKET_INLINE - ETHERNET_VLAN_TAG)

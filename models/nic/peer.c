@@ -7,12 +7,15 @@
  * answers ARP requests for its address and ICMP echo requests. Answers come after `turn-round`, one after the other, as drawn from its
  * distribution; with `local` they are given in the call that brings the frame, as a peer in the same host's memory would.
  * Frames are real: addresses and ports are swapped, checksums right.
- * LIMIT: IPv4 without options only; no fragments, no TCP (its segments count as datagrams in role sink).
+ * TCP connections (peer-tcp.c) are echoed, counted with an acknowledgement for every second segment, or sent to as fast as window and wire allow.
+ * LIMIT: IPv4 without options only; no fragments; a connection's retransmission timer is one for all.
  */
 #include <stdio.h>
 
+#include "core/net/ethernet-regs.h"
+#include "core/net/internet.h"
 #include "core/object/model.h"
-#include "models/nic/ethernet-regs.h"
+#include "models/nic/peer-tcp.h"
 
 #define IOV_TYPE_PEER (iov_peer_get_type())
 G_DECLARE_FINAL_TYPE(IovPeer, iov_peer, IOV, PEER, IovModel)
@@ -39,41 +42,28 @@ struct _IovPeer {
     struct iov_event generate;
     iov_time last_answer;
     uint8_t headers[ETHERNET_HEADER + IPV4_HEADER + UDP_HEADER]; /* of generated frames */
+    struct peer_tcp tcp;
+    struct iov_event
+        stream; /* of a TCP source: the wire takes the next segment, or nothing moved for RETRANSMIT */
     uint64_t generated;
     bool generating;
+    int stream_state;
     uint64_t since_acknowledge;                                                 /* datagrams */
     uint64_t frames_received, frames_sent, bytes_received, bytes_sent, ignored; /* statistics */
 };
 
 G_DEFINE_FINAL_TYPE(IovPeer, iov_peer, IOV_TYPE_MODEL)
 
+enum {
+    STREAM_IDLE,
+    STREAM_SENDING,
+    STREAM_WAITING
+}; /* for nothing; for the wire; for an acknowledgement */
 enum { ROLE_ECHO, ROLE_SINK, ROLE_SOURCE };
 static const char *const roles[] = { "echo", "sink", "source", NULL };
 static const char *const distributions[] = { "constant", "uniform", "exponential", "pareto", NULL };
 
 /* ---- Frames ---- */
-
-static uint16_t get16(const uint8_t *at)
-{
-    return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static void put16(uint8_t *at, uint32_t value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
-static uint32_t sum_of(const uint8_t *data, uint32_t size, uint32_t sum)
-{
-    for (uint32_t i = 0; i + 1 < size; i += 2)
-        sum += get16(data + i);
-    if (size & 1)
-        sum += (uint32_t)data[size - 1] << 8;
-    while (sum >> 16)
-        sum = (sum & 0xffff) + (sum >> 16);
-    return sum;
-}
 
 static void swap(uint8_t *a, uint8_t *b, unsigned size)
 {
@@ -92,11 +82,12 @@ static uint8_t *ipv4_of(const struct iov_packet *packet, uint32_t *ret_length)
     uint32_t length;
 
     if (packet->size < ETHERNET_HEADER + IPV4_HEADER ||
-        get16(packet->data + ETHERNET_TYPE) != ETHERNET_TYPE_IPV4 || ip[IPV4_VERSION] != 0x45)
+        iov_net_get16(packet->data + ETHERNET_TYPE) != ETHERNET_TYPE_IPV4 ||
+        ip[IPV4_VERSION] != 0x45)
         return NULL;
-    length = get16(ip + IPV4_LENGTH);
+    length = iov_net_get16(ip + IPV4_LENGTH);
     if (length < IPV4_HEADER || length > packet->size - ETHERNET_HEADER ||
-        (get16(ip + IPV4_FRAGMENT) & 0x3fff) != 0)
+        (iov_net_get16(ip + IPV4_FRAGMENT) & 0x3fff) != 0)
         return NULL;
     *ret_length = length - IPV4_HEADER;
     return ip;
@@ -113,8 +104,8 @@ static uint8_t *udp_of(const struct iov_packet *packet, uint32_t *ret_length)
 
 static void ip_sum(uint8_t *ip)
 {
-    put16(ip + IPV4_CHECKSUM, 0);
-    put16(ip + IPV4_CHECKSUM, ~sum_of(ip, IPV4_HEADER, 0));
+    iov_net_put16(ip + IPV4_CHECKSUM, 0);
+    iov_net_put16(ip + IPV4_CHECKSUM, ~iov_net_sum(0, ip, IPV4_HEADER));
 }
 
 /* `length`: of the datagram with its header. */
@@ -123,10 +114,10 @@ static void udp_sum(uint8_t *ip, uint32_t length)
     uint8_t *udp = ip + IPV4_HEADER;
     uint32_t sum;
 
-    put16(udp + UDP_CHECKSUM, 0);
-    sum = sum_of(ip + IPV4_SOURCE, 8, IPV4_PROTOCOL_UDP + length);
-    sum = ~sum_of(udp, length, sum) & 0xffff;
-    put16(udp + UDP_CHECKSUM, sum != 0 ? sum : 0xffff);
+    iov_net_put16(udp + UDP_CHECKSUM, 0);
+    sum = iov_net_sum(IPV4_PROTOCOL_UDP + length, ip + IPV4_SOURCE, 8);
+    sum = ~iov_net_sum(sum, udp, length) & 0xffff;
+    iov_net_put16(udp + UDP_CHECKSUM, sum != 0 ? sum : 0xffff);
 }
 
 /* Swapping leaves checksums right; one that an offload left open is closed. */
@@ -160,8 +151,8 @@ static bool make_icmp_echo(struct iov_packet *packet)
     swap(packet->data + ETHERNET_DESTINATION, packet->data + ETHERNET_SOURCE, ETHERNET_ADDRESS);
     swap(ip + IPV4_SOURCE, ip + IPV4_DESTINATION, 4);
     icmp[ICMP_TYPE] = ICMP_TYPE_ECHO_REPLY;
-    put16(icmp + ICMP_CHECKSUM, 0);
-    put16(icmp + ICMP_CHECKSUM, ~sum_of(icmp, length, 0));
+    iov_net_put16(icmp + ICMP_CHECKSUM, 0);
+    iov_net_put16(icmp + ICMP_CHECKSUM, ~iov_net_sum(0, icmp, length));
     return true;
 }
 
@@ -170,11 +161,11 @@ static bool make_arp_reply(const IovPeer *self, struct iov_packet *packet)
     uint8_t *arp = packet->data + ETHERNET_HEADER;
 
     if (packet->size < ETHERNET_HEADER + ARP_SIZE ||
-        get16(packet->data + ETHERNET_TYPE) != ETHERNET_TYPE_ARP ||
-        get16(arp + ARP_OPERATION) != ARP_REQUEST ||
+        iov_net_get16(packet->data + ETHERNET_TYPE) != ETHERNET_TYPE_ARP ||
+        iov_net_get16(arp + ARP_OPERATION) != ARP_REQUEST ||
         memcmp(arp + ARP_TARGET_PROTOCOL, self->own_address, 4) != 0)
         return false;
-    put16(arp + ARP_OPERATION, ARP_REPLY);
+    iov_net_put16(arp + ARP_OPERATION, ARP_REPLY);
     memcpy(arp + ARP_TARGET_HARDWARE, arp + ARP_SENDER_HARDWARE, ETHERNET_ADDRESS + 4);
     memcpy(arp + ARP_SENDER_HARDWARE, self->own_mac, ETHERNET_ADDRESS);
     memcpy(arp + ARP_SENDER_PROTOCOL, self->own_address, 4);
@@ -192,8 +183,8 @@ static bool make_acknowledgement(IovPeer *self, struct iov_packet *packet)
         !make_udp_echo(packet))
         return false;
     self->since_acknowledge = 0;
-    put16(ip + IPV4_LENGTH, IPV4_HEADER + UDP_HEADER);
-    put16(ip + IPV4_HEADER + UDP_LENGTH, UDP_HEADER);
+    iov_net_put16(ip + IPV4_LENGTH, IPV4_HEADER + UDP_HEADER);
+    iov_net_put16(ip + IPV4_HEADER + UDP_LENGTH, UDP_HEADER);
     ip_sum(ip);
     udp_sum(ip, UDP_HEADER);
     memset(ip + IPV4_HEADER + UDP_HEADER, 0,
@@ -275,9 +266,9 @@ static void on_generate(struct iov_event *event)
 
     memset(packet->data, 0, size);
     memcpy(packet->data, self->headers, sizeof self->headers);
-    put16(ip + IPV4_LENGTH, IPV4_HEADER + length);
-    put16(ip + IPV4_ID, (uint32_t)self->generated);
-    put16(ip + IPV4_HEADER + UDP_LENGTH, length);
+    iov_net_put16(ip + IPV4_LENGTH, IPV4_HEADER + length);
+    iov_net_put16(ip + IPV4_ID, (uint32_t)self->generated);
+    iov_net_put16(ip + IPV4_HEADER + UDP_LENGTH, length);
     ip_sum(ip);
     udp_sum(ip, length);
     self->generated++;
@@ -288,6 +279,52 @@ static void on_generate(struct iov_event *event)
     }
     interval = MAX(interval, busy);
     iov_event_in(event, interval != 0 ? interval : IOV_NS); /* never twice in one instant */
+}
+
+/* ---- TCP ---- */
+
+#define RETRANSMIT (200 * IOV_MS)
+
+/* What came in may have made room. While the wire sets the pace, the next segment is on its way anyway. */
+static void stream_go_on(IovPeer *self)
+{
+    if (self->role != ROLE_SOURCE || self->stream_state == STREAM_SENDING)
+        return;
+    self->stream_state = STREAM_SENDING;
+    iov_event_disarm(&self->stream);
+    iov_event_in(&self->stream, 0);
+}
+
+static void on_stream(struct iov_event *event)
+{
+    IovPeer *self = iov_container_of(event, IovPeer, stream);
+    bool late = self->stream_state == STREAM_WAITING;
+    struct iov_packet *packet;
+    iov_time busy;
+
+    if (late && !peer_tcp_go_back(&self->tcp)) {
+        self->stream_state = STREAM_IDLE;
+        return;
+    }
+    packet = peer_tcp_next(&self->tcp, self->pool);
+    self->stream_state = packet != NULL ? STREAM_SENDING : STREAM_WAITING;
+    busy = packet != NULL ? send(self, packet) : RETRANSMIT;
+    iov_event_in(event, MAX(busy, IOV_NS));
+}
+
+/* True if the frame was a segment; it is answered or freed then. */
+static bool take_tcp(IovPeer *self, struct iov_packet *packet)
+{
+    bool is_tcp, has_answer = peer_tcp_take(&self->tcp, packet, &is_tcp);
+
+    if (!is_tcp)
+        return false;
+    stream_go_on(self);
+    if (has_answer)
+        answer(self, packet);
+    else
+        iov_packet_free(packet);
+    return true;
 }
 
 /* ---- Ports ---- */
@@ -302,6 +339,8 @@ static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *pa
         answer(self, packet);
         return 0;
     }
+    if (take_tcp(self, packet))
+        return 0;
     switch (self->role) {
     case ROLE_ECHO:
         if (make_udp_echo(packet)) {
@@ -356,6 +395,10 @@ static bool iov_peer_realize(IovModel *model, GError **error)
                               self->address);
     iov_event_init(&self->answer, model->kernel, on_answer, IOV_PRIORITY_DEFAULT);
     iov_event_init(&self->generate, model->kernel, on_generate, IOV_PRIORITY_DEFAULT);
+    iov_event_init(&self->stream, model->kernel, on_stream, IOV_PRIORITY_DEFAULT);
+    peer_tcp_clear(&self->tcp);
+    peer_tcp_init(&self->tcp, (enum peer_tcp_role)self->role, self->own_mac,
+                  iov_net_get32(self->own_address));
     return true;
 }
 
@@ -366,12 +409,14 @@ static void iov_peer_unrealize(IovModel *model)
 
     iov_event_disarm(&self->answer);
     iov_event_disarm(&self->generate);
+    iov_event_disarm(&self->stream);
     while ((packet = iov_packet_queue_pop(&self->answers)) != NULL)
         iov_packet_free(packet);
 }
 
 static void iov_peer_finalize(GObject *object)
 {
+    peer_tcp_clear(&((IovPeer *)(void *)object)->tcp);
     iov_packet_pool_unref(((IovPeer *)(void *)object)->pool, IOV_MODEL(object)->kernel);
     G_OBJECT_CLASS(iov_peer_parent_class)->finalize(object);
 }

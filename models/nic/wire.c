@@ -10,7 +10,7 @@
  */
 #include "core/object/model.h"
 #include "core/trace/measure.h"
-#include "models/nic/ethernet-regs.h"
+#include "core/net/ethernet-regs.h"
 
 #define IOV_TYPE_WIRE (iov_wire_get_type())
 G_DECLARE_FINAL_TYPE(IovWire, iov_wire, IOV, WIRE, IovModel)

@@ -3,7 +3,7 @@
  * Receive engine of virtio-net: frames wait, are written into as many buffers as they need, and are shown to the driver when the bytes
  * are in memory. States and timing: see virtio-net.c.
  */
-#include "models/nic/ethernet-regs.h"
+#include "core/net/ethernet-regs.h"
 #include "models/virtio/virtio-net-private.h"
 
 /* Is the frame of this IP version? */

@@ -3,6 +3,7 @@
 #ifndef IOV_TEST_FAKE_NET_H
 #define IOV_TEST_FAKE_NET_H
 
+#include "core/net/internet.h"
 #include "tests/models/guest/fake-machine.h"
 
 struct fake_net {
@@ -70,10 +71,10 @@ static inline void fake_net_check(struct fake_net *net, const struct iov_packet 
     pseudo[9] = packet->data[23];
     pseudo[10] = (uint8_t)(length >> 8);
     pseudo[11] = (uint8_t)length;
-    uint32_t sum = packet->data[23] == 17 ? iov_guest_sum(0, pseudo, sizeof pseudo) : 0;
+    uint32_t sum = packet->data[23] == 17 ? iov_net_sum(0, pseudo, sizeof pseudo) : 0;
 
-    if (iov_guest_sum(0, packet->data + 14, 20) != 0xffff ||
-        iov_guest_sum(sum, packet->data + 34, length) != 0xffff)
+    if (iov_net_sum(0, packet->data + 14, 20) != 0xffff ||
+        iov_net_sum(sum, packet->data + 34, length) != 0xffff)
         net->bad_frames++;
 }
 
@@ -89,7 +90,7 @@ static inline void fake_net_reply(struct iov_event *event)
     } else { /* an echo reply: the type is 8 less, the checksum 0x800 more */
         packet->data[34] = 0;
         packet->data[36] = packet->data[37] = 0;
-        uint32_t sum = ~iov_guest_sum(0, packet->data + 34, packet->size - 34);
+        uint32_t sum = ~iov_net_sum(0, packet->data + 34, packet->size - 34);
 
         packet->data[36] = (uint8_t)(sum >> 8);
         packet->data[37] = (uint8_t)sum;

@@ -4,8 +4,9 @@
 #include <criterion/new/assert.h>
 #include <string.h>
 
+#include "core/net/internet.h"
 #include "models/guest/net.h"
-#include "models/nic/ethernet-regs.h"
+#include "core/net/ethernet-regs.h"
 
 static struct iov_guest_netdev dev = { .mac = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 } };
 
@@ -48,9 +49,9 @@ Test(frames, the_checksum_is_that_of_rfc_1071)
     const uint8_t example[] = { 0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7 };
     const uint8_t odd[] = { 0x12 };
 
-    cr_assert(eq(u32, iov_guest_sum(0, example, sizeof example), 0xddf2));
-    cr_assert(eq(u32, iov_guest_sum(0, odd, 1), 0x1200));
-    cr_assert(eq(u32, iov_guest_sum(0xffff, odd, 1), 0x1200));
+    cr_assert(eq(u32, iov_net_sum(0, example, sizeof example), 0xddf2));
+    cr_assert(eq(u32, iov_net_sum(0, odd, 1), 0x1200));
+    cr_assert(eq(u32, iov_net_sum(0xffff, odd, 1), 0x1200));
 }
 
 Test(frames, a_datagram_comes_back_as_it_was_sent)
@@ -83,7 +84,7 @@ Test(frames, a_datagram_for_offload_holds_the_sum_of_its_pseudo_header)
     cr_assert(eq(u16, frame.checksum_start, 34));
     cr_assert(eq(u16, frame.checksum_offset, 40));
     /* What the device does: sum from start to end, inverted, at the offset. */
-    uint32_t sum = ~iov_guest_sum(0, frame.data + 34, frame.size - 34u) & 0xffff;
+    uint32_t sum = ~iov_net_sum(0, frame.data + 34, frame.size - 34u) & 0xffff;
 
     frame.data[40] = (uint8_t)(sum >> 8);
     frame.data[41] = (uint8_t)sum;
@@ -98,7 +99,7 @@ Test(frames, an_echo_request_is_right_and_its_reply_is_known)
     uint32_t offset, size;
 
     iov_guest_build_echo(&net, &frame, 3, 56);
-    cr_assert(eq(u32, iov_guest_sum(0, frame.data + 34, 64), 0xffff));
+    cr_assert(eq(u32, iov_net_sum(0, frame.data + 34, 64), 0xffff));
     cr_assert(eq(int, frame.data[34], ICMP_TYPE_ECHO));
     frame.data[34] = ICMP_TYPE_ECHO_REPLY;
     frame.data[36] = (uint8_t)(frame.data[36] + 8); /* the type is 8 less in the high byte */

@@ -5,7 +5,7 @@
 
 #include "core/pci/bus.h"
 #include "core/pci/space.h"
-#include "models/nic/ethernet-regs.h"
+#include "core/net/ethernet-regs.h"
 #include "models/nic/igb-regs.h"
 #include "tests/models/bench.h"
 

@@ -2,7 +2,7 @@
 /* The e1000 does what the 8254x manual says to a driver, a cable and memory. */
 #include "core/pci/bus.h"
 #include "models/nic/e1000-regs.h"
-#include "models/nic/ethernet-regs.h"
+#include "core/net/ethernet-regs.h"
 #include "tests/models/bench.h"
 
 #define TX_RING 0x1000

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The far end answers datagrams, pings and ARP requests with right frames at the right time. */
-#include "models/nic/ethernet-regs.h"
+#include "core/net/ethernet-regs.h"
 #include "tests/models/bench.h"
 
 static struct bench *bench;

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One end of a TCP connection, as arithmetic: sequence numbers, windows, what is acknowledged, what is due. It sends nothing, keeps no
+ * bytes and knows no time: whoever owns it (the guest's stack, the machine at the far end) builds the frames, pays for them and runs the timers.
+ *
+ * SPEC: RFC 9293 (segments, handshake, windows), RFC 7323 2 (window scale), RFC 5681 3.2 (three duplicate acknowledgements: go back), 4.2 (an acknowledgement for every second full segment; at once
+ * for what is out of order), RFC 6298 (the timer is the owner's).
+ * LIMIT: no congestion window (the path of a run is a LAN whose only queue is a ring: the peer's window is the limit), no SACK, no
+ * timestamps, no urgent data; what comes out of order is dropped and asked for again.
+ */
+#ifndef IOV_NET_TCP_H
+#define IOV_NET_TCP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/kernel/macros.h"
+
+IOV_BEGIN_DECLS
+
+#define IOV_TCP_PAYLOAD_AT 54u /* in a frame without options: Ethernet, IPv4, TCP */
+#define IOV_TCP_MSS 1460u      /* of an MTU of 1500 */
+
+enum iov_tcp_state { IOV_TCP_CLOSED, IOV_TCP_SYN_SENT, IOV_TCP_SYN_RECEIVED, IOV_TCP_ESTABLISHED };
+
+struct iov_tcp_address {
+    uint8_t mac[6];
+    uint32_t ip;
+    uint16_t port;
+};
+
+struct iov_tcp {
+    struct iov_tcp_address own, peer;
+    enum iov_tcp_state state;
+    uint32_t unacknowledged, next;      /* send sequence */
+    uint32_t highest;                   /* behind the last byte that was ever sent */
+    uint32_t expected;                  /* receive sequence */
+    uint32_t send_window;               /* bytes beyond `unacknowledged` that the peer takes */
+    uint32_t receive_window;            /* bytes that are offered to it: a multiple of 1 << 7 */
+    uint32_t recover;                   /* going back counts as done when this is acknowledged */
+    uint8_t duplicate_acknowledgements; /* in a row */
+    uint8_t send_scale;                 /* of the windows that it tells */
+    uint16_t identification;            /* of IP */
+    unsigned segments;                  /* with data, received since the last acknowledgement */
+    unsigned acknowledge_every;         /* 2 as in RFC 5681; 1: each */
+    uint64_t duplicates, gaps, bad, go_backs; /* statistics */
+};
+
+/* A segment that arrived. */
+struct iov_tcp_segment {
+    uint32_t sequence, acknowledge;
+    uint32_t window; /* not scaled */
+    uint32_t size;   /* of the payload */
+    uint32_t at;     /* of the payload, in the frame */
+    uint8_t flags;
+    uint8_t scale; /* of a SYN; 0 without the option */
+};
+
+/* What a segment brought about. */
+enum {
+    IOV_TCP_OPENED = 1 << 0,  /* the connection is established now */
+    IOV_TCP_ROOM = 1 << 1,    /* data was acknowledged, or the window grew */
+    IOV_TCP_DATA = 1 << 2,    /* the payload is the next in order */
+    IOV_TCP_ANSWER = 1 << 3,  /* an acknowledgement is due now */
+    IOV_TCP_DELAYED = 1 << 4, /* one is due later, if nothing else takes it along */
+};
+
+/* A closed end; `window` is what it offers. */
+IOV_API void iov_tcp_init(struct iov_tcp *tcp, const struct iov_tcp_address *own, uint32_t window);
+/* Towards `peer`: the owner sends a SYN next. */
+IOV_API void iov_tcp_connect(struct iov_tcp *tcp, const struct iov_tcp_address *peer);
+/*
+ * Reads a frame as a TCP segment to port `port` of `ip`; false if it is none, or broken. `verified`: somebody else has checked the sum.
+ */
+IOV_API bool iov_tcp_parse(const uint8_t *frame, uint32_t size, uint32_t ip, uint16_t port,
+                           bool verified, struct iov_tcp_segment *ret_segment);
+/* Takes a segment; a closed end takes a SYN of `from` (a frame), too. Returns what it brought about. */
+IOV_API unsigned iov_tcp_take(struct iov_tcp *tcp, const struct iov_tcp_segment *segment,
+                              const uint8_t *frame);
+/* Bytes that may be sent now. */
+IOV_API uint32_t iov_tcp_room(const struct iov_tcp *tcp);
+/*
+ * Puts headers for the next segment in front of `size` bytes of payload (at IOV_TCP_PAYLOAD_AT; a SYN has none and goes
+ * with its options) and moves on. Returns the frame's size. With `offload` the checksum field holds the pseudo header's sum only.
+ */
+IOV_API uint32_t iov_tcp_build(struct iov_tcp *tcp, uint8_t *frame, uint32_t size, bool offload);
+/* Nothing was acknowledged for too long: sends from there again. */
+IOV_API void iov_tcp_go_back(struct iov_tcp *tcp);
+
+IOV_END_DECLS
+
+#endif

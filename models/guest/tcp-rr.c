@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tcp-rr - one request at a time over one TCP connection, answered by the peer. An operation is from the program's call that sends the
+ * request to the return of the one that has received all of the answer.
+ */
+#include "models/guest/guest-private.h"
+
+G_DECLARE_FINAL_TYPE(IovTcpRr, iov_tcp_rr, IOV, TCP_RR, IovWorkload)
+
+struct _IovTcpRr {
+    IovWorkload parent_instance;
+};
+
+G_DEFINE_FINAL_TYPE(IovTcpRr, iov_tcp_rr, IOV_TYPE_WORKLOAD)
+
+static bool await_answer(IovWorkload *workload, struct iov_guest_cpu *cpu, struct iov_span *span)
+{
+    iov_time deadline = iov_guest_now(cpu) + workload->timeout;
+
+    for (uint64_t done = 0; done < workload->size;) {
+        struct iov_span *carried;
+        uint32_t size;
+
+        if (!iov_guest_tcp_receive(cpu, deadline, &size, &carried))
+            return false;
+        done += size;
+    }
+    iov_guest_work_for(cpu, span);
+    return true;
+}
+
+static void tcp_rr_run(IovWorkload *workload, struct iov_guest_cpu *cpu)
+{
+    iov_workload_start(workload);
+    if (!iov_guest_tcp_connect(cpu)) {
+        iov_guest_fail(cpu);
+        return;
+    }
+    while (!workload->done) {
+        struct iov_span *span = iov_workload_begin(workload, cpu);
+        uint32_t end;
+
+        iov_guest_work_for(cpu, span);
+        iov_guest_charge(cpu, cpu->guest->costs.application);
+        if (!iov_guest_tcp_send(cpu, (uint32_t)workload->size, span, &end)) {
+            iov_guest_fail(cpu);
+            return;
+        }
+        if (await_answer(workload, cpu, span))
+            iov_workload_finish(workload, span, workload->size);
+        else
+            workload->lost++;
+        iov_guest_work_for(cpu, NULL);
+        iov_workload_think(workload, cpu);
+    }
+}
+
+static void iov_tcp_rr_class_init(IovTcpRrClass *klass)
+{
+    IOV_WORKLOAD_CLASS(klass)->run = tcp_rr_run;
+    IOV_WORKLOAD_CLASS(klass)->needs_network = true;
+    iov_model_class_describe(IOV_MODEL_CLASS(klass), "tcp-rr",
+                             "One request and answer at a time over TCP");
+}
+
+static void iov_tcp_rr_init(IovTcpRr *self)
+{
+    (void)self;
+}

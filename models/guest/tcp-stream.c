@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tcp-stream - one TCP connection as fast as it goes, in one direction.
+ *
+ *   tx: an operation is a write of `write` bytes, from the call to the acknowledgement of its last byte. The program runs ahead until the window or
+ *       the socket's buffer is full: then it blocks.
+ *   rx: an operation is a segment received; its latency counts from the call that waits for it.
+ */
+#include "models/guest/guest-private.h"
+
+#define WRITES_MAX 256u /* written and not acknowledged; a power of two */
+
+G_DECLARE_FINAL_TYPE(IovTcpStream, iov_tcp_stream, IOV, TCP_STREAM, IovWorkload)
+
+enum direction { TX, RX };
+static const char *const direction_names[] = { "tx", "rx", NULL };
+
+struct written {
+    struct iov_span *span;
+    uint32_t end; /* sequence number behind its last byte */
+};
+
+struct _IovTcpStream {
+    IovWorkload parent_instance;
+    int direction;  /* property */
+    uint64_t write; /* property */
+    struct written writes[WRITES_MAX];
+    unsigned first, count;
+};
+
+G_DEFINE_FINAL_TYPE(IovTcpStream, iov_tcp_stream, IOV_TYPE_WORKLOAD)
+
+/* Everything up to `upto` has arrived at the other end. */
+static void on_acknowledged(void *context, struct iov_guest_cpu *cpu, uint32_t upto,
+                            struct iov_span *carried)
+{
+    IovTcpStream *self = context;
+
+    (void)carried;
+    while (self->count > 0) {
+        struct written *write = &self->writes[self->first % WRITES_MAX];
+        iov_time now = iov_guest_now(cpu);
+
+        if ((int32_t)(upto - write->end) < 0)
+            return;
+        iov_span_claim(write->span, cpu->exec->holder, IOV_PART_QUEUE, now);
+        iov_span_mark(write->span, cpu->exec->holder, IOV_PART_QUEUE, now);
+        iov_workload_finish(&self->parent_instance, write->span, self->write);
+        write->span->holder = NULL; /* late marks on its way do not count */
+        self->first++;
+        self->count--;
+    }
+}
+
+static bool transmit(IovTcpStream *self, struct iov_guest_cpu *cpu)
+{
+    IovWorkload *workload = &self->parent_instance;
+
+    cpu->guest->net.on_acknowledged = on_acknowledged;
+    cpu->guest->net.sent_context = self;
+    while (!workload->done) {
+        struct iov_span *span = iov_workload_begin(workload, cpu);
+        struct written *write = &self->writes[(self->first + self->count) % WRITES_MAX];
+        uint32_t end;
+
+        *write = (struct written){ span, cpu->guest->net.tcp.next + (uint32_t)self->write };
+        self->count += self->count < WRITES_MAX;
+        iov_guest_work_for(cpu, span);
+        iov_guest_charge(cpu, cpu->guest->costs.application);
+        if (!iov_guest_tcp_send(cpu, (uint32_t)self->write, span, &end))
+            return false;
+        iov_guest_work_for(cpu, NULL);
+        iov_workload_think(workload, cpu);
+    }
+    return true;
+}
+
+static bool receive(IovWorkload *workload, struct iov_guest_cpu *cpu)
+{
+    uint32_t end;
+
+    if (!iov_guest_tcp_send(cpu, 1, NULL, &end)) /* so that the peer begins */
+        return false;
+    while (!workload->done) {
+        struct iov_span *own = iov_workload_begin(workload, cpu), *carried;
+        uint32_t size;
+
+        iov_guest_work_for(cpu, NULL);
+        iov_guest_charge(cpu, cpu->guest->costs.application);
+        if (!iov_guest_tcp_receive(cpu, iov_guest_now(cpu) + workload->timeout, &size, &carried))
+            workload->lost++;
+        else
+            iov_workload_finish(workload, carried != NULL ? carried : own, size);
+    }
+    return true;
+}
+
+static void tcp_stream_run(IovWorkload *workload, struct iov_guest_cpu *cpu)
+{
+    IovTcpStream *self = (IovTcpStream *)(void *)workload;
+
+    iov_workload_start(workload);
+    if (!iov_guest_tcp_connect(cpu) ||
+        !(self->direction == TX ? transmit(self, cpu) : receive(workload, cpu)))
+        iov_guest_fail(cpu);
+}
+
+static void iov_tcp_stream_class_init(IovTcpStreamClass *klass)
+{
+    IovModelClass *mc = IOV_MODEL_CLASS(klass);
+
+    IOV_WORKLOAD_CLASS(klass)->run = tcp_stream_run;
+    IOV_WORKLOAD_CLASS(klass)->needs_network = true;
+    iov_model_class_describe(mc, "tcp-stream",
+                             "One TCP connection in one direction, as fast as it goes");
+    IOV_PROP_SIZE(mc, IovTcpStream, write, 1, 1 << 20, 16384, "Of one write, when it transmits");
+    IOV_PROP_ENUM(mc, IovTcpStream, direction, direction_names, TX, "As the guest sees it");
+}
+
+static void iov_tcp_stream_init(IovTcpStream *self)
+{
+    (void)self;
+}

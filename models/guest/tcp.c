@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TCP of the guest's stack: one connection, between the system calls of the task and the softirq that delivers segments.
+ *
+ *   send:     system call; a segment each time the peer's window and the socket's buffer have room; then the task blocks
+ *   receive:  softirq: sequence and window (core/net/tcp.c), data to the socket's queue, an acknowledgement for every second segment
+ *
+ * Times are rows of the cost table. What is lost is sent again after RETRANSMIT, by the task that waits.
+ * LIMIT: no timer of the kernel's own: a delayed acknowledgement goes with the next segment or never, and a retransmission needs a task that waits.
+ */
+#include <string.h>
+
+#include "core/net/ethernet-regs.h"
+#include "models/guest/guest-private.h"
+
+#define WINDOW \
+    131072u /* of the socket's receive buffer: Linux's default, the half that is for data */
+#define SEND_WINDOW 131072u
+#define RETRANSMIT (200 * IOV_MS)
+#define TRIES 5
+
+static struct iov_tcp *tcp_of(struct iov_guest_cpu *cpu)
+{
+    return &cpu->guest->net.tcp;
+}
+
+/* What the socket still has room for is what is offered. */
+static void offer_window(struct iov_guest_net *net)
+{
+    uint32_t held = net->received.count * IOV_TCP_MSS;
+
+    net->tcp.receive_window = held < WINDOW ? (WINDOW - held) & ~127u : 0;
+}
+
+/* Builds and queues a segment; the caller has made sure of room. */
+static void send_segment(struct iov_guest_cpu *cpu, uint32_t size, struct iov_span *span,
+                         iov_time cost)
+{
+    struct iov_guest_net *net = &cpu->guest->net;
+    struct iov_guest_frame *frame = iov_guest_net_frame(net);
+
+    if (frame == NULL)
+        return; /* an acknowledgement that finds no frame: the next one tells as much */
+    offer_window(net);
+    memset(frame->data + IOV_TCP_PAYLOAD_AT, 0, size);
+    frame->size = (uint16_t)iov_tcp_build(&net->tcp, frame->data, size, net->checksum_offload);
+    frame->checksum_start = 0;
+    frame->checksum_offset = 0;
+    if (net->checksum_offload) {
+        frame->checksum_start = ETHERNET_HEADER + IPV4_HEADER;
+        frame->checksum_offset = ETHERNET_HEADER + IPV4_HEADER + TCP_CHECKSUM;
+    }
+    frame->span = span;
+    iov_guest_net_transmit(cpu, frame, span, cost);
+}
+
+/* ---- From the softirq ---- */
+
+bool iov_guest_tcp_deliver(struct iov_guest_cpu *cpu, const struct iov_guest_frame *frame)
+{
+    struct iov_guest_net *net = &cpu->guest->net;
+    struct iov_tcp_segment segment;
+    unsigned result;
+
+    if (net->tcp.state == IOV_TCP_CLOSED ||
+        !iov_tcp_parse(frame->data, frame->size, net->tcp.own.ip, net->tcp.own.port,
+                       frame->checksum_start != 0, &segment))
+        return false;
+    iov_guest_charge(cpu, cpu->guest->costs.tcp_rx);
+    result = iov_tcp_take(&net->tcp, &segment, frame->data);
+    if (result & IOV_TCP_DATA)
+        iov_guest_net_queue(cpu, net, frame, segment.at, segment.size);
+    if (result & IOV_TCP_ANSWER)
+        send_segment(cpu, 0, NULL, cpu->guest->costs.tcp_ack);
+    if (result & (IOV_TCP_ROOM | IOV_TCP_OPENED)) {
+        iov_guest_net_wake_writer(cpu, net);
+        if (net->on_acknowledged != NULL)
+            net->on_acknowledged(net->sent_context, cpu, net->tcp.unacknowledged, frame->span);
+    }
+    return true;
+}
+
+/* ---- System calls ---- */
+
+/* Waits until the peer has done something; goes back to what was not acknowledged if it does not. False: it is gone. */
+static bool wait_for_peer(struct iov_guest_cpu *cpu, struct iov_span *span, unsigned *tries)
+{
+    struct iov_guest_net *net = &cpu->guest->net;
+    uint32_t before = net->tcp.unacknowledged;
+
+    if (iov_guest_net_wait_writer(cpu, net, iov_guest_now(cpu) + RETRANSMIT, span) ||
+        net->tcp.unacknowledged != before) {
+        *tries = 0;
+        return true;
+    }
+    if (net->tcp.unacknowledged != net->tcp.next)
+        iov_tcp_go_back(&net->tcp);
+    return ++*tries < TRIES;
+}
+
+bool iov_guest_tcp_connect(struct iov_guest_cpu *cpu)
+{
+    struct iov_guest_net *net = &cpu->guest->net;
+    struct iov_tcp_address own = { .ip = net->address, .port = net->port };
+    struct iov_tcp_address peer = { .ip = net->peer_address, .port = net->peer_port };
+
+    memcpy(own.mac, net->dev->mac, sizeof own.mac);
+    memcpy(peer.mac, net->peer_mac, sizeof peer.mac);
+    iov_tcp_init(&net->tcp, &own, WINDOW);
+    iov_tcp_connect(&net->tcp, &peer);
+    for (unsigned tries = 0; tries < TRIES; tries++) {
+        iov_time deadline = iov_guest_now(cpu) + RETRANSMIT;
+
+        send_segment(cpu, 0, NULL, cpu->guest->costs.tcp_tx);
+        while (net->tcp.state != IOV_TCP_ESTABLISHED && iov_guest_now(cpu) < deadline)
+            iov_guest_net_wait_writer(cpu, net, deadline, NULL);
+        if (net->tcp.state == IOV_TCP_ESTABLISHED)
+            return true;
+    }
+    return false;
+}
+
+static uint32_t may_send(const struct iov_guest_net *net)
+{
+    uint32_t room = iov_tcp_room(&net->tcp), out = net->tcp.next - net->tcp.unacknowledged;
+
+    if (net->free == NULL || out >= SEND_WINDOW)
+        return 0;
+    return room < SEND_WINDOW - out ? room : SEND_WINDOW - out;
+}
+
+bool iov_guest_tcp_send(struct iov_guest_cpu *cpu, uint32_t size, struct iov_span *span,
+                        uint32_t *ret_end)
+{
+    struct iov_guest_net *net = &cpu->guest->net;
+    unsigned tries = 0;
+    uint32_t end = tcp_of(cpu)->next + size;
+
+    *ret_end = end;
+    iov_guest_work_for(cpu, span);
+    iov_guest_charge(cpu, cpu->guest->costs.syscall_entry);
+    iov_guest_charge_copy(cpu, size);
+    while (net->tcp.next != end) {
+        uint32_t left = end - net->tcp.next, piece = left < IOV_TCP_MSS ? left : IOV_TCP_MSS;
+
+        if (may_send(net) < piece) {
+            if (!wait_for_peer(cpu, span, &tries))
+                return false;
+            continue;
+        }
+        send_segment(cpu, piece, piece == left ? span : NULL, cpu->guest->costs.tcp_tx);
+        if (piece != left)
+            iov_guest_work_for(cpu, span);
+    }
+    iov_guest_charge(cpu, cpu->guest->costs.tx_return + cpu->guest->costs.syscall_exit);
+    return true;
+}
+
+bool iov_guest_tcp_receive(struct iov_guest_cpu *cpu, iov_time deadline, uint32_t *ret_size,
+                           struct iov_span **ret_span)
+{
+    struct iov_guest_net *net = &cpu->guest->net;
+    uint8_t data[IOV_GUEST_FRAME_MAX];
+    uint32_t offered;
+
+    if (!iov_guest_receive(cpu, deadline, data, sizeof data, ret_size, ret_span))
+        return false;
+    offered = net->tcp.receive_window; /* what the peer knows */
+    offer_window(net);
+    if (offered < WINDOW / 2 && net->tcp.receive_window >= WINDOW / 2)
+        send_segment(cpu, 0, NULL, cpu->guest->costs.tcp_ack); /* the peer may go on */
+    else
+        net->tcp.receive_window = offered;
+    return true;
+}

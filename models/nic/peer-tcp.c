@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See peer-tcp.h. */
+#include "models/nic/peer-tcp.h"
+
+#include <glib.h>
+
+#include "core/net/ethernet-regs.h"
+#include "core/net/internet.h"
+
+void peer_tcp_init(struct peer_tcp *self, enum peer_tcp_role role, const uint8_t *mac, uint32_t ip)
+{
+    *self = (struct peer_tcp){ .role = role, .own = { .ip = ip, .port = 7 }, .window = 1u << 20 };
+    memcpy(self->own.mac, mac, sizeof self->own.mac);
+    self->connections = g_new0(struct peer_connection, PEER_TCP_CONNECTIONS);
+}
+
+void peer_tcp_clear(struct peer_tcp *self)
+{
+    g_clear_pointer(&self->connections, g_free);
+}
+
+/* Clients are told apart by Ethernet address and port: guests of one host may share an IP address. */
+static struct peer_connection *connection_find(struct peer_tcp *self, const uint8_t *frame,
+                                               bool syn)
+{
+    uint16_t port = iov_net_get16(frame + ETHERNET_HEADER + IPV4_HEADER + TCP_SOURCE);
+
+    for (unsigned i = 0; i < self->count; i++) {
+        const struct iov_tcp_address *peer = &self->connections[i].tcp.peer;
+
+        if (peer->port == port && memcmp(peer->mac, frame + ETHERNET_SOURCE, ETHERNET_ADDRESS) == 0)
+            return &self->connections[i];
+    }
+    if (!syn)
+        return NULL;
+    if (self->count == PEER_TCP_CONNECTIONS) {
+        self->refused++;
+        return NULL;
+    }
+    iov_tcp_init(&self->connections[self->count].tcp, &self->own, self->window);
+    return &self->connections[self->count++];
+}
+
+/* The frame becomes the connection's next segment, with `size` bytes of payload where they are. */
+static void answer_with(struct peer_connection *connection, struct iov_packet *packet,
+                        uint32_t size)
+{
+    packet->size = iov_tcp_build(&connection->tcp, packet->data, size, false);
+    packet->flags = 0;
+    packet->segment_size = 0;
+    if (packet->size < ETHERNET_MIN) {
+        memset(packet->data + packet->size, 0, ETHERNET_MIN - packet->size);
+        packet->size = ETHERNET_MIN;
+    }
+}
+
+static bool answer_data(struct peer_tcp *self, struct peer_connection *connection,
+                        struct iov_packet *packet, const struct iov_tcp_segment *segment,
+                        unsigned result)
+{
+    if (self->role == PEER_TCP_SOURCE && connection->tcp.state == IOV_TCP_ESTABLISHED)
+        connection->owed = UINT32_MAX;
+    if (self->role == PEER_TCP_ECHO && segment->size <= IOV_TCP_MSS &&
+        iov_tcp_room(&connection->tcp) >= segment->size) {
+        if (segment->at != IOV_TCP_PAYLOAD_AT)
+            memmove(packet->data + IOV_TCP_PAYLOAD_AT, packet->data + segment->at, segment->size);
+        answer_with(connection, packet, segment->size);
+        return true;
+    }
+    if (!(result & IOV_TCP_ANSWER))
+        return false;
+    answer_with(connection, packet, 0);
+    return true;
+}
+
+bool peer_tcp_take(struct peer_tcp *self, struct iov_packet *packet, bool *ret_is_tcp)
+{
+    bool open = packet->flags & (IOV_PACKET_NEEDS_CHECKSUM | IOV_PACKET_CHECKSUM_GOOD);
+    struct peer_connection *connection;
+    struct iov_tcp_segment segment;
+    unsigned result;
+
+    *ret_is_tcp =
+        iov_tcp_parse(packet->data, packet->size, self->own.ip, self->own.port, open, &segment);
+    if (!*ret_is_tcp)
+        return false;
+    connection = connection_find(self, packet->data, segment.flags & TCP_FLAG_SYN);
+    if (connection == NULL)
+        return false;
+    result = iov_tcp_take(&connection->tcp, &segment, packet->data);
+    if (result & IOV_TCP_DATA)
+        return answer_data(self, connection, packet, &segment, result);
+    if (!(result & IOV_TCP_ANSWER))
+        return false;
+    answer_with(connection, packet, 0);
+    return true;
+}
+
+struct iov_packet *peer_tcp_next(struct peer_tcp *self, struct iov_packet_pool *pool)
+{
+    for (unsigned i = 0; i < self->count; i++) {
+        struct peer_connection *connection = &self->connections[(self->turn + i) % self->count];
+        uint32_t size = MIN(connection->owed, IOV_TCP_MSS);
+        struct iov_packet *packet;
+
+        if (size == 0 || iov_tcp_room(&connection->tcp) < size)
+            continue;
+        self->turn = (self->turn + i + 1) % self->count;
+        packet = iov_packet_new(pool, IOV_TCP_PAYLOAD_AT + size);
+        memset(packet->data + IOV_TCP_PAYLOAD_AT, 0, size);
+        answer_with(connection, packet, size);
+        return packet;
+    }
+    return NULL;
+}
+
+bool peer_tcp_go_back(struct peer_tcp *self)
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < self->count; i++) {
+        struct iov_tcp *tcp = &self->connections[i].tcp;
+
+        if (self->connections[i].owed == 0 || tcp->next == tcp->unacknowledged)
+            continue;
+        iov_tcp_go_back(tcp);
+        any = true;
+    }
+    return any;
+}

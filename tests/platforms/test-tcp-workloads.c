@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* TCP over every kind of NIC: all bytes arrive, the link's rate is not exceeded, the device is touched no more often than for UDP. */
+#include "tests/platforms/platform.h"
+
+static const char *const strategies[] = { "strategy=virtio-net", "strategy=vhost-net",
+                                          "strategy=emulated-e1000", "strategy=bare-metal" };
+
+static double gbps(const struct iov_experiment *run)
+{
+    const struct iov_measure *measure = iov_experiment_measure(run);
+
+    return (double)measure->bytes * 8 * 1000 / (double)(measure->end - measure->begin);
+}
+
+Test(tcp_workloads, a_request_and_its_answer_touch_the_device_as_often_as_over_udp)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(strategies); i++) {
+        struct iov_experiment *udp = RUN("net-rr.yaml", strategies[i], "workload.operations=2000");
+        struct iov_experiment *tcp = RUN("tcp-rr.yaml", strategies[i], "workload.operations=2000");
+
+        cr_assert_about(per_op(tcp, counters_of(tcp)->device_accesses),
+                        per_op(udp, counters_of(udp)->device_accesses));
+        cr_assert_about(per_op(tcp, counters_of(tcp)->interrupts),
+                        per_op(udp, counters_of(udp)->interrupts));
+        cr_assert(eq(u64, iov_experiment_measure(tcp)->mismatches, 0));
+        cr_assert(lt(u64, median_of(udp), median_of(tcp)));
+        iov_experiment_free(udp);
+        iov_experiment_free(tcp);
+    }
+}
+
+Test(tcp_workloads, a_stream_out_stays_under_the_link_and_every_write_is_acknowledged)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(strategies); i++) {
+        struct iov_experiment *run =
+            RUN("tcp-stream.yaml", strategies[i], "workload.operations=300");
+
+        cr_assert(eq(u64, iov_experiment_measure(run)->bytes, 300 * 16384));
+        cr_assert(eq(u64, iov_experiment_measure(run)->mismatches, 0));
+        cr_assert(lt(dbl, 0.2, gbps(run)), "%s", strategies[i]);
+        cr_assert(lt(dbl, gbps(run), 9.42), "%s",
+                  strategies[i]); /* 1460 of 1538 bytes on a 10 Gb/s wire, less the first header */
+        iov_experiment_free(run);
+    }
+}
+
+Test(tcp_workloads, a_stream_in_survives_a_nic_that_is_too_slow_for_it)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(strategies); i++) {
+        struct iov_experiment *run = RUN("tcp-stream.yaml", strategies[i], "workload.direction=rx",
+                                         "parts.peer.role=source", "workload.operations=3000");
+
+        cr_assert(eq(u64, iov_experiment_measure(run)->operations, 3000));
+        cr_assert(lt(dbl, 0.5, gbps(run)), "%s",
+                  strategies[i]); /* no wait of 200 ms for each loss */
+        cr_assert(lt(dbl, gbps(run), 9.42), "%s", strategies[i]);
+        iov_experiment_free(run);
+    }
+}
