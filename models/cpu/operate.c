@@ -336,7 +336,8 @@ static __attribute__((noinline)) void operate(struct iov_exec *exec, struct iov_
     else
         execute(exec, op);
     exec->blocking &= (uint8_t)~shadow;
-    if (op->kind == IOV_OP_HLT) /* what ended it comes before the next instruction's program */
+    /* A virtual interrupt that ended it comes before whatever the program computes next, as an injected one does. */
+    if (op->kind == IOV_OP_HLT && exec->vmcs != NULL && iov_vapic_recognised(exec->vmcs))
         iov_cpu_service(exec);
     if (G_UNLIKELY(exec->vmcs != NULL && iov_vmcs_primary(exec->vmcs, IOV_PRIMARY_MONITOR_TRAP))) {
         exec->vmcs->trap_pending = true;

@@ -73,6 +73,11 @@ static void destination_set(struct iov_vcpu *vcpu)
     memcpy(vcpu->posted + IOV_PID_NDST, &destination, sizeof destination);
 }
 
+static uint8_t vector_of(const struct iov_vcpu *vcpu)
+{
+    return (uint8_t)(control_get(vcpu) >> IOV_PID_NV_SHIFT);
+}
+
 static void vector_set(struct iov_vcpu *vcpu, uint8_t vector, uint32_t flags)
 {
     uint32_t control = control_get(vcpu) & IOV_PID_ON;
@@ -84,6 +89,8 @@ void iov_vcpu_posted_load(struct iov_vcpu *vcpu)
 {
     if (!vcpu->vm->apic_virtualisation)
         return;
+    if (vector_of(vcpu) == IOV_HOST_VECTOR_POSTED_WAKEUP && vcpu->sleeper.cpu == NULL)
+        vcpu->vm->posted_wakeups++; /* the vector's handler has taken it off its list */
     iov_host_sleeper_remove(&vcpu->sleeper);
     destination_set(vcpu);
     vector_set(vcpu, IOV_HOST_VECTOR_POSTED, 0);
@@ -116,12 +123,7 @@ static void on_sched_out(struct iov_thread *thread, bool preempted)
 /* From the handler of the wake-up vector: one look in memory for each that sleeps there. */
 static bool sleeper_wanted(struct iov_host_sleeper *sleeper)
 {
-    struct iov_vcpu *vcpu = iov_container_of(sleeper, struct iov_vcpu, sleeper);
-
-    if (!iov_vcpu_posted_pending(vcpu))
-        return false;
-    vcpu->vm->posted_wakeups++;
-    return true;
+    return iov_vcpu_posted_pending(iov_container_of(sleeper, struct iov_vcpu, sleeper));
 }
 
 void iov_vcpu_posted_init(struct iov_vcpu *vcpu)
