@@ -43,6 +43,7 @@ struct iov_vhost_pair {
     struct iov_work receive;
     struct iov_poll_source source; /* the transmit queue, for a polling worker */
     struct iov_span *kicked;       /* request of the last kick */
+    bool refilled;                 /* the driver was asked for receive buffers, and gave some */
     bool more;                     /* the device stands still and may have more to send */
     uint64_t sent;                 /* frames of the present step */
     struct iov_packet_queue received;

@@ -9,7 +9,7 @@
  * Receive: frames that wait are given to the device one after the other; their interrupts go out at the end of the batch.
  *
  * LIMIT: bytes move and used buffers are published when the device runs, their costs follow; the control queue's interrupt is
- * played by the first pair's worker; a frame that finds no buffer is dropped by the device instead of staying below.
+ * played by the first pair's worker; frames that find no buffer wait in the device's `backlog`, which stands for the end of the tap's queue.
  */
 #include "models/hypervisor/vhost-private.h"
 
@@ -126,10 +126,13 @@ static const struct iov_effect_ops effect_ops = { .play = play, .orphan = orphan
 
 /* ---- Transmit ---- */
 
-/* Lets the device take what is in the pair's transmit ring, at most its burst; returns how much it did about it. */
-static unsigned step(IovVhost *self, struct iov_vhost_pair *pair, struct iov_thread *thread)
+enum { QUEUE_RECEIVE, QUEUE_TRANSMIT };
+
+/* Rings a doorbell of the pair: the device takes what is in the transmit ring, at most its burst, or stores what waited for receive buffers. Returns how much it did about it. */
+static unsigned step(IovVhost *self, struct iov_vhost_pair *pair, unsigned which,
+                     struct iov_thread *thread)
 {
-    uint16_t queue = (uint16_t)(2 * pair->index + 1);
+    uint16_t queue = (uint16_t)(2 * pair->index + which);
     struct iov_mem_req req = { .address = self->kick_register + UINT64_C(4) * queue,
                                .data = &queue,
                                .size = sizeof queue,
@@ -160,7 +163,7 @@ static void transmit_run(struct iov_work *work, struct iov_thread *thread)
     self->transmit_turns++;
     iov_thread_compute(thread, self->begin_cost, IOV_PART_HOST);
     do {
-        step(self, pair, thread);
+        step(self, pair, QUEUE_TRANSMIT, thread);
         sent += pair->sent;
     } while (pair->more && sent < self->weight);
     if (!pair->more)
@@ -173,7 +176,7 @@ static bool transmit_poll(struct iov_poll_source *source, struct iov_thread *thr
 {
     struct iov_vhost_pair *pair = iov_container_of(source, struct iov_vhost_pair, source);
 
-    if (step(pair->vhost, pair, thread) > 0) {
+    if (step(pair->vhost, pair, QUEUE_TRANSMIT, thread) > 0) {
         pair->vhost->transmit_turns++;
         iov_thread_compute(thread, pair->vhost->begin_cost, IOV_PART_HOST);
     }
@@ -207,6 +210,12 @@ static void receive_run(struct iov_work *work, struct iov_thread *thread)
     uint64_t done = 0;
 
     self->receive_turns++;
+    if (pair->refilled) {
+        pair->refilled = false;
+        iov_thread_compute(thread, self->begin_cost, IOV_PART_HOST);
+        if (step(self, pair, QUEUE_RECEIVE, thread) > 0)
+            iov_notify_signal(&self->used, NULL);
+    }
     pair->batching = thread;
     while (done < self->weight && (packet = iov_packet_queue_pop(&pair->received)) != NULL) {
         deliver(self, pair, thread, packet, done == 0 ? self->begin_cost : 0);
@@ -256,9 +265,13 @@ static enum iov_status kick_write(struct iov_mem_target *port, struct iov_mem_re
     if (queue >= 2 * self->queue_pairs)
         return IOV_STATUS_UNSUPPORTED;
     self->kicks++;
-    if (queue % 2 == 0)
-        return IOV_STATUS_OK; /* new receive buffers: the next frame finds them */
     pair = &self->pairs[queue / 2];
+    if (queue % 2 == QUEUE_RECEIVE) {
+        pair->refilled = true;
+        iov_io_worker_queue(pair->worker, &pair->receive, waker != NULL ? &waker->exec : NULL,
+                            req->span);
+        return IOV_STATUS_OK;
+    }
     if (iov_io_worker_polls(pair->worker)) {
         iov_io_worker_changed(pair->worker, &pair->source);
         return IOV_STATUS_OK;

@@ -106,6 +106,12 @@ static bool rx_store(struct iov_virtio_net_engine *engine)
     }
     if (iov_virtio_net_broken(engine))
         return false;
+    /* Paced: it stays where it is, as on a tap, until the driver has given buffers. */
+    if (engine->count == 0 && net->paced && !net->poll_mode &&
+        iov_virtq_peek(queue, dma) == IOV_VIRTQ_EMPTY) {
+        engine->state = IOV_VIRTIO_NET_IDLE;
+        return false;
+    }
     if (engine->count == 0) {
         iov_packet_free(iov_packet_queue_pop(&engine->waiting));
         iov_virtio_net_drop(net, &net->rx_no_buffer);

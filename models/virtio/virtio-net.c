@@ -23,8 +23,7 @@
  * software the thread that runs the device does.
  *
  * LIMIT: a large frame for a driver without segmentation is dropped, not split; no RSS (a plain hash of the flow picks the receive
- * queue) and link changes; a frame that finds no buffer is dropped, where a back end on a tap would
- * leave it there.
+ * queue) and link changes; a frame that finds no buffer is dropped unless the device is paced.
  */
 #include "models/virtio/virtio-net-private.h"
 
@@ -145,6 +144,15 @@ static void net_start(IovVirtioPci *pci)
         engine_wake(&net->control);
 }
 
+/* New receive buffers: for a frame that waits for one; else the next frame finds them. */
+static void receive_wake(struct iov_virtio_net_engine *engine)
+{
+    if (engine->state != IOV_VIRTIO_NET_IDLE || engine->waiting.first == NULL)
+        return;
+    engine->state = IOV_VIRTIO_NET_STORE;
+    iov_event_in(&engine->event, 0);
+}
+
 static void net_kick(IovVirtioPci *pci, unsigned queue)
 {
     IovVirtioNet *net = IOV_VIRTIO_NET_CAST(pci);
@@ -153,7 +161,8 @@ static void net_kick(IovVirtioPci *pci, unsigned queue)
         engine_wake(&net->control);
     else if (queue % 2 == 1 && queue / 2 < net->usable_pairs)
         engine_wake(&net->transmit[queue / 2]);
-    /* New receive buffers need nothing: the next frame finds them. */
+    else if (queue % 2 == 0 && queue / 2 < net->usable_pairs)
+        receive_wake(&net->receive[queue / 2]);
 }
 
 static void net_queue_reset(IovVirtioPci *pci, unsigned queue)

@@ -438,6 +438,40 @@ Test(net_plain, a_long_frame_is_merged_over_buffers)
     cr_assert(eq(uint, mem->messages, 1));
 }
 
+Test(net, a_paced_device_keeps_frames_until_the_driver_gives_buffers)
+{
+    uint8_t frame[60] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56, 7 };
+
+    start("kind: virtio-net\npaced: on\nbacklog: 2\n", 0);
+    for (unsigned i = 0; i < 3; i++)
+        receive(frame, sizeof frame, NULL);
+    cr_assert(eq(u64, stat("rx-no-buffer"), 0));
+    cr_assert(eq(u64, stat("rx-overrun"), 1));
+    cr_assert(eq(u16, driver_avail_event(&rx), 0), "it asks for a kick");
+    offer_buffers(1, 1526);
+    driver_kick(bench, &rx);
+    iov_harness_settle(bench);
+    cr_assert(eq(u16, driver_used_index(&rx), 1));
+    cr_assert(eq(u16, driver_avail_event(&rx), 1));
+    offer_buffers(4, 1526);
+    driver_kick(bench, &rx);
+    iov_harness_settle(bench);
+    cr_assert(eq(u16, driver_used_index(&rx), 2));
+    cr_assert(eq(u64, stat("rx-frames"), 2));
+}
+
+Test(net, a_frame_that_fits_into_no_buffer_does_not_hold_up_the_others)
+{
+    uint8_t frame[1600] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56, 7 };
+
+    start("kind: virtio-net\npaced: on\nmergeable-buffers: off\n", 0);
+    offer_buffers(4, 200);
+    receive(frame, sizeof frame, NULL);
+    receive(frame, 60, NULL);
+    cr_assert(eq(u64, stat("rx-no-buffer"), 1));
+    cr_assert(eq(u16, driver_used_index(&rx), 1));
+}
+
 Test(net, without_mergeable_buffers_a_frame_that_does_not_fit_is_dropped)
 {
     uint8_t frame[3000] = { 0 };
