@@ -291,7 +291,7 @@ static void iov_kvm_vm_start(IovModel *model)
         g_autofree char *name = g_strdup_printf("%s/vcpu%u", model->path, i);
         const struct iov_count_list all = { self->pin.items, self->pin.count };
         const struct iov_count_list one = {
-            self->pin.items + (self->pin.count > 0 ? i % self->pin.count : 0), 1
+            self->pin.count > 0 ? self->pin.items + i % self->pin.count : NULL, 1
         };
 
         share_page(vcpu);
