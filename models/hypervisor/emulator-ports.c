@@ -143,10 +143,11 @@ bool iov_emulator_owns(const struct iov_mem_target *target)
 
 const char *iov_emulator_region(const struct iov_mem_target *target)
 {
-    return ((const struct iov_emulator_region *)(const void *)((const char *)target -
-                                                               offsetof(struct iov_emulator_region,
-                                                                        target)))
-        ->emulator->region;
+    const struct iov_emulator_region *region =
+        (const void *)((const char *)target - offsetof(struct iov_emulator_region, target));
+    const IovEmulator *self = region->emulator;
+
+    return region == &self->regions[1] && self->region_1[0] != '\0' ? self->region_1 : self->region;
 }
 
 bool iov_emulator_coalesces(const struct iov_mem_target *target, uint64_t offset, uint32_t size)

@@ -29,6 +29,7 @@ struct _IovEmulator {
     uint64_t kick_stride;
     uint64_t kick_size;
     char *region;
+    char *region_1;
     /* costs */
     iov_time dispatch_cost, device_cost, poll_cost, kick_cost, frame_cost, read_cost, line_cost,
         message_cost;

@@ -394,6 +394,8 @@ static void iov_emulator_class_init(IovEmulatorClass *klass)
     IOV_PROP_SIZE(mc, IovEmulator, kick_size, 1, 1 << 20, 4096,
                   "Bytes of the window of ioeventfds");
     IOV_PROP_STRING(mc, IovEmulator, region, "nic", "Name of the registers in the statistics");
+    IOV_PROP_STRING(mc, IovEmulator, region_1, "",
+                    "Name of those of registers-1, if it is another");
     describe_regions(mc);
     describe_costs(mc);
     describe_ports(mc);

@@ -39,6 +39,8 @@ Test(iommu, an_echo_behind_a_strict_emulated_unit_is_that_of_the_recording)
     cr_assert_about(per_op(run, counters->device_accesses), 8);
     cr_assert_about(per_op(run, counters->device_exits), 8);
     cr_assert_about(per_op(run, region_of(counters, "nic")->accesses), 7);
+    cr_assert_about(per_op(run, region_of(counters, "nic")->exits), 7);
+    cr_assert_about(per_op(run, unit_of(counters)->exits), 1);
     cr_assert_about(per_op(run, region_of(counters, "ioapic")->accesses), 1);
     cr_assert_about(per_op(run, region_of(counters, "lapic")->accesses), 1);
     cr_assert_about(exits_per_op(run, IOV_EXIT_MSR_READ), 0);
