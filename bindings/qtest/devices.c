@@ -161,6 +161,14 @@ static const struct device_row devices[] = {
         .packet = "wire",
     },
     {
+        .name = "igb",
+        .parent = "pci-device",
+        .kind = "igb",
+        .flags = DEVICE_PCI | DEVICE_NETWORK,
+        .fixed = "enabled-at-start: off",
+        .packet = "wire",
+    },
+    {
         .name = "virtio-blk-pci",
         .parent = "virtio-pci",
         .kind = "virtio-blk",

@@ -54,6 +54,33 @@ Test(qtest_options, devices_take_the_slots_that_are_free)
     cr_assert(eq(u32, config_read(5 << 3, 0), UINT32_MAX));
 }
 
+Test(qtest_options, every_device_of_the_table_starts_with_every_option_that_it_has)
+{
+    const struct device_row *row;
+
+    for (unsigned i = 0; (row = device_row_at(i)) != NULL; i++) {
+        g_autofree char *text = NULL;
+
+        if (row->flags & DEVICE_LISTED || row->kind == NULL)
+            continue;
+        for (const struct key_row *key = row->keys; key != NULL && key->key != NULL; key++) {
+            const struct iov_model_info *info = iov_kind_info(row->kind);
+            bool found = key->property == NULL;
+
+            for (guint j = 0; j < info->properties->len && !found; j++)
+                found = strcmp(g_array_index(info->properties, struct iov_property, j).name,
+                               key->property) == 0;
+            cr_assert(found, "%s: %s", row->name, key->property);
+        }
+        text = g_strdup_printf("-M q35 -drive if=none,id=d,file=null-co:// -device %s%s", row->name,
+                               row->block != NULL ? ",drive=d" : "");
+        begin(text);
+        if (row->flags & DEVICE_PCI)
+            cr_assert(ne(u32, config_read(1 << 3, 0), UINT32_MAX), "%s", row->name);
+        end();
+    }
+}
+
 Test(qtest_options, global_values_give_way_to_a_device_s_own)
 {
     begin("-M q35 -global intel-iommu.caching-mode=on -global intel-iommu.aw-bits=48 -device "
