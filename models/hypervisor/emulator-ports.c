@@ -24,7 +24,7 @@ static enum iov_status kick_write(struct iov_mem_target *port, struct iov_mem_re
     if (!(self->kicked >> slot & 1) || req->span != NULL)
         self->kicks[slot].span = req->span;
     self->kicked |= UINT64_C(1) << slot;
-    iov_thread_wake(waker != NULL ? &waker->exec : NULL, self->thread, req->span);
+    iov_emulator_wake(self, waker != NULL ? &waker->exec : NULL, req->span);
     return IOV_STATUS_OK;
 }
 
@@ -66,7 +66,7 @@ static iov_time netdev_receive(struct iov_packet_port *port, struct iov_packet *
     if (current == NULL)
         iov_span_claim(packet->span, self, IOV_PART_QUEUE, iov_now(self->parent_instance.kernel));
     iov_packet_queue_push(&self->received, packet);
-    iov_thread_wake(current != NULL ? &current->exec : NULL, self->thread, packet->span);
+    iov_emulator_wake(self, current != NULL ? &current->exec : NULL, packet->span);
     return 0;
 }
 
@@ -139,6 +139,14 @@ const struct iov_mem_target_ops iov_emulator_region_ops = { .read = region_read,
 bool iov_emulator_owns(const struct iov_mem_target *target)
 {
     return target->ops == &iov_emulator_region_ops;
+}
+
+const void *iov_emulator_process(const struct iov_mem_target *target)
+{
+    return ((const struct iov_emulator_region *)(const void *)((const char *)target -
+                                                               offsetof(struct iov_emulator_region,
+                                                                        target)))
+        ->emulator;
 }
 
 const char *iov_emulator_region(const struct iov_mem_target *target)

@@ -6,6 +6,7 @@
 #include "core/trace/measure.h"
 #include "models/hypervisor/effects.h"
 #include "models/hypervisor/emulator.h"
+#include "models/hypervisor/xen.h"
 
 enum { IOV_EMULATOR_REGIONS = 4, IOV_EMULATOR_KICKS = 64 };
 
@@ -20,6 +21,7 @@ struct _IovEmulator {
     IovModel parent_instance;
     /* properties */
     IovModel *host_ref;
+    IovModel *domain_ref;
     struct iov_count_list cpus;
     bool io_thread;
     bool transmit_copy;
@@ -48,6 +50,7 @@ struct _IovEmulator {
     IovLinuxHost *host;
     struct iov_measure *measure;
     struct iov_thread *thread;
+    struct iov_xen_work work; /* of the I/O thread, in a domain */
     struct iov_host_lock lock;
     struct iov_effect_player player;
     uint64_t kicked; /* ioeventfds that are set */
@@ -65,6 +68,9 @@ struct _IovEmulator {
         io_rounds, faults;
     iov_time io_thread_time;
 };
+
+/* The I/O thread is to look; `waker` as in iov_thread_wake(). */
+void iov_emulator_wake(IovEmulator *emulator, struct iov_exec *waker, struct iov_span *span);
 
 /* What the ports do: emulator-ports.c. */
 extern const struct iov_mem_target_ops iov_emulator_region_ops;

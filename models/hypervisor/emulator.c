@@ -86,8 +86,7 @@ static void orphan(struct iov_effect_player *player)
 {
     IovEmulator *self = iov_container_of(player, IovEmulator, player);
 
-    if (self->thread != NULL)
-        iov_thread_wake(NULL, self->thread, NULL);
+    iov_emulator_wake(self, NULL, NULL);
 }
 
 static const struct iov_effect_ops effect_ops = { .play = play, .orphan = orphan };
@@ -211,6 +210,24 @@ static void io_round(IovEmulator *self)
         iov_host_unlock(self->thread, &self->lock);
 }
 
+/* The same in a domain of Xen, whose kernel has switched to the process. */
+static void work_run(struct iov_xen_work *work, struct iov_thread *thread)
+{
+    IovEmulator *self = iov_container_of(work, IovEmulator, work);
+
+    self->thread = thread;
+    iov_thread_compute(thread, self->poll_cost, IOV_PART_EMULATOR);
+    io_round(self);
+}
+
+void iov_emulator_wake(IovEmulator *self, struct iov_exec *waker, struct iov_span *span)
+{
+    if (self->domain_ref != NULL)
+        iov_xen_domain_queue((IovXenDomain *)(void *)self->domain_ref, &self->work, waker, span);
+    else if (self->thread != NULL)
+        iov_thread_wake(waker, self->thread, span);
+}
+
 static void io_main(void *argument)
 {
     IovEmulator *self = argument;
@@ -248,6 +265,9 @@ static bool iov_emulator_realize(IovModel *model, GError **error)
         return false;
     if (self->coalesced.count % 2 != 0)
         return iov_model_fail(model, error, "coalesced: zones are pairs of offset and size");
+    if (self->domain_ref != NULL && !iov_model_realize(self->domain_ref, error))
+        return false;
+    self->work = (struct iov_xen_work){ .run = work_run, .task = self };
     iov_effects_init(&self->player, model->kernel, &effect_ops);
     return true;
 }
@@ -257,6 +277,8 @@ static void iov_emulator_start(IovModel *model)
     IovEmulator *self = (IovEmulator *)(void *)model;
     g_autofree char *name = g_strdup_printf("%s/io", model->path);
 
+    if (self->domain_ref != NULL)
+        return;
     self->thread =
         iov_thread_new(self->host, name, iov_host_mask(self->host, &self->cpus), io_main, self);
 }
@@ -265,7 +287,7 @@ static void iov_emulator_update_statistics(IovModel *model)
 {
     IovEmulator *self = (IovEmulator *)(void *)model;
 
-    if (self->thread != NULL)
+    if (self->thread != NULL && self->domain_ref == NULL)
         self->io_thread_time = iov_thread_cpu_time(self->thread);
     self->lock_waits = self->lock.contentions;
 }
@@ -376,6 +398,15 @@ static void iov_emulator_class_init(IovEmulatorClass *klass)
                                     .width = sizeof(void *),
                                     .kind = "linux-host",
                                     .text = "The host whose threads it uses" });
+    iov_model_class_add_property(
+        mc,
+        &(struct iov_property){
+            .name = "domain",
+            .type = IOV_VALUE_REF,
+            .offset = G_STRUCT_OFFSET(IovEmulator, domain_ref),
+            .width = sizeof(void *),
+            .kind = "xen-domain",
+            .text = "Under Xen: the domain it is a process of, instead of threads of its own" });
     IOV_PROP_COUNT_LIST(mc, IovEmulator, cpus, 0, 63,
                         "Host processors of the I/O thread; none: any");
     IOV_PROP_BOOL(mc, IovEmulator, io_thread, true,

@@ -10,6 +10,8 @@ G_DECLARE_FINAL_TYPE(IovEmulator, iov_emulator, IOV, EMULATOR, IovModel)
 
 /* Is `target` a register window of an emulator? */
 bool iov_emulator_owns(const struct iov_mem_target *target);
+/* The process that answers such a target. */
+const void *iov_emulator_process(const struct iov_mem_target *target);
 /*
  * An access that came to user space on `thread`: takes the big lock, does the access, plays what
  * the device did about it. On the thread's fiber; waits.

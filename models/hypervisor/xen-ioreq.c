@@ -65,7 +65,10 @@ void iov_xen_ioreq_access(struct iov_vcpu *vcpu, const struct iov_mem_window *wi
                                          .flags = write ? 0 : 1 };
     if (write && req->size <= sizeof request->page->data)
         memcpy(&request->page->data, req->data, req->size);
+    request->vcpu = vcpu;
     request->window = window;
+    request->work.task =
+        iov_emulator_owns(window->target) ? iov_emulator_process(window->target) : self;
     request->req = req;
     request->span = thread->exec.span;
     iov_xen_event(iov_xen_domain_channels(self->device_model), request->port, &thread->exec,

@@ -149,6 +149,8 @@ ParameterizedTestParameters(steady_state, requests_go_round_without_the_heap)
         { "udp-stream", "vhost-net", false },
         { "net-rr", "xen-pv", false },
         { "udp-stream", "xen-pv", false },
+        { "net-rr", "xen-hvm", false },
+        { "udp-stream", "xen-hvm", false },
     };
 
     return cr_make_param_array(struct run_case, cases, G_N_ELEMENTS(cases));

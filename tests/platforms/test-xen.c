@@ -104,3 +104,59 @@ Test(xen, pv_a_stream_shares_events_and_hypercalls)
     cr_assert(lt(u64, stat_of(run, "vm0/netback", "batches"), 9000));
     iov_experiment_free(run);
 }
+
+/* ---- xen-hvm ---- */
+
+/* Every access is an exit, a request to Dom0, and a switch there and back. */
+static void expect_accesses(struct iov_experiment *run, double accesses)
+{
+    expect_sound(run);
+    cr_assert_about(per_op(run, counters_of(run)->device_accesses), accesses);
+    cr_assert_about(per_op(run, counters_of(run)->device_exits), accesses);
+    cr_assert_about(per_op(run, counters_of(run)->user_exits), accesses);
+    cr_assert_about(exits_per_op(run, IOV_EXIT_EPT_VIOLATION), accesses);
+    cr_assert_about(exits_per_op(run, IOV_EXIT_EPT_MISCONFIG), 0);
+    cr_assert_about(per_op(run, stat_of(run, "vm0", "ioreqs")), accesses);
+    cr_assert_about(per_op(run, stat_of(run, "host", "domain-switches")), 2 * accesses);
+}
+
+Test(xen, hvm_each_of_twelve_accesses_goes_to_dom0_and_back)
+{
+    struct iov_experiment *run = RUN("net-rr.yaml", "strategy=xen-hvm");
+
+    expect_accesses(run, 12);
+    cr_assert_about(per_op(run, counters_of(run)->interrupts), 2);
+    iov_experiment_free(run);
+}
+
+Test(xen, hvm_a_local_peer_saves_one_interrupt_and_five_accesses)
+{
+    struct iov_experiment *run = RUN("net-rr-local.yaml", "strategy=xen-hvm");
+
+    expect_accesses(run, 7);
+    cr_assert_about(per_op(run, counters_of(run)->interrupts), 1);
+    iov_experiment_free(run);
+}
+
+Test(xen, hvm_dom0_makes_a_hypercall_for_each_answer_each_line_and_each_sleep)
+{
+    struct iov_experiment *run = RUN("net-rr-local.yaml", "strategy=xen-hvm");
+
+    /* 7 answers, 7 sleeps, the line up and down. */
+    cr_assert_about(per_op(run, stat_of(run, "dom0", "hypercalls")), 16);
+    cr_assert(eq(u64, stat_of(run, "vm0", "hypercalls"), 0));
+    iov_experiment_free(run);
+}
+
+Test(xen, hvm_is_the_slowest_way_and_pv_far_from_it)
+{
+    struct iov_experiment *hvm = RUN("net-rr.yaml", "strategy=xen-hvm");
+    struct iov_experiment *kvm = RUN("net-rr.yaml", "strategy=emulated-e1000");
+    struct iov_experiment *pv = RUN("net-rr.yaml", "strategy=xen-pv");
+
+    cr_assert(lt(u64, median_of(kvm), median_of(hvm)));
+    cr_assert(lt(u64, median_of(pv), median_of(kvm)));
+    iov_experiment_free(hvm);
+    iov_experiment_free(kvm);
+    iov_experiment_free(pv);
+}
