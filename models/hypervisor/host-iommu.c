@@ -7,8 +7,10 @@
  * is programmed. From then on only interrupt entries change: each change is a descriptor in the invalidation queue with a wait
  * behind it, one write of the tail, and polling of the status.
  *
- * SPEC: VT-d 3.4, 5.1, 6.5.2, 10.4. LIMIT: programming the unit at the start takes no time; nothing is unmapped; faults are left in
- * their records.
+ * A fault is an interrupt of processor 0: its handler reads the records and clears them, one after the other, as the real one does
+ * before it writes to its log.
+ * SPEC: VT-d 3.4, 5.1, 6.5.2, 7.3, 10.4. LIMIT: programming the unit at the start takes no time; nothing is unmapped; a function that
+ * faults is not taken from its guest.
  */
 #include "models/hypervisor/host-iommu.h"
 
@@ -41,8 +43,9 @@ struct _IovHostIommu {
     uint64_t page_size;
     bool interrupt_remapping;
     bool interrupt_posting;
+    bool fault_event;
     /* costs */
-    iov_time entry_cost;
+    iov_time entry_cost, fault_cost;
     /* ports */
     struct iov_mem_initiator bus;
     /* state */
@@ -51,12 +54,17 @@ struct _IovHostIommu {
     iov_hpa root, queue, status, entries;
     unsigned levels;
     bool remaps, posts;
-    uint32_t tail; /* of the queue */
+    struct iov_host_irq fault_irq;
+    uint8_t fault_vector;
+    unsigned records;       /* of the unit */
+    uint32_t record_offset; /* of the first */
+    uint32_t tail;          /* of the queue */
     bool locked;
     unsigned next_entry;
     GArray *domains; /* struct domain; number 1 is the first */
     /* statistics */
-    uint64_t mapped_bytes, entry_writes, waits, polls, failures;
+    uint64_t mapped_bytes, entry_writes, waits, polls, failures, fault_interrupts, faults,
+        fault_overflows;
 };
 
 G_DEFINE_FINAL_TYPE(IovHostIommu, iov_host_iommu, IOV_TYPE_MODEL)
@@ -252,6 +260,36 @@ bool iov_host_iommu_entry_write(IovHostIommu *self, struct iov_exec *exec, unsig
     return submit(self, exec, vtd_inv_entry(index), 0);
 }
 
+/* ---- Faults ---- */
+
+static uint32_t unit_read(const IovHostIommu *self, struct iov_exec *exec, uint32_t offset)
+{
+    return (uint32_t)iov_exec_load(exec, self->registers + offset, 4);
+}
+
+static void fault_handle(struct iov_host_irq *irq, struct iov_exec *exec, struct iov_span *span)
+{
+    IovHostIommu *self = iov_container_of(irq, IovHostIommu, fault_irq);
+    uint32_t status = unit_read(self, exec, VTD_FSTS);
+    unsigned index = status >> VTD_FSTS_FRI_SHIFT & 0xff;
+
+    (void)span;
+    self->fault_interrupts++;
+    for (unsigned i = 0; status & VTD_FSTS_PPF && i < self->records; i++) {
+        uint32_t record = self->record_offset + 16 * ((index + i) % self->records);
+
+        if (!(unit_read(self, exec, record + 12) & (uint32_t)(VTD_FRCD_F >> 32)))
+            break;
+        self->faults++;
+        unit_read(self, exec, record + 8); /* source, reason and address, for the log */
+        iov_exec_load(exec, self->registers + record, 8);
+        iov_exec_compute(exec, self->fault_cost, IOV_PART_HOST);
+        iov_exec_store(exec, self->registers + record + 12, 4, VTD_FRCD_F >> 32);
+    }
+    self->fault_overflows += status & VTD_FSTS_PFO;
+    iov_exec_store(exec, self->registers + VTD_FSTS, 4, VTD_FSTS_PFO);
+}
+
 /* ---- Life ---- */
 
 static bool iov_host_iommu_realize(IovModel *model, GError **error)
@@ -273,6 +311,13 @@ static bool iov_host_iommu_realize(IovModel *model, GError **error)
     self->levels = cap & VTD_CAP_SAGAW_48 ? 4 : 3;
     self->remaps = self->interrupt_remapping && ecap & VTD_ECAP_IR;
     self->posts = self->remaps && self->interrupt_posting && cap & VTD_CAP_PI;
+    self->records = (unsigned)(cap >> VTD_CAP_NFR_SHIFT & 0xff) + 1;
+    self->record_offset = (uint32_t)(cap >> VTD_CAP_FRO_SHIFT & 0x3ff) * 16;
+    self->fault_irq.handle = fault_handle;
+    if (!iov_model_realize(self->host_ref, error))
+        return false;
+    if (!iov_host_irq_alloc(self->host, 0, &self->fault_irq, &self->fault_vector))
+        return iov_model_fail(model, error, "the host has no vector left for faults");
     self->root = table_new(self);
     self->queue = table_new(self);
     self->status = table_new(self);
@@ -316,6 +361,12 @@ static void iov_host_iommu_start(IovModel *model)
     queue_add(self, vtd_inv_wait(STATUS_DONE), self->status);
     put(self, self->registers + VTD_IQT, 4, self->tail << 4);
     command(self, VTD_G_TE);
+    if (!self->fault_event)
+        return;
+    put(self, self->registers + VTD_FEDATA, 4, self->fault_vector);
+    put(self, self->registers + VTD_FEADDR, 4,
+        VTD_MSI_FIRST | iov_host_processor(self->host, 0)->apic_id << 12);
+    put(self, self->registers + VTD_FECTL, 4, 0);
 }
 
 static void iov_host_iommu_finalize(GObject *object)
@@ -349,6 +400,9 @@ static void iov_host_iommu_class_init(IovHostIommuClass *klass)
                   "Of the mappings: 4KiB or 2MiB");
     IOV_PROP_BOOL(mc, IovHostIommu, interrupt_remapping, true, "Remap interrupts, if the unit can");
     IOV_PROP_BOOL(mc, IovHostIommu, interrupt_posting, true, "Post them, if the unit can");
+    IOV_PROP_BOOL(mc, IovHostIommu, fault_event, true,
+                  "Faults interrupt the host; off: they stay in their records");
+    IOV_COST(mc, IovHostIommu, fault_cost, "host-iommu-fault", "Logging one fault");
     IOV_COST(mc, IovHostIommu, entry_cost, "host-iommu-entry",
              "Changing an interrupt entry, its invalidation apart");
     IOV_PORT_MEM_INITIATOR(mc, IovHostIommu, bus, "Host memory and the unit's registers");
@@ -357,6 +411,9 @@ static void iov_host_iommu_class_init(IovHostIommuClass *klass)
     IOV_STAT(mc, IovHostIommu, waits, "Batches of invalidations: writes of the queue's tail");
     IOV_STAT(mc, IovHostIommu, polls, "Looks at the status that came too early");
     IOV_STAT(mc, IovHostIommu, failures, "Batches that the unit did not do");
+    IOV_STAT(mc, IovHostIommu, fault_interrupts, "Fault interrupts handled");
+    IOV_STAT(mc, IovHostIommu, faults, "Faults logged");
+    IOV_STAT(mc, IovHostIommu, fault_overflows, "Times that records had run out");
     mc->realize = iov_host_iommu_realize;
     mc->start = iov_host_iommu_start;
     G_OBJECT_CLASS(klass)->finalize = iov_host_iommu_finalize;

@@ -41,6 +41,7 @@ static void setup(void)
     cr_assert(iov_model_set_ref(vfio, "vm", guest.vm, NULL));
     cr_assert(iov_model_set_ref(vfio, "iommu", unit, NULL));
     cr_assert(iov_model_set_refs(router, "cpus", guest.machine.cpus, 3, NULL));
+    bench_number(unit, "fault-event", false); /* tests look at the records */
     bench_number(vfio, "requester", DEVICE);
     bench_number(vfio, "vectors", 2);
     bench_number(vfio, "host-table", TABLE_BASE);
@@ -406,4 +407,42 @@ Test(vfio_messages, whatever_a_guest_scribbles_into_its_table_it_hurts_itself_on
     cr_assert(eq(uint, taken, 1));
     cr_assert(eq(u64, bench_stat(unit, "failures"), 0));
     cr_assert(eq(uint, device_word(0), (uint32_t)vtd_message_address(0)));
+}
+
+static void main_faults(TestProgram *self, struct iov_exec *exec, unsigned index)
+{
+    struct iov_mem_target *upstream = iov_model_port(iommu, "upstream", 0);
+
+    (void)self;
+    (void)index;
+    boot(exec);
+    for (unsigned i = 0; i < 40; i++) { /* ten at a time, which is more than there are records */
+        uint32_t value = i;
+        struct iov_mem_req req = { .address = GUEST_MEMORY + 4096 * i,
+                                   .data = &value,
+                                   .size = 4,
+                                   .requester = (uint16_t)(DEVICE + i % 10 * 8),
+                                   .pasid = IOV_NO_PASID };
+
+        cr_assert(eq(int, (int)upstream->ops->write(upstream, &req), IOV_STATUS_FAULT));
+        if (i % 10 == 9)
+            iov_exec_compute(exec, 500 * IOV_US, IOV_PART_GUEST);
+    }
+    guest.done = true;
+    iov_exec_do(exec, IOV_OP_CLI);
+}
+
+Test(vfio_messages, faults_interrupt_the_host_which_logs_them_and_makes_room_for_more)
+{
+    struct iov_mem_target *registers;
+
+    bench_number(unit, "fault-event", true);
+    start(main_faults);
+    registers = iov_model_port(iommu, "registers", 0);
+    cr_assert(guest.done);
+    cr_assert(eq(u64, bench_stat(unit, "fault-interrupts"), 4));
+    cr_assert(eq(u64, bench_stat(unit, "faults"), 16)); /* four records each time */
+    cr_assert(eq(u64, bench_stat(unit, "fault-overflows"), 4));
+    cr_assert(eq(u64, bench_read(registers, VTD_FSTS, 4) & 0xff, 0));
+    cr_assert(lt(u64, 0, exits(IOV_EXIT_EXTERNAL_INTERRUPT)));
 }
