@@ -257,6 +257,12 @@ static void idle_until_resched(struct iov_guest_cpu *cpu)
 {
     cpu->idle = true;
     while (!cpu->need_resched) {
+        if (cpu->softirqs != 0 && cpu->hardirqs == 0) { /* ksoftirqd: the rest of a long softirq */
+            iov_guest_charge(cpu, cpu->guest->costs.context_switch);
+            iov_guest_bottom_half_disable(cpu);
+            iov_guest_bottom_half_enable(cpu);
+            continue;
+        }
         iov_exec_do(cpu->exec, IOV_OP_CLI);
         iov_guest_charge(cpu, cpu->guest->costs.idle_entry);
         if (cpu->need_resched) {

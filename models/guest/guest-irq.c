@@ -260,6 +260,8 @@ static void run_softirqs(struct iov_guest_cpu *cpu)
 
     cpu->in_softirq = true;
     for (int round = 0; cpu->softirqs != 0 && round < SOFTIRQ_ROUNDS; round++) {
+        if (round > 0 && cpu->need_resched)
+            break; /* a task was woken: the rest is ksoftirqd's, which waits for its turn */
         uint32_t pending = cpu->softirqs;
 
         cpu->softirqs = 0;

@@ -4,7 +4,7 @@
  *
  * A frame goes where its destination was last seen, or to all other ports: the thread that brings it pays for the bridge, and for the NIC's driver or the other
  * tap's queue. From the wire: a frame is an interrupt on processor irq-cpu; its softirq takes frames through driver and bridge, and there is no further
- * interrupt while it has some, as with NAPI. LIMIT: the NIC is a latency each way with one queue; no ageing, spanning tree, VLANs, netfilter or
+ * interrupt while it has some, as with NAPI. LIMIT: the NIC is a latency each way with one queue and no interrupt moderation; no ageing, spanning tree, VLANs, netfilter or
  * queueing discipline.
  */
 #include "models/hypervisor/bridge.h"
@@ -15,6 +15,7 @@
 
 #define PORTS 256
 #define NIC (-1)
+#define SOFTIRQ_FRAMES 300 /* Linux: net.core.netdev_budget; then ksoftirqd goes on */
 
 struct _IovBridge {
     IovModel parent_instance;
@@ -36,8 +37,9 @@ struct _IovBridge {
     struct iov_packet_pool *pool; /* of copies */
     struct iov_host_irq irq;
     struct iov_host_softirq softirq;
-    struct iov_xen_work work; /* the same, in a domain */
-    unsigned pirq;            /* the domain's event channel of the interrupt */
+    struct iov_thread *thread; /* ksoftirqd of processor irq-cpu, as far as this NIC needs it */
+    struct iov_xen_work work;  /* the same, in a domain */
+    unsigned pirq;             /* the domain's event channel of the interrupt */
     uint8_t vector;
     struct iov_packet_queue transmit; /* in the NIC's ring */
     struct iov_packet_queue arriving; /* on their way, stamp: when they are in memory */
@@ -46,8 +48,9 @@ struct _IovBridge {
     struct iov_event arrived;
     iov_time busy_until; /* the wire takes the next frame */
     bool polling;        /* an interrupt or softirq is on its way */
+    bool handed_over;    /* or its thread has the rest */
     /* statistics */
-    uint64_t forwarded, flooded, sent_frames, received_frames, interrupts, drops;
+    uint64_t forwarded, flooded, sent_frames, received_frames, interrupts, handovers, drops;
 };
 
 G_DEFINE_FINAL_TYPE(IovBridge, iov_bridge, IOV_TYPE_MODEL)
@@ -226,12 +229,15 @@ static void irq_handle(struct iov_host_irq *irq, struct iov_exec *exec, struct i
                       exec, NULL);
 }
 
-static void softirq_run(struct iov_host_softirq *softirq, struct iov_exec *exec)
+/* A budget of frames; true if more wait. */
+static bool receive_some(IovBridge *self, struct iov_exec *exec)
 {
-    IovBridge *self = iov_container_of(softirq, IovBridge, softirq);
     struct iov_packet *packet;
 
-    while ((packet = iov_packet_queue_pop(&self->receive)) != NULL) {
+    for (unsigned i = 0; i < SOFTIRQ_FRAMES; i++) {
+        packet = iov_packet_queue_pop(&self->receive);
+        if (packet == NULL)
+            break;
         iov_span_mark(packet->span, self, IOV_PART_QUEUE, now(self));
         iov_span_pass(packet->span, self, exec->holder);
         exec->span = packet->span;
@@ -239,7 +245,36 @@ static void softirq_run(struct iov_host_softirq *softirq, struct iov_exec *exec)
         forward(self, NIC, exec, packet, self->receive_cost);
     }
     exec->span = NULL;
-    self->polling = false;
+    return self->receive.first != NULL;
+}
+
+static void softirq_run(struct iov_host_softirq *softirq, struct iov_exec *exec)
+{
+    IovBridge *self = iov_container_of(softirq, IovBridge, softirq);
+
+    if (!receive_some(self, exec)) {
+        self->polling = false;
+        return;
+    }
+    self->handed_over = true;
+    self->handovers++;
+    iov_thread_wake(exec, self->thread, NULL);
+}
+
+/* The interrupt stays masked while the thread has frames to do. */
+static void thread_main(void *argument)
+{
+    IovBridge *self = argument;
+
+    for (;;) {
+        while (!self->handed_over)
+            iov_thread_block(self->thread);
+        if (!receive_some(self, &self->thread->exec)) {
+            self->handed_over = false;
+            self->polling = false;
+        }
+        iov_thread_resched(self->thread);
+    }
 }
 
 /* ---- In a domain of Xen, which takes the interrupt as an event ---- */
@@ -295,6 +330,15 @@ static bool iov_bridge_realize(IovModel *model, GError **error)
     if (!iov_host_irq_alloc(self->host, (unsigned)self->irq_cpu, &self->irq, &self->vector))
         return iov_model_fail(model, error, "irq-cpu: no vector is left");
     return self->domain_ref == NULL || domain_bind(self, error);
+}
+
+static void iov_bridge_start(IovModel *model)
+{
+    IovBridge *self = (IovBridge *)(void *)model;
+    g_autofree char *name = g_strdup_printf("%s/ksoftirqd", model->path);
+
+    self->thread =
+        iov_thread_new(self->host, name, UINT64_C(1) << self->irq_cpu, thread_main, self);
 }
 
 static void iov_bridge_unrealize(IovModel *model)
@@ -353,8 +397,10 @@ static void iov_bridge_class_init(IovBridgeClass *klass)
     IOV_STAT(mc, IovBridge, sent_frames, "Frames to the wire");
     IOV_STAT(mc, IovBridge, received_frames, "Frames from the wire");
     IOV_STAT(mc, IovBridge, interrupts, "Interrupts of the physical NIC");
+    IOV_STAT(mc, IovBridge, handovers, "Softirqs that were too long: a thread went on");
     IOV_STAT(mc, IovBridge, drops, "Frames lost");
     mc->realize = iov_bridge_realize;
+    mc->start = iov_bridge_start;
     mc->unrealize = iov_bridge_unrealize;
     G_OBJECT_CLASS(klass)->finalize = iov_bridge_finalize;
 }

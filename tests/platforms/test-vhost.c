@@ -99,6 +99,25 @@ Test(vhost, net_shares_its_worker_after_its_weight)
     iov_experiment_free(run);
 }
 
+/* ---- Overload ---- */
+
+Test(vhost, a_guest_that_gets_more_than_it_can_take_goes_on_taking)
+{
+    static const char *const strategies[] = { "strategy=virtio-net", "strategy=vhost-net",
+                                              "strategy=vhost-user" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(strategies); i++) {
+        struct iov_experiment *run =
+            RUN("udp-stream.yaml", strategies[i], "workload.direction=rx", "parts.peer.role=source",
+                "parts.peer.source-interval=2us", "parts.peer.source-count=0");
+        double seconds = (double)duration(run) / (double)IOV_SEC;
+
+        cr_assert(eq(u64, iov_experiment_measure(run)->operations, 10000), "%s", strategies[i]);
+        cr_assert(lt(dbl, 20000, 10000 / seconds), "%s", strategies[i]);
+        iov_experiment_free(run);
+    }
+}
+
 /* ---- vhost-user ---- */
 
 Test(vhost, user_takes_what_the_guest_sends_without_a_kick)
