@@ -350,11 +350,25 @@ static bool parse_address(const char *text, uint8_t address[6])
     return true;
 }
 
+/* An address that only depends on the part's path: several guests of one run have different ones. */
+static void address_of_path(const char *path, uint8_t address[6])
+{
+    uint32_t hash = 2166136261; /* FNV-1a */
+
+    for (const char *c = path; *c != '\0'; c++)
+        hash = (hash ^ (uint8_t)*c) * 16777619;
+    hash ^= hash >> 24;
+    memcpy(address,
+           (const uint8_t[]){ 0x52, 0x54, 0, hash >> 16 & 0xff, hash >> 8 & 0xff, hash & 0xff }, 6);
+}
+
 static bool iov_e1000_realize(IovModel *model, GError **error)
 {
     IovE1000 *self = (IovE1000 *)(void *)model;
 
-    if (!parse_address(self->mac, self->address) || self->address[0] & 1)
+    if (strcmp(self->mac, "auto") == 0)
+        address_of_path(model->path, self->address);
+    else if (!parse_address(self->mac, self->address) || self->address[0] & 1)
         return iov_model_fail(
             model, error, "mac: '%s' is not a unicast address like 52:54:00:12:34:56", self->mac);
     if (self->rom & (self->rom - 1))
@@ -430,7 +444,8 @@ static void iov_e1000_class_init(IovE1000Class *klass)
     iov_model_class_describe(mc, "e1000", "Intel 82540EM Gigabit Ethernet controller");
     IOV_PROP_ENUM(mc, IovE1000, placement, placements, E1000_HARDWARE,
                   "hardware: a card; software: inside an emulator, takes no time of its own");
-    IOV_PROP_STRING(mc, IovE1000, mac, "52:54:00:12:34:56", "Ethernet address");
+    IOV_PROP_STRING(mc, IovE1000, mac, "52:54:00:12:34:56",
+                    "Ethernet address; auto: one that the part's path gives");
     IOV_PROP_COUNT(mc, IovE1000, requester, 0, 0xffff, 0x0008,
                    "PCI requester ID: bus, device, function; outside a slot");
     IOV_PROP_COUNT(mc, IovE1000, cache, 1, E1000_CACHE, E1000_CACHE,
