@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "models/cpu/apic-regs.h"
+#include "models/hypervisor/esxi-vmm.h"
 #include "models/hypervisor/kvm-private.h"
 #include "models/irq/ioapic-regs.h"
 
@@ -22,8 +23,10 @@ static unsigned *regions_of(IovKvmVm *vm, const struct iov_mem_map *map)
     for (unsigned i = 0; i < map->count; i++) {
         const struct iov_mem_target *target = map->windows[i].target;
 
-        regions[i] = iov_measure_region(
-            vm->measure, iov_emulator_owns(target) ? iov_emulator_region(target) : "device");
+        regions[i] = iov_measure_region(vm->measure,
+                                        iov_emulator_owns(target)   ? iov_emulator_region(target)
+                                        : iov_esxi_vmm_owns(target) ? iov_esxi_vmm_region(target)
+                                                                    : "device");
     }
     return regions;
 }

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vswitch-port - the place where a virtual NIC meets the vSwitch. It has no cost of its own; it is a part so that a wire can
+ * name it, as it names a tap.
+ */
+#include "models/hypervisor/vswitch.h"
+
+G_DECLARE_FINAL_TYPE(IovVswitchPort, iov_vswitch_port, IOV, VSWITCH_PORT, IovModel)
+
+struct _IovVswitchPort {
+    IovModel parent_instance;
+    /* properties */
+    IovModel *vswitch_ref;
+    /* ports */
+    struct iov_packet_port guest;
+    /* state */
+    struct iov_vswitch_port port;
+    /* statistics */
+    uint64_t sent_frames, received_frames;
+};
+
+G_DEFINE_FINAL_TYPE(IovVswitchPort, iov_vswitch_port, IOV_TYPE_MODEL)
+
+static iov_time guest_receive(struct iov_packet_port *port, struct iov_packet *packet)
+{
+    IovVswitchPort *self = iov_container_of(port, IovVswitchPort, guest);
+    IovVswitch *vswitch = (IovVswitch *)(void *)self->vswitch_ref;
+
+    self->sent_frames++;
+    iov_vswitch_send(vswitch, &self->port, iov_host_current(iov_vswitch_host(vswitch)), packet);
+    return 0;
+}
+
+static const struct iov_packet_ops guest_ops = { .receive = guest_receive };
+
+static void deliver(struct iov_vswitch_port *port, struct iov_packet *packet)
+{
+    IovVswitchPort *self = iov_container_of(port, IovVswitchPort, port);
+
+    self->received_frames++;
+    iov_packet_send(&self->guest, packet);
+}
+
+static bool iov_vswitch_port_realize(IovModel *model, GError **error)
+{
+    IovVswitchPort *self = (IovVswitchPort *)(void *)model;
+
+    self->port.deliver = deliver;
+    if (!iov_model_realize(self->vswitch_ref, error))
+        return false;
+    if (!iov_vswitch_attach((IovVswitch *)(void *)self->vswitch_ref, &self->port))
+        return iov_model_fail(model, error, "vswitch: all ports of '%s' are taken",
+                              self->vswitch_ref->path);
+    return true;
+}
+
+static void iov_vswitch_port_class_init(IovVswitchPortClass *klass)
+{
+    IovModelClass *mc = IOV_MODEL_CLASS(klass);
+
+    iov_model_class_describe(mc, "vswitch-port", "A virtual NIC's place at the vSwitch");
+    iov_model_class_add_property(
+        mc, &(struct iov_property){ .name = "vswitch",
+                                    .type = IOV_VALUE_REF,
+                                    .required = true,
+                                    .offset = G_STRUCT_OFFSET(IovVswitchPort, vswitch_ref),
+                                    .width = sizeof(void *),
+                                    .kind = "vswitch",
+                                    .text = "The switch it belongs to" });
+    IOV_PORT_PACKET_END(mc, IovVswitchPort, guest, &guest_ops, "The virtual NIC's back end");
+    IOV_STAT(mc, IovVswitchPort, sent_frames, "Frames into the switch");
+    IOV_STAT(mc, IovVswitchPort, received_frames, "Frames out of it");
+    mc->realize = iov_vswitch_port_realize;
+}
+
+static void iov_vswitch_port_init(IovVswitchPort *self)
+{
+    (void)self;
+}
