@@ -170,9 +170,9 @@ static void forward(IovBridge *self, int from, struct iov_exec *exec, struct iov
 }
 
 void iov_bridge_send(IovBridge *self, const struct iov_bridge_port *port, struct iov_exec *exec,
-                     struct iov_packet *packet)
+                     struct iov_packet *packet, iov_time owed)
 {
-    forward(self, port->number, exec, packet, 0);
+    forward(self, port->number, exec, packet, owed);
 }
 
 /* ---- In ---- */

@@ -258,7 +258,7 @@ static void tx_send(IovNetback *self, struct iov_thread *thread, const struct re
         tx_push(self, thread);
     }
     self->frames_sent++;
-    iov_bridge_send(self->bridge, &self->port, &thread->exec, packet);
+    iov_bridge_send(self->bridge, &self->port, &thread->exec, packet, 0);
     thread->exec.span = NULL;
     if (!mapped)
         return;

@@ -80,10 +80,9 @@ static iov_time guest_receive(struct iov_packet_port *port, struct iov_packet *p
     IovTap *self = iov_container_of(port, IovTap, guest);
     struct iov_thread *thread = iov_host_current(self->host);
 
+    iov_time owed = self->sender == SENDER_KERNEL ? self->sendmsg_cost : self->write_cost;
+
     if (thread != NULL) {
-        iov_thread_compute(thread,
-                           self->sender == SENDER_KERNEL ? self->sendmsg_cost : self->write_cost,
-                           IOV_PART_HOST);
         self->measure->counters.copies++;
         self->measure->counters.copied_bytes += packet->size;
         iov_thread_compute(thread, self->copy_fixed + self->copy_kib * packet->size / 1024,
@@ -92,11 +91,11 @@ static iov_time guest_receive(struct iov_packet_port *port, struct iov_packet *p
     if (self->bridge_ref != NULL) {
         self->sent_frames++;
         iov_bridge_send((IovBridge *)(void *)self->bridge_ref, &self->port,
-                        thread != NULL ? &thread->exec : NULL, packet);
+                        thread != NULL ? &thread->exec : NULL, packet, owed);
         return 0;
     }
     if (thread != NULL)
-        iov_thread_compute(thread, self->bridge_cost + self->transmit_cost, IOV_PART_HOST);
+        iov_thread_compute(thread, owed + self->bridge_cost + self->transmit_cost, IOV_PART_HOST);
     if (self->transmit.count >= self->queue_length) {
         self->drops++;
         self->measure->counters.drops++;
