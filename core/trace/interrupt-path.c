@@ -99,14 +99,33 @@ void iov_interrupt_routed(struct iov_interrupt_path *path, uint16_t requester, i
     add(path, requester, when);
 }
 
-void iov_interrupt_taken(struct iov_interrupt_path *path, uint16_t requester, iov_time now)
+void iov_interrupt_owned(struct iov_interrupt_path *path, uint16_t requester, const void *guest)
+{
+    if (path == NULL || path->owner_count == IOV_INTERRUPT_OWNERS)
+        return;
+    path->owners[path->owner_count].guest = guest;
+    path->owners[path->owner_count++].requester = requester;
+}
+
+static bool belongs(const struct iov_interrupt_path *path, uint16_t source, const void *guest,
+                    uint16_t requester)
+{
+    for (unsigned i = 0; i < path->owner_count; i++) {
+        if (path->owners[i].requester == source)
+            return path->owners[i].guest == guest;
+    }
+    return source == requester;
+}
+
+void iov_interrupt_taken(struct iov_interrupt_path *path, const void *guest, uint16_t requester,
+                         iov_time now)
 {
     if (path == NULL)
         return;
     for (unsigned i = 0; i < path->count;) {
         const struct iov_interrupt_record *record = &path->records[i];
 
-        if (record->requester != requester || record->accepted > now) {
+        if (record->accepted > now || !belongs(path, record->requester, guest, requester)) {
             i++;
             continue;
         }

@@ -35,6 +35,7 @@ enum iov_interrupt_segment {
 };
 
 #define IOV_INTERRUPT_RECORDS 64u
+#define IOV_INTERRUPT_OWNERS 256u
 
 /* One that is on its way. */
 struct iov_interrupt_record {
@@ -46,6 +47,11 @@ struct iov_interrupt_path {
     struct iov_histogram *segments[IOV_INTERRUPT_SEGMENTS];     /* ps */
     struct iov_interrupt_record records[IOV_INTERRUPT_RECORDS]; /* oldest first */
     unsigned count;
+    struct {
+        const void *guest;
+        uint16_t requester;
+    } owners[IOV_INTERRUPT_OWNERS]; /* of functions that were given away */
+    unsigned owner_count;
     uint64_t posted;    /* notifications were sent */
     uint64_t gathered;  /* posted, and nobody was notified */
     uint64_t forgotten; /* too many on their way */
@@ -57,6 +63,9 @@ IOV_API void iov_interrupt_path_reset(struct iov_interrupt_path *path);
 /* "link", "remap", ... */
 IOV_API const char *iov_interrupt_segment_name(enum iov_interrupt_segment segment);
 
+/* Function `requester` belongs to the kernel `guest`, which need not know its number. Slow plane. */
+IOV_API void iov_interrupt_owned(struct iov_interrupt_path *path, uint16_t requester,
+                                 const void *guest);
 /* A remapping unit made a message of a device's, `link` after the device wrote it; it took `remap`. */
 IOV_API void iov_interrupt_remapped(struct iov_interrupt_path *path, uint16_t requester,
                                     iov_time link, iov_time remap);
@@ -69,8 +78,9 @@ IOV_API void iov_interrupt_posted(struct iov_interrupt_path *path, uint16_t requ
 /* A message reaches a local APIC at `when`, `route` after it came. If no unit remapped it, `link` is its way so far. */
 IOV_API void iov_interrupt_routed(struct iov_interrupt_path *path, uint16_t requester,
                                   iov_time link, iov_time route, iov_time when);
-/* The guest's handler begins: it serves all interrupts of the device that are there. */
-IOV_API void iov_interrupt_taken(struct iov_interrupt_path *path, uint16_t requester, iov_time now);
+/* A handler of `guest` begins: it serves all interrupts of the device that are there, and of functions that `guest` owns. */
+IOV_API void iov_interrupt_taken(struct iov_interrupt_path *path, const void *guest,
+                                 uint16_t requester, iov_time now);
 /* `since` the handler began, EOI is done at `now`. */
 IOV_API void iov_interrupt_ended(struct iov_interrupt_path *path, iov_time since, iov_time now);
 

@@ -167,6 +167,11 @@ static void vcpu_main(void *argument)
 
 /* ---- Life ---- */
 
+const IovModel *iov_kvm_program(const IovKvmVm *vm)
+{
+    return vm->program_ref;
+}
+
 void iov_kvm_memory(const IovKvmVm *vm, iov_hpa *ret_base, uint64_t *ret_size)
 {
     *ret_base = vm->memory_base;

@@ -17,6 +17,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(IovKvmVm, g_object_unref)
  * the tables are full.
  */
 bool iov_kvm_map_passthrough(IovKvmVm *vm, iov_gpa gpa, iov_hpa hpa, uint64_t size);
+/* The guest's kernel. */
+const IovModel *iov_kvm_program(const IovKvmVm *vm);
 /* Where the guest's memory is in the host's. */
 void iov_kvm_memory(const IovKvmVm *vm, iov_hpa *ret_base, uint64_t *ret_size);
 /*

@@ -11,6 +11,8 @@
  */
 #include "models/hypervisor/vfio-private.h"
 
+#include "core/trace/measure.h"
+
 G_DEFINE_FINAL_TYPE(IovVfio, iov_vfio, IOV_TYPE_MODEL)
 
 static void raise_on_host(IovVfio *self, uint8_t vector, struct iov_span *span)
@@ -143,6 +145,8 @@ static bool iov_vfio_realize(IovModel *model, GError **error)
         !iov_host_irq_alloc(self->host, (unsigned)self->cpu, &self->message_irq,
                             &self->message_vector))
         return iov_model_fail(model, error, "cpu: no vector is left");
+    iov_interrupt_owned(model->run->measure->interrupts, (uint16_t)self->requester,
+                        iov_kvm_program(vm));
     if (self->iommu != NULL) {
         iov_hpa memory;
         uint64_t size;

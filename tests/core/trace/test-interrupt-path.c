@@ -8,6 +8,7 @@
 enum { NIC = 0x0100, OTHER = 0x0200 };
 
 static struct iov_interrupt_path *path;
+static int guest, stranger; /* whose addresses stand for kernels */
 
 static void setup(void)
 {
@@ -34,7 +35,7 @@ static uint64_t mean(enum iov_interrupt_segment segment)
 Test(interrupt_path, a_plain_message_has_link_route_delivery_and_eoi)
 {
     iov_interrupt_routed(path, NIC, 700, 120, 1820);
-    iov_interrupt_taken(path, NIC, 2000);
+    iov_interrupt_taken(path, &guest, NIC, 2000);
     iov_interrupt_ended(path, 2000, 2016);
     cr_assert(eq(u64, mean(IOV_INTERRUPT_LINK), 700));
     cr_assert(eq(u64, mean(IOV_INTERRUPT_ROUTE), 120));
@@ -47,7 +48,7 @@ Test(interrupt_path, a_remapped_message_has_one_link_and_one_remap)
 {
     iov_interrupt_remapped(path, NIC, 700, 20);
     iov_interrupt_routed(path, NIC, 720, 120, 1840);
-    iov_interrupt_taken(path, NIC, 2000);
+    iov_interrupt_taken(path, &guest, NIC, 2000);
     cr_assert(eq(u64, count(IOV_INTERRUPT_LINK), 1));
     cr_assert(eq(u64, mean(IOV_INTERRUPT_LINK), 700));
     cr_assert(eq(u64, mean(IOV_INTERRUPT_REMAP), 20));
@@ -59,7 +60,7 @@ Test(interrupt_path, posted_ones_that_notify_nobody_wait_in_the_descriptor)
 {
     iov_interrupt_posted(path, NIC, 700, 20, 200, false, 1000);
     iov_interrupt_posted(path, NIC, 700, 20, 200, false, 5000);
-    iov_interrupt_taken(path, NIC, 11000);
+    iov_interrupt_taken(path, &guest, NIC, 11000);
     cr_assert(eq(u64, path->gathered, 2));
     cr_assert(eq(u64, count(IOV_INTERRUPT_ROUTE), 0));
     cr_assert(eq(u64, mean(IOV_INTERRUPT_DELIVER), 8000));
@@ -70,7 +71,7 @@ Test(interrupt_path, a_handler_serves_its_own_device_and_what_has_come_by_then)
     iov_interrupt_routed(path, NIC, 1, 1, 100);
     iov_interrupt_routed(path, OTHER, 1, 1, 100);
     iov_interrupt_routed(path, NIC, 1, 1, 900);
-    iov_interrupt_taken(path, NIC, 500);
+    iov_interrupt_taken(path, &guest, NIC, 500);
     cr_assert(eq(u64, count(IOV_INTERRUPT_DELIVER), 1));
     cr_assert(eq(uint, path->count, 2));
 }
@@ -82,4 +83,14 @@ Test(interrupt_path, a_device_that_nobody_serves_is_forgotten_from_the_oldest_on
     cr_assert(eq(u64, path->forgotten, 3));
     cr_assert(eq(uint, path->count, IOV_INTERRUPT_RECORDS));
     cr_assert(eq(u64, path->records[0].accepted, 3));
+}
+
+Test(interrupt_path, a_function_that_was_given_away_is_served_by_its_owner_only)
+{
+    iov_interrupt_owned(path, OTHER, &guest);
+    iov_interrupt_routed(path, OTHER, 1, 1, 100);
+    iov_interrupt_taken(path, &stranger, OTHER, 500);
+    cr_assert(eq(u64, count(IOV_INTERRUPT_DELIVER), 0));
+    iov_interrupt_taken(path, &guest, NIC, 500);
+    cr_assert(eq(u64, count(IOV_INTERRUPT_DELIVER), 1));
 }
