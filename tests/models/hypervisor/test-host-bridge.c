@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The host's bridge with three taps and a wire: who gets a frame, what it costs its sender, and what a NIC that never rests does. */
+#include "models/hypervisor/mac-table.h"
+#include "tests/models/hypervisor/machine.h"
+
+static const struct bench_cost costs[] = {
+    { "tap-sendmsg", 500 * IOV_NS },       { "tap-write", 900 * IOV_NS },
+    { "host-bridge", 300 * IOV_NS },       { "host-nic-transmit", 400 * IOV_NS },
+    { "host-nic-receive", 700 * IOV_NS },  { "tap-queue", 200 * IOV_NS },
+    { "host-nic-latency", 1000 * IOV_NS }, { "copy-fixed", 50 * IOV_NS },
+    { "host-interrupt", 300 * IOV_NS },    { NULL, 0 },
+};
+
+#define TAPS 3
+static struct machine machine;
+static IovModel *bridge, *taps[TAPS];
+static struct bench_end guests[TAPS], wire;
+
+static void setup(void)
+{
+    machine_new(&machine, costs, 2);
+    bridge = bench_add(machine.bench, "bridge", "bridge");
+    cr_assert(iov_model_set_ref(bridge, "host", (IovModel *)machine.host, NULL));
+    bench_number(bridge, "irq-cpu", 1);
+    for (unsigned i = 0; i < TAPS; i++) {
+        g_autofree char *name = g_strdup_printf("tap%u", i);
+
+        taps[i] = bench_add(machine.bench, "tap", name);
+        cr_assert(iov_model_set_ref(taps[i], "host", (IovModel *)machine.host, NULL));
+        cr_assert(iov_model_set_ref(taps[i], "bridge", bridge, NULL));
+        cr_assert(iov_model_set_string(taps[i], "sender", "kernel", NULL));
+    }
+    machine_wire(&machine);
+    for (unsigned i = 0; i < TAPS; i++)
+        bench_end_connect(machine.bench, &guests[i], taps[i], "guest");
+    bench_end_connect(machine.bench, &wire, bridge, "wire");
+    bench_start(machine.bench);
+}
+
+/* Copies are the bridge's: they go before it does. */
+static void drain(struct bench_end *end)
+{
+    struct iov_packet *packet;
+
+    while ((packet = iov_packet_queue_pop(&end->queue)) != NULL)
+        iov_packet_free(packet);
+}
+
+static void teardown(void)
+{
+    drain(&wire);
+    for (unsigned i = 0; i < TAPS; i++)
+        drain(&guests[i]);
+    bench_free(machine.bench);
+    for (unsigned i = 0; i < TAPS; i++)
+        bench_end_free(&guests[i]);
+    bench_end_free(&wire);
+}
+
+TestSuite(bridge, .init = setup, .fini = teardown);
+
+#define EVERYBODY 0xff
+#define FAR 9
+
+static struct iov_packet *frame(struct bench_end *end, uint8_t to, uint8_t from)
+{
+    uint8_t bytes[64] = { 2, 0, 0, 0, 0, to, 2, 0, 0, 0, 0, from };
+
+    if (to == EVERYBODY)
+        memset(bytes, 0xff, IOV_MAC_BYTES);
+    return bench_end_frame(end, bytes, sizeof bytes);
+}
+
+static struct {
+    unsigned tap;
+    uint8_t to;
+    iov_time took;
+} sending;
+
+static void send_main(void *argument)
+{
+    struct bench_end *end = &guests[sending.tap];
+    iov_time begin = machine_now(&machine);
+
+    (void)argument;
+    iov_packet_send(&end->port, frame(end, sending.to, (uint8_t)sending.tap));
+    sending.took = machine_now(&machine) - begin;
+}
+
+static void send_from(unsigned tap, uint8_t to)
+{
+    sending.tap = tap;
+    sending.to = to;
+    iov_thread_new(machine.host, "sender", 1, send_main, NULL);
+    machine_run(&machine, IOV_MS);
+}
+
+static void arrive(uint8_t to, uint8_t from)
+{
+    iov_packet_send(&wire.port, frame(&wire, to, from));
+    machine_run(&machine, IOV_MS);
+}
+
+static void expect(unsigned first, unsigned second, unsigned third, unsigned on_wire)
+{
+    cr_assert(eq(u32, guests[0].queue.count, first));
+    cr_assert(eq(u32, guests[1].queue.count, second));
+    cr_assert(eq(u32, guests[2].queue.count, third));
+    cr_assert(eq(u32, wire.queue.count, on_wire));
+}
+
+Test(bridge, a_frame_to_somebody_unknown_goes_to_all_others)
+{
+    send_from(0, FAR);
+    expect(0, 1, 1, 1);
+    cr_assert(eq(u64, bench_stat(bridge, "flooded"), 1));
+    arrive(7, FAR);
+    expect(1, 2, 2, 1);
+}
+
+Test(bridge, who_has_been_seen_is_found)
+{
+    send_from(0, FAR);
+    send_from(1, 0);
+    expect(1, 1, 1, 1);
+    arrive(1, FAR);
+    expect(1, 2, 1, 1);
+    send_from(1, FAR);
+    expect(1, 2, 1, 2);
+    cr_assert(eq(u64, bench_stat(bridge, "flooded"), 1));
+}
+
+Test(bridge, a_group_is_never_learned_and_always_flooded)
+{
+    send_from(0, EVERYBODY);
+    send_from(1, EVERYBODY);
+    expect(1, 1, 2, 2);
+    cr_assert(eq(u64, bench_stat(bridge, "flooded"), 2));
+}
+
+Test(bridge, a_frame_does_not_go_back_where_it_came_from)
+{
+    send_from(0, FAR);
+    send_from(0, 0);
+    expect(0, 1, 1, 1);
+    cr_assert(eq(u64, bench_stat(bridge, "drops"), 1));
+}
+
+Test(bridge, a_frame_without_a_whole_header_is_dropped)
+{
+    const uint8_t bytes[13] = { 2 };
+
+    iov_packet_send(&wire.port, bench_end_frame(&wire, bytes, sizeof bytes));
+    machine_run(&machine, IOV_MS);
+    expect(0, 0, 0, 0);
+    cr_assert(eq(u64, bench_stat(bridge, "drops"), 1));
+}
+
+Test(bridge, the_sender_pays_for_copy_call_bridge_and_where_it_goes)
+{
+    send_from(0, FAR);
+    arrive(7, FAR);
+    send_from(0, FAR); /* known by now: to the wire */
+    cr_assert(eq(u64, sending.took, (500 + 50 + 300 + 400) * IOV_NS));
+    send_from(1, 0);
+    cr_assert(eq(u64, sending.took, (500 + 50 + 300 + 200) * IOV_NS));
+}
+
+Test(bridge, a_nic_that_never_rests_hands_over_to_a_thread)
+{
+    send_from(0, FAR);
+    for (unsigned i = 0; i < 900; i++)
+        iov_packet_send(&wire.port, frame(&wire, 0, FAR));
+    machine_run(&machine, 10 * IOV_MS);
+    cr_assert(eq(u32, guests[0].queue.count, 900));
+    cr_assert(eq(u64, bench_stat(bridge, "handovers"), 1));
+    cr_assert(eq(u64, bench_stat(bridge, "interrupts"), 1));
+    arrive(0, FAR); /* and afterwards there are interrupts again */
+    cr_assert(eq(u32, guests[0].queue.count, 901));
+    cr_assert(eq(u64, bench_stat(bridge, "interrupts"), 2));
+}
+
+Test(mac_table, holds_hundreds_of_addresses_at_once)
+{
+    struct iov_mac_table *table = g_new0(struct iov_mac_table, 1);
+    unsigned lost = 0;
+
+    for (unsigned i = 0; i < 256; i++) {
+        uint8_t header[14] = { 0, 0, 0, 0, 0, 0, 0x52, 0x54, 0, 7, (uint8_t)(i >> 4), (uint8_t)i };
+
+        iov_mac_learn(table, header, (int)i);
+    }
+    for (unsigned i = 0; i < 256; i++) {
+        uint8_t header[14] = { 0x52, 0x54, 0, 7, (uint8_t)(i >> 4), (uint8_t)i };
+
+        lost += iov_mac_find(table, header) != (int)i;
+    }
+    cr_assert(eq(uint, lost, 0));
+    g_free(table);
+}
