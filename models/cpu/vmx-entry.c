@@ -97,7 +97,8 @@ static void record_exit(struct iov_exec *exec, IovCpu *self, struct iov_vmcs *vm
         measure->counters.exits[basic]++;
     if (iov_span_held(exec->span, exec->holder)) {
         exec->span->exits++;
-        iov_span_note(exec->span, iov_now(self->parent_instance.kernel), iov_exit_reason_name(basic));
+        iov_span_note(exec->span, iov_now(self->parent_instance.kernel),
+                      iov_exit_reason_name(basic));
     }
 }
 

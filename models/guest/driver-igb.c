@@ -13,9 +13,9 @@
  */
 #include <glib.h>
 
+#include "core/net/ethernet-regs.h"
 #include "models/guest/driver-igb-private.h"
 #include "models/guest/drivers-private.h"
-#include "core/net/ethernet-regs.h"
 #include "models/nic/igb-regs.h"
 
 #define RX_BUFFER_WRITE 16 /* buffers are returned when so many are free */

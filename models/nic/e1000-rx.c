@@ -10,8 +10,8 @@
  * LIMIT: no flow control frames, no header split; the descriptor's packet checksum is zero; the FCS is counted in the length,
  * not written; thresholds of RXDCTL are stored only.
  */
-#include "models/nic/e1000-private.h"
 #include "core/net/ethernet-regs.h"
+#include "models/nic/e1000-private.h"
 
 #define FRAME_LONG 1522u /* with FCS and tag: longer ones need LPE */
 

@@ -11,8 +11,8 @@
  * SPEC: 3.3 (descriptors), 3.4 (ring), 3.5 (segmentation), 3.6 (checksums).
  * LIMIT: thresholds of TXDCTL and TIPG are stored only; no loop-back; a frame is sent even if the link is down.
  */
-#include "models/nic/e1000-private.h"
 #include "core/net/ethernet-regs.h"
+#include "models/nic/e1000-private.h"
 
 static uint64_t ring_base(const IovE1000 *self)
 {

@@ -10,8 +10,8 @@
  * LIMIT: no header split (such queues get one buffer), no descriptor-minimum interrupt, thresholds of RXDCTL are stored only, the
  * fragment checksum is zero; the FCS is counted in the length if it is not stripped, not written.
  */
-#include "models/nic/checksum-private.h"
 #include "core/net/ethernet-regs.h"
+#include "models/nic/checksum-private.h"
 #include "models/nic/igb-private.h"
 
 #define FRAME_LONG 1522u /* with FCS and tag: longer ones need LPE */

@@ -12,8 +12,8 @@
  * LIMIT: thresholds of TXDCTL are stored only: a descriptor with RS is written back when its bytes have been read; no SCTP sum, no
  * IPsec, no launch times; a frame is sent even if the link is down.
  */
-#include "models/nic/checksum-private.h"
 #include "core/net/ethernet-regs.h"
+#include "models/nic/checksum-private.h"
 #include "models/nic/igb-private.h"
 
 #define PACKET_ROOM (IOV_PACKET_INLINE - ETHERNET_VLAN_TAG)

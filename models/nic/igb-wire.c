@@ -4,7 +4,7 @@
  * the cable, or to both; room that a frame leaves behind goes to the queues that wait for it, in turn.
  * SPEC: 82576, 7.2.1.2 (packet buffer), 7.8.3 (switching).
  */
-#include "models/nic/ethernet-regs.h"
+#include "core/net/ethernet-regs.h"
 #include "models/nic/igb-private.h"
 
 static void statistics(struct igb_queue *queue, const uint8_t *data, uint32_t size)

@@ -8,9 +8,9 @@
  * A frame that an offload left to be segmented takes the time of its segments.
  * LIMIT: no errors, no flow control, store and forward only.
  */
+#include "core/net/ethernet-regs.h"
 #include "core/object/model.h"
 #include "core/trace/measure.h"
-#include "core/net/ethernet-regs.h"
 
 #define IOV_TYPE_WIRE (iov_wire_get_type())
 G_DECLARE_FINAL_TYPE(IovWire, iov_wire, IOV, WIRE, IovModel)

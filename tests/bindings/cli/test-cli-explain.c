@@ -30,7 +30,7 @@ Test(cli_explain, lines_touch_and_add_up_to_the_latency)
         double at = g_ascii_strtod(lines[i], &rest) * 1000, takes = g_ascii_strtod(rest, NULL);
 
         cr_assert_float_eq(at, end, 2, "a gap before: %s",
-                  lines[i]); /* us are printed to the nanosecond */
+                           lines[i]); /* us are printed to the nanosecond */
         if (strstr(lines[i], " -- ") != NULL)
             continue;
         end = at + takes;

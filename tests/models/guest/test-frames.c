@@ -4,9 +4,9 @@
 #include <criterion/new/assert.h>
 #include <string.h>
 
+#include "core/net/ethernet-regs.h"
 #include "core/net/internet.h"
 #include "models/guest/net.h"
-#include "core/net/ethernet-regs.h"
 
 static struct iov_guest_netdev dev = { .mac = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 } };
 

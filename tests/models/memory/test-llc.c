@@ -40,8 +40,8 @@ static iov_time take(uint64_t address, uint32_t size, bool write)
     static uint8_t bytes[4096];
     struct iov_mem_req req = bench_req(address, bytes, size);
 
-    cr_assert(eq(int, write ? port->ops->write(port, &req) : port->ops->read(port, &req),
-                 IOV_STATUS_OK));
+    cr_assert(
+        eq(int, write ? port->ops->write(port, &req) : port->ops->read(port, &req), IOV_STATUS_OK));
     return req.delay;
 }
 

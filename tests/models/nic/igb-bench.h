@@ -3,9 +3,9 @@
 #ifndef IOV_TESTS_NIC_IGB_BENCH_H
 #define IOV_TESTS_NIC_IGB_BENCH_H
 
+#include "core/net/ethernet-regs.h"
 #include "core/pci/bus.h"
 #include "core/pci/space.h"
-#include "core/net/ethernet-regs.h"
 #include "models/nic/igb-regs.h"
 #include "tests/models/bench.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The e1000 does what the 8254x manual says to a driver, a cable and memory. */
+#include "core/net/ethernet-regs.h"
 #include "core/pci/bus.h"
 #include "models/nic/e1000-regs.h"
-#include "core/net/ethernet-regs.h"
 #include "tests/models/bench.h"
 
 #define TX_RING 0x1000
