@@ -60,6 +60,7 @@ void iov_io_worker_queue(IovIoWorker *self, struct iov_work *work, struct iov_ex
                       self->thread->exec.holder);
         iov_spin_end(&self->spin);
     } else {
+        iov_spin_end(&self->spin);
         iov_thread_wake(waker, self->thread, span);
     }
 }
@@ -79,6 +80,19 @@ void iov_io_worker_changed(IovIoWorker *self, struct iov_poll_source *source)
     source->changed = true;
     self->changed = true;
     iov_spin_end(&self->spin);
+}
+
+bool iov_io_worker_busy_wait(IovIoWorker *self, iov_time limit)
+{
+    iov_time begin = iov_now(self->parent_instance.kernel);
+    bool found = self->changed || self->first != NULL;
+
+    if (!found)
+        found =
+            iov_exec_spin(&self->thread->exec, &self->spin, self->look_cost, limit, IOV_PART_HOST);
+    self->changed = false;
+    self->idle_time += iov_now(self->parent_instance.kernel) - begin;
+    return found;
 }
 
 bool iov_io_worker_polls(const IovIoWorker *self)

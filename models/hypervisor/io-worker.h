@@ -36,6 +36,11 @@ void iov_io_worker_queue(IovIoWorker *worker, struct iov_work *work, struct iov_
 void iov_io_worker_add_source(IovIoWorker *worker, struct iov_poll_source *source);
 /* The memory that `source` looks at has changed: the next look at it finds something. From any context; takes no time. */
 void iov_io_worker_changed(IovIoWorker *worker, struct iov_poll_source *source);
+/*
+ * On the thread of a worker that sleeps: looks in vain for `limit` at most, until work is queued or something changes; true if that happened. The
+ * processor is used all the while.
+ */
+bool iov_io_worker_busy_wait(IovIoWorker *worker, iov_time limit);
 bool iov_io_worker_polls(const IovIoWorker *worker);
 /* After its start; NULL before. */
 struct iov_thread *iov_io_worker_thread(const IovIoWorker *worker);

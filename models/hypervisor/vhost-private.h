@@ -64,6 +64,7 @@ struct _IovVhost {
     bool transmit_copy;
     bool receive_copy;
     uint64_t kick_register;
+    iov_time busy_poll;
     /* costs: rows of the kinds */
     iov_time begin_cost, transmit_cost, receive_cost, call_cost;
     iov_time copy_fixed, copy_kib;

@@ -151,6 +151,13 @@ static unsigned step(IovVhost *self, struct iov_vhost_pair *pair, unsigned which
     return count;
 }
 
+/* As vhost's busy loop: a while without sleeping, for the next frame of either side. */
+static void busy_wait(IovVhost *self, struct iov_vhost_pair *pair, struct iov_thread *thread)
+{
+    thread->exec.span = NULL;
+    (void)iov_io_worker_busy_wait(pair->worker, self->busy_poll);
+}
+
 static void transmit_run(struct iov_work *work, struct iov_thread *thread)
 {
     struct iov_vhost_pair *pair = iov_container_of(work, struct iov_vhost_pair, transmit);
@@ -165,6 +172,8 @@ static void transmit_run(struct iov_work *work, struct iov_thread *thread)
     do {
         step(self, pair, QUEUE_TRANSMIT, thread);
         sent += pair->sent;
+        if (pair->more && self->busy_poll > 0) /* notifications are still off */
+            busy_wait(self, pair, thread);
     } while (pair->more && sent < self->weight);
     if (!pair->more)
         return;
@@ -224,8 +233,11 @@ static void receive_run(struct iov_work *work, struct iov_thread *thread)
     }
     pair->batching = NULL;
     batch_end(self, pair, thread);
-    if (pair->received.first == NULL)
+    if (pair->received.first == NULL) {
+        if (self->busy_poll > 0)
+            busy_wait(self, pair, thread);
         return;
+    }
     self->requeues++;
     iov_io_worker_queue(pair->worker, &pair->receive, &thread->exec, NULL);
 }
@@ -374,7 +386,7 @@ static void published_signal(struct iov_notify_sink *sink, struct iov_span *span
 
     (void)span;
     for (unsigned i = 0; i < self->queue_pairs; i++) {
-        if (iov_io_worker_polls(self->pairs[i].worker))
+        if (iov_io_worker_polls(self->pairs[i].worker) || self->busy_poll > 0)
             iov_io_worker_changed(self->pairs[i].worker, &self->pairs[i].source);
     }
 }
@@ -503,6 +515,8 @@ static void iov_vhost_class_init(IovVhostClass *klass)
     IOV_PROP_BOOL(mc, IovVhost, receive_copy, 1, "What is received is copied here");
     IOV_PROP_COUNT(mc, IovVhost, kick_register, 0, UINT32_MAX, 0x3000,
                    "Offset of the doorbells in the device's registers");
+    IOV_PROP_TIME(mc, IovVhost, busy_poll, 0, IOV_SEC, 0,
+                  "A worker that sleeps looks for more this long before it does; 0: it does not");
     IOV_COST(mc, IovVhost, copy_fixed, "copy-fixed", "A copy of payload: start");
     IOV_COST(mc, IovVhost, copy_kib, "copy-per-kib", "A copy of payload: each 1024 bytes");
     describe_ports(mc);

@@ -99,6 +99,20 @@ Test(vhost, net_shares_its_worker_after_its_weight)
     iov_experiment_free(run);
 }
 
+Test(vhost, net_that_polls_before_it_sleeps_trades_host_cpu_for_latency)
+{
+    struct iov_experiment *sleeps = RUN("net-rr.yaml", "strategy=vhost-net");
+    struct iov_experiment *polls =
+        RUN("net-rr.yaml", "strategy=vhost-net", "parameters.busy-poll=50us");
+
+    expect_device(polls, 1, 2);
+    cr_assert(lt(u64, median_of(polls) + 2 * IOV_US, median_of(sleeps)));
+    cr_assert(lt(u64, thread_time(sleeps, "vm0/vhost/worker0") / 10000 * 3,
+                 thread_time(polls, "vm0/vhost/worker0") / 10000));
+    iov_experiment_free(sleeps);
+    iov_experiment_free(polls);
+}
+
 /* ---- Overload ---- */
 
 Test(vhost, a_guest_that_gets_more_than_it_can_take_goes_on_taking)
