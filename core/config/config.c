@@ -19,6 +19,7 @@ static const char *const strategy_keys[] = { "iovsim",     "title", "parameters"
                                              "hypervisor", "costs", "describe",   NULL };
 static const char *const cost_file_keys[] = { "iovsim",    "title",    "costs",
                                               "frequency", "describe", NULL };
+enum { VMS_MAX = 4096 };
 static const char *const appended_keys[] = { "wires", NULL };
 
 /* Whether a key is the user's own: a place for anchors. */
@@ -337,6 +338,63 @@ static void refuse_other_files(struct iov_sources *sources, const char *const *s
     }
 }
 
+/* ---- Many VMs of one kind ---- */
+
+/* A copy of an entry of `vms` with its number behind its name; NULL if the tree is full. */
+static struct iov_node *numbered_vm(struct iov_sources *sources, const struct iov_node *entry,
+                                    unsigned number)
+{
+    struct iov_node *vm = iov_node_copy(sources->tree, entry, 2, sources->diagnostics);
+    const char *name = vm != NULL ? iov_node_text(vm, "name") : NULL;
+
+    if (name != NULL && *name != '\0') {
+        struct iov_origin origin = iov_node_get(vm, "name")->origin;
+        char *text = g_strdup_printf("%s%u", name, number);
+        struct iov_node *node =
+            iov_node_new(sources->tree, IOV_NODE_SCALAR, text, origin, sources->diagnostics);
+        g_free(text);
+        if (node != NULL)
+            iov_node_put(sources->tree, vm, "name", origin, node);
+    }
+    return vm;
+}
+
+/* `{name: vm, count: 3}` becomes vm0, vm1 and vm2. */
+static void count_vms(struct iov_sources *sources, struct iov_node *run)
+{
+    struct iov_node *vms = iov_node_get(run, "vms");
+    struct iov_node *entry = vms != NULL ? vms->children : NULL;
+
+    if (vms == NULL)
+        return;
+    vms->children = vms->last = NULL;
+    vms->count = 0;
+    for (struct iov_node *next; entry != NULL; entry = next) {
+        const struct iov_node *count = iov_node_get(entry, "count");
+        uint64_t number = 0;
+
+        next = entry->next;
+        entry->next = NULL;
+        if (count == NULL) {
+            iov_node_append(vms, entry);
+            continue;
+        }
+        if (quantity_of_node(count, IOV_DIMENSION_COUNT, "count", sources->diagnostics, &number) &&
+            (number < 1 || number > VMS_MAX)) {
+            iov_diagnostics_add(sources->diagnostics, count->origin,
+                                "'count' is %s; 1 to %d VMs are possible", count->text, VMS_MAX);
+            number = 1;
+        }
+        iov_node_take(entry, "count");
+        for (unsigned i = 0; i < MAX(1, number); i++) {
+            struct iov_node *vm = numbered_vm(sources, entry, i);
+            if (vm == NULL)
+                return; /* told */
+            iov_node_append(vms, vm);
+        }
+    }
+}
+
 static void mark_resolved(struct iov_sources *sources, struct iov_node *run)
 {
     struct iov_node *mark =
@@ -369,6 +427,7 @@ static void resolve(struct iov_sources *sources, struct iov_node *run, const cha
     iov_tree_substitute(sources->tree, run, sources->diagnostics);
     check_top_keys(sources->diagnostics, run, top_keys, "a run file");
     check_top_values(sources->diagnostics, run);
+    count_vms(sources, run);
     if (!resolved)
         mark_resolved(sources, run);
 }

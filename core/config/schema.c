@@ -182,6 +182,8 @@ static void add_kind(JsonBuilder *json, const struct iov_model_info *info)
     begin(json, "name");
     member(json, "type", "string");
     end(json);
+    begin(json, "count"); /* of VMs */
+    end(json);
     for (guint i = 0; i < info->properties->len; i++)
         add_property(json, &g_array_index(info->properties, struct iov_property, i));
     end(json);

@@ -339,6 +339,32 @@ Test(platform, makes_the_parts_of_a_strategy_for_each_vm)
     finish(&l);
 }
 
+Test(platform, makes_as_many_vms_of_an_entry_as_it_counts)
+{
+    put("platforms/strategies/one.yaml", strategy);
+    struct loaded l =
+        good(HEAD "strategy: one\nparts: {host: {kind: test-box}}\nparameters: {many: 3}\n"
+                  "vms: [{name: small, count: '${many}', room: 8KiB}, {name: big}, {count: 2}]\n");
+    static const char *const names[] = { "small0", "small1", "small2", "big", "vm4", "vm5" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *tap = g_strconcat(names[i], "/tap", NULL);
+
+        cr_assert(eq(u64, box(&l, names[i])->room, i < 3 ? 8192 : 4096));
+        cr_assert(ne(ptr, box(&l, tap), NULL), "%s", tap);
+    }
+    finish(&l);
+}
+
+Test(platform, tells_counts_of_vms_that_cannot_be)
+{
+    bad(HEAD "parts: {a: {kind: test-box}}\nvm: {kind: test-box}\n"
+             "vms: [{name: a, count: 0}, {name: b, count: 5000}, {name: c, count: x}]\n",
+        "run.yaml:4:24: 'count' is 0; 1 to 4096 VMs are possible\n"
+        "run.yaml:4:45: 'count' is 5000; 1 to 4096 VMs are possible\n"
+        "run.yaml:4:69: 'x' is not a number; 'count' wants a plain number such as 256");
+}
+
 Test(platform, resolves_names_in_the_same_vm_before_the_machine)
 {
     put("platforms/strategies/one.yaml", strategy);
