@@ -66,6 +66,27 @@ Test(qtest_machine, configuration_is_the_same_by_ports_and_by_memory)
         eq(u32, readl(ecam(0, EDU_SLOT, 0x100)), UINT32_MAX)); /* conventional: it ends there */
 }
 
+Test(qtest_machine, a_device_sits_behind_a_root_port)
+{
+    begin("-M q35 -m 16 -device pcie-root-port,id=rp0,addr=6 -device edu,bus=rp0");
+    ecam_enable();
+    cr_assert(eq(u32, readl(ecam(1, 0, 0)), UINT32_MAX));
+    config_write(0x30, PCI_PRIMARY_BUS, 0x010100);
+    config_write(0x30, PCI_MEMORY_BASE, 0xe000e000);
+    config_enable(0x30);
+    cr_assert(eq(u32, readl(ecam(1, 0, 0)), 0x11e81234));
+    writel(ecam(1, 0, PCI_BASE_ADDRESS_0), EDU);
+    writew(ecam(1, 0, PCI_COMMAND), PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    cr_assert(eq(u32, readl(EDU), 0x010000ed));
+    writel(0x1000, 0xabcd);
+    writeq(EDU + EDU_DMA_SOURCE, 0x1000);
+    writeq(EDU + EDU_DMA_DESTINATION, EDU_BUFFER);
+    writeq(EDU + EDU_DMA_COUNT, 4);
+    writeq(EDU + EDU_DMA_COMMAND, EDU_DMA_START);
+    step(1000000);
+    cr_assert(eq(u64, readq(EDU + EDU_DMA_COMMAND), 0));
+}
+
 Test(qtest_machine, a_bar_is_decoded_where_it_stands_and_only_while_enabled)
 {
     begin("-M q35 -m 16 -device edu,addr=3");
