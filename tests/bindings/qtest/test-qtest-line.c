@@ -91,6 +91,18 @@ Test(qtest_line, pins_of_the_ioapic_are_watched)
     expect("irq_intercept_in pic", "FAIL IRQ intercept already enabled");
 }
 
+Test(qtest_line, a_wire_that_is_watched_works_on)
+{
+    expect("irq_intercept_in ioapic", "OK");
+    expect("writel 0xfec00000 0x20", "OK"); /* entry 8: vector 0x48, edge */
+    expect("writel 0xfec00010 0x48", "OK");
+    expect("outb 0x70 0xb", "OK");
+    expect("outb 0x71 0x42", "OK");
+    expect("clock_step 1000000", "IRQ raise 8\nOK 1000000");
+    g_autofree char *now = vectors();
+    cr_assert_str_eq(now, "72");
+}
+
 Test(qtest_line, outputs_of_a_part_are_watched)
 {
     expect("irq_intercept_out rtc", "OK");
