@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From options to the text of a platform, by the table of devices. For machine.c. */
+/* From options to the text of a platform (build.c) and to one device (build-device.c), by the table of devices. For machine.c. */
 #ifndef IOV_QTEST_BUILD_H
 #define IOV_QTEST_BUILD_H
 
