@@ -357,6 +357,7 @@ static void subtract_counters(struct iov_counters *before, const struct iov_coun
     difference.device_accesses -= before->device_accesses;
     difference.device_exits -= before->device_exits;
     difference.apic_accesses -= before->apic_accesses;
+    difference.timer_accesses -= before->timer_accesses;
     difference.interrupts -= before->interrupts;
     difference.timer_interrupts -= before->timer_interrupts;
     difference.injections -= before->injections;

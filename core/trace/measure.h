@@ -35,6 +35,7 @@ struct iov_counters {
     uint64_t device_accesses;  /* the driver's accesses to its device's registers, exit or not */
     uint64_t device_exits;     /* of them, those that exited */
     uint64_t apic_accesses;    /* accesses to the local APIC, exit or not */
+    uint64_t timer_accesses;   /* of them, in timer interrupts: no sign of life */
     uint64_t interrupts;       /* device interrupts taken by guests */
     uint64_t timer_interrupts; /* timer interrupts taken by guests */
     uint64_t injections;       /* events injected at VM entry */

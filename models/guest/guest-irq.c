@@ -366,10 +366,13 @@ void iov_guest_program_interrupt(struct iov_program *program, struct iov_exec *e
     iov_guest_work_for(cpu, announced);
     iov_guest_charge(cpu, guest->costs.irq_entry + (wakes ? guest->costs.irq_idle : 0));
     if (vector == IOV_GUEST_VECTOR_TIMER) {
+        uint64_t before = guest->measure->counters.apic_accesses;
+
         guest->timer_interrupts++;
         guest->measure->counters.timer_interrupts++;
         end_of_interrupt(cpu);
         iov_guest_timer_interrupt(cpu);
+        guest->measure->counters.timer_accesses += guest->measure->counters.apic_accesses - before;
     } else if (vector == IOV_GUEST_VECTOR_RESCHEDULE) {
         guest->reschedule_interrupts++;
         end_of_interrupt(cpu);
