@@ -230,9 +230,9 @@ static const struct device_row devices[] = {
     {
         .name = "e1000e",
         .parent = "pci-device",
-        .kind = "stand-in",
+        .kind = "e1000e",
         .flags = DEVICE_PCI | DEVICE_NETWORK,
-        .fixed = "identity: e1000e",
+        .fixed = "placement: software",
     },
     {
         .name = "nvme",

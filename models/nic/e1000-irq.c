@@ -27,6 +27,8 @@ void e1000_irq_update(IovE1000 *self)
 {
     iov_time interval = MAX(self->itr * ITR_UNIT, self->interval_floor);
 
+    if (self->variant->announce != NULL && self->variant->announce(self))
+        return;
     if ((self->icr & self->ims) == 0) {
         iov_event_disarm(&self->irq.throttle);
         iov_irq_set(&self->interrupt, false, NULL);
@@ -44,7 +46,9 @@ void e1000_irq_update(IovE1000 *self)
 
 void e1000_irq_raise(IovE1000 *self, uint32_t causes)
 {
-    self->icr |= causes & E1000_ICR_ALL;
+    if (self->variant->further_causes != NULL)
+        causes |= self->variant->further_causes(self, causes);
+    self->icr |= causes & self->variant->causes;
     e1000_irq_update(self);
 }
 
@@ -63,6 +67,8 @@ static void on_throttle(struct iov_event *event)
 {
     IovE1000 *self = iov_container_of(event, IovE1000, irq.throttle);
 
+    if (self->variant->announce != NULL && self->variant->announce(self))
+        return;
     if (self->icr & self->ims && !self->interrupt.level)
         line_raise(self);
 }

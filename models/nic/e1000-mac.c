@@ -154,8 +154,10 @@ static uint32_t statistic_read(IovE1000 *self, uint32_t offset, bool peek)
 
 uint32_t e1000_register_read(IovE1000 *self, uint32_t offset, bool peek)
 {
-    uint32_t *plain, mask;
+    uint32_t *plain, mask, value;
 
+    if (self->variant->read != NULL && self->variant->read(self, offset, peek, &value))
+        return value;
     switch (offset) {
     case E1000_STATUS:
         return self->status;
@@ -230,7 +232,7 @@ static bool active_write(IovE1000 *self, uint32_t offset, uint32_t value, iov_ti
         e1000_irq_update(self);
         return true;
     case E1000_IMS:
-        self->ims |= value & E1000_ICR_ALL;
+        self->ims |= value & self->variant->causes;
         e1000_irq_update(self);
         return true;
     case E1000_ICS:
@@ -273,6 +275,8 @@ void e1000_register_write(IovE1000 *self, uint32_t offset, uint32_t value, iov_t
 {
     uint32_t *plain, mask;
 
+    if (self->variant->write != NULL && self->variant->write(self, offset, value))
+        return;
     if (active_write(self, offset, value, arrival))
         return;
     plain = ring_register(self, offset, &mask);

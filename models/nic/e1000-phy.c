@@ -39,6 +39,7 @@ void e1000_eeprom_init(IovE1000 *self)
     uint16_t sum = 0;
 
     memcpy(self->eeprom, eeprom_words, sizeof eeprom_words);
+    self->eeprom[0x0b] = self->eeprom[0x0d] = self->variant->device_id;
     for (unsigned i = 0; i < 3; i++)
         self->eeprom[i] = (uint16_t)(self->address[2 * i] | self->address[2 * i + 1] << 8);
     for (unsigned i = 0; i < E1000_EEPROM_CHECKSUM; i++)
@@ -135,10 +136,10 @@ static void negotiate(IovE1000 *self)
 static void phy_defaults(IovE1000 *self)
 {
     memset(self->phy, 0, sizeof self->phy);
-    self->phy[E1000_PHY_CONTROL] = 0x1140;         /* negotiate; 1000 Mb/s, full duplex */
-    self->phy[E1000_PHY_STATUS] = 0x7949;          /* what it can do */
-    self->phy[E1000_PHY_ID1] = 0x0141;             /* Marvell */
-    self->phy[E1000_PHY_ID2] = 0x0c20;             /* 88E1000, revision 0 */
+    self->phy[E1000_PHY_CONTROL] = 0x1140; /* negotiate; 1000 Mb/s, full duplex */
+    self->phy[E1000_PHY_STATUS] = 0x7949;  /* what it can do */
+    self->phy[E1000_PHY_ID1] = 0x0141;     /* Marvell */
+    self->phy[E1000_PHY_ID2] = self->variant->phy_id;
     self->phy[E1000_PHY_ADVERTISE] = 0x0de1;       /* 10 and 100 Mb/s, pause */
     self->phy[E1000_PHY_EXPANSION] = 0x0001;       /* the partner negotiates */
     self->phy[E1000_PHY_1000T_CONTROL] = 0x0e00;   /* advertises 1000 Mb/s */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The e1000's own header: its struct, and what its files ask of each other. e1000.c describes the kind and answers the ports,
- * e1000-mac.c is the register file, e1000-phy.c PHY and EEPROM, e1000-irq.c causes and moderation, e1000-tx.c and
- * e1000-rx.c move frames.
+ * The e1000 family's own header: the struct IovE1000, parent of the kinds e1000 (82540EM) and e1000e (82574L), and what its files ask of each
+ * other. e1000.c describes parent and kind e1000 and answers the ports, e1000-mac.c is the register file, e1000-phy.c PHY and EEPROM,
+ * e1000-irq.c causes and moderation, e1000-tx.c and e1000-rx.c move frames; what the 82574L does differently is in e1000e.c.
  */
 #ifndef IOV_NIC_E1000_PRIVATE_H
 #define IOV_NIC_E1000_PRIVATE_H
@@ -12,8 +12,15 @@
 #include "core/pci/space.h"
 #include "models/nic/e1000-regs.h"
 
-#define IOV_TYPE_E1000 (iov_e1000_get_type())
-G_DECLARE_FINAL_TYPE(IovE1000, iov_e1000, IOV, E1000, IovModel)
+#define IOV_TYPE_E1000_FAMILY (iov_e1000_family_get_type())
+GType iov_e1000_family_get_type(void);
+typedef struct _IovE1000 IovE1000;
+typedef struct _IovE1000Class IovE1000Class;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(IovE1000, g_object_unref)
+
+struct _IovE1000Class {
+    IovModelClass parent_class;
+};
 
 #define E1000_CACHE 64u            /* descriptors the part holds for each direction */
 #define E1000_FRAME_MAX 16288u     /* SPEC: 3.2: longest frame */
@@ -85,8 +92,28 @@ struct e1000_irq {
     struct iov_span *span; /* of the newest frame that was stored */
 };
 
+/* What a part of the family is. Members that are NULL: as the 82540EM. */
+struct e1000_variant {
+    uint32_t causes; /* bits of ICR, IMS */
+    uint16_t device_id, phy_id;
+    uint32_t io_size, config_size;
+    /* The rows of configuration space. */
+    void (*config_rows)(IovE1000 *self);
+    /* What firmware and driver leave there, outside a slot; the BARs and the command register apart. */
+    void (*config_enable)(IovE1000 *self);
+    /* Registers that it has beside the others, or instead of them; false: none of these. */
+    bool (*read)(IovE1000 *self, uint32_t offset, bool peek, uint32_t *ret_value);
+    bool (*write)(IovE1000 *self, uint32_t offset, uint32_t value);
+    /* Further causes that these bring. */
+    uint32_t (*further_causes)(const IovE1000 *self, uint32_t causes);
+    /* Causes or mask have changed: tells by message. False: the line tells. */
+    bool (*announce)(IovE1000 *self);
+    void (*reset)(IovE1000 *self);
+};
+
 struct _IovE1000 {
     IovModel parent_instance;
+    const struct e1000_variant *variant;
     /* properties */
     int placement;
     char *mac;
@@ -124,6 +151,7 @@ struct _IovE1000 {
     bool eeprom_reading;
     uint16_t phy[32];
     struct iov_event link_up; /* armed while the PHY negotiates */
+    bool extended;            /* receive descriptors are written back in the extended format */
     struct e1000_tx tx;
     struct e1000_rx rx;
     struct e1000_irq irq;
@@ -140,7 +168,9 @@ static inline bool e1000_is_software(const IovE1000 *self)
     return self->placement == E1000_SOFTWARE;
 }
 
-/* e1000.c: DMA; on failure the fault is counted and false returned. `delay` goes in and comes out as in struct iov_mem_req. */
+/* e1000.c: a register of configuration space, as software writes it. */
+void e1000_config_put(IovE1000 *self, uint16_t at, uint32_t value);
+/* DMA; on failure the fault is counted and false returned. `delay` goes in and comes out as in struct iov_mem_req. */
 bool e1000_dma_read(IovE1000 *self, uint64_t address, void *data, uint32_t size, iov_time *delay);
 bool e1000_dma_write(IovE1000 *self, uint64_t address, const void *data, uint32_t size,
                      iov_time *delay);

@@ -21,6 +21,51 @@
 #define E1000_IOADDR 0x00
 #define E1000_IODATA 0x04
 
+/* ---- The 82574L. SPEC: 82574 Datasheet, chapters 7.1 (receive), 7.4 (interrupts), 10 (registers) ---- */
+#define E1000_82574_DEVICE_ID 0x10d3
+#define E1000_82574_IO_SIZE 32u
+#define E1000_82574_CONFIG_SIZE 4096u
+#define E1000_82574_MSIX_SIZE 0x4000u
+#define E1000_82574_MSIX_PENDING 0x2000u
+#define E1000_82574_VECTORS 5u
+#define E1000_EIAC 0x00dc /* RW: causes that sending clears */
+#define E1000_IAM 0x00e0  /* RW: mask bits that sending (EIAME) or reading ICR (IAME) clears */
+#define E1000_IVAR 0x00e4 /* RW: four bits for each cause: vector, valid */
+#define E1000_EITR(n) (0x00e8 + 4 * (n))
+#define E1000_EXTCNF_CTRL 0x0f00
+#define E1000_TARC0 0x3840
+#define E1000_RFCTL 0x5008
+#define E1000_GCR 0x5b00
+#define E1000_FWSM 0x5b54
+#define E1000_SWSM2 0x5b58
+#define E1000_IVAR_VALID 0x8u
+#define E1000_IVAR_RXQ0 0 /* shifts */
+#define E1000_IVAR_RXQ1 4
+#define E1000_IVAR_TXQ0 8
+#define E1000_IVAR_TXQ1 12
+#define E1000_IVAR_OTHER 16
+#define E1000_IVAR_EVERY_WRITEBACK (1u << 31)
+#define E1000_CTRL_EXT_EIAME (1u << 24)
+#define E1000_CTRL_EXT_IAME (1u << 27)
+#define E1000_CTRL_EXT_DRV_LOAD (1u << 28)
+#define E1000_CTRL_EXT_PBA_CLR (1u << 31) /* SC */
+#define E1000_RFCTL_ACK_DISABLE (1u << 12)
+#define E1000_RFCTL_EXTENDED (1u << 15)
+#define E1000_82574_EERD_DONE (1u << 1)
+#define E1000_82574_EERD_ADDRESS_SHIFT 2
+#define E1000_82574_EERD_ADDRESS 0x3fffu
+
+/* What a receive descriptor becomes with RFCTL.EXTEN. */
+struct e1000_rx_writeback {
+    uint32_t rss_type;
+    uint32_t rss;
+    uint32_t status; /* low byte: as in a legacy one; high byte: its errors */
+    uint16_t length;
+    uint16_t vlan;
+};
+static_assert(sizeof(struct e1000_rx_writeback) == 16, "SPEC: 82574, 7.1.6");
+#define E1000_RXD_EXTENDED_ERRORS_SHIFT 24
+
 /* ---- General ---- */
 #define E1000_CTRL 0x0000     /* RW */
 #define E1000_STATUS 0x0008   /* RO */
@@ -195,6 +240,18 @@
 #define E1000_ICR_SRPD (1u << 16)
 #define E1000_ICR_ALL 0x0001ffffu
 
+/* ICR of the 82574: queues, and everything else as one cause */
+#define E1000_ICR_ACK (1u << 17)
+#define E1000_ICR_MNG (1u << 18)
+#define E1000_ICR_RXQ0 (1u << 20)
+#define E1000_ICR_RXQ1 (1u << 21)
+#define E1000_ICR_TXQ0 (1u << 22)
+#define E1000_ICR_TXQ1 (1u << 23)
+#define E1000_ICR_OTHER (1u << 24)
+#define E1000_ICR_ASSERTED (1u << 31)
+#define E1000_ICR_82574 0x81ffffffu
+#define E1000_ICR_QUEUES (E1000_ICR_RXQ0 | E1000_ICR_RXQ1 | E1000_ICR_TXQ0 | E1000_ICR_TXQ1)
+
 /* RCTL */
 #define E1000_RCTL_EN (1u << 1)
 #define E1000_RCTL_SBP (1u << 2)
@@ -297,6 +354,8 @@ static_assert(sizeof(struct e1000_context_descriptor) == 16, "SPEC: 3.3.6");
 
 /* ---- PHY, M88E1000, at address 1 ---- */
 #define E1000_PHY_ADDRESS 1u
+#define E1000_PHY_M88E1000 0x0c20 /* ID2 */
+#define E1000_PHY_82574 0x0cb1
 #define E1000_PHY_CONTROL 0x00
 #define E1000_PHY_STATUS 0x01
 #define E1000_PHY_ID1 0x02

@@ -255,6 +255,23 @@ static void tag_remove(const IovE1000 *self, struct iov_packet *packet)
             packet->size - ETHERNET_TYPE);
 }
 
+static void write_back(IovE1000 *self, const struct e1000_rx_descriptor *descriptor,
+                       iov_time *delay)
+{
+    uint64_t at = ring_base(self) + self->rdh * E1000_DESCRIPTOR_SIZE;
+    struct e1000_rx_writeback whole = {
+        .status = descriptor->status | (uint32_t)descriptor->errors
+                                           << E1000_RXD_EXTENDED_ERRORS_SHIFT,
+        .length = descriptor->length,
+        .vlan = descriptor->special,
+    };
+
+    if (self->extended)
+        e1000_dma_write(self, at, &whole, sizeof whole, delay);
+    else
+        e1000_dma_write(self, at + 8, &descriptor->length, 8, delay);
+}
+
 /* Writes as much of the frame as the descriptor's buffer takes, then the descriptor. */
 static iov_time step_store(IovE1000 *self)
 {
@@ -297,8 +314,7 @@ static iov_time step_store(IovE1000 *self)
         if (!e1000_is_software(self) && self->rxcsum & (E1000_RXCSUM_IPOFL | E1000_RXCSUM_TUOFL))
             checksums(self, packet, &descriptor);
     }
-    e1000_dma_write(self, ring_base(self) + self->rdh * E1000_DESCRIPTOR_SIZE + 8,
-                    &descriptor.length, 8, &delay);
+    write_back(self, &descriptor, &delay);
     self->rdh = self->rdh + 1 < count ? self->rdh + 1 : 0;
     if (rx->used < rx->cached)
         rx->used++;

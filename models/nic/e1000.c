@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * e1000 - Intel 82540EM Gigabit Ethernet controller, as Linux's e1000 driver uses it.
+ * e1000 - Intel 82540EM Gigabit Ethernet controller, as Linux's e1000 driver uses it; and the parent of its family.
  *
  * The same model is a card behind a root port (placement hardware: descriptor fetches and data take the time that its `dma` port
  * says, each descriptor the cost e1000-processing, moderation timers run) and the device inside an emulator (placement software:
@@ -13,7 +13,7 @@
 
 #include "core/trace/measure.h"
 
-G_DEFINE_FINAL_TYPE(IovE1000, iov_e1000, IOV_TYPE_MODEL)
+G_DEFINE_ABSTRACT_TYPE(IovE1000, iov_e1000_family, IOV_TYPE_MODEL)
 
 static const char *const placements[] = { "hardware", "software", NULL };
 
@@ -258,7 +258,7 @@ static const struct iov_pci_function_ops pci_ops = {
     .reset = pci_reset,
 };
 
-static void config_put(IovE1000 *self, uint16_t at, uint32_t value)
+void e1000_config_put(IovE1000 *self, uint16_t at, uint32_t value)
 {
     struct iov_mem_req req = { .address = at, .data = &value, .size = 4, .pasid = IOV_NO_PASID };
 
@@ -268,32 +268,15 @@ static void config_put(IovE1000 *self, uint16_t at, uint32_t value)
 /* In a slot it is as after power on. Elsewhere it is as firmware and driver leave it: nobody else will. */
 static void config_init(IovE1000 *self)
 {
-    static const struct iov_pci_header header = {
-        .vendor = E1000_VENDOR_ID,
-        .device = E1000_DEVICE_ID,
-        .subsystem_vendor = E1000_SUBSYSTEM_VENDOR,
-        .subsystem = E1000_SUBSYSTEM,
-        .class_code = 0x020000,
-        .revision = E1000_REVISION,
-        .interrupt_pin = 1,
-        .conventional = true,
-        .scratch = true,
-    };
-    const struct iov_pci_bar bars[] = {
-        { .index = 0, .size = E1000_BAR_SIZE, .target = &self->registers },
-        { .index = 1, .flags = IOV_PCI_BAR_IO, .size = E1000_IO_SIZE, .target = &self->io },
-        { .index = IOV_PCI_ROM, .size = self->rom }, /* LIMIT: nothing in it */
-        { .size = 0 },
-    };
-
     iov_pci_space_clear(&self->space);
-    iov_pci_space_init(&self->space, &self->pci, &header, bars, NULL, 0);
+    self->variant->config_rows(self);
     if (self->pci.bus != NULL)
         return;
-    config_put(self, PCI_BASE_ADDRESS_0, (uint32_t)self->registers_at);
-    config_put(self, PCI_BASE_ADDRESS_1, (uint32_t)self->io_at);
-    config_put(self, PCI_COMMAND,
-               PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_SERR);
+    e1000_config_put(self, PCI_BASE_ADDRESS_0, (uint32_t)self->registers_at);
+    if (self->variant->config_enable != NULL)
+        self->variant->config_enable(self);
+    e1000_config_put(self, PCI_COMMAND,
+                     PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_SERR);
 }
 
 static const struct iov_mem_target_ops config_ops = { .read = config_read, .write = config_write };
@@ -330,6 +313,9 @@ void e1000_reset(IovE1000 *self)
     self->tspmt = 0;
     memset(self->ra, 0, sizeof self->ra);
     memset(self->statistics, 0, sizeof self->statistics);
+    self->extended = false;
+    if (self->variant->reset != NULL)
+        self->variant->reset(self);
     self->ra[0] = (uint32_t)self->eeprom[1] << 16 | self->eeprom[0];
     self->ra[1] = E1000_RAH_VALID | self->eeprom[2];
     self->eecd = 0;
@@ -362,7 +348,17 @@ static void address_of_path(const char *path, uint8_t address[6])
            (const uint8_t[]){ 0x52, 0x54, 0, hash >> 16 & 0xff, hash >> 8 & 0xff, hash & 0xff }, 6);
 }
 
-static bool iov_e1000_realize(IovModel *model, GError **error)
+static bool iov_e1000_family_prepare(IovModel *model, GError **error)
+{
+    IovE1000 *self = (IovE1000 *)(void *)model;
+
+    (void)error;
+    self->io.size = self->variant->io_size;
+    self->config.size = self->variant->config_size;
+    return true;
+}
+
+static bool iov_e1000_family_realize(IovModel *model, GError **error)
 {
     IovE1000 *self = (IovE1000 *)(void *)model;
 
@@ -384,7 +380,7 @@ static bool iov_e1000_realize(IovModel *model, GError **error)
     return true;
 }
 
-static void iov_e1000_unrealize(IovModel *model)
+static void iov_e1000_family_unrealize(IovModel *model)
 {
     IovE1000 *self = (IovE1000 *)(void *)model;
 
@@ -397,20 +393,20 @@ static void iov_e1000_unrealize(IovModel *model)
     g_clear_pointer(&self->tx.staging, g_free);
 }
 
-static void iov_e1000_finalize(GObject *object)
+static void iov_e1000_family_finalize(GObject *object)
 {
     IovE1000 *self = (IovE1000 *)(void *)object;
 
     iov_packet_pool_unref(self->pool, self->parent_instance.kernel);
     iov_pci_space_clear(&self->space);
-    G_OBJECT_CLASS(iov_e1000_parent_class)->finalize(object);
+    G_OBJECT_CLASS(iov_e1000_family_parent_class)->finalize(object);
 }
 
 static void describe_ports(IovModelClass *mc)
 {
     IOV_PORT_MEM_TARGET(mc, IovE1000, registers, &registers_ops, "Memory BAR, 128 KiB");
     IOV_PORT_MEM_TARGET(mc, IovE1000, io, &io_ops, "I/O BAR: IOADDR, IODATA");
-    IOV_PORT_MEM_TARGET(mc, IovE1000, config, &config_ops, "PCI configuration space, 256 bytes");
+    IOV_PORT_MEM_TARGET(mc, IovE1000, config, &config_ops, "PCI configuration space");
     IOV_PORT_MEM_INITIATOR(mc, IovE1000, dma, "Descriptors and frames in memory");
     IOV_PORT_IRQ_SOURCE(mc, IovE1000, interrupt, "INTA, level");
     IOV_PORT_PACKET_END(mc, IovE1000, wire, &wire_ops, "The cable");
@@ -437,11 +433,11 @@ static void describe_statistics(IovModelClass *mc)
              "The driver's mistakes: bad rings, failed DMA, partial writes");
 }
 
-static void iov_e1000_class_init(IovE1000Class *klass)
+static void iov_e1000_family_class_init(IovE1000Class *klass)
 {
     IovModelClass *mc = IOV_MODEL_CLASS(klass);
 
-    iov_model_class_describe(mc, "e1000", "Intel 82540EM Gigabit Ethernet controller");
+    iov_model_class_describe(mc, "e1000-family", "Parent of Intel's Gigabit controllers of 2002");
     IOV_PROP_ENUM(mc, IovE1000, placement, placements, E1000_HARDWARE,
                   "hardware: a card; software: inside an emulator, takes no time of its own");
     IOV_PROP_STRING(mc, IovE1000, mac, "52:54:00:12:34:56",
@@ -452,9 +448,6 @@ static void iov_e1000_class_init(IovE1000Class *klass)
                    "Descriptors fetched at once, as hardware");
     IOV_PROP_COUNT(mc, IovE1000, registers_at, 0, UINT32_MAX, 0xfebc0000,
                    "BAR 0 as firmware leaves it, outside a slot");
-    IOV_PROP_COUNT(mc, IovE1000, io_at, 0, 0xffff, 0xc000,
-                   "BAR 1 as firmware leaves it, outside a slot");
-    IOV_PROP_SIZE(mc, IovE1000, rom, 0, 1 << 20, 256 << 10, "Expansion ROM; 0: none");
     IOV_PROP_TIME(mc, IovE1000, negotiation, 0, 10 * IOV_SEC, 500 * IOV_MS,
                   "Auto-negotiation of the link");
     IOV_PROP_TIME(mc, IovE1000, interval_floor, 0, IOV_SEC, 0,
@@ -462,17 +455,82 @@ static void iov_e1000_class_init(IovE1000Class *klass)
     IOV_COST(mc, IovE1000, processing, "e1000-processing", "Of a descriptor, as hardware");
     describe_ports(mc);
     describe_statistics(mc);
-    mc->realize = iov_e1000_realize;
-    mc->unrealize = iov_e1000_unrealize;
-    G_OBJECT_CLASS(klass)->finalize = iov_e1000_finalize;
+    mc->prepare = iov_e1000_family_prepare;
+    mc->realize = iov_e1000_family_realize;
+    mc->unrealize = iov_e1000_family_unrealize;
+    G_OBJECT_CLASS(klass)->finalize = iov_e1000_family_finalize;
 }
 
-static void iov_e1000_init(IovE1000 *self)
+static void iov_e1000_family_init(IovE1000 *self)
 {
     self->registers.size = E1000_BAR_SIZE;
-    self->io.size = E1000_IO_SIZE;
-    self->config.size = E1000_CONFIG_SIZE;
     self->pool = iov_packet_pool_new();
     self->pci.dma = &self->dma;
     self->pci.interrupt = &self->interrupt;
+}
+
+/* ---- The 82540EM ---- */
+
+static void config_rows(IovE1000 *self)
+{
+    static const struct iov_pci_header header = {
+        .vendor = E1000_VENDOR_ID,
+        .device = E1000_DEVICE_ID,
+        .subsystem_vendor = E1000_SUBSYSTEM_VENDOR,
+        .subsystem = E1000_SUBSYSTEM,
+        .class_code = 0x020000,
+        .revision = E1000_REVISION,
+        .interrupt_pin = 1,
+        .conventional = true,
+        .scratch = true,
+    };
+    const struct iov_pci_bar bars[] = {
+        { .index = 0, .size = E1000_BAR_SIZE, .target = &self->registers },
+        { .index = 1, .flags = IOV_PCI_BAR_IO, .size = E1000_IO_SIZE, .target = &self->io },
+        { .index = IOV_PCI_ROM, .size = self->rom }, /* LIMIT: nothing in it */
+        { .size = 0 },
+    };
+
+    iov_pci_space_init(&self->space, &self->pci, &header, bars, NULL, 0);
+}
+
+static void config_enable(IovE1000 *self)
+{
+    e1000_config_put(self, PCI_BASE_ADDRESS_1, (uint32_t)self->io_at);
+}
+
+static const struct e1000_variant variant = {
+    .causes = E1000_ICR_ALL,
+    .device_id = E1000_DEVICE_ID,
+    .phy_id = E1000_PHY_M88E1000,
+    .io_size = E1000_IO_SIZE,
+    .config_size = E1000_CONFIG_SIZE,
+    .config_rows = config_rows,
+    .config_enable = config_enable,
+};
+
+typedef struct {
+    IovE1000 parent_instance;
+} IovE1000Card;
+
+typedef struct {
+    IovE1000Class parent_class;
+} IovE1000CardClass;
+
+GType iov_e1000_get_type(void);
+G_DEFINE_FINAL_TYPE(IovE1000Card, iov_e1000, IOV_TYPE_E1000_FAMILY)
+
+static void iov_e1000_class_init(IovE1000CardClass *klass)
+{
+    IovModelClass *mc = IOV_MODEL_CLASS(klass);
+
+    iov_model_class_describe(mc, "e1000", "Intel 82540EM Gigabit Ethernet controller");
+    IOV_PROP_COUNT(mc, IovE1000, io_at, 0, 0xffff, 0xc000,
+                   "BAR 1 as firmware leaves it, outside a slot");
+    IOV_PROP_SIZE(mc, IovE1000, rom, 0, 1 << 20, 256 << 10, "Expansion ROM; 0: none");
+}
+
+static void iov_e1000_init(IovE1000Card *self)
+{
+    self->parent_instance.variant = &variant;
 }

@@ -47,8 +47,8 @@ struct identity {
     unsigned capability_count;
 };
 
-enum { IDENTITY_NVME, IDENTITY_E1000E };
-static const char *const identity_names[] = { "nvme", "e1000e", NULL };
+enum { IDENTITY_NVME };
+static const char *const identity_names[] = { "nvme", NULL };
 
 static const struct identity identities[] = {
     [IDENTITY_NVME] = {
@@ -63,22 +63,6 @@ static const struct identity identities[] = {
             IOV_PCI_POWER(.at = 0x60, .version = 3, .no_soft_reset = true),
         },
         .capability_count = 3,
-    },
-    [IDENTITY_E1000E] = { /* 82574L */
-        .header = { .vendor = 0x8086, .device = 0x10d3, .subsystem_vendor = 0x8086, .subsystem = 0,
-                    .class_code = 0x020000, .interrupt_pin = 1, .scratch = true },
-        .bars = { { .index = 0, .size = 0x20000 }, { .index = 1, .size = 0x20000 },
-                  { .index = 2, .flags = IOV_PCI_BAR_IO, .size = 0x20 }, { .index = 3, .size = 0x4000 } },
-        .capabilities = {
-            IOV_PCI_POWER(.at = 0xc8, .version = 2, .pm = PCI_PM_CAP_DSI),
-            IOV_PCI_MSI(.at = 0xd0, .vectors = 1, .wide = true),
-            IOV_PCI_EXPRESS(.at = 0xe0, .version = 1, .type = PCI_EXP_TYPE_RC_END, .max_payload = 128,
-                            .max_read_request = 128, .generation = 1, .lanes = 1),
-            IOV_PCI_MSIX(.at = 0xa0, .vectors = 5, .bar = 3, .table = 0, .pending = 0x2000),
-            IOV_PCI_ERROR_REPORTING(.at = 0x100, .size = 0x40),
-            IOV_PCI_SERIAL(.at = 0x140),
-        },
-        .capability_count = 6,
     },
 };
 
@@ -234,7 +218,7 @@ static void iov_stand_in_class_init(IovStandInClass *klass)
     mc->reset = stand_in_reset;
     iov_model_class_describe(mc, "stand-in", "The configuration space of a device without a model");
     IOV_PROP_ENUM(mc, IovStandIn, identity, identity_names, IDENTITY_NVME,
-                  "What it stands in for: an NVMe controller (1b36:0010), an 82574L (8086:10d3)");
+                  "What it stands in for: an NVMe controller (1b36:0010)");
     IOV_PROP_STRING(mc, IovStandIn, mac, "52:54:00:12:34:56",
                     "Ethernet address that the serial number is made of");
     IOV_PORT_PCI_FUNCTION(mc, IovStandIn, pci, &function_ops, "Slot");
