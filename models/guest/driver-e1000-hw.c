@@ -209,7 +209,7 @@ static bool phy_wait(struct e1000_driver *self, struct iov_guest_cpu *cpu, iov_t
     return false;
 }
 
-static uint16_t phy_read(struct e1000_driver *self, struct iov_guest_cpu *cpu, uint32_t reg)
+uint16_t iov_e1000_phy_read(struct e1000_driver *self, struct iov_guest_cpu *cpu, uint32_t reg)
 {
     uint32_t mdic;
 
@@ -233,31 +233,31 @@ static void phy_write(struct e1000_driver *self, struct iov_guest_cpu *cpu, uint
 /* The status latches a lost link: the second read tells the present. */
 static uint16_t phy_status(struct e1000_driver *self, struct iov_guest_cpu *cpu)
 {
-    phy_read(self, cpu, E1000_PHY_STATUS);
-    return phy_read(self, cpu, E1000_PHY_STATUS);
+    iov_e1000_phy_read(self, cpu, E1000_PHY_STATUS);
+    return iov_e1000_phy_read(self, cpu, E1000_PHY_STATUS);
 }
 
 static void set_up_phy(struct e1000_driver *self, struct iov_guest_cpu *cpu)
 {
-    phy_read(self, cpu, E1000_PHY_ID1);
-    phy_read(self, cpu, E1000_PHY_ID2);
-    uint32_t control = phy_read(self, cpu, E1000_PHY_M88_CONTROL);
+    iov_e1000_phy_read(self, cpu, E1000_PHY_ID1);
+    iov_e1000_phy_read(self, cpu, E1000_PHY_ID2);
+    uint32_t control = iov_e1000_phy_read(self, cpu, E1000_PHY_M88_CONTROL);
 
     phy_write(self, cpu, E1000_PHY_M88_CONTROL,
               (uint16_t)((control | PHY_M88_ASSERT_CRS | PHY_M88_AUTO_CROSSOVER) & ~2u));
-    uint32_t extended = phy_read(self, cpu, E1000_PHY_M88_EXT_CONTROL);
+    uint32_t extended = iov_e1000_phy_read(self, cpu, E1000_PHY_M88_EXT_CONTROL);
 
     extended &= ~(uint32_t)(PHY_M88_DOWNSHIFT | 0x0300u);
     phy_write(self, cpu, E1000_PHY_M88_EXT_CONTROL,
               (uint16_t)(extended | PHY_M88_DOWNSHIFT_ONCE | PHY_M88_CLOCK_25));
-    control = phy_read(self, cpu, E1000_PHY_CONTROL);
+    control = iov_e1000_phy_read(self, cpu, E1000_PHY_CONTROL);
     phy_write(self, cpu, E1000_PHY_CONTROL, (uint16_t)(control | E1000_PHY_CONTROL_RESET));
-    uint16_t advertise = phy_read(self, cpu, E1000_PHY_ADVERTISE);
-    uint16_t gigabit = phy_read(self, cpu, E1000_PHY_1000T_CONTROL);
+    uint16_t advertise = iov_e1000_phy_read(self, cpu, E1000_PHY_ADVERTISE);
+    uint16_t gigabit = iov_e1000_phy_read(self, cpu, E1000_PHY_1000T_CONTROL);
 
     phy_write(self, cpu, E1000_PHY_ADVERTISE, advertise);
     phy_write(self, cpu, E1000_PHY_1000T_CONTROL, gigabit);
-    control = phy_read(self, cpu, E1000_PHY_CONTROL);
+    control = iov_e1000_phy_read(self, cpu, E1000_PHY_CONTROL);
     phy_write(self, cpu, E1000_PHY_CONTROL,
               (uint16_t)(control | E1000_PHY_CONTROL_AUTONEG | E1000_PHY_CONTROL_RESTART));
     for (unsigned i = 0; i < LINK_TRIES; i++) {
@@ -269,7 +269,7 @@ static void set_up_phy(struct e1000_driver *self, struct iov_guest_cpu *cpu)
 
 void iov_e1000_power_up_phy(struct e1000_driver *self, struct iov_guest_cpu *cpu)
 {
-    uint32_t control = phy_read(self, cpu, E1000_PHY_CONTROL);
+    uint32_t control = iov_e1000_phy_read(self, cpu, E1000_PHY_CONTROL);
 
     phy_write(self, cpu, E1000_PHY_CONTROL, (uint16_t)(control & ~0x0800u));
 }
@@ -307,7 +307,7 @@ static void write_flushed(struct e1000_driver *self, struct iov_guest_cpu *cpu, 
     iov_e1000_flush(self, cpu);
 }
 
-static void init_filters(struct e1000_driver *self, struct iov_guest_cpu *cpu)
+void iov_e1000_init_filters(struct e1000_driver *self, struct iov_guest_cpu *cpu)
 {
     uint32_t low, high = 0;
 
@@ -354,7 +354,7 @@ static bool reset_adapter(struct e1000_driver *self, struct iov_guest_cpu *cpu)
         return false;
     iov_e1000_read(self, cpu, E1000_STATUS); /* what bus it is on */
     iov_e1000_write(self, cpu, E1000_VET, 0);
-    init_filters(self, cpu);
+    iov_e1000_init_filters(self, cpu);
     if (!eeprom_read(self, cpu, EEPROM_INIT_CONTROL2, &word))
         return false;
     uint32_t control = iov_e1000_read(self, cpu, E1000_CTRL);
@@ -429,14 +429,14 @@ void iov_e1000_set_rx_mode(struct e1000_driver *self, struct iov_guest_cpu *cpu)
 
 static void set_up_link(struct e1000_driver *self, struct iov_guest_cpu *cpu)
 {
-    phy_read(self, cpu, E1000_PHY_M88_STATUS);
+    iov_e1000_phy_read(self, cpu, E1000_PHY_M88_STATUS);
     uint32_t transmit = iov_e1000_read(self, cpu, E1000_TCTL);
 
     iov_e1000_write(self, cpu, E1000_TCTL, (transmit & ~TCTL_COLLISION_MASK) | TCTL_COLLISION_FULL);
     iov_e1000_flush(self, cpu);
     phy_status(self, cpu);
-    phy_read(self, cpu, E1000_PHY_ADVERTISE);
-    phy_read(self, cpu, E1000_PHY_PARTNER);
+    iov_e1000_phy_read(self, cpu, E1000_PHY_ADVERTISE);
+    iov_e1000_phy_read(self, cpu, E1000_PHY_PARTNER);
     iov_e1000_read(self, cpu, E1000_STATUS); /* speed and duplex */
     uint32_t control = iov_e1000_read(self, cpu, E1000_CTRL);
 
@@ -451,8 +451,8 @@ static void set_up_link(struct e1000_driver *self, struct iov_guest_cpu *cpu)
 static void update_statistics(struct e1000_driver *self, struct iov_guest_cpu *cpu)
 {
     read_counters(self, cpu, added_counters, sizeof added_counters);
-    phy_read(self, cpu, E1000_PHY_1000T_STATUS);
-    phy_read(self, cpu, E1000_PHY_M88_RX_ERRORS);
+    iov_e1000_phy_read(self, cpu, E1000_PHY_1000T_STATUS);
+    iov_e1000_phy_read(self, cpu, E1000_PHY_M88_RX_ERRORS);
     read_counters(self, cpu, management_counters, sizeof management_counters);
 }
 

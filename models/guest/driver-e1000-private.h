@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The e1000 driver: what its two halves share. driver-e1000-hw.c sets the adapter up, driver-e1000.c moves frames. */
+/*
+ * The e1000 driver: what its two halves share. driver-e1000-hw.c sets the adapter up, driver-e1000.c moves frames; so it does for the e1000e driver,
+ * which has its own way of setting up and of taking interrupts.
+ */
 #ifndef IOV_GUEST_DRIVER_E1000_PRIVATE_H
 #define IOV_GUEST_DRIVER_E1000_PRIVATE_H
 
@@ -45,7 +48,9 @@ struct e1000_driver {
     uint8_t rx_latency;
     struct e1000_totals tx_total;
     struct e1000_totals rx_total;
-    bool gigabit; /* the link is up at 1000 Mb/s */
+    bool extended;     /* receive descriptors are written back in the extended format */
+    uint32_t rx_write; /* RDT is written at multiples of this */
+    bool gigabit;      /* the link is up at 1000 Mb/s */
     bool opened;
 };
 
@@ -63,5 +68,21 @@ void iov_e1000_power_up_phy(struct e1000_driver *self, struct iov_guest_cpu *cpu
 bool iov_e1000_check_link(struct e1000_driver *self, struct iov_guest_cpu *cpu);
 /* The throttle for what was seen since the last interrupt; 0: as it is. For the test. */
 uint32_t iov_e1000_next_rate(struct e1000_driver *self);
+
+/* driver-e1000.c */
+void iov_e1000_init(struct e1000_driver *self, struct iov_guest_net *net);
+bool iov_e1000_open_rings(struct e1000_driver *self, struct iov_guest_cpu *cpu);
+bool iov_e1000_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
+                        const struct iov_guest_frame *frame);
+/* Takes back what was sent; takes received frames, at most `budget`, and gives buffers. */
+void iov_e1000_clean_tx(struct e1000_driver *self, struct iov_guest_cpu *cpu);
+unsigned iov_e1000_clean_rx(struct e1000_driver *self, struct iov_guest_cpu *cpu, unsigned budget);
+void iov_e1000_give_buffers(struct e1000_driver *self, struct iov_guest_cpu *cpu);
+bool iov_e1000_is_dynamic(const struct e1000_driver *self);
+/* What ITR holds for a number of interrupts a second; 0: no limit. */
+uint32_t iov_e1000_throttle(uint32_t rate);
+/* driver-e1000-hw.c */
+uint16_t iov_e1000_phy_read(struct e1000_driver *self, struct iov_guest_cpu *cpu, uint32_t reg);
+void iov_e1000_init_filters(struct e1000_driver *self, struct iov_guest_cpu *cpu);
 
 #endif

@@ -92,8 +92,8 @@ static void put_data(struct e1000_driver *self, struct iov_guest_cpu *cpu,
     put_tx(self, cpu, &data);
 }
 
-static bool e1000_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
-                           const struct iov_guest_frame *frame)
+bool iov_e1000_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
+                        const struct iov_guest_frame *frame)
 {
     struct e1000_driver *self = from_dev(dev);
     uint32_t needed = frame->checksum_offset != 0 ? 2 : 1;
@@ -120,8 +120,7 @@ static bool e1000_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *c
     return true;
 }
 
-/* Takes back what was sent. */
-static void clean_tx(struct e1000_driver *self, struct iov_guest_cpu *cpu)
+void iov_e1000_clean_tx(struct e1000_driver *self, struct iov_guest_cpu *cpu)
 {
     while (self->tx_info[self->tx_clean].first) {
         uint32_t last = self->tx_info[self->tx_clean].last;
@@ -152,21 +151,24 @@ static void map_buffer(struct e1000_driver *self, struct iov_guest_cpu *cpu, uin
         iov_guest_dma_map(cpu, self->rx_buffers + index * E1000_RX_BUFFER, E1000_RX_BUFFER);
 }
 
-/* Gives the adapter all free buffers. */
-static void give_buffers(struct e1000_driver *self, struct iov_guest_cpu *cpu)
+/* Gives the adapter all free buffers, and tells it at the end, or at multiples of `rx_write`. */
+void iov_e1000_give_buffers(struct e1000_driver *self, struct iov_guest_cpu *cpu)
 {
     uint32_t count = rx_unused(self);
 
     if (count == 0)
         return;
     while (count-- > 0) {
+        if (self->rx_write != 0 && self->rx_use % self->rx_write == 0)
+            iov_e1000_write(self, cpu, E1000_RDT, self->rx_use);
         struct e1000_rx_descriptor descriptor = { .address = self->rx_address[self->rx_use] };
 
         iov_exec_put(cpu->exec, self->rx_ring + self->rx_use * E1000_DESCRIPTOR_SIZE, &descriptor,
                      sizeof descriptor);
         self->rx_use = next_index(self->rx_use);
     }
-    iov_e1000_write(self, cpu, E1000_RDT, (self->rx_use + E1000_RING - 1) % E1000_RING);
+    if (self->rx_write == 0)
+        iov_e1000_write(self, cpu, E1000_RDT, (self->rx_use + E1000_RING - 1) % E1000_RING);
 }
 
 static void take_frame(struct e1000_driver *self, struct iov_guest_cpu *cpu,
@@ -195,15 +197,32 @@ static void take_frame(struct e1000_driver *self, struct iov_guest_cpu *cpu,
     iov_guest_napi_receive(cpu, &self->napi);
 }
 
-static unsigned clean_rx(struct e1000_driver *self, struct iov_guest_cpu *cpu, unsigned budget)
+/* A received descriptor, in the legacy format. */
+static struct e1000_rx_descriptor get_rx(const struct e1000_driver *self, struct iov_guest_cpu *cpu)
+{
+    iov_gpa at = self->rx_ring + self->rx_clean * E1000_DESCRIPTOR_SIZE;
+    struct e1000_rx_descriptor descriptor;
+    struct e1000_rx_writeback whole;
+
+    if (!self->extended) {
+        iov_exec_get(cpu->exec, at, &descriptor, sizeof descriptor);
+        return descriptor;
+    }
+    iov_exec_get(cpu->exec, at, &whole, sizeof whole);
+    return (struct e1000_rx_descriptor){
+        .length = whole.length,
+        .status = (uint8_t)whole.status,
+        .errors = (uint8_t)(whole.status >> E1000_RXD_EXTENDED_ERRORS_SHIFT),
+    };
+}
+
+unsigned iov_e1000_clean_rx(struct e1000_driver *self, struct iov_guest_cpu *cpu, unsigned budget)
 {
     unsigned done = 0;
 
     while (done < budget) {
-        struct e1000_rx_descriptor descriptor;
+        struct e1000_rx_descriptor descriptor = get_rx(self, cpu);
 
-        iov_exec_get(cpu->exec, self->rx_ring + self->rx_clean * E1000_DESCRIPTOR_SIZE, &descriptor,
-                     sizeof descriptor);
         if (!(descriptor.status & E1000_RXD_STATUS_DD))
             break;
         take_frame(self, cpu, &descriptor);
@@ -215,9 +234,9 @@ static unsigned clean_rx(struct e1000_driver *self, struct iov_guest_cpu *cpu, u
         self->rx_total.bytes += descriptor.length;
         done++;
         if (rx_unused(self) >= RX_BUFFER_WRITE)
-            give_buffers(self, cpu);
+            iov_e1000_give_buffers(self, cpu);
     }
-    give_buffers(self, cpu);
+    iov_e1000_give_buffers(self, cpu);
     return done;
 }
 
@@ -251,7 +270,7 @@ static uint8_t next_latency(uint8_t latency, const struct e1000_totals *total)
     }
 }
 
-static bool is_dynamic(const struct e1000_driver *self)
+bool iov_e1000_is_dynamic(const struct e1000_driver *self)
 {
     return self->guest->interrupt_throttle_rate == THROTTLE_DYNAMIC ||
            self->guest->interrupt_throttle_rate == THROTTLE_CONSERVATIVE;
@@ -287,8 +306,7 @@ uint32_t iov_e1000_next_rate(struct e1000_driver *self)
     return rate;
 }
 
-/* What ITR holds for a number of interrupts a second; 0: no limit. */
-static uint32_t throttle(uint32_t rate)
+uint32_t iov_e1000_throttle(uint32_t rate)
 {
     return rate != 0 ? 1000000000 / (rate * 256) : 0;
 }
@@ -297,11 +315,11 @@ static void adapt_throttling(struct e1000_driver *self, struct iov_guest_cpu *cp
 {
     uint32_t rate;
 
-    if (!is_dynamic(self))
+    if (!iov_e1000_is_dynamic(self))
         return;
     rate = iov_e1000_next_rate(self);
     if (rate != 0)
-        iov_e1000_write(self, cpu, E1000_ITR, throttle(rate));
+        iov_e1000_write(self, cpu, E1000_ITR, iov_e1000_throttle(rate));
 }
 
 /* ---- Interrupt and poll ---- */
@@ -333,8 +351,8 @@ static unsigned e1000_poll(struct iov_guest_napi *napi, struct iov_guest_cpu *cp
 {
     struct e1000_driver *self = iov_container_of(napi, struct e1000_driver, napi);
 
-    clean_tx(self, cpu);
-    unsigned done = clean_rx(self, cpu, budget);
+    iov_e1000_clean_tx(self, cpu);
+    unsigned done = iov_e1000_clean_rx(self, cpu, budget);
 
     if (done >= budget)
         return budget;
@@ -374,7 +392,7 @@ static void configure_rx(struct e1000_driver *self, struct iov_guest_cpu *cpu)
     iov_e1000_write(self, cpu, E1000_RCTL, control);
     iov_e1000_write(self, cpu, E1000_RDTR, 0);
     iov_e1000_write(self, cpu, E1000_RADV, RX_DELAY_MAX);
-    iov_e1000_write(self, cpu, E1000_ITR, throttle(self->interrupts_per_second));
+    iov_e1000_write(self, cpu, E1000_ITR, iov_e1000_throttle(self->interrupts_per_second));
     iov_e1000_write(self, cpu, E1000_RDLEN, E1000_RING * E1000_DESCRIPTOR_SIZE);
     iov_e1000_write(self, cpu, E1000_RDBAH, (uint32_t)(self->rx_device >> 32));
     iov_e1000_write(self, cpu, E1000_RDBAL, (uint32_t)self->rx_device);
@@ -405,10 +423,8 @@ static void clear_ring(struct iov_guest_cpu *cpu, iov_gpa ring)
     iov_exec_put(cpu->exec, ring, zeros, sizeof zeros);
 }
 
-static bool e1000_open(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
+bool iov_e1000_open_rings(struct e1000_driver *self, struct iov_guest_cpu *cpu)
 {
-    struct e1000_driver *self = from_dev(dev);
-
     if (!allocate_rings(self))
         return false;
     clear_ring(cpu, self->tx_ring);
@@ -417,11 +433,20 @@ static bool e1000_open(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
     self->rx_device = iov_guest_dma_share(cpu, self->rx_ring, E1000_RING * E1000_DESCRIPTOR_SIZE);
     for (uint32_t i = 0; i < E1000_RING; i++)
         map_buffer(self, cpu, i);
+    return true;
+}
+
+static bool e1000_open(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
+{
+    struct e1000_driver *self = from_dev(dev);
+
+    if (!iov_e1000_open_rings(self, cpu))
+        return false;
     iov_e1000_power_up_phy(self, cpu);
     iov_e1000_set_rx_mode(self, cpu);
     configure_tx(self, cpu);
     configure_rx(self, cpu);
-    give_buffers(self, cpu);
+    iov_e1000_give_buffers(self, cpu);
     uint8_t vector = iov_guest_request_irq(self->guest, true, on_interrupt, self);
 
     if (vector == 0)
@@ -441,18 +466,24 @@ static bool e1000_open(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
 
 /* ---- Life cycle ---- */
 
+void iov_e1000_init(struct e1000_driver *self, struct iov_guest_net *net)
+{
+    self->dev.net = net;
+    self->guest = net->guest;
+    self->registers = self->guest->registers;
+    self->interrupts_per_second =
+        iov_e1000_is_dynamic(self) ? FIRST_RATE : self->guest->interrupt_throttle_rate;
+    self->tx_latency = E1000_LOW_LATENCY;
+    self->rx_latency = E1000_LOW_LATENCY;
+    net->checksum_offload = true;
+}
+
 static struct iov_guest_netdev *e1000_create(struct iov_guest_net *net)
 {
     struct e1000_driver *self = g_new0(struct e1000_driver, 1);
 
-    self->dev = (struct iov_guest_netdev){ .ops = &iov_guest_e1000_ops, .net = net };
-    self->guest = net->guest;
-    self->registers = self->guest->registers;
-    self->interrupts_per_second =
-        is_dynamic(self) ? FIRST_RATE : self->guest->interrupt_throttle_rate;
-    self->tx_latency = E1000_LOW_LATENCY;
-    self->rx_latency = E1000_LOW_LATENCY;
-    net->checksum_offload = true;
+    self->dev.ops = &iov_guest_e1000_ops;
+    iov_e1000_init(self, net);
     iov_guest_napi_init(&self->napi, &self->dev, e1000_poll);
     return &self->dev;
 }
@@ -471,5 +502,5 @@ const struct iov_guest_netdev_ops iov_guest_e1000_ops = {
     .destroy = e1000_destroy,
     .probe = iov_e1000_probe,
     .open = e1000_open,
-    .transmit = e1000_transmit,
+    .transmit = iov_e1000_transmit,
 };

@@ -6,6 +6,7 @@
 #include "models/guest/netdev.h"
 
 extern const struct iov_guest_netdev_ops iov_guest_e1000_ops;
+extern const struct iov_guest_netdev_ops iov_guest_e1000e_ops;
 extern const struct iov_guest_netdev_ops iov_guest_igb_ops;
 extern const struct iov_guest_netdev_ops iov_guest_igbvf_ops;
 extern const struct iov_guest_netdev_ops iov_guest_igbvf_pmd_ops;

@@ -11,8 +11,10 @@
 
 G_DEFINE_FINAL_TYPE(IovLinuxGuest, iov_linux_guest, IOV_TYPE_MODEL)
 
-static const char *const driver_names[] = { "none",  "e1000",     "virtio-net", "virtio-pmd", "igb",
-                                            "igbvf", "igbvf-pmd", "netfront",   NULL };
+static const char *const driver_names[] = {
+    "none",  "e1000",     "virtio-net", "virtio-pmd", "igb",
+    "igbvf", "igbvf-pmd", "netfront",   "e1000e",     NULL
+};
 static const char *const apic_names[] = { "auto", "xapic", "x2apic", NULL };
 static const char *const tick_names[] = { "tickless", "periodic", "none", NULL };
 static const char *const iommu_names[] = { "none", "pass-through", "strict", "deferred", NULL };

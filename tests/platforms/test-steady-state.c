@@ -136,6 +136,8 @@ ParameterizedTestParameters(steady_state, requests_go_round_without_the_heap)
         { "net-rr-local", "emulated-e1000", false },
         { "udp-stream", "virtio-net", false },
         { "udp-stream", "emulated-e1000", false },
+        { "net-rr", "emulated-e1000e", false },
+        { "udp-stream", "emulated-e1000e", false },
         { "udp-stream", "assigned-e1000", false },
         { "udp-stream", "bare-metal", false },
         { "net-rr", "vdpa", false },
