@@ -152,18 +152,42 @@ static struct iov_node *complete_vm(struct parts *parts, struct iov_node *entry,
     return whole;
 }
 
+/*
+ * The software of one VM: what its entry says under `key` over what the run says for all, or in its place if it names another kind, whose
+ * properties are others. Taken out of the VM.
+ */
+static const struct iov_node *software_of(struct parts *parts, struct iov_node *vm, const char *key)
+{
+    struct iov_config *config = parts->config;
+    const struct iov_node *shared = iov_node_get(config->root, key);
+    struct iov_node *own = iov_node_take(vm, key);
+
+    if (own == NULL || iov_node_is_empty(own))
+        return shared;
+    const char *kind = iov_node_text(own, "kind"), *shared_kind = iov_node_text(shared, "kind");
+
+    if (own->kind != IOV_NODE_MAPPING || shared == NULL ||
+        (kind != NULL && g_strcmp0(kind, shared_kind) != 0))
+        return own;
+    struct iov_node *below = iov_node_copy(config->tree, shared, 2, config->diagnostics);
+
+    if (below != NULL)
+        iov_node_merge_under(config->tree, own, below);
+    return own;
+}
+
 static void add_vm(struct parts *parts, struct iov_node *entry, int index)
 {
     const struct iov_node *root = parts->config->root;
     const struct iov_node *machine = iov_node_get(root, "parts");
-    const struct iov_node *guest = iov_node_get(root, "guest"),
-                          *workload = iov_node_get(root, "workload");
     GHashTable *scope = g_hash_table_new(g_str_hash, g_str_equal);
-    const struct iov_node *vm = complete_vm(parts, entry, index);
+    struct iov_node *vm = complete_vm(parts, entry, index);
 
     g_ptr_array_add(parts->vms, scope);
     if (vm == NULL)
         return;
+    const struct iov_node *guest = software_of(parts, vm, "guest");
+    const struct iov_node *workload = software_of(parts, vm, "workload");
     const char *name = iov_node_text(vm, "name");
     add_part(parts, parts->machine, name, g_strdup(name), index, vm, NULL);
     g_hash_table_insert(scope, (gpointer)(guintptr) "vm",
