@@ -124,6 +124,8 @@ static void put_costs(GString *text, const struct iov_measure *measure)
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++)
         put_figure(text, rows[i].name,
                    iov_report_ratio(buffer, rows[i].count, measure->operations, 4), "");
+    if (c->drops > 0)
+        put_figure(text, "drops", iov_report_ratio(buffer, c->drops, measure->operations, 4), "");
     put_figure(text, "host CPU",
                iov_report_ratio(buffer, measure->use.busy, measure->operations * 1000, 3), "ns");
     put_figure(text, "throughput",
