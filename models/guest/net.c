@@ -213,6 +213,13 @@ static void poll_send(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
     iov_guest_work_for(cpu, NULL);
 }
 
+bool iov_guest_may_send(const struct iov_guest_cpu *cpu)
+{
+    const struct iov_guest_net *net = &cpu->guest->net;
+
+    return net->send_memory < SEND_BUFFER && net->free != NULL;
+}
+
 static void wait_for_room(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
                           struct iov_span *span)
 {

@@ -110,6 +110,8 @@ bool iov_guest_tcp_deliver(struct iov_guest_cpu *cpu, const struct iov_guest_fra
 /* The span is the request that the datagram carries, or NULL; the processor works for it until it is with the device. */
 void iov_guest_send_udp(struct iov_guest_cpu *cpu, const void *payload, uint32_t size,
                         struct iov_span *span);
+/* Whether a send would not block, as one that asks not to be blocked sees it. */
+bool iov_guest_may_send(const struct iov_guest_cpu *cpu);
 void iov_guest_send_echo(struct iov_guest_cpu *cpu, uint16_t sequence, uint32_t size,
                          struct iov_span *span);
 /*

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * udp-stream - datagrams as fast as they go, in one direction.
+ * udp-stream - datagrams in one direction, as fast as they go or at an offered rate.
  *
  *   tx: an operation is from the call that sends a datagram to the driver's taking back its buffers (the device has sent it). The
- *       program runs ahead until the socket's send buffer is full: then it blocks, as under Linux.
+ *       program runs ahead until the socket's send buffer is full: then it blocks, as under Linux. With a rate (open loop) an operation begins
+ *       when the datagram falls due, however late the program comes to it; one that finds the send buffer full, or the program too far
+ *       behind, is dropped and counted.
  *   rx: an operation is a datagram received; its latency counts from the peer, if the peer gave it a span, else from the
  *       call that waits for it.
  */
@@ -13,10 +15,15 @@ G_DECLARE_FINAL_TYPE(IovUdpStream, iov_udp_stream, IOV, UDP_STREAM, IovWorkload)
 
 enum direction { TX, RX };
 static const char *const direction_names[] = { "tx", "rx", NULL };
+static const char *const arrival_names[] = { "constant", "uniform", "exponential", "pareto", NULL };
 
 struct _IovUdpStream {
     IovWorkload parent_instance;
-    int direction; /* property */
+    int direction;              /* property */
+    uint64_t rate, packet_rate; /* properties */
+    int arrivals;               /* property */
+    uint64_t backlog;           /* property */
+    uint64_t offered, dropped;  /* statistics */
 };
 
 G_DEFINE_FINAL_TYPE(IovUdpStream, iov_udp_stream, IOV_TYPE_WORKLOAD)
@@ -52,6 +59,60 @@ static void transmit(IovWorkload *workload, struct iov_guest_cpu *cpu)
     }
 }
 
+/* ---- Open loop ---- */
+
+/* Mean time between two datagrams; 0: closed loop. */
+static iov_time interval_of(const IovUdpStream *self)
+{
+    if (self->packet_rate != 0)
+        return IOV_SEC / self->packet_rate;
+    return self->rate != 0 ? self->parent_instance.size * 8 * IOV_SEC / self->rate : 0;
+}
+
+static void offer(IovUdpStream *self, struct iov_guest_cpu *cpu, iov_time due, iov_time interval)
+{
+    IovWorkload *workload = &self->parent_instance;
+    uint8_t payload[IOV_GUEST_PAYLOAD_MAX] = { 0 };
+    struct iov_span *span;
+
+    self->offered++;
+    bool late = iov_guest_now(cpu) - due > self->backlog * interval;
+
+    if (late || !iov_guest_may_send(cpu)) {
+        self->dropped++;
+        workload->measure->counters.drops++;
+        if (!late) /* the call that says so */
+            iov_guest_charge(cpu, cpu->guest->costs.syscall_entry + cpu->guest->costs.syscall_exit);
+        return;
+    }
+    span = iov_workload_begin(workload, cpu);
+    span->begin = span->cursor = due;
+    iov_span_mark(span, cpu->exec->holder, IOV_PART_QUEUE, iov_guest_now(cpu));
+    span->ends_at_device = true;
+    iov_guest_work_for(cpu, span);
+    iov_guest_charge(cpu, cpu->guest->costs.application);
+    iov_guest_send_udp(cpu, payload, (uint32_t)workload->size, span);
+    iov_guest_work_for(cpu, NULL);
+}
+
+static void transmit_at_rate(IovUdpStream *self, struct iov_guest_cpu *cpu, iov_time interval)
+{
+    IovWorkload *workload = &self->parent_instance;
+    iov_time due = iov_guest_now(cpu);
+
+    cpu->guest->net.on_sent = on_sent;
+    cpu->guest->net.sent_context = workload;
+    while (!workload->done) {
+        due += iov_random_draw(&workload->parent_instance.random,
+                               (enum iov_distribution)self->arrivals, interval);
+        if (due > iov_guest_now(cpu))
+            iov_guest_sleep_until(cpu, due);
+        offer(self, cpu, due, interval);
+    }
+}
+
+/* ---- */
+
 static void receive(IovWorkload *workload, struct iov_guest_cpu *cpu)
 {
     uint8_t payload[IOV_GUEST_PAYLOAD_MAX] = { 0 };
@@ -74,10 +135,12 @@ static void receive(IovWorkload *workload, struct iov_guest_cpu *cpu)
 
 static void udp_stream_run(IovWorkload *workload, struct iov_guest_cpu *cpu)
 {
-    const IovUdpStream *self = (const IovUdpStream *)(const void *)workload;
+    IovUdpStream *self = (IovUdpStream *)(void *)workload;
 
     iov_workload_start(workload);
-    if (self->direction == TX)
+    if (self->direction == TX && interval_of(self) != 0)
+        transmit_at_rate(self, cpu, interval_of(self));
+    else if (self->direction == TX)
         transmit(workload, cpu);
     else
         receive(workload, cpu);
@@ -90,8 +153,18 @@ static void iov_udp_stream_class_init(IovUdpStreamClass *klass)
     IOV_WORKLOAD_CLASS(klass)->run = udp_stream_run;
     IOV_WORKLOAD_CLASS(klass)->needs_network = true;
     iov_model_class_describe(mc, "udp-stream",
-                             "UDP datagrams in one direction, as fast as they go");
+                             "UDP datagrams in one direction, as fast as they go or at a rate");
     IOV_PROP_ENUM(mc, IovUdpStream, direction, direction_names, TX, "As the guest sees it");
+    IOV_PROP_RATE(mc, IovUdpStream, rate, 0, UINT64_C(1600000000000), 0,
+                  "tx: offered bits of payload a second; 0: as fast as they go");
+    IOV_PROP_COUNT(mc, IovUdpStream, packet_rate, 0, 1000000000, 0,
+                   "tx: offered datagrams a second, in place of `rate`");
+    IOV_PROP_ENUM(mc, IovUdpStream, arrivals, arrival_names, IOV_CONSTANT,
+                  "How the time between two offered datagrams varies");
+    IOV_PROP_COUNT(mc, IovUdpStream, backlog, 1, 1000000, 64,
+                   "Datagrams at the rate's pace that the program may be behind before it drops");
+    IOV_STAT(mc, IovUdpStream, offered, "Datagrams that fell due");
+    IOV_STAT(mc, IovUdpStream, dropped, "Of them, dropped by the program");
 }
 
 static void iov_udp_stream_init(IovUdpStream *self)

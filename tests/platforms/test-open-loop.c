@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Load that is offered at a rate, whatever becomes of it: below the knee all of it arrives, above the rest is dropped and counted. */
+#include "tests/platforms/platform.h"
+
+static double delivered(const struct iov_experiment *run)
+{
+    const struct iov_measure *measure = iov_experiment_measure(run);
+
+    return (double)measure->operations * (double)IOV_SEC / (double)(measure->end - measure->begin);
+}
+
+static struct iov_experiment *offer(const char *strategy, unsigned rate)
+{
+    g_autofree char *set = g_strdup_printf("workload.packet-rate=%u", rate);
+    struct iov_experiment *run = RUN("udp-stream.yaml", strategy, set, "workload.operations=5000");
+
+    cr_assert(eq(u64, iov_experiment_measure(run)->mismatches, 0));
+    cr_assert(eq(u64, stat_of(run, "vm0/workload", "dropped"), counters_of(run)->drops));
+    return run;
+}
+
+static const char *const strategies[] = { "strategy=virtio-net", "strategy=vhost-net",
+                                          "strategy=assigned-nic" };
+
+Test(open_loop, below_the_knee_everything_is_sent_and_nothing_dropped)
+{
+    static const unsigned rates[] = { 20000, 100000, 200000 };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(strategies); i++) {
+        for (unsigned j = 0; j < G_N_ELEMENTS(rates); j++) {
+            struct iov_experiment *run = offer(strategies[i], rates[j]);
+
+            cr_assert(lt(dbl, fabs(delivered(run) / rates[j] - 1), 0.01), "%s %u", strategies[i],
+                      rates[j]);
+            cr_assert(eq(u64, counters_of(run)->drops, 0));
+            iov_experiment_free(run);
+        }
+    }
+}
+
+Test(open_loop, above_the_knee_the_rate_is_that_of_the_closed_loop_and_the_rest_is_dropped)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(strategies); i++) {
+        struct iov_experiment *closed =
+            RUN("udp-stream.yaml", strategies[i], "workload.operations=5000");
+        struct iov_experiment *near = offer(strategies[i], 500000);
+        struct iov_experiment *far = offer(strategies[i], 2000000);
+        const double dropped = per_op(far, counters_of(far)->drops);
+
+        cr_assert(lt(dbl, fabs(delivered(far) / delivered(near) - 1), 0.05), "%s", strategies[i]);
+        cr_assert(lt(dbl, fabs(delivered(far) / delivered(closed) - 1), 0.1), "%s", strategies[i]);
+        cr_assert(lt(dbl, fabs((1 + dropped) * delivered(far) / 2000000 - 1), 0.05), "%s",
+                  strategies[i]); /* what was offered was sent or dropped */
+        cr_assert(lt(u64, 0, counters_of(near)->drops));
+        iov_experiment_free(closed);
+        iov_experiment_free(near);
+        iov_experiment_free(far);
+    }
+}
+
+Test(open_loop, a_rate_in_bits_means_payload)
+{
+    struct iov_experiment *run = RUN("udp-stream.yaml", "strategy=vhost-net", "workload.rate=1Gbps",
+                                     "workload.arrivals=exponential");
+
+    cr_assert(lt(dbl, fabs(delivered(run) * 1400 * 8 / 1e9 - 1), 0.05));
+    iov_experiment_free(run);
+}
+
+Test(open_loop, a_datagram_waits_from_when_it_falls_due)
+{
+    struct iov_experiment *below = offer("strategy=vhost-net", 200000);
+    struct iov_experiment *above = offer("strategy=vhost-net", 400000);
+
+    cr_assert(lt(u64, 5 * median_of(below), median_of(above)));
+    cr_assert(lt(u64, 0, iov_experiment_measure(above)->parts_low[IOV_PART_QUEUE]));
+    iov_experiment_free(below);
+    iov_experiment_free(above);
+}
+
+Test(open_loop, towards_the_guest_the_peer_sets_the_rate)
+{
+    struct iov_experiment *below =
+        RUN("udp-stream.yaml", "strategy=vhost-net", "workload.direction=rx",
+            "parts.peer.role=source", "parts.peer.source-interval=5us");
+    struct iov_experiment *above =
+        RUN("udp-stream.yaml", "strategy=vhost-net", "workload.direction=rx",
+            "parts.peer.role=source", "parts.peer.source-interval=2us");
+
+    cr_assert(lt(dbl, fabs(delivered(below) / 200000 - 1), 0.01));
+    cr_assert(eq(u64, counters_of(below)->drops, 0));
+    cr_assert(lt(dbl, delivered(above), 450000.0));
+    cr_assert(lt(u64, 1000, counters_of(above)->drops));
+    iov_experiment_free(below);
+    iov_experiment_free(above);
+}
