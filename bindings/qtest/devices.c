@@ -233,6 +233,7 @@ static const struct device_row devices[] = {
         .kind = "e1000e",
         .flags = DEVICE_PCI | DEVICE_NETWORK,
         .fixed = "placement: software",
+        .packet = "wire",
     },
     {
         .name = "nvme",

@@ -63,6 +63,14 @@ Test(qtest_options, every_device_of_the_table_starts_with_every_option_that_it_h
 
         if (row->flags & DEVICE_LISTED || row->kind == NULL)
             continue;
+        for (guint j = 0; j < iov_kind_info(row->kind)->ports->len; j++) {
+            const struct iov_port *port =
+                &g_array_index(iov_kind_info(row->kind)->ports, struct iov_port, j);
+
+            if (port->type == IOV_PORT_PACKET)
+                cr_assert_str_eq(port->name, row->packet != NULL ? row->packet : "none", "%s",
+                                 row->name);
+        }
         for (const struct key_row *key = row->keys; key != NULL && key->key != NULL; key++) {
             const struct iov_model_info *info = iov_kind_info(row->kind);
             bool found = key->property == NULL;
