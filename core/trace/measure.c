@@ -369,6 +369,7 @@ static void subtract_counters(struct iov_counters *before, const struct iov_coun
     difference.copies -= before->copies;
     difference.copied_bytes -= before->copied_bytes;
     difference.hypercalls -= before->hypercalls;
+    difference.domain_switches -= before->domain_switches;
     difference.drops -= before->drops;
     difference.guest_faults -= before->guest_faults;
     *before = difference;

@@ -46,9 +46,10 @@ struct iov_counters {
     uint64_t wakeups;          /* host threads woken */
     uint64_t copies;           /* payload copies by software */
     uint64_t copied_bytes;
-    uint64_t hypercalls;
-    uint64_t drops;        /* frames lost for want of room */
-    uint64_t guest_faults; /* the guest's mistakes: bad descriptors, bad accesses */
+    uint64_t hypercalls;      /* of guests and of domains that serve them */
+    uint64_t domain_switches; /* processors that went to the vCPU of another domain (Xen) */
+    uint64_t drops;           /* frames lost for want of room */
+    uint64_t guest_faults;    /* the guest's mistakes: bad descriptors, bad accesses */
     struct iov_region_count regions[IOV_MEASURE_REGIONS];
     unsigned region_count;
 };

@@ -117,13 +117,18 @@ static void put_costs(GString *text, const struct iov_measure *measure)
         { "context switches", c->context_switches },
         { "wake-ups", c->wakeups },
         { "copies", c->copies },
+        { "hypercalls", c->hypercalls },
+        { "domain switches", c->domain_switches },
     };
+    const unsigned rare = G_N_ELEMENTS(rows) - 2; /* left out where there are none */
     char buffer[REPORT_NUMBER_SIZE];
 
     g_string_append(text, "\nan operation takes\n");
-    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++)
-        put_figure(text, rows[i].name,
-                   iov_report_ratio(buffer, rows[i].count, measure->operations, 4), "");
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        if (i < rare || rows[i].count > 0)
+            put_figure(text, rows[i].name,
+                       iov_report_ratio(buffer, rows[i].count, measure->operations, 4), "");
+    }
     if (c->drops > 0)
         put_figure(text, "drops", iov_report_ratio(buffer, c->drops, measure->operations, 4), "");
     put_figure(text, "host CPU",

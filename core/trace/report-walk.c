@@ -174,7 +174,10 @@ static void walk_per_op(const struct iov_measure *measure, struct report_visitor
         { "kicks_per_op", c->kicks, "Notifications from driver to device" },
         { "kicks_suppressed_per_op", c->kicks_suppressed,
           "Notifications the driver could leave out" },
-        { "hypercalls_per_op", c->hypercalls, "Calls of the guest to its hypervisor" },
+        { "hypercalls_per_op", c->hypercalls,
+          "Calls to the hypervisor, of guests and of domains that serve them" },
+        { "domain_switches_per_op", c->domain_switches,
+          "Processors that went to the vCPU of another domain" },
     };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++)

@@ -105,8 +105,10 @@ static void wait_running(struct iov_thread *thread)
 
 static void give(struct iov_host_cpu *cpu, struct iov_thread *to)
 {
-    if (to->domain != NULL && to->domain != cpu->current->domain)
+    if (to->domain != NULL && to->domain != cpu->current->domain) {
         cpu->host->domain_switches++;
+        cpu->host->measure->counters.domain_switches++;
+    }
     cpu->current = to;
     to->state = IOV_THREAD_RUNNING;
     to->since = iov_now(cpu->host->parent_instance.kernel);

@@ -199,7 +199,6 @@ static bool iov_xen_vm_realize(IovModel *model, GError **error)
 {
     IovXenVm *self = (IovXenVm *)(void *)model;
 
-    self->channels.id = (uint16_t)self->id;
     self->channels.notify = notify;
     if (!iov_xen_ioreq_realize(self, error) ||
         !IOV_MODEL_CLASS(iov_xen_vm_parent_class)->realize(model, error))
@@ -207,6 +206,8 @@ static bool iov_xen_vm_realize(IovModel *model, GError **error)
     if (self->parent_instance.apic_virtualisation)
         return iov_model_fail(model, error,
                               "apic-virtualisation: not of this kind, whose upcalls are injected");
+    /* Numbers of vCPUs are given out one VM after the other; 1 is a driver domain's. */
+    self->channels.id = (uint16_t)(self->id != 0 ? self->id : 1u + self->parent_instance.vpid_base);
     return true;
 }
 
@@ -251,7 +252,7 @@ static void iov_xen_vm_class_init(IovXenVmClass *klass)
     IovKvmVmClass *vm = klass;
 
     iov_model_class_describe(mc, "xen-vm", "A guest domain as Xen runs it");
-    IOV_PROP_COUNT(mc, IovXenVm, id, 1, 0x7fef, 1, "Number of the domain");
+    IOV_PROP_COUNT(mc, IovXenVm, id, 0, 0x7fef, 0, "Number of the domain; 0: the next free one");
     iov_xen_ioreq_describe(mc);
     describe_costs(mc);
     IOV_STAT(mc, IovXenVm, hypercalls, "Hypercalls of the guest");

@@ -34,6 +34,7 @@ Test(xen, pv_each_half_of_an_echo_goes_to_dom0_and_back)
     struct iov_experiment *run = RUN("net-rr.yaml", "strategy=xen-pv");
 
     cr_assert_about(per_op(run, stat_of(run, "host", "domain-switches")), 4);
+    cr_assert_about(per_op(run, counters_of(run)->domain_switches), 4);
     cr_assert_about(per_op(run, stat_of(run, "dom0", "upcalls")), 2);
     cr_assert_about(exits_per_op(run, IOV_EXIT_HLT), 2);
     iov_experiment_free(run);
