@@ -1,0 +1,697 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vmxnet3 - the paravirtual NIC of a monolithic monitor: rings in guest memory with generation bits, a shared area that says where they are,
+ * one register write to send.
+ *
+ *   reset → shared area's address → ACTIVATE → active → QUIESCE or RESET
+ *
+ * It has no time of its own: whoever runs it accounts for copies, frames and interrupts. Register writes arm an event; rings are read and written
+ * there. While a guest sends and receives nothing, the device lets it collect frames (the shared threshold doubles with every fourth
+ * doorbell, up to `defer`) and looks at the ring itself every `defer-time`; a received frame or a look in vain ends that.
+ *
+ * A ring that makes no sense stops its queue: error in the shared area, event interrupt, counted.
+ * LIMIT: revision 1, one queue a direction; no segmentation, no LRO, no VLANs, no group filter (multicast only if all are wanted), no wake-up
+ * patterns; a frame is complete as soon as it is taken; the rule of the threshold is ours, for the real one is not published.
+ */
+#include "models/nic/vmxnet3-private.h"
+
+#include <stdio.h>
+
+#include "core/trace/measure.h"
+
+#define CAP_MSIX 0x40
+#define BACKLOG 512u
+#define LINK (10000u << 16 | 1u)
+
+enum { SETUP_RESET, SETUP_INTX, SETUP_MSIX };
+static const char *const setups[] = { "reset", "intx", "msi-x", NULL };
+
+G_DEFINE_FINAL_TYPE(IovVmxnet3, iov_vmxnet3, IOV_TYPE_MODEL)
+
+void vmxnet3_guest_fault(IovVmxnet3 *self)
+{
+    struct iov_measure *measure = self->parent_instance.run->measure;
+
+    self->guest_faults++;
+    if (measure != NULL)
+        measure->counters.guest_faults++;
+}
+
+void vmxnet3_drop(IovVmxnet3 *self, uint64_t *statistic)
+{
+    struct iov_measure *measure = self->parent_instance.run->measure;
+
+    (*statistic)++;
+    if (measure != NULL)
+        measure->counters.drops++;
+}
+
+/* ---- DMA ---- */
+
+bool vmxnet3_dma(IovVmxnet3 *self, uint64_t address, void *data, uint32_t size, bool write,
+                 uint16_t flags, struct iov_span **span)
+{
+    struct iov_mem_req req = { .address = address,
+                               .data = data,
+                               .size = size,
+                               .requester = self->pci.bus != NULL ? self->pci.requester
+                                                                  : (uint16_t)self->requester,
+                               .flags = flags,
+                               .pasid = IOV_NO_PASID,
+                               .span = span != NULL ? *span : NULL };
+    enum iov_status status;
+
+    if (!iov_pci_master(&self->space) || size == 0 || address + (size - 1) < address)
+        return false;
+    status = write ? iov_mem_write_req(&self->dma, &req) : iov_mem_read_req(&self->dma, &req);
+    if (span != NULL && !write && status == IOV_STATUS_OK)
+        *span = req.span;
+    return status == IOV_STATUS_OK;
+}
+
+/* ---- Interrupts ---- */
+
+static bool disabled(IovVmxnet3 *self)
+{
+    uint32_t control = VMXNET3_DISABLE_ALL;
+
+    return !vmxnet3_get(self, self->shared_at + offsetof(struct vmxnet3_shared, interrupts.control),
+                        &control, sizeof control) ||
+           (control & VMXNET3_DISABLE_ALL);
+}
+
+static void fire(IovVmxnet3 *self, unsigned vector, struct iov_span *span)
+{
+    self->interrupts++;
+    if (self->auto_mask)
+        self->masked |= 1u << vector;
+    if (iov_pci_msix_enabled(&self->space)) {
+        iov_pci_message(&self->space, vector, 0, span);
+    } else {
+        self->line = true;
+        iov_irq_set(&self->interrupt, true, span);
+    }
+}
+
+void vmxnet3_raise(IovVmxnet3 *self, unsigned vector, struct iov_span *span)
+{
+    if (self->masked >> vector & 1 || disabled(self)) {
+        self->pending |= 1u << vector;
+        return;
+    }
+    self->pending &= ~(1u << vector);
+    fire(self, vector, span);
+}
+
+/* What was held back and is no longer masked. The request it was for may be over: the late interrupt announces none. */
+static void raise_pending(IovVmxnet3 *self)
+{
+    for (unsigned vector = 0; vector < VMXNET3_VECTORS; vector++) {
+        if ((self->pending & ~self->masked) >> vector & 1)
+            vmxnet3_raise(self, vector, NULL);
+    }
+}
+
+void vmxnet3_tell_event(IovVmxnet3 *self, uint32_t event)
+{
+    self->events |= event;
+    vmxnet3_put(self, self->shared_at + offsetof(struct vmxnet3_shared, events), &self->events,
+                sizeof self->events);
+    vmxnet3_raise(self, self->event_vector, NULL);
+}
+
+static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *packet)
+{
+    IovVmxnet3 *self = iov_container_of(port, IovVmxnet3, wire);
+
+    iov_span_claim(packet->span, self, IOV_PART_QUEUE, vmxnet3_now(self));
+    if (self->waiting.count >= BACKLOG) {
+        vmxnet3_drop(self, &self->rx_not_ready);
+        iov_packet_free(packet);
+        return 0;
+    }
+    iov_packet_queue_push(&self->waiting, packet);
+    if (!iov_event_armed(&self->work))
+        iov_event_in(&self->work, 0);
+    return 0;
+}
+
+static const struct iov_packet_ops wire_ops = { .receive = wire_receive };
+
+/* ---- Commands ---- */
+
+static void forget(IovVmxnet3 *self)
+{
+    self->active = self->doorbell = self->looking = self->want_producer = false;
+    self->tx_stopped = self->rx_stopped = false;
+    self->pending = 0;
+    self->masked = UINT32_MAX;
+    self->threshold = 1;
+    self->doorbells = 0;
+    self->queues_at = 0;
+    if (self->look.kernel != NULL)
+        iov_event_disarm(&self->look);
+    self->line = false;
+    iov_irq_set(&self->interrupt, false, NULL);
+}
+
+static bool activate(IovVmxnet3 *self)
+{
+    struct vmxnet3_shared shared;
+    struct vmxnet3_queue_status running = { 0 };
+    uint32_t threshold = 1;
+    unsigned vectors;
+
+    forget(self);
+    if (!vmxnet3_get(self, self->shared_at, &shared, sizeof shared) ||
+        shared.magic != VMXNET3_MAGIC)
+        return false;
+    vectors = shared.interrupts.count;
+    if (shared.misc.tx_queues != 1 || shared.misc.rx_queues != 1 || vectors == 0 ||
+        vectors > VMXNET3_VECTORS || shared.interrupts.event_vector >= vectors ||
+        shared.misc.queues % VMXNET3_QUEUES_ALIGN != 0 ||
+        shared.misc.queues_size <
+            sizeof(struct vmxnet3_tx_queue) + sizeof(struct vmxnet3_rx_queue) ||
+        shared.misc.queues > UINT64_MAX - 4096)
+        return false;
+    self->queues_at = shared.misc.queues;
+    self->event_vector = shared.interrupts.event_vector;
+    self->auto_mask = shared.interrupts.auto_mask;
+    self->rx_mode = shared.filter.mode;
+    self->features = (uint32_t)shared.misc.features;
+    if (!vmxnet3_queues_read(self, vectors))
+        return false;
+    vmxnet3_put(self, vmxnet3_tx_queue(self, offsetof(struct vmxnet3_tx_queue, threshold)),
+                &threshold, sizeof threshold);
+    vmxnet3_put(self, vmxnet3_tx_queue(self, offsetof(struct vmxnet3_tx_queue, status)), &running,
+                sizeof running);
+    vmxnet3_put(self, vmxnet3_rx_queue(self, offsetof(struct vmxnet3_rx_queue, status)), &running,
+                sizeof running);
+    self->active = true;
+    return true;
+}
+
+static bool reread(IovVmxnet3 *self, size_t field, uint32_t *ret_value)
+{
+    return self->active && vmxnet3_get(self, self->shared_at + field, ret_value, sizeof *ret_value);
+}
+
+static bool put_statistics(IovVmxnet3 *self)
+{
+    uint64_t tx[10] = { [4] = self->tx_frames, [5] = self->tx_bytes };
+    uint64_t rx[10] = { [2] = self->rx_frames, [3] = self->rx_bytes, [8] = self->rx_no_buffer };
+
+    return self->active &&
+           vmxnet3_put(self, vmxnet3_tx_queue(self, offsetof(struct vmxnet3_tx_queue, statistics)),
+                       tx, sizeof tx) &&
+           vmxnet3_put(self, vmxnet3_rx_queue(self, offsetof(struct vmxnet3_rx_queue, statistics)),
+                       rx, sizeof rx);
+}
+
+/* Commands that need memory; result 0 is success. */
+static void do_command(IovVmxnet3 *self, uint32_t command)
+{
+    uint32_t value;
+    bool done = true;
+
+    switch (command) {
+    case VMXNET3_SET_ACTIVATE:
+        done = activate(self);
+        break;
+    case VMXNET3_SET_QUIESCE:
+    case VMXNET3_SET_RESET:
+        forget(self);
+        break;
+    case VMXNET3_SET_RX_MODE:
+        done = reread(self, offsetof(struct vmxnet3_shared, filter.mode), &value);
+        if (done)
+            self->rx_mode = value;
+        break;
+    case VMXNET3_SET_FEATURES:
+        done = reread(self, offsetof(struct vmxnet3_shared, misc.features), &value);
+        if (done)
+            self->features = value;
+        break;
+    default:
+        done = put_statistics(self);
+        break;
+    }
+    if (!done)
+        vmxnet3_guest_fault(self);
+    self->result = !done;
+}
+
+static void on_work(struct iov_event *event)
+{
+    IovVmxnet3 *self = iov_container_of(event, IovVmxnet3, work);
+    uint32_t command = self->command;
+
+    self->command = 0;
+    if (command != 0)
+        do_command(self, command);
+    if (self->active && self->doorbell)
+        vmxnet3_doorbell(self);
+    self->doorbell = false;
+    if (self->active && self->looking)
+        vmxnet3_look(self);
+    self->looking = false;
+    vmxnet3_receive(self);
+    if (self->active)
+        raise_pending(self);
+}
+
+static void on_look(struct iov_event *event)
+{
+    IovVmxnet3 *self = iov_container_of(event, IovVmxnet3, look);
+
+    self->looking = true;
+    if (!iov_event_armed(&self->work))
+        iov_event_in(&self->work, 0);
+}
+
+static void act(IovVmxnet3 *self)
+{
+    if (!iov_event_armed(&self->work))
+        iov_event_in(&self->work, 0);
+}
+
+static uint32_t address_word(const IovVmxnet3 *self, bool high)
+{
+    const uint8_t *mac = self->address;
+
+    return high ? (uint32_t)mac[5] << 8 | mac[4]
+                : (uint32_t)mac[3] << 24 | (uint32_t)mac[2] << 16 | (uint32_t)mac[1] << 8 | mac[0];
+}
+
+static void write_command(IovVmxnet3 *self, uint32_t command)
+{
+    self->result = 0;
+    switch (command) {
+    case VMXNET3_SET_ACTIVATE:
+    case VMXNET3_SET_QUIESCE:
+    case VMXNET3_SET_RESET:
+    case VMXNET3_SET_RX_MODE:
+    case VMXNET3_SET_FEATURES:
+    case VMXNET3_GET_STATISTICS:
+        self->command = command;
+        act(self);
+        break;
+    case VMXNET3_SET_MAC_FILTERS:
+    case VMXNET3_SET_VLAN_FILTERS:
+    case VMXNET3_SET_RSS_TABLE:
+    case VMXNET3_SET_MODERATION:
+    case VMXNET3_SET_POWER:
+        break; /* taken, and of no effect here */
+    case VMXNET3_GET_QUEUE_STATUS:
+        self->result = (uint32_t)self->tx_stopped | (uint32_t)self->rx_stopped << 1;
+        break;
+    case VMXNET3_GET_LINK:
+        self->result = LINK;
+        break;
+    case VMXNET3_GET_MAC_LOW:
+    case VMXNET3_GET_MAC_HIGH:
+        self->result = address_word(self, command == VMXNET3_GET_MAC_HIGH);
+        break;
+    case VMXNET3_GET_DEVICE_LOW:
+        self->result = VMXNET3_DEVICE_ID;
+        break;
+    case VMXNET3_GET_DEVICE_HIGH:
+    case VMXNET3_GET_EXTRA:
+        break;
+    case VMXNET3_GET_INTERRUPTS:
+        self->result =
+            (iov_pci_msix_enabled(&self->space) ? VMXNET3_TYPE_MSIX : VMXNET3_TYPE_INTX) |
+            VMXNET3_MASK_AUTO << 2;
+        break;
+    default:
+        vmxnet3_guest_fault(self);
+        self->result = UINT32_MAX;
+        break;
+    }
+}
+
+/* ---- Registers: aligned words; anything else is the driver's mistake, reads as ones, changes nothing ---- */
+
+static bool is_register(IovVmxnet3 *self, const struct iov_mem_req *req)
+{
+    if (req->size == 4 && req->address % 8 == 0 && req->address < VMXNET3_BAR_SIZE)
+        return true;
+    if (!(req->flags & IOV_MEM_DEBUG))
+        vmxnet3_guest_fault(self);
+    return false;
+}
+
+static enum iov_status registers_read(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    IovVmxnet3 *self = iov_container_of(port, IovVmxnet3, registers);
+
+    memset(req->data, 0xff, req->size);
+    if (!is_register(self, req))
+        return IOV_STATUS_OK;
+    if (req->address < VMXNET3_IMR + 8 * VMXNET3_VECTORS)
+        iov_mem_set_value(req, self->masked >> req->address / 8 & 1);
+    else
+        iov_mem_set_value(req, 0);
+    return IOV_STATUS_OK;
+}
+
+static enum iov_status registers_write(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    IovVmxnet3 *self = iov_container_of(port, IovVmxnet3, registers);
+    uint32_t value = (uint32_t)iov_mem_value(req);
+
+    if (!is_register(self, req))
+        return IOV_STATUS_OK;
+    if (req->address < VMXNET3_IMR + 8 * VMXNET3_VECTORS) {
+        uint32_t bit = 1u << req->address / 8;
+
+        self->masked = value & 1 ? self->masked | bit : self->masked & ~bit;
+        if (self->pending & ~self->masked)
+            act(self);
+    } else if (req->address == VMXNET3_TXPROD) {
+        self->doorbells_seen++;
+        self->doorbell = true;
+        act(self);
+    } else if (req->address == VMXNET3_RXPROD || req->address == VMXNET3_RXPROD2) {
+        if (self->active)
+            vmxnet3_want_producer(self, 0);
+    } else {
+        vmxnet3_guest_fault(self);
+    }
+    return IOV_STATUS_OK;
+}
+
+static const struct iov_mem_target_ops registers_ops = { .read = registers_read,
+                                                         .write = registers_write };
+
+static enum iov_status control_read(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    IovVmxnet3 *self = iov_container_of(port, IovVmxnet3, control);
+    uint32_t value = 0;
+
+    memset(req->data, 0xff, req->size);
+    if (!is_register(self, req))
+        return IOV_STATUS_OK;
+    switch (req->address) {
+    case VMXNET3_VRRS:
+    case VMXNET3_UVRS:
+        value = 1;
+        break;
+    case VMXNET3_DSAL:
+        value = (uint32_t)self->shared_at;
+        break;
+    case VMXNET3_DSAH:
+        value = (uint32_t)(self->shared_at >> 32);
+        break;
+    case VMXNET3_CMD:
+        value = self->result;
+        break;
+    case VMXNET3_MACL:
+    case VMXNET3_MACH:
+        value = address_word(self, req->address == VMXNET3_MACH);
+        break;
+    case VMXNET3_ICR:
+        value = self->line;
+        if (self->line && !(req->flags & IOV_MEM_DEBUG)) {
+            self->line = false;
+            iov_irq_set(&self->interrupt, false, NULL);
+        }
+        break;
+    case VMXNET3_ECR:
+        value = self->events;
+        break;
+    default:
+        break;
+    }
+    iov_mem_set_value(req, value);
+    return IOV_STATUS_OK;
+}
+
+static enum iov_status control_write(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    IovVmxnet3 *self = iov_container_of(port, IovVmxnet3, control);
+    uint32_t value = (uint32_t)iov_mem_value(req);
+
+    if (!is_register(self, req))
+        return IOV_STATUS_OK;
+    switch (req->address) {
+    case VMXNET3_VRRS:
+    case VMXNET3_UVRS:
+        if (value != 1)
+            vmxnet3_guest_fault(self);
+        break;
+    case VMXNET3_DSAL:
+        self->shared_at = (self->shared_at & ~(uint64_t)UINT32_MAX) | value;
+        break;
+    case VMXNET3_DSAH:
+        self->shared_at = (self->shared_at & UINT32_MAX) | (uint64_t)value << 32;
+        break;
+    case VMXNET3_CMD:
+        write_command(self, value);
+        break;
+    case VMXNET3_MACL:
+        memcpy(self->address, &value, 4);
+        break;
+    case VMXNET3_MACH:
+        memcpy(self->address + 4, &value, 2);
+        break;
+    case VMXNET3_ECR:
+        self->events &= ~value;
+        break;
+    default:
+        vmxnet3_guest_fault(self);
+        break;
+    }
+    return IOV_STATUS_OK;
+}
+
+static const struct iov_mem_target_ops control_ops = { .read = control_read,
+                                                       .write = control_write };
+
+/* BAR 2: table and pending bits of MSI-X. */
+static enum iov_status msix_access(IovVmxnet3 *self, struct iov_mem_req *req, bool write)
+{
+    bool pending = req->address >= VMXNET3_MSIX_PENDING;
+    struct iov_mem_target *part = pending ? &self->space.msix_pending : &self->space.msix_table;
+    uint64_t base = pending ? VMXNET3_MSIX_PENDING : 0;
+    enum iov_status status = IOV_STATUS_OK;
+
+    if (req->address > VMXNET3_BAR_SIZE || req->size > VMXNET3_BAR_SIZE - req->address)
+        return IOV_STATUS_UNSUPPORTED;
+    req->address -= base;
+    if (req->address < part->size && req->size <= part->size - req->address)
+        status = write ? part->ops->write(part, req) : part->ops->read(part, req);
+    else if (!write)
+        memset(req->data, 0, req->size);
+    req->address += base;
+    return status;
+}
+
+static enum iov_status msix_read(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    return msix_access(iov_container_of(port, IovVmxnet3, msix), req, false);
+}
+
+static enum iov_status msix_write(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    return msix_access(iov_container_of(port, IovVmxnet3, msix), req, true);
+}
+
+static const struct iov_mem_target_ops msix_ops = { .read = msix_read, .write = msix_write };
+
+/* ---- Configuration space ---- */
+
+static enum iov_status config_read(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    return iov_pci_space_read(&iov_container_of(port, IovVmxnet3, config)->pci, req);
+}
+
+static enum iov_status config_write(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    return iov_pci_space_write(&iov_container_of(port, IovVmxnet3, config)->pci, req);
+}
+
+static const struct iov_mem_target_ops config_ops = { .read = config_read, .write = config_write };
+
+static void pci_reset(struct iov_pci_function *function, enum iov_pci_reset kind)
+{
+    IovVmxnet3 *self = iov_container_of(function, IovVmxnet3, pci);
+
+    forget(self);
+    iov_pci_space_reset(&self->space, kind);
+}
+
+static const struct iov_pci_function_ops pci_ops = {
+    .config_read = iov_pci_space_read,
+    .config_write = iov_pci_space_write,
+    .windows = iov_pci_space_windows,
+    .reset = pci_reset,
+};
+
+static void space_init(IovVmxnet3 *self)
+{
+    static const struct iov_pci_header header = {
+        .vendor = VMXNET3_VENDOR_ID,
+        .device = VMXNET3_DEVICE_ID,
+        .subsystem_vendor = VMXNET3_VENDOR_ID,
+        .subsystem = VMXNET3_DEVICE_ID,
+        .class_code = 0x020000,
+        .revision = 1,
+        .interrupt_pin = 1,
+        .conventional = true,
+    };
+    static const struct iov_pci_capability capabilities[] = {
+        IOV_PCI_MSIX(.at = CAP_MSIX, .vectors = VMXNET3_VECTORS, .bar = 2, .table = 0,
+                     .pending = VMXNET3_MSIX_PENDING),
+    };
+    const struct iov_pci_bar bars[] = {
+        { .index = 0, .size = VMXNET3_BAR_SIZE, .target = &self->registers },
+        { .index = 1, .size = VMXNET3_BAR_SIZE, .target = &self->control },
+        { .index = 2, .size = VMXNET3_BAR_SIZE, .target = &self->msix },
+        { .size = 0 },
+    };
+
+    iov_pci_space_clear(&self->space);
+    iov_pci_space_init(&self->space, &self->pci, &header, bars, capabilities,
+                       G_N_ELEMENTS(capabilities));
+    if (self->setup != SETUP_RESET) {
+        self->space.bytes[PCI_COMMAND] |= PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
+        self->space.reset[PCI_COMMAND] |= PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
+    }
+    if (self->setup == SETUP_MSIX) {
+        self->space.bytes[CAP_MSIX + PCI_MSIX_FLAGS + 1] |= PCI_MSIX_FLAGS_ENABLE >> 8;
+        self->space.reset[CAP_MSIX + PCI_MSIX_FLAGS + 1] |= PCI_MSIX_FLAGS_ENABLE >> 8;
+    }
+    self->pci.requester = (uint16_t)self->requester;
+}
+
+/* ---- Life ---- */
+
+static void address_of_path(const char *path, uint8_t address[6])
+{
+    uint32_t hash = 2166136261; /* FNV-1a */
+
+    for (const char *c = path; *c != '\0'; c++)
+        hash = (hash ^ (uint8_t)*c) * 16777619;
+    hash ^= hash >> 24;
+    memcpy(address,
+           (const uint8_t[]){ 0, 0x0c, 0x29, hash >> 16 & 0xff, hash >> 8 & 0xff, hash & 0xff }, 6);
+}
+
+static bool parse_address(const char *text, uint8_t address[6])
+{
+    unsigned parts[6];
+    int end = 0;
+
+    if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &parts[0], &parts[1], &parts[2], &parts[3],
+               &parts[4], &parts[5], &end) != 6 ||
+        text[end] != '\0' || parts[0] & 1)
+        return false;
+    for (unsigned i = 0; i < 6; i++)
+        address[i] = (uint8_t)parts[i];
+    return true;
+}
+
+static bool iov_vmxnet3_prepare(IovModel *model, GError **error)
+{
+    IovVmxnet3 *self = (IovVmxnet3 *)(void *)model;
+
+    (void)error;
+    self->config.size = 256;
+    self->registers.size = self->control.size = self->msix.size = VMXNET3_BAR_SIZE;
+    return true;
+}
+
+static bool iov_vmxnet3_realize(IovModel *model, GError **error)
+{
+    IovVmxnet3 *self = (IovVmxnet3 *)(void *)model;
+
+    if (strcmp(self->mac, "auto") == 0)
+        address_of_path(model->path, self->address);
+    else if (!parse_address(self->mac, self->address))
+        return iov_model_fail(
+            model, error, "mac: '%s' is not a unicast address like 00:0c:29:12:34:56", self->mac);
+    self->pool = iov_packet_pool_new();
+    iov_event_init(&self->work, model->kernel, on_work, IOV_PRIORITY_DEFAULT);
+    iov_event_init(&self->look, model->kernel, on_look, IOV_PRIORITY_DEFAULT);
+    space_init(self);
+    forget(self);
+    return true;
+}
+
+static void iov_vmxnet3_unrealize(IovModel *model)
+{
+    IovVmxnet3 *self = (IovVmxnet3 *)(void *)model;
+    struct iov_packet *packet;
+
+    if (self->work.kernel != NULL) {
+        iov_event_disarm(&self->work);
+        iov_event_disarm(&self->look);
+    }
+    while ((packet = iov_packet_queue_pop(&self->waiting)) != NULL)
+        iov_packet_free(packet);
+}
+
+static void iov_vmxnet3_finalize(GObject *object)
+{
+    IovVmxnet3 *self = (IovVmxnet3 *)(void *)object;
+
+    iov_packet_pool_unref(self->pool, IOV_MODEL(object)->kernel);
+    iov_pci_space_clear(&self->space);
+    G_OBJECT_CLASS(iov_vmxnet3_parent_class)->finalize(object);
+}
+
+static void describe_ports(IovModelClass *mc)
+{
+    IOV_PORT_PCI_FUNCTION(mc, IovVmxnet3, pci, &pci_ops, "Slot");
+    IOV_PORT_MEM_TARGET(mc, IovVmxnet3, config, &config_ops, "Configuration space");
+    IOV_PORT_MEM_TARGET(mc, IovVmxnet3, registers, &registers_ops,
+                        "BAR 0: doorbells and interrupt masks");
+    IOV_PORT_MEM_TARGET(mc, IovVmxnet3, control, &control_ops, "BAR 1: control");
+    IOV_PORT_MEM_TARGET(mc, IovVmxnet3, msix, &msix_ops, "BAR 2: MSI-X table and pending bits");
+    IOV_PORT_IRQ_SOURCE(mc, IovVmxnet3, interrupt, "INTx, while MSI-X is off");
+    IOV_PORT_MEM_INITIATOR(mc, IovVmxnet3, dma, "Shared area, rings, frames, interrupt messages");
+    IOV_PORT_PACKET_END(mc, IovVmxnet3, wire, &wire_ops, "The network");
+}
+
+static void iov_vmxnet3_class_init(IovVmxnet3Class *klass)
+{
+    IovModelClass *mc = IOV_MODEL_CLASS(klass);
+
+    iov_model_class_describe(mc, "vmxnet3", "Paravirtual NIC of a monolithic monitor");
+    IOV_PROP_STRING(mc, IovVmxnet3, mac, "auto",
+                    "Ethernet address; auto: one that the part's path gives");
+    IOV_PROP_ENUM(mc, IovVmxnet3, setup, setups, SETUP_MSIX,
+                  "Set up as by: nobody; firmware, interrupts by wire; a kernel, MSI-X on");
+    IOV_PROP_COUNT(mc, IovVmxnet3, requester, 0, UINT16_MAX, 8,
+                   "PCIe requester ID when it is not plugged in");
+    IOV_PROP_COUNT(mc, IovVmxnet3, defer, 1, 1024, 16,
+                   "Most frames that the guest may collect before it writes TXPROD");
+    IOV_PROP_TIME(mc, IovVmxnet3, defer_time, IOV_NS, IOV_SEC, 20 * IOV_US,
+                  "And how long they wait before the device looks by itself");
+    describe_ports(mc);
+    IOV_STAT(mc, IovVmxnet3, tx_frames, "Frames sent");
+    IOV_STAT(mc, IovVmxnet3, tx_bytes, "Bytes of them");
+    IOV_STAT(mc, IovVmxnet3, rx_frames, "Frames received");
+    IOV_STAT(mc, IovVmxnet3, rx_bytes, "Bytes of them");
+    IOV_STAT(mc, IovVmxnet3, doorbells_seen, "Writes of TXPROD");
+    IOV_STAT(mc, IovVmxnet3, looks, "Looks at the transmit ring without one");
+    IOV_STAT(mc, IovVmxnet3, tx_malformed,
+             "Frames of a size or with an offload that make no sense");
+    IOV_STAT(mc, IovVmxnet3, rx_filtered, "Frames for somebody else");
+    IOV_STAT(mc, IovVmxnet3, rx_no_buffer, "Frames that found no buffer");
+    IOV_STAT(mc, IovVmxnet3, rx_not_ready, "Frames while the device was not active or full");
+    IOV_STAT(mc, IovVmxnet3, interrupts, "Interrupts sent");
+    IOV_STAT(mc, IovVmxnet3, guest_faults, "Mistakes of the guest");
+    mc->prepare = iov_vmxnet3_prepare;
+    mc->realize = iov_vmxnet3_realize;
+    mc->unrealize = iov_vmxnet3_unrealize;
+    G_OBJECT_CLASS(klass)->finalize = iov_vmxnet3_finalize;
+}
+
+static void iov_vmxnet3_init(IovVmxnet3 *self)
+{
+    self->pci.space = &self->space;
+    self->pci.dma = &self->dma;
+    self->pci.interrupt = &self->interrupt;
+}
