@@ -13,5 +13,6 @@ extern const struct iov_guest_netdev_ops iov_guest_igbvf_pmd_ops;
 extern const struct iov_guest_netdev_ops iov_guest_netfront_ops;
 extern const struct iov_guest_netdev_ops iov_guest_virtio_net_ops;
 extern const struct iov_guest_netdev_ops iov_guest_virtio_pmd_ops;
+extern const struct iov_guest_netdev_ops iov_guest_vmxnet3_ops;
 
 #endif

@@ -69,6 +69,9 @@ struct iov_guest_costs {
     iov_time igb_tx;
     iov_time igb_tx_clean;
     iov_time igb_rx;
+    iov_time vmxnet3_tx;
+    iov_time vmxnet3_tx_clean;
+    iov_time vmxnet3_rx;
     iov_time virtio_tx;
     iov_time virtio_tx_clean;
     iov_time virtio_rx;

@@ -11,10 +11,9 @@
 
 G_DEFINE_FINAL_TYPE(IovLinuxGuest, iov_linux_guest, IOV_TYPE_MODEL)
 
-static const char *const driver_names[] = {
-    "none",  "e1000",     "virtio-net", "virtio-pmd", "igb",
-    "igbvf", "igbvf-pmd", "netfront",   "e1000e",     NULL
-};
+static const char *const driver_names[] = { "none",   "e1000",   "virtio-net", "virtio-pmd",
+                                            "igb",    "igbvf",   "igbvf-pmd",  "netfront",
+                                            "e1000e", "vmxnet3", NULL };
 static const char *const apic_names[] = { "auto", "xapic", "x2apic", NULL };
 static const char *const tick_names[] = { "tickless", "periodic", "none", NULL };
 static const char *const iommu_names[] = { "none", "pass-through", "strict", "deferred", NULL };
@@ -183,6 +182,9 @@ static void describe_costs(IovModelClass *mc)
     COST(igb_tx, "guest-igb-tx", "igb: descriptors of one frame, up to the doorbell");
     COST(igb_tx_clean, "guest-igb-tx-clean", "igb: taking back one sent frame");
     COST(igb_rx, "guest-igb-rx", "igb: one received frame and its new buffer");
+    COST(vmxnet3_tx, "guest-vmxnet3-tx", "vmxnet3: descriptors of one frame, up to the doorbell");
+    COST(vmxnet3_tx_clean, "guest-vmxnet3-tx-clean", "vmxnet3: taking back one sent frame");
+    COST(vmxnet3_rx, "guest-vmxnet3-rx", "vmxnet3: one received frame and its new buffer");
     COST(virtio_tx, "guest-virtio-tx", "virtio-net: descriptors of one frame, up to the doorbell");
     COST(virtio_tx_clean, "guest-virtio-tx-clean", "virtio-net: taking back one sent frame");
     COST(virtio_rx, "guest-virtio-rx", "virtio-net: one received frame and its new buffer");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The monolithic monitor: what exits, and that nothing of it leaves the monitor (docs/models/esxi-vmm.md). */
+#include "core/kernel/random.h"
 #include "tests/platforms/platform.h"
 
 static void expect_accesses(struct iov_experiment *run, double accesses, double interrupts)
@@ -72,4 +73,112 @@ Test(esxi, a_stream_goes_out_without_loss)
     cr_assert(eq(u64, counters_of(run)->user_exits, 0));
     cr_assert(eq(u64, iov_experiment_measure(run)->mismatches, 0));
     iov_experiment_free(run);
+}
+
+Test(esxi, a_vmxnet3_rings_once_and_unmasks_once_an_interrupt_near_and_far)
+{
+    static const char *const configs[] = { "net-rr.yaml", "net-rr-local.yaml" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(configs); i++) {
+        struct iov_experiment *run = RUN(configs[i], "strategy=esxi-vmxnet");
+
+        expect_accesses(run, 3, 2);
+        cr_assert_about(per_op(run, counters_of(run)->kicks), 1);
+        cr_assert_about(exits_per_op(run, IOV_EXIT_MSR_READ), 0);
+        cr_assert_about(exits_per_op(run, IOV_EXIT_MSR_WRITE), 2);
+        iov_experiment_free(run);
+    }
+}
+
+Test(esxi, a_vmxnet3_of_a_guest_that_only_sends_hardly_rings)
+{
+    struct iov_experiment *deferring = RUN("udp-stream.yaml", "strategy=esxi-vmxnet");
+    struct iov_experiment *strict =
+        RUN("udp-stream.yaml", "strategy=esxi-vmxnet", "parameters.defer=1");
+
+    cr_assert_about(per_op(deferring, counters_of(deferring)->kicks), 1.0 / 16);
+    cr_assert_about(per_op(strict, counters_of(strict)->kicks), 1);
+    cr_assert(eq(u64, counters_of(deferring)->drops, 0));
+    cr_assert(eq(u64, counters_of(deferring)->user_exits, 0));
+    cr_assert(eq(u64, iov_experiment_measure(deferring)->mismatches, 0));
+    iov_experiment_free(deferring);
+    iov_experiment_free(strict);
+}
+
+Test(esxi, the_paravirtual_nic_is_faster_than_the_emulated_one)
+{
+    static const char *const configs[] = { "net-rr.yaml", "net-rr-local.yaml" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(configs); i++) {
+        struct iov_experiment *paravirtual = RUN(configs[i], "strategy=esxi-vmxnet");
+        struct iov_experiment *emulated = RUN(configs[i], "strategy=esxi-e1000");
+
+        cr_assert(lt(u64, median_of(paravirtual), median_of(emulated)), "%s", configs[i]);
+        iov_experiment_free(paravirtual);
+        iov_experiment_free(emulated);
+    }
+}
+
+/* Random words over what driver and device of vm1 share, as its own processor could write them. */
+static void corrupt(struct iov_experiment *run, struct iov_random *random)
+{
+    IovModel *model = iov_platform_find(iov_experiment_platform(run), "vm1");
+    struct iov_mem_target *ram = iov_model_port(model, "ram", 0);
+
+    for (unsigned i = 0; i < 20; i++) {
+        uint64_t draw = iov_random_u64(random);
+        uint32_t word = (uint32_t)(draw >> 32);
+        /* The shared area comes first, then the queues' descriptions and the rings. */
+        struct iov_mem_req req = { .address = 0x100000 + draw % 0xe600 / 4 * 4,
+                                   .data = &word,
+                                   .size = sizeof word,
+                                   .pasid = IOV_NO_PASID,
+                                   .flags = IOV_MEM_DEBUG };
+
+        cr_assert(eq(int, ram->ops->write(ram, &req), IOV_STATUS_OK));
+    }
+}
+
+/* What vm0 got in 100 ms beside vm1. */
+static uint64_t answers_beside(bool hostile, uint64_t *ret_faults)
+{
+    const char *const sets[] = { "strategy=esxi-vmxnet", "vms=[{ name: vm0 }, { name: vm1 }]",
+                                 "workload.operations=1000000", "workload.warmup=0", NULL };
+    g_autofree char *file = g_build_filename(IOV_SOURCE_DIR, "configs", "net-rr.yaml", NULL);
+    g_auto(GStrv) path = iov_data_path(file);
+    struct iov_config_options options = { (const char *const *)path, sets };
+    struct iov_experiment *experiment = iov_experiment_open(file, &options, NULL);
+    struct iov_run *run;
+    struct iov_random random;
+    uint64_t answers;
+
+    cr_assert_not_null(experiment);
+    run = iov_platform_run(iov_experiment_platform(experiment));
+    iov_platform_start(iov_experiment_platform(experiment));
+    iov_random_init(&random, 7, "hostile guest");
+    for (unsigned i = 0; i < 100; i++) {
+        iov_kernel_run_until(run->kernel, iov_now(run->kernel) + IOV_MS);
+        if (hostile && i >= 5)
+            corrupt(experiment, &random);
+    }
+    *ret_faults = stat_of(experiment, "vm1/nic", "guest-faults") +
+                  stat_of(experiment, "vm1/guest", "device-errors");
+    cr_assert(eq(u64, stat_of(experiment, "vm0/nic", "guest-faults"), 0));
+    cr_assert(eq(u64, stat_of(experiment, "vm0/guest", "device-errors"), 0));
+    cr_assert(eq(u64, stat_of(experiment, "vm0/guest", "bad-frames"), 0));
+    cr_assert(eq(u64, stat_of(experiment, "vm0/workload", "lost"), 0));
+    answers = stat_of(experiment, "vm0/guest", "messages-delivered");
+    iov_experiment_free(experiment);
+    return answers;
+}
+
+Test(esxi, a_guest_that_writes_rubbish_into_its_rings_harms_nobody_beside_it)
+{
+    uint64_t faults, none;
+    uint64_t beside = answers_beside(true, &faults);
+    uint64_t alone = answers_beside(false, &none);
+
+    cr_assert(eq(u64, none, 0));
+    cr_assert(lt(u64, 0, faults));
+    cr_assert(le(u64, alone / 100 * 97, beside), "%u of %u", (unsigned)beside, (unsigned)alone);
 }

@@ -148,6 +148,8 @@ ParameterizedTestParameters(steady_state, requests_go_round_without_the_heap)
         { "net-rr", "vhost-user", false },
         { "udp-stream", "vhost-user", false },
         { "net-rr", "esxi-e1000", false },
+        { "net-rr", "esxi-vmxnet", false },
+        { "udp-stream", "esxi-vmxnet", false },
         { "net-rr-local", "esxi-e1000", false },
         { "udp-stream", "esxi-e1000", false },
         { "net-rr", "vhost-net", false },
