@@ -8,7 +8,7 @@
 
 #include "models/hypervisor/kvm.h"
 
-enum { IOV_XEN_PORTS = 64 };
+enum { IOV_XEN_PORTS = 512 }; /* of the 4096 that the layout has */
 
 struct iov_xen_domain;
 
