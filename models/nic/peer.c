@@ -3,7 +3,7 @@
  * peer - the machine at the far end of a cable.
  *
  * Role echo sends UDP datagrams back to where they came from; role sink counts them, and answers every `acknowledge`th with an empty
- * one; role source waits for a first datagram and then sends datagrams to its sender at random or fixed distances. Every role
+ * one; role clients asks servers in guests (peer-clients.c); role source waits for a first datagram and then sends datagrams to its sender at random or fixed distances. Every role
  * answers ARP requests for its address and ICMP echo requests. Answers come after `turn-round`, one after the other, as drawn from its
  * distribution; with `local` they are given in the call that brings the frame, as a peer in the same host's memory would.
  * Frames are real: addresses and ports are swapped, checksums right.
@@ -15,6 +15,7 @@
 #include "core/net/ethernet-regs.h"
 #include "core/net/internet.h"
 #include "core/object/model.h"
+#include "models/nic/peer-clients.h"
 #include "models/nic/peer-tcp.h"
 
 #define IOV_TYPE_PEER (iov_peer_get_type())
@@ -33,6 +34,9 @@ struct _IovPeer {
     uint64_t source_size;             /* property */
     int source_size_distribution;     /* property */
     uint64_t source_count;            /* property */
+    uint64_t connections;             /* property */
+    uint64_t value_size, set_share;   /* properties */
+    int value_distribution;           /* property */
     struct iov_packet_port wire;      /* port */
     uint8_t own_mac[ETHERNET_ADDRESS];
     uint8_t own_address[4];
@@ -42,6 +46,7 @@ struct _IovPeer {
     struct iov_event generate;
     iov_time last_answer;
     uint8_t headers[ETHERNET_HEADER + IPV4_HEADER + UDP_HEADER]; /* of generated frames */
+    struct peer_clients clients;
     struct peer_tcp tcp;
     struct iov_event
         stream; /* of a TCP source: the wire takes the next segment, or nothing moved for RETRANSMIT */
@@ -50,6 +55,7 @@ struct _IovPeer {
     int stream_state;
     uint64_t since_acknowledge;                                                 /* datagrams */
     uint64_t frames_received, frames_sent, bytes_received, bytes_sent, ignored; /* statistics */
+    uint64_t requests, requests_lost;                                           /* statistics */
 };
 
 G_DEFINE_FINAL_TYPE(IovPeer, iov_peer, IOV_TYPE_MODEL)
@@ -59,8 +65,8 @@ enum {
     STREAM_SENDING,
     STREAM_WAITING
 }; /* for nothing; for the wire; for an acknowledgement */
-enum { ROLE_ECHO, ROLE_SINK, ROLE_SOURCE };
-static const char *const roles[] = { "echo", "sink", "source", NULL };
+enum { ROLE_ECHO, ROLE_SINK, ROLE_SOURCE, ROLE_CLIENTS };
+static const char *const roles[] = { "echo", "sink", "source", "clients", NULL };
 static const char *const distributions[] = { "constant", "uniform", "exponential", "pareto", NULL };
 
 /* ---- Frames ---- */
@@ -256,8 +262,8 @@ static void source_begin(IovPeer *self, struct iov_packet *packet)
 static void on_generate(struct iov_event *event)
 {
     IovPeer *self = iov_container_of(event, IovPeer, generate);
-    uint64_t payload = MIN(draw(self, self->source_size_distribution, self->source_size), 1472);
-    uint32_t length = UDP_HEADER + (uint32_t)payload;
+    uint64_t payload = draw(self, self->source_size_distribution, self->source_size);
+    uint32_t length = UDP_HEADER + (uint32_t)MIN(payload, 1472);
     uint32_t size = MAX((uint32_t)(ETHERNET_HEADER + IPV4_HEADER) + length, ETHERNET_MIN);
     struct iov_packet *packet = iov_packet_new(self->pool, size);
     uint8_t *ip = packet->data + ETHERNET_HEADER;
@@ -279,6 +285,41 @@ static void on_generate(struct iov_event *event)
     }
     interval = MAX(interval, busy);
     iov_event_in(event, interval != 0 ? interval : IOV_NS); /* never twice in one instant */
+}
+
+/* ---- Clients ---- */
+
+static void clients_send(void *context, struct iov_packet *packet)
+{
+    send(context, packet);
+}
+
+static void clients_take(IovPeer *self, const struct iov_packet *packet)
+{
+    uint32_t length;
+
+    if (udp_of(packet, &length) == NULL ||
+        !peer_clients_take(&self->clients, packet, length - UDP_HEADER))
+        self->ignored++;
+}
+
+static void clients_init(IovPeer *self)
+{
+    struct peer_clients *clients = &self->clients;
+
+    clients->model = &self->parent_instance;
+    clients->pool = self->pool;
+    clients->send = clients_send;
+    clients->context = self;
+    clients->requests = &self->requests;
+    clients->lost = &self->requests_lost;
+    clients->interval = self->source_interval;
+    clients->interval_distribution = self->source_interval_distribution;
+    clients->request_size = self->source_size;
+    clients->connections = self->connections;
+    clients->value_size = self->value_size;
+    clients->value_distribution = self->value_distribution;
+    clients->set_share = self->set_share;
 }
 
 /* ---- TCP ---- */
@@ -355,6 +396,9 @@ static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *pa
             return 0;
         }
         break;
+    case ROLE_CLIENTS:
+        clients_take(self, packet);
+        break;
     default:
         source_begin(self, packet);
         break;
@@ -396,9 +440,11 @@ static bool iov_peer_realize(IovModel *model, GError **error)
     iov_event_init(&self->answer, model->kernel, on_answer, IOV_PRIORITY_DEFAULT);
     iov_event_init(&self->generate, model->kernel, on_generate, IOV_PRIORITY_DEFAULT);
     iov_event_init(&self->stream, model->kernel, on_stream, IOV_PRIORITY_DEFAULT);
+    clients_init(self);
     peer_tcp_clear(&self->tcp);
-    peer_tcp_init(&self->tcp, (enum peer_tcp_role)self->role, self->own_mac,
-                  iov_net_get32(self->own_address));
+    peer_tcp_init(&self->tcp,
+                  self->role == ROLE_CLIENTS ? PEER_TCP_ECHO : (enum peer_tcp_role)self->role,
+                  self->own_mac, iov_net_get32(self->own_address));
     return true;
 }
 
@@ -410,6 +456,7 @@ static void iov_peer_unrealize(IovModel *model)
     iov_event_disarm(&self->answer);
     iov_event_disarm(&self->generate);
     iov_event_disarm(&self->stream);
+    peer_clients_clear(&self->clients);
     while ((packet = iov_packet_queue_pop(&self->answers)) != NULL)
         iov_packet_free(packet);
 }
@@ -428,7 +475,8 @@ static void iov_peer_class_init(IovPeerClass *klass)
     iov_model_class_describe(mc, "peer", "The machine at the far end of a cable");
     IOV_PROP_ENUM(
         mc, IovPeer, role, roles, ROLE_ECHO,
-        "echo: sends datagrams back; sink: counts them; source: sends to whoever sent first");
+        "echo: sends datagrams back; sink: counts them; source: sends to whoever sent first; "
+        "clients: ask servers in guests");
     IOV_PROP_STRING(mc, IovPeer, mac, "52:54:00:00:00:02", "Ethernet address");
     IOV_PROP_STRING(mc, IovPeer, address, "10.0.0.2", "IPv4 address");
     IOV_PROP_TIME(mc, IovPeer, turn_round, 0, IOV_SEC, 10 * IOV_US, "From a frame to its answer");
@@ -446,12 +494,21 @@ static void iov_peer_class_init(IovPeerClass *klass)
                   "How it varies");
     IOV_PROP_COUNT(mc, IovPeer, source_count, 0, UINT64_MAX, 0,
                    "Source: frames to send; 0: without end");
+    IOV_PROP_COUNT(mc, IovPeer, connections, 1, 40000, 100,
+                   "Clients: connections of each server, a port each");
+    IOV_PROP_SIZE(mc, IovPeer, value_size, 0, 1464, 330, "Clients: mean size of a value");
+    IOV_PROP_ENUM(mc, IovPeer, value_distribution, distributions, IOV_CONSTANT, "How it varies");
+    IOV_PROP_COUNT(
+        mc, IovPeer, set_share, 0, 100, 0,
+        "Clients: of a hundred requests, those that bring a value; the others ask for one");
     IOV_PORT_PACKET_END(mc, IovPeer, wire, &wire_ops, "Its end of the cable");
     IOV_STAT(mc, IovPeer, frames_received, "Frames that arrived");
     IOV_STAT(mc, IovPeer, frames_sent, "Frames sent");
     IOV_STAT_BYTES(mc, IovPeer, bytes_received, "Bytes of frames that arrived");
     IOV_STAT_BYTES(mc, IovPeer, bytes_sent, "Bytes of frames sent");
-    IOV_STAT(mc, IovPeer, ignored, "Echo: frames that it has no answer to");
+    IOV_STAT(mc, IovPeer, ignored, "Frames that its role has no use for");
+    IOV_STAT(mc, IovPeer, requests, "Clients: requests sent");
+    IOV_STAT(mc, IovPeer, requests_lost, "Clients: requests that nobody answered in time");
     mc->realize = iov_peer_realize;
     mc->unrealize = iov_peer_unrealize;
     G_OBJECT_CLASS(klass)->finalize = iov_peer_finalize;

@@ -223,6 +223,37 @@ Test(peer, a_source_sends_to_whoever_sent_first_at_its_interval)
     }
 }
 
+Test(peer, a_source_s_datagrams_fit_in_frames_however_sizes_vary)
+{
+    unsigned most = 0;
+
+    bench_string(peer, "role", "source");
+    bench_number(peer, "source-count", 1000);
+    bench_number(peer, "source-size", 1400);
+    bench_string(peer, "source-size-distribution", "pareto");
+    bench_start(bench);
+    iov_packet_send(&end.port, udp(8));
+    run();
+    for (struct iov_packet *packet = end.queue.first; packet != NULL; packet = packet->next) {
+        assert_udp(packet);
+        cr_assert(le(u32, packet->size, ETHERNET_MAX));
+        most += packet->size == ETHERNET_MAX;
+    }
+    cr_assert(lt(uint, 100, most));
+}
+
+Test(peer, clients_ask_nobody_who_has_not_told_of_himself)
+{
+    bench_string(peer, "role", "clients");
+    bench_start(bench);
+    for (unsigned size = 0; size < 100; size++)
+        iov_packet_send(&end.port, udp(size));
+    run();
+    cr_assert(eq(u32, end.queue.count, 0));
+    cr_assert(eq(u64, bench_stat(peer, "ignored"), 100));
+    cr_assert(eq(u64, bench_stat(peer, "requests"), 0));
+}
+
 Test(peer, a_source_heeds_the_time_the_wire_is_busy)
 {
     bench_string(peer, "role", "source");
