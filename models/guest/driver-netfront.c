@@ -8,7 +8,7 @@
  *
  * Giving and taking back a grant is a write to the table, no hypercall. SPEC: xen/include/public/io/netif.h, ring.h, grant_table.h.
  *
- * LIMIT: one request a frame, no extra segments, no segmentation offload; buffers keep their pages and grants references. What
+ * LIMIT: one request a frame, no extra segments, no segmentation offload; buffers keep their pages and grant references. What
  * xenstore holds is one page at `registers`.
  */
 #include <glib.h>

@@ -148,7 +148,7 @@ static void expect_answer(struct xen_netif_tx_request request, struct xen_grant_
     run_for(run, 5 * IOV_MS);
     /* All slots and entries of transmit buffers: the guest's next frame meets one of them. */
     for (unsigned i = 0; i < 3000; i++) {
-        for (unsigned j = 0; request.gref != 0 && j < XEN_NET_RING_SIZE && i % 50 == 0; j++)
+        for (unsigned j = 0; request.gref != 0 && j < XEN_NET_RING_SIZE && i % 10 == 0; j++)
             poke(run, "vm1", GRANTS + (XEN_GRANT_RESERVED + 2 + j) * sizeof entry, &entry,
                  sizeof entry);
         for (unsigned j = 0; request.gref == 0 && j < XEN_NET_RING_SIZE; j++)
@@ -175,6 +175,18 @@ Test(xen_hostile, a_wild_grant_is_refused)
 {
     expect_answer((struct xen_netif_tx_request){ .gref = 0, .size = 100 },
                   (struct xen_grant_entry){ 0 }, true);
+}
+
+Test(xen_hostile, a_page_granted_to_somebody_else_is_refused)
+{
+    expect_answer((struct xen_netif_tx_request){ .gref = 1 },
+                  (struct xen_grant_entry){ XEN_GTF_PERMIT_ACCESS, 5, 0x200 }, true);
+}
+
+Test(xen_hostile, a_page_beyond_the_guest_s_memory_is_refused)
+{
+    expect_answer((struct xen_netif_tx_request){ .gref = 1 },
+                  (struct xen_grant_entry){ XEN_GTF_PERMIT_ACCESS, 0, 0xffffffff }, true);
 }
 
 Test(xen_hostile, a_guest_that_names_other_rings_is_not_connected)
