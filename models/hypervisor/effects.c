@@ -23,6 +23,8 @@ void iov_effects_finish(struct iov_effect_player *player)
     for (unsigned i = 0; i < G_N_ELEMENTS(player->spare); i++)
         effects_clear(&player->spare[i]);
     effects_clear(&player->orphans);
+    player->recording = NULL;
+    player->ops = NULL;
 }
 
 static void effects_push(struct iov_effects *effects, const struct iov_effect *effect)
@@ -40,6 +42,10 @@ void iov_effects_add(struct iov_effect_player *player, const struct iov_effect *
 {
     if (player->recording != NULL) {
         effects_push(player->recording, effect);
+        return;
+    }
+    if (player->ops == NULL) { /* a device that is taken down after its emulator */
+        iov_packet_free(effect->packet);
         return;
     }
     effects_push(&player->orphans, effect);

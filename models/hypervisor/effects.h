@@ -67,6 +67,7 @@ struct iov_effect_player {
 
 void iov_effects_init(struct iov_effect_player *player, struct iov_kernel *kernel,
                       const struct iov_effect_ops *ops);
+/* Nobody plays any more: what a device still does goes nowhere. */
 void iov_effects_finish(struct iov_effect_player *player);
 /* Adds an effect of the device; from any context. */
 void iov_effects_add(struct iov_effect_player *player, const struct iov_effect *effect);
