@@ -44,13 +44,38 @@ static void drop(struct iov_interrupt_path *path, unsigned index)
             (path->count - index) * sizeof path->records[0]);
 }
 
+/* Place of the first owner whose requester is not below `requester`. */
+static unsigned owner_place(const struct iov_interrupt_path *path, uint16_t requester)
+{
+    unsigned low = 0, high = path->owner_count;
+
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+
+        if (path->owners[middle].requester < requester)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static const void *owner_of(const struct iov_interrupt_path *path, uint16_t requester)
+{
+    unsigned place = owner_place(path, requester);
+    bool known = place < path->owner_count && path->owners[place].requester == requester;
+
+    return known ? path->owners[place].guest : NULL;
+}
+
 static void add(struct iov_interrupt_path *path, uint16_t requester, iov_time accepted)
 {
     if (path->count == IOV_INTERRUPT_RECORDS) {
         path->forgotten++;
         drop(path, 0);
     }
-    path->records[path->count++] = (struct iov_interrupt_record){ accepted, requester };
+    path->records[path->count++] =
+        (struct iov_interrupt_record){ accepted, owner_of(path, requester), requester };
 }
 
 static void note(struct iov_interrupt_path *path, enum iov_interrupt_segment segment,
@@ -101,20 +126,18 @@ void iov_interrupt_routed(struct iov_interrupt_path *path, uint16_t requester, i
 
 void iov_interrupt_owned(struct iov_interrupt_path *path, uint16_t requester, const void *guest)
 {
+    unsigned place;
+
     if (path == NULL || path->owner_count == IOV_INTERRUPT_OWNERS)
         return;
-    path->owners[path->owner_count].guest = guest;
-    path->owners[path->owner_count++].requester = requester;
-}
-
-static bool belongs(const struct iov_interrupt_path *path, uint16_t source, const void *guest,
-                    uint16_t requester)
-{
-    for (unsigned i = 0; i < path->owner_count; i++) {
-        if (path->owners[i].requester == source)
-            return path->owners[i].guest == guest;
-    }
-    return source == requester;
+    place = owner_place(path, requester);
+    if (place < path->owner_count && path->owners[place].requester == requester)
+        return;
+    memmove(&path->owners[place + 1], &path->owners[place],
+            (path->owner_count - place) * sizeof path->owners[0]);
+    path->owners[place].guest = guest;
+    path->owners[place].requester = requester;
+    path->owner_count++;
 }
 
 void iov_interrupt_taken(struct iov_interrupt_path *path, const void *guest, uint16_t requester,
@@ -125,7 +148,9 @@ void iov_interrupt_taken(struct iov_interrupt_path *path, const void *guest, uin
     for (unsigned i = 0; i < path->count;) {
         const struct iov_interrupt_record *record = &path->records[i];
 
-        if (record->accepted > now || !belongs(path, record->requester, guest, requester)) {
+        bool ours = record->guest != NULL ? record->guest == guest : record->requester == requester;
+
+        if (!ours || record->accepted > now) {
             i++;
             continue;
         }

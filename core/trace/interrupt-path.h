@@ -40,6 +40,7 @@ enum iov_interrupt_segment {
 /* One that is on its way. */
 struct iov_interrupt_record {
     iov_time accepted; /* by the local APIC or the descriptor; IOV_TIME_MAX: not yet */
+    const void *guest; /* that owns the function; NULL: it was not given away */
     uint16_t requester;
 };
 
@@ -50,7 +51,7 @@ struct iov_interrupt_path {
     struct {
         const void *guest;
         uint16_t requester;
-    } owners[IOV_INTERRUPT_OWNERS]; /* of functions that were given away */
+    } owners[IOV_INTERRUPT_OWNERS]; /* of functions that were given away, by requester */
     unsigned owner_count;
     uint64_t posted;    /* notifications were sent */
     uint64_t gathered;  /* posted, and nobody was notified */
