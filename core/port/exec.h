@@ -137,10 +137,11 @@ struct iov_exec {
     bool interrupts;  /* RFLAGS.IF */
     uint8_t blocking; /* IOV_BLOCKING_*: by STI, by MOV SS; cleared after the next operation */
     uint8_t depth;    /* nested handlers */
-    uint8_t part;  /* of its operations' own time: IOV_PART_GUEST (0), or a host's IOV_PART_HOST */
-    bool halted;   /* activity state HLT */
-    bool resuming; /* for the processor: an event waits to be re-delivered */
-    uint64_t operations;           /* executed */
+    uint8_t part; /* of its operations' own time: IOV_PART_GUEST (0), or a host's IOV_PART_HOST */
+    bool halted;  /* activity state HLT */
+    iov_time halt_latency; /* of leaving the idle state it asked for (MWAIT); 0: that of HLT */
+    bool resuming;         /* for the processor: an event waits to be re-delivered */
+    uint64_t operations;   /* executed */
     iov_time used[IOV_PART_COUNT]; /* processor time by part */
     void *owner;                   /* for the program or monitor */
     void *guest_state;             /* for the processor family */

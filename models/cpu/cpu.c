@@ -252,7 +252,8 @@ void iov_cpu_halt(struct iov_exec *exec)
         if (slept) {
             self->woken = true;
             self->woken_at = iov_cpu_now(self);
-            iov_cpu_charge(exec, self->cost_hlt_wake, IOV_PART_WAKEUP);
+            iov_cpu_charge(exec, exec->halt_latency != 0 ? exec->halt_latency : self->cost_hlt_wake,
+                           IOV_PART_WAKEUP);
             slept = false;
         }
         self->attention = true;

@@ -211,11 +211,33 @@ void iov_host_softirq_raise(struct iov_exec *exec, struct iov_host_softirq *soft
 
 /* ---- Timers ---- */
 
+static void timer_unlink(struct iov_host_timer *timer)
+{
+    if (timer->before == NULL)
+        return;
+    *timer->before = timer->after;
+    if (timer->after != NULL)
+        timer->after->before = timer->before;
+    timer->before = NULL;
+}
+
+static void timer_link(struct iov_host_timer *timer)
+{
+    struct iov_host_timer **first = &timer->cpu->timers;
+
+    timer->after = *first;
+    if (timer->after != NULL)
+        timer->after->before = &timer->after;
+    timer->before = first;
+    *first = timer;
+}
+
 static void on_timer(struct iov_event *event)
 {
     struct iov_host_timer *timer = iov_container_of(event, struct iov_host_timer, event);
     struct iov_host_timer **place = &timer->cpu->expired;
 
+    timer_unlink(timer);
     timer->expired = true;
     timer->next = NULL;
     while (*place != NULL)
@@ -237,12 +259,15 @@ void iov_host_timer_arm(struct iov_host_timer *timer, unsigned cpu, iov_time whe
 
     iov_host_timer_cancel(timer);
     timer->cpu = &timer->host->processors[cpu];
-    iov_event_at(&timer->event, MAX(when, now));
+    timer->when = MAX(when, now);
+    timer_link(timer);
+    iov_event_at(&timer->event, timer->when);
 }
 
 void iov_host_timer_cancel(struct iov_host_timer *timer)
 {
     iov_event_disarm(&timer->event);
+    timer_unlink(timer);
     if (!timer->expired)
         return;
     for (struct iov_host_timer **place = &timer->cpu->expired; *place != NULL;

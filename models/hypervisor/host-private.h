@@ -6,6 +6,7 @@
 #include "models/hypervisor/host.h"
 
 enum iov_host_idle { IDLE_HLT, IDLE_POLL };
+enum { IOV_HOST_IDLE_PAST = 8, IOV_HOST_IDLE_STATES = 3 }; /* C1, C1E, C6 */
 
 struct iov_host_cpu {
     IovLinuxHost *host;
@@ -16,6 +17,12 @@ struct iov_host_cpu {
     struct iov_thread *queue; /* runnable, least vruntime first */
     unsigned queued;
     iov_time vruntime_floor; /* where a newcomer starts */
+    iov_time used;           /* by threads, since ever */
+    iov_time idle_since;
+    iov_time idle_past[IOV_HOST_IDLE_PAST]; /* the last idle times, in a ring */
+    unsigned idle_count;
+    unsigned idle_state;
+    struct iov_host_timer *timers; /* armed */
     bool need_resched;
     uint8_t irq_depth;
     bool in_softirq;
@@ -40,12 +47,17 @@ struct _IovLinuxHostClass {
 
 struct _IovLinuxHost {
     IovModel parent_instance;
-    struct iov_model_list cpus;    /* property */
-    struct iov_count_list isolate; /* property */
-    iov_time time_slice;           /* property */
-    iov_time wakeup_granularity;   /* property */
-    int idle;                      /* property: enum iov_host_idle */
-    iov_time wake_up;              /* costs */
+    struct iov_model_list cpus;               /* property */
+    struct iov_count_list isolate;            /* property */
+    iov_time time_slice;                      /* property */
+    iov_time wakeup_granularity;              /* property */
+    int idle;                                 /* property: enum iov_host_idle */
+    uint32_t idle_states;                     /* property */
+    bool cache_refill;                        /* property */
+    iov_time idle_exit[IOV_HOST_IDLE_STATES]; /* costs; the first is the processor's own */
+    iov_time idle_residency[IOV_HOST_IDLE_STATES];
+    iov_time refill, turnover;
+    iov_time wake_up;
     iov_time context_switch;
     iov_time interrupt;
     iov_time timer_interrupt;
@@ -62,6 +74,8 @@ struct _IovLinuxHost {
         spurious; /* stats */
     uint64_t
         domain_switches; /* of the kind that has domains: a processor went to another domain's vCPU */
+    uint64_t idle_entries[IOV_HOST_IDLE_STATES], idle_too_deep, refills; /* stats */
+    iov_time refill_time;
     iov_time busy_time; /* statistics */
     iov_time idle_time;
     iov_time interrupt_time;
@@ -78,6 +92,9 @@ static inline struct iov_thread *iov_thread_of(struct iov_exec *exec)
 /* Gives the processor to the next thread if that is another one; comes back when `thread` runs
  * again. */
 void iov_host_schedule(struct iov_thread *thread);
+/* Around the halt of an idle processor. */
+void iov_host_idle_enter(struct iov_host_cpu *cpu);
+void iov_host_idle_leave(struct iov_host_cpu *cpu);
 /* The time slice of the running thread is over, as far as the timer interrupt can tell. */
 void iov_host_slice_check(struct iov_host_cpu *cpu);
 

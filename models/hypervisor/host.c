@@ -17,6 +17,7 @@
 
 #define POLL_ROUND IOV_MS /* an interrupt cuts it; only the number of rounds depends on it */
 enum { APIC_SVR = 0xf0, APIC_ENABLED = 0x1ff }; /* SPEC: SDM vol. 3A, 11.9 */
+static const char *const idle_stats[IOV_HOST_IDLE_STATES] = { "idle-c1", "idle-c1e", "idle-c6" };
 static const char *const idle_kinds[] = { "hlt", "poll", NULL };
 
 G_DEFINE_TYPE(IovLinuxHost, iov_linux_host, IOV_TYPE_MODEL)
@@ -57,6 +58,7 @@ static void account(struct iov_thread *thread)
         return;
     thread->cpu_time += used;
     thread->vruntime += used;
+    thread->cpu->used += used;
     if (thread->vruntime > thread->cpu->vruntime_floor)
         thread->cpu->vruntime_floor = thread->vruntime;
 }
@@ -121,17 +123,41 @@ static void give(struct iov_host_cpu *cpu, struct iov_thread *to)
         iov_fiber_unpark(to->fiber);
 }
 
+/*
+ * What a thread waits for memory because others used the private caches since it left them: in proportion to how long they did, all of it
+ * after a move. LIMIT: the working set of every thread has one size.
+ */
+static iov_time cold_caches(struct iov_thread *thread)
+{
+    IovLinuxHost *host = thread->host;
+    struct iov_host_cpu *cpu = thread->cpu;
+    iov_time others = host->turnover;
+
+    if (!host->cache_refill || thread->idle)
+        return 0;
+    if (thread->warm_cpu == cpu)
+        others = MIN(others, cpu->used - thread->warm_at);
+    else if (host->turnover == 0)
+        return host->refill;
+    if (others == 0)
+        return 0;
+    host->refills++;
+    return (iov_time)((unsigned __int128)host->refill * others / host->turnover);
+}
+
 /* The other half of a switch, on the thread that comes: it pays, with interrupts off. */
 static void arrive(struct iov_thread *thread)
 {
     IovLinuxHost *host = thread->host;
     bool interrupts = thread->exec.interrupts;
+    iov_time cold = cold_caches(thread);
 
     host->context_switches++;
+    host->refill_time += cold;
     if (!thread->idle)
         host->measure->counters.context_switches++;
     thread->exec.interrupts = false;
-    iov_exec_compute(&thread->exec, host->context_switch, IOV_PART_WAKEUP);
+    iov_exec_compute(&thread->exec, host->context_switch + cold, IOV_PART_WAKEUP);
     thread->exec.interrupts = interrupts;
     if (interrupts)
         thread->exec.processor->ops->boundary(&thread->exec);
@@ -150,6 +176,8 @@ static void leave(struct iov_thread *thread)
     if (thread->sched_out != NULL)
         thread->sched_out(thread, thread->state == IOV_THREAD_RUNNABLE);
     thread->exec.processor = NULL;
+    thread->warm_cpu = cpu;
+    thread->warm_at = cpu->used;
     give(cpu, to);
     if (thread->state == IOV_THREAD_ENDED)
         return;
@@ -360,7 +388,9 @@ static void idle_main(void *argument)
         } else {
             thread->exec.interrupts = true;
             thread->exec.blocking |= IOV_BLOCKING_STI;
+            iov_host_idle_enter(cpu);
             iov_exec_do(&thread->exec, IOV_OP_HLT);
+            iov_host_idle_leave(cpu);
         }
     }
 }
@@ -520,6 +550,20 @@ static void iov_linux_host_class_init(IovLinuxHostClass *klass)
     IOV_PROP_TIME(mc, IovLinuxHost, wakeup_granularity, 0, IOV_SEC, IOV_MS,
                   "A woken thread preempts one that has run this much longer");
     IOV_PROP_ENUM(mc, IovLinuxHost, idle, idle_kinds, IDLE_HLT, "What an idle processor does");
+    IOV_PROP_COUNT(mc, IovLinuxHost, idle_states, 1, IOV_HOST_IDLE_STATES, 1,
+                   "Idle states of a processor that halts: C1; C1E too; C6 too");
+    IOV_PROP_BOOL(mc, IovLinuxHost, cache_refill, false,
+                  "A thread that comes back waits for memory as others used the caches");
+    IOV_COST(mc, IovLinuxHost, idle_exit[1], "idle-exit-c1e", "Leaving C1E");
+    IOV_COST(mc, IovLinuxHost, idle_exit[2], "idle-exit-c6", "Leaving C6");
+    IOV_COST(mc, IovLinuxHost, idle_residency[1], "idle-residency-c1e",
+             "Least idle time that C1E is chosen for");
+    IOV_COST(mc, IovLinuxHost, idle_residency[2], "idle-residency-c6",
+             "Least idle time that C6 is chosen for");
+    IOV_COST(mc, IovLinuxHost, refill, "host-cache-refill",
+             "A thread's working set, back into the private caches");
+    IOV_COST(mc, IovLinuxHost, turnover, "host-cache-turnover",
+             "How long others use a processor until nothing of a thread is left in its caches");
     IOV_COST(mc, IovLinuxHost, wake_up, "host-wake-up", "Waking a thread, on the waker");
     IOV_COST(mc, IovLinuxHost, context_switch, "host-context-switch", "Switch to another thread");
     IOV_COST(mc, IovLinuxHost, interrupt, "host-interrupt", "Entry and exit of a device interrupt");
@@ -537,6 +581,16 @@ static void iov_linux_host_class_init(IovLinuxHostClass *klass)
     IOV_STAT(mc, IovLinuxHost, reschedules, "Reschedule interrupts sent");
     IOV_STAT(mc, IovLinuxHost, timers, "Timers expired");
     IOV_STAT(mc, IovLinuxHost, spurious, "Interrupts of vectors that nobody handles");
+    for (unsigned i = 0; i < IOV_HOST_IDLE_STATES; i++)
+        iov_model_class_add_stat(
+            mc, &(struct iov_stat){ .name = idle_stats[i],
+                                    .type = IOV_STAT_TYPE_COUNT,
+                                    .offset = G_STRUCT_OFFSET(IovLinuxHost, idle_entries) +
+                                              i * sizeof(uint64_t),
+                                    .text = "Times a halting processor went to this idle state" });
+    IOV_STAT(mc, IovLinuxHost, idle_too_deep, "Of them, for less than the target residency");
+    IOV_STAT(mc, IovLinuxHost, refills, "Switches to threads whose caches were cold");
+    IOV_STAT_TIME(mc, IovLinuxHost, refill_time, "Waiting for memory after switches");
     IOV_STAT_TIME(mc, IovLinuxHost, busy_time, "Processors in use");
     IOV_STAT_TIME(mc, IovLinuxHost, idle_time, "Processors idle");
     IOV_STAT_TIME(mc, IovLinuxHost, interrupt_time, "Of it, in host interrupts and softirqs");

@@ -50,15 +50,17 @@ struct iov_thread {
     char *name;
     iov_thread_fn *function;
     void *argument;
-    uint64_t affinity; /* a bit for each host processor that it may run on */
-    iov_time vruntime; /* fair share: the one with the least runs next */
-    iov_time since;    /* got its processor */
-    iov_time cpu_time; /* had a processor, since the statistics were reset */
-    uint64_t switches; /* times it got a processor */
-    uint8_t state;     /* enum iov_thread_state */
-    bool idle;         /* it is the idle thread of its processor */
-    bool waiting;      /* on the list of a lock */
-    bool woken;        /* a wake-up came while it did not sleep */
+    uint64_t affinity;             /* a bit for each host processor that it may run on */
+    iov_time vruntime;             /* fair share: the one with the least runs next */
+    iov_time since;                /* got its processor */
+    iov_time cpu_time;             /* had a processor, since the statistics were reset */
+    uint64_t switches;             /* times it got a processor */
+    struct iov_host_cpu *warm_cpu; /* whose caches it filled */
+    iov_time warm_at;              /* how long threads had used that processor when it left */
+    uint8_t state;                 /* enum iov_thread_state */
+    bool idle;                     /* it is the idle thread of its processor */
+    bool waiting;                  /* on the list of a lock */
+    bool woken;                    /* a wake-up came while it did not sleep */
     /* Told when it loses its processor (preempted: it would go on) and when it has one again; NULL: nobody wants to know.
      * They do not wait. */
     void (*sched_out)(struct iov_thread *thread, bool preempted);
@@ -149,7 +151,10 @@ struct iov_host_timer {
     IovLinuxHost *host;
     struct iov_host_cpu *cpu;
     struct iov_host_timer *next; /* expired */
-    bool expired;                /* the interrupt is on its way */
+    struct iov_host_timer *after,
+        **before; /* armed on the same processor; before NULL: it is not */
+    iov_time when;
+    bool expired; /* the interrupt is on its way */
     void (*expire)(struct iov_host_timer *timer, struct iov_exec *exec);
 };
 void iov_host_timer_init(struct iov_host_timer *timer, IovLinuxHost *host,

@@ -9,6 +9,12 @@ static const struct bench_cost costs[] = {
     { "host-timer-interrupt", 200 * IOV_NS },
     { "host-reschedule-interrupt", 100 * IOV_NS },
     { "hlt-wake", 2000 * IOV_NS },
+    { "idle-exit-c1e", 10 * IOV_US },
+    { "idle-exit-c6", 130 * IOV_US },
+    { "idle-residency-c1e", 20 * IOV_US },
+    { "idle-residency-c6", 600 * IOV_US },
+    { "host-cache-refill", 8 * IOV_US },
+    { "host-cache-turnover", 100 * IOV_US },
     { NULL, 0 },
 };
 
@@ -457,4 +463,102 @@ Test(host, busy_and_idle_time_add_up_to_all_time)
                  bench_stat((IovModel *)machine.host, "busy-time") +
                      bench_stat((IovModel *)machine.host, "idle-time"),
                  80 * IOV_MS));
+}
+
+/* ---- Idle states ---- */
+
+struct napper {
+    struct iov_thread *thread;
+    iov_time nap;
+    iov_time last_delay; /* from the end of a nap until the thread runs */
+};
+
+static void naps_main(void *argument)
+{
+    struct napper *napper = argument;
+
+    for (;;) {
+        iov_time until = machine_now(&machine) + napper->nap;
+
+        (void)iov_thread_block_until(napper->thread, until);
+        napper->last_delay = machine_now(&machine) - until;
+    }
+}
+
+/* Runs naps of one length under `states` idle states; returns how late the last was. */
+static iov_time nap(unsigned states, iov_time length, iov_time until)
+{
+    struct napper napper = { .nap = length };
+
+    machine.host->idle_states = states;
+    start();
+    napper.thread = iov_thread_new(machine.host, "napper", 1, naps_main, &napper);
+    machine_run(&machine, until);
+    return napper.last_delay;
+}
+
+/* Leaving HLT, the timer, a wake-up, a switch. */
+#define LATE_C1 ((2000 + 200 + 1000 + 500) * IOV_NS)
+
+Test(host, naps_that_are_alike_are_spent_in_the_deepest_state_that_pays)
+{
+    cr_assert(eq(u64, nap(3, 400 * IOV_US, 20 * IOV_MS), LATE_C1 + 8 * IOV_US));
+    cr_assert(lt(u64, 40, machine.host->idle_entries[1]));
+}
+
+Test(host, long_naps_are_spent_in_c6_and_end_late)
+{
+    cr_assert(eq(u64, nap(3, 5 * IOV_MS, 200 * IOV_MS), LATE_C1 + 128 * IOV_US));
+    cr_assert(lt(u64, 30, machine.host->idle_entries[2]));
+    cr_assert(le(u64, machine.host->idle_too_deep, 1));
+}
+
+Test(host, short_naps_stay_in_c1)
+{
+    cr_assert(eq(u64, nap(3, 15 * IOV_US, 5 * IOV_MS), LATE_C1));
+}
+
+Test(host, with_one_idle_state_every_nap_is_spent_in_it)
+{
+    cr_assert(eq(u64, nap(1, 5 * IOV_MS, 200 * IOV_MS), LATE_C1));
+    cr_assert(eq(u64, machine.host->idle_entries[1] + machine.host->idle_entries[2], 0));
+}
+
+/* ---- Caches ---- */
+
+/* A napper of 300 us beside one that computes for `work` between two naps of the first; how late is the first? */
+static iov_time beside(bool refill, iov_time work)
+{
+    struct napper napper = { .nap = 300 * IOV_US };
+    struct worker other = { .work = work };
+
+    machine.host->cache_refill = refill;
+    start();
+    napper.thread = iov_thread_new(machine.host, "napper", 1, naps_main, &napper);
+    machine_run(&machine, IOV_MS);
+    if (work > 0)
+        worker_start(&other, "other", 1, work_main);
+    machine_run(&machine, 310 * IOV_US);
+    return napper.last_delay;
+}
+
+Test(host, a_thread_that_comes_back_to_its_own_caches_does_not_wait)
+{
+    cr_assert(eq(u64, beside(true, 0), LATE_C1));
+    cr_assert(eq(u64, machine.host->refills, 1)); /* the first time */
+}
+
+Test(host, caches_are_colder_the_longer_others_used_the_processor)
+{
+    iov_time late = beside(true, 50 * IOV_US);
+
+    /* The other thread's work, its switch and its own cold caches. */
+    cr_assert(eq(u64, late, LATE_C1 + 8 * IOV_US * (50000 + 500 + 8000) / 100000),
+              "%" G_GUINT64_FORMAT, late);
+}
+
+Test(host, without_the_key_no_thread_waits_for_caches)
+{
+    cr_assert(eq(u64, beside(false, 50 * IOV_US), LATE_C1));
+    cr_assert(eq(u64, machine.host->refill_time, 0));
 }

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * linux-host: which idle state a processor goes to, and what coming back costs. The governor expects the shorter of two times: up to the
+ * processor's next timer, and what its last idle times were like if they were alike. It takes the deepest state whose target residency
+ * fits in it. A state costs its exit latency at each wake-up, before the interrupt is taken. LIMIT: no power, no state of a whole package, no limit on
+ * latency from devices (PM QoS); a state is left at once even while it is being entered.
+ */
+#include "models/hypervisor/host-private.h"
+
+enum { ALIKE_LEAST = 6 }; /* fewer than these that are alike say nothing */
+
+static iov_time next_timer(const struct iov_host_cpu *cpu)
+{
+    iov_time next = IOV_TIME_MAX;
+
+    for (const struct iov_host_timer *timer = cpu->timers; timer != NULL; timer = timer->after)
+        next = MIN(next, timer->when);
+    return next;
+}
+
+/* The mean of the last idle times without the longest, if the rest are near it; else IOV_TIME_MAX. */
+static iov_time typical(const struct iov_host_cpu *cpu)
+{
+    iov_time limit = IOV_TIME_MAX;
+
+    if (cpu->idle_count < IOV_HOST_IDLE_PAST)
+        return IOV_TIME_MAX;
+    for (unsigned left = IOV_HOST_IDLE_PAST; left >= ALIKE_LEAST;) {
+        iov_time sum = 0, longest = 0, mean, deviation = 0;
+        unsigned taken = 0;
+
+        for (unsigned i = 0; i < IOV_HOST_IDLE_PAST; i++) {
+            if (cpu->idle_past[i] >= limit)
+                continue;
+            sum += cpu->idle_past[i];
+            longest = MAX(longest, cpu->idle_past[i]);
+            taken++;
+        }
+        if (taken < ALIKE_LEAST)
+            return IOV_TIME_MAX;
+        mean = sum / taken;
+        for (unsigned i = 0; i < IOV_HOST_IDLE_PAST; i++) {
+            if (cpu->idle_past[i] < limit)
+                deviation +=
+                    mean > cpu->idle_past[i] ? mean - cpu->idle_past[i] : cpu->idle_past[i] - mean;
+        }
+        deviation /= taken;
+        if (deviation <= 20 * IOV_US || deviation <= mean / 6)
+            return mean;
+        limit = longest; /* without the longest */
+        left = taken - 1;
+    }
+    return IOV_TIME_MAX;
+}
+
+void iov_host_idle_enter(struct iov_host_cpu *cpu)
+{
+    IovLinuxHost *host = cpu->host;
+    iov_time now = iov_now(host->parent_instance.kernel);
+    iov_time timer, expected;
+
+    cpu->idle_since = now;
+    cpu->idle_state = 0;
+    if (host->idle_states > 1) {
+        timer = next_timer(cpu);
+        expected = MIN(typical(cpu), timer > now ? timer - now : 0);
+        for (unsigned i = 1; i < host->idle_states; i++) {
+            if (expected >= host->idle_residency[i])
+                cpu->idle_state = i;
+        }
+    }
+    host->idle_entries[cpu->idle_state]++;
+    cpu->idle->exec.halt_latency = host->idle_exit[cpu->idle_state];
+}
+
+void iov_host_idle_leave(struct iov_host_cpu *cpu)
+{
+    IovLinuxHost *host = cpu->host;
+    iov_time slept = iov_now(host->parent_instance.kernel) - cpu->idle_since;
+
+    if (slept < host->idle_residency[cpu->idle_state])
+        host->idle_too_deep++;
+    /* A long one is as long as any: keeps the sums small. */
+    cpu->idle_past[cpu->idle_count++ % IOV_HOST_IDLE_PAST] = MIN(slept, IOV_SEC);
+}
