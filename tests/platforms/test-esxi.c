@@ -90,6 +90,15 @@ Test(esxi, a_vmxnet3_rings_once_and_unmasks_once_an_interrupt_near_and_far)
     }
 }
 
+Test(esxi, a_vmxnet3_on_a_wire_reads_its_cause_once_an_interrupt)
+{
+    struct iov_experiment *run =
+        RUN("net-rr.yaml", "strategy=esxi-vmxnet", "parts.nic.setup=intx", "guest.msix=0");
+
+    expect_accesses(run, 5, 2);
+    iov_experiment_free(run);
+}
+
 Test(esxi, a_vmxnet3_of_a_guest_that_only_sends_hardly_rings)
 {
     struct iov_experiment *deferring = RUN("udp-stream.yaml", "strategy=esxi-vmxnet");
