@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * igb-vmdq - the host's driver of an 82576 that sorts frames for guests (VMDq): every guest has a pool of its own, that is a pair of queues, an exact
+ * address and an MSI-X vector; frames from one guest to another are passed on by the switch in the card. No virtual function is enabled and the host
+ * itself has no queue. What moves a guest's frames is the kind vmdq-queue.
+ *
+ * LIMIT: setting up the port takes no time (it is over before guests start); no VLANs, no multicast groups but broadcast; one pair of queues a
+ * guest; no remapping unit in the card's way.
+ */
+#include "models/hypervisor/igb-vmdq.h"
+
+#include <linux/pci_regs.h>
+
+#include "models/irq/ioapic-regs.h"
+#include "models/nic/igb-regs.h"
+
+#define POOLS 8u
+#define MSIX_ENTRY 16
+#define MSIX_CAPABILITY 0x70 /* in the configuration space of kind igb */
+
+struct _IovIgbVmdq {
+    IovModel parent_instance;
+    /* properties */
+    IovModel *host_ref;
+    uint64_t function, registers, msix;
+    /* ports */
+    struct iov_mem_initiator config, bus;
+    /* state */
+    unsigned taken;
+    struct iov_event set_up;
+};
+
+G_DEFINE_FINAL_TYPE(IovIgbVmdq, iov_igb_vmdq, IOV_TYPE_MODEL)
+
+bool iov_igb_vmdq_take(IovIgbVmdq *card, unsigned *ret_pool, GError **error)
+{
+    if (card->taken == POOLS)
+        return iov_model_fail(IOV_MODEL(card), error, "all %u pools of the card are taken", POOLS);
+    *ret_pool = card->taken++;
+    return true;
+}
+
+IovLinuxHost *iov_igb_vmdq_host(const IovIgbVmdq *card)
+{
+    return (IovLinuxHost *)(void *)card->host_ref;
+}
+
+uint64_t iov_igb_vmdq_registers(const IovIgbVmdq *card)
+{
+    return card->registers;
+}
+
+static void poke(struct iov_mem_initiator *port, uint64_t address, uint32_t size, uint64_t value)
+{
+    struct iov_mem_req req = {
+        .address = address, .data = &value, .size = size, .pasid = IOV_NO_PASID
+    };
+
+    (void)iov_mem_write_req(port, &req);
+}
+
+void iov_igb_vmdq_poke(IovIgbVmdq *card, iov_hpa address, uint32_t size, uint64_t value)
+{
+    poke(&card->bus, address, size, value);
+}
+
+void iov_igb_vmdq_set(IovIgbVmdq *card, uint32_t reg, uint32_t value)
+{
+    poke(&card->bus, card->registers + reg, 4, value);
+}
+
+void iov_igb_vmdq_open(IovIgbVmdq *card, unsigned pool, const uint8_t address[6], unsigned cpu,
+                       uint8_t vector)
+{
+    uint32_t id = iov_host_processor(iov_igb_vmdq_host(card), cpu)->apic_id;
+    uint64_t entry = card->msix + pool * MSIX_ENTRY;
+    uint8_t bytes[8] = { 0 };
+    uint32_t words[2];
+
+    memcpy(bytes, address, 6);
+    memcpy(words, bytes, sizeof words);
+    iov_igb_vmdq_set(card, IGB_X_RAL(pool), words[0]);
+    iov_igb_vmdq_set(card, IGB_X_RAL(pool) + 4, words[1] | IGB_RAH_VALID);
+    iov_igb_vmdq_set(card, IGB_X_RA_POOLS(pool), 1u << pool);
+    iov_igb_vmdq_set(card, IGB_VMOLR(pool), IGB_VMOLR_RESET | IGB_VMOLR_AUPE | IGB_VMOLR_BAM);
+    poke(&card->bus, entry, 8, MSI_BASE | id << MSI_ADDRESS_DESTINATION_SHIFT);
+    poke(&card->bus, entry + 8, 4, vector);
+    poke(&card->bus, entry + 12, 4, 0);
+    iov_igb_vmdq_set(card, IGB_IVAR(pool), pool | IGB_IVAR_VALID);
+    iov_igb_vmdq_set(card, IGB_EIMS, 1u << pool);
+}
+
+static void on_set_up(struct iov_event *event)
+{
+    IovIgbVmdq *self = iov_container_of(event, IovIgbVmdq, set_up);
+    uint64_t space = self->function << 12;
+    uint32_t all = (1u << POOLS) - 1;
+
+    poke(&self->config, space | PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    poke(&self->config, space | (MSIX_CAPABILITY + PCI_MSIX_FLAGS), 2, PCI_MSIX_FLAGS_ENABLE);
+    iov_igb_vmdq_set(self, IGB_RCTL, IGB_RCTL_EN | IGB_RCTL_BAM | IGB_RCTL_SECRC);
+    iov_igb_vmdq_set(self, IGB_TCTL, IGB_TCTL_EN | IGB_TCTL_PSP);
+    iov_igb_vmdq_set(self, IGB_VT_CTL, IGB_VT_CTL_REPLICATE | IGB_VT_CTL_NO_DEFAULT);
+    iov_igb_vmdq_set(self, IGB_DTXSWC, IGB_DTXSWC_LOOPBACK);
+    iov_igb_vmdq_set(self, IGB_MRQC, IGB_MRQC_POOLS);
+    iov_igb_vmdq_set(self, IGB_QDE, UINT32_MAX);
+    iov_igb_vmdq_set(self, IGB_GPIE,
+                     IGB_GPIE_MULTIPLE_MSIX | IGB_GPIE_PBA | IGB_GPIE_EIAME | IGB_GPIE_NSICR);
+    iov_igb_vmdq_set(self, IGB_EIAC, all);
+    iov_igb_vmdq_set(self, IGB_EIAM, all);
+    iov_igb_vmdq_set(self, IGB_CTRL_EXT, IGB_CTRL_EXT_DRV_LOAD);
+}
+
+/* ---- Life ---- */
+
+static bool iov_igb_vmdq_realize(IovModel *model, GError **error)
+{
+    IovIgbVmdq *self = (IovIgbVmdq *)(void *)model;
+
+    iov_event_init(&self->set_up, model->kernel, on_set_up, IOV_PRIORITY_DEFAULT);
+    return iov_model_realize(self->host_ref, error);
+}
+
+static void iov_igb_vmdq_start(IovModel *model)
+{
+    IovIgbVmdq *self = (IovIgbVmdq *)(void *)model;
+
+    iov_event_in(&self->set_up, 0); /* firmware has been there by then */
+}
+
+static void iov_igb_vmdq_unrealize(IovModel *model)
+{
+    IovIgbVmdq *self = (IovIgbVmdq *)(void *)model;
+
+    if (self->set_up.kernel != NULL)
+        iov_event_disarm(&self->set_up);
+    self->taken = 0;
+}
+
+static void iov_igb_vmdq_class_init(IovIgbVmdqClass *klass)
+{
+    IovModelClass *mc = IOV_MODEL_CLASS(klass);
+
+    iov_model_class_describe(mc, "igb-vmdq", "Host's driver of an 82576 with a pool for each VM");
+    iov_model_class_add_property(
+        mc, &(struct iov_property){ .name = "host",
+                                    .type = IOV_VALUE_REF,
+                                    .required = true,
+                                    .offset = G_STRUCT_OFFSET(IovIgbVmdq, host_ref),
+                                    .width = sizeof(void *),
+                                    .kind = "linux-host",
+                                    .text = "The host kernel" });
+    IOV_PROP_COUNT(mc, IovIgbVmdq, function, 0, 0xffff, 0x0100,
+                   "Bus, device, function of the card");
+    IOV_PROP_COUNT(mc, IovIgbVmdq, registers, 0, UINT64_MAX, 0xf0000000,
+                   "Host address of the card's registers");
+    IOV_PROP_COUNT(mc, IovIgbVmdq, msix, 0, UINT64_MAX, 0xf0060000,
+                   "Host address of its MSI-X table");
+    IOV_PORT_MEM_INITIATOR(mc, IovIgbVmdq, config, "To the root complex's ECAM window");
+    IOV_PORT_MEM_INITIATOR(mc, IovIgbVmdq, bus, "To the host's address space");
+    mc->realize = iov_igb_vmdq_realize;
+    mc->start = iov_igb_vmdq_start;
+    mc->unrealize = iov_igb_vmdq_unrealize;
+}
+
+static void iov_igb_vmdq_init(IovIgbVmdq *self)
+{
+    (void)self;
+}

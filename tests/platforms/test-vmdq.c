@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Queues of a sorting NIC for each guest, against the bridge that sorts in software. The reasoning is on docs/models/vmdq-queue.md. */
+#include "tests/platforms/platform.h"
+
+#define EIGHT "vms=[{ name: vm, count: 8 }]"
+
+Test(vmdq, a_request_kicks_once_never_visits_user_space_and_is_copied_once_each_way)
+{
+    struct iov_experiment *run = RUN("net-rr.yaml", "strategy=vmdq");
+    const struct iov_counters *counters = counters_of(run);
+
+    cr_assert(eq(u64, iov_experiment_measure(run)->operations, 10000));
+    cr_assert(eq(u64, iov_experiment_measure(run)->mismatches, 0));
+    cr_assert_about(per_op(run, counters->device_exits), 1);
+    cr_assert(eq(u64, counters->user_exits, 0));
+    cr_assert_about(per_op(run, counters->interrupts), 2);
+    cr_assert_about(per_op(run, counters->copies),
+                    4); /* and two between sockets and the guest's buffers */
+    cr_assert_about(exits_per_op(run, IOV_EXIT_HLT), 2);
+    cr_assert(eq(u64, stat_of(run, "vm0/queue", "interrupts"), 10000));
+    cr_assert(eq(u64, stat_of(run, "vm0/queue", "received-frames"), 10000));
+    iov_experiment_free(run);
+}
+
+Test(vmdq, eight_guests_get_their_own_answers_and_a_ninth_has_no_pool)
+{
+    struct iov_experiment *run =
+        RUN("net-rr.yaml", "strategy=vmdq", EIGHT, "workload.operations=300");
+    g_autofree char *file = g_build_filename(IOV_SOURCE_DIR, "configs", "net-rr.yaml", NULL);
+    g_auto(GStrv) path = iov_data_path(file);
+    const char *const sets[] = { "strategy=vmdq", "vms=[{ name: vm, count: 9 }]", NULL };
+    struct iov_config_options options = { (const char *const *)path, sets };
+    g_autoptr(GError) error = NULL;
+
+    cr_assert(ge(u64, iov_experiment_measure(run)->operations, 2400));
+    cr_assert(eq(u64, iov_experiment_measure(run)->mismatches, 0));
+    cr_assert(eq(u64, counters_of(run)->drops, 0));
+    cr_assert(eq(u64, stat_of(run, "card", "frames-dropped"), 0));
+    for (unsigned i = 0; i < 8; i++) {
+        g_autofree char *guest = g_strdup_printf("vm%u/guest", i);
+
+        cr_assert(eq(u64, stat_of(run, guest, "foreign-frames"), 0));
+    }
+    iov_experiment_free(run);
+    cr_assert_null(iov_experiment_open(file, &options, &error));
+    cr_assert_not_null(strstr(error->message, "all 8 pools of the card are taken"));
+}
+
+/* All of the host's work for eight guests on processor 3, their vCPUs on the others. */
+static struct iov_experiment *on_one_core(const char *strategy, const char *irq_cpu)
+{
+    return RUN("net-rr.yaml", strategy, EIGHT, "workload.operations=500", "parts.host.isolate=[3]",
+               "parts.vhost.cpus=[3]", irq_cpu);
+}
+
+Test(vmdq, eight_guests_whose_host_has_one_core_do_more_than_over_a_bridge)
+{
+    struct iov_experiment *sorted = on_one_core("strategy=vmdq", "parts.queue.irq-cpu=3");
+    struct iov_experiment *bridged = on_one_core("strategy=vhost-net", "parts.bridge.irq-cpu=3");
+    const struct iov_measure *fast = iov_experiment_measure(sorted);
+    const struct iov_measure *slow = iov_experiment_measure(bridged);
+
+    /* Operations in the same time, cross-multiplied; at least a tenth more. */
+    cr_assert(lt(u64, slow->operations * ((fast->end - fast->begin) / IOV_NS) * 11,
+                 fast->operations * ((slow->end - slow->begin) / IOV_NS) * 10));
+    cr_assert_about(per_op(sorted, counters_of(sorted)->copies), 4);
+    cr_assert_about(per_op(bridged, counters_of(bridged)->copies), 4);
+    iov_experiment_free(sorted);
+    iov_experiment_free(bridged);
+}
