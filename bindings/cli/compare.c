@@ -28,6 +28,7 @@ struct row {
     double interrupts;
     double switches;
     double copies;
+    double drops;
     double p50_us;
     double p99_us;
     double p999_us;
@@ -185,6 +186,7 @@ static struct row *row_of(const char *name, struct iov_experiment *experiment)
     row->interrupts = per(counters->interrupts, operations);
     row->switches = per(counters->context_switches, operations);
     row->copies = per(counters->copies, operations);
+    row->drops = per(counters->drops, operations);
     row->p50_us = quantile_us(measure, 500000);
     row->p99_us = quantile_us(measure, 990000);
     row->p999_us = quantile_us(measure, 999000);
@@ -306,6 +308,13 @@ static const char *part_text(const struct row *row, const char *column, char *bu
     return "";
 }
 
+static const char *drops_text(const struct row *row, const char *column, char *buffer)
+{
+    bool share = column[0] == '%';
+
+    return number_text(buffer, share ? 100 * row->drops / (1 + row->drops) : row->drops);
+}
+
 static const char *cell_text(const GArray *cells, const char *column)
 {
     for (unsigned i = 0; i < cells->len; i++) {
@@ -373,6 +382,20 @@ static GPtrArray *cell_columns(const GPtrArray *rows, size_t offset)
     return columns;
 }
 
+/* Only where some were: the knee of a load that is offered whatever becomes of it. */
+static void add_drops(GString *out, const GPtrArray *rows, int width)
+{
+    g_autoptr(GPtrArray) columns = g_ptr_array_new();
+    double all = 0;
+
+    for (unsigned i = 0; i < rows->len; i++)
+        all += row_at(rows, i)->drops;
+    g_ptr_array_add(columns, (char *)(uintptr_t) "an op done");
+    g_ptr_array_add(columns, (char *)(uintptr_t) "% of all");
+    if (all > 0)
+        add_block(out, rows, "frames dropped", width, columns, drops_text);
+}
+
 static char *make_table(const GPtrArray *rows, const char *key)
 {
     GString *out = g_string_new(NULL);
@@ -386,6 +409,7 @@ static char *make_table(const GPtrArray *rows, const char *key)
     g_autoptr(GPtrArray) facts = cell_columns(rows, G_STRUCT_OFFSET(struct row, facts));
 
     add_figures(out, rows, key, width);
+    add_drops(out, rows, width);
     add_block(out, rows, "exits/op by reason", width, exits, exit_text);
     add_block(out, rows, "mean latency by part, us", width, parts, part_text);
     add_block(out, rows, "CPU us/op by thread", width, threads, thread_text);
