@@ -10,6 +10,8 @@
  */
 #include "models/cpu/cpu-private.h"
 
+enum { VECTOR_NP = 11 };
+
 enum event {
     EVENT_NONE,
     EVENT_THRESHOLD,
@@ -80,6 +82,32 @@ static void external(struct iov_exec *exec, IovCpu *self, struct iov_vmcs *vmcs)
     exit_for(exec, IOV_EXIT_EXTERNAL_INTERRUPT, IOV_INTERRUPTION(IOV_EVENT_EXTERNAL, vector));
 }
 
+/*
+ * Without external-interrupt exiting an interrupt goes through the guest's own gate (SDM vol. 3A, 6.14), if the VMCS says where the gates are; one that is
+ * not present is #NP with the vector in the error code, and that exits if the exception bitmap says so.
+ * LIMIT: guests' programs are no machine code and have no page tables: the base is a host-physical address, and the low byte of a gate's offset is the
+ * vector whose handler runs. Outside of the limit counts as not present.
+ */
+static void native(struct iov_exec *exec, IovCpu *self, const struct iov_vmcs *vmcs)
+{
+    uint8_t vector = iov_cpu_acknowledge(self);
+    uint64_t place = UINT64_C(16) * vector, base = vmcs->field[VMCS_GUEST_IDTR_BASE];
+    uint32_t error = (uint32_t)vector << 3 | IOV_ERROR_IDT | IOV_ERROR_EXTERNAL;
+    struct iov_exit exit = { 0 };
+
+    if (vmcs->field[VMCS_GUEST_IDTR_LIMIT] == 0) {
+        iov_cpu_deliver_interrupt(exec, vector, self->apic->span);
+    } else if (place + 15 <= vmcs->field[VMCS_GUEST_IDTR_LIMIT] &&
+               iov_cpu_read8(self, base + place + 5) & IOV_GATE_PRESENT) {
+        iov_cpu_deliver_interrupt(exec, iov_cpu_read8(self, base + place), self->apic->span);
+    } else if (iov_vmx_exception_exits(vmcs, VECTOR_NP, error, 0, &exit)) {
+        exit.idt_vectoring_info = IOV_INTERRUPTION(IOV_EVENT_EXTERNAL, vector);
+        iov_vmx_exit(exec, &exit);
+    } else {
+        iov_cpu_deliver_exception(exec, VECTOR_NP, error);
+    }
+}
+
 bool iov_vmx_service(struct iov_exec *exec)
 {
     IovCpu *self = iov_cpu_of(exec);
@@ -111,12 +139,9 @@ bool iov_vmx_service(struct iov_exec *exec)
     case EVENT_EXTERNAL:
         external(exec, self, vmcs);
         break;
-    case EVENT_NATIVE: {
-        uint8_t vector = iov_cpu_acknowledge(self);
-
-        iov_cpu_deliver_interrupt(exec, vector, self->apic->span);
+    case EVENT_NATIVE:
+        native(exec, self, vmcs);
         break;
-    }
     }
     return true;
 }

@@ -441,4 +441,9 @@ enum {
 #define IOV_PID_NV_SHIFT 16
 #define IOV_PID_NDST 36 /* 32 bits: APIC ID (xAPIC: in 15:8) */
 
+/* SPEC: SDM vol. 3A, 6.13 (error code of a fault in the IDT) and 6.14.1 (gate: byte 5) */
+#define IOV_ERROR_EXTERNAL 0x1u
+#define IOV_ERROR_IDT 0x2u
+#define IOV_GATE_PRESENT 0x80u
+
 #endif

@@ -168,8 +168,11 @@ bool iov_vcpu_apic_write(struct iov_vcpu *vcpu, uint32_t offset, uint64_t value)
 {
     bool ok;
 
-    if (offset == IOV_APIC_EOI)
+    if (offset == IOV_APIC_EOI) {
         vcpu->vm->eoi_exits++;
+        if (iov_vcpu_direct_eoi(vcpu))
+            return true;
+    }
     ok = vcpu->apic->ops->write(vcpu->apic, offset, value);
     settle(vcpu);
     return ok;

@@ -379,6 +379,8 @@ enum iov_resume iov_vcpu_handle(struct iov_vcpu *vcpu, struct iov_exit *exit)
     case IOV_EXIT_PREEMPTION_TIMER:
     case IOV_EXIT_TPR_BELOW_THRESHOLD:
         return handle_event(vcpu, exit);
+    case IOV_EXIT_EXCEPTION_NMI: /* KVM asks for one only, and the host has handled it */
+        return vcpu->vm->exitless_interrupts ? IOV_RESUME_RETRY : handle_other(vcpu, exit);
     case IOV_EXIT_CPUID:
         return handle_cpuid(vcpu, exit);
     case IOV_EXIT_VMCALL:

@@ -115,6 +115,7 @@ struct iov_vcpu {
     uint32_t entry_info; /* event that the next entry injects before anything else */
     uint32_t entry_error;
     bool injected; /* the next entry has its event */
+    bool direct;   /* interrupts of the guest's devices need no exit now */
     iov_time owed; /* work of the kernel that is not charged yet */
     bool in_guest; /* from the decision to enter until the exit */
     bool blocked;  /* sleeps in HLT */
@@ -147,6 +148,7 @@ struct _IovKvmVm {
     uint64_t memory_base;
     bool populate;
     bool apic_virtualisation;
+    bool exitless_interrupts;
     bool x2apic;
     bool pv_eoi;
     bool ioeventfd;
@@ -189,6 +191,7 @@ struct _IovKvmVm {
     iov_hpa ept_root;
     iov_hpa msr_bitmap;
     iov_hpa msr_bitmap_x2apic;
+    iov_hpa msr_bitmap_direct, shadow_gates; /* of exit-less interrupts */
     iov_hpa apic_access_page;
     iov_hpa vmxon_regions; /* one page a processor of the host */
     struct iov_kvm_coalesced coalesced[IOV_KVM_COALESCED_MAX];
@@ -201,6 +204,7 @@ struct _IovKvmVm {
     uint64_t exits_total, injections, windows, eoi_exits, pv_eois, kicks, posted, halts,
         poll_successes, violations;
     uint64_t posted_sleeps, posted_suppressions, posted_wakeups;
+    uint64_t reflections, mode_switches;
     uint64_t coalesced_writes, ioeventfds, unknown_msrs, unknown_exits;
     iov_time guest_time, monitor_time, user_time, vcpu_time;
 };
@@ -287,6 +291,17 @@ void iov_vcpu_timer_init(struct iov_vcpu *vcpu);
 /* The timer's turn between VMX and the host's timer: a sleeping vCPU needs the latter. */
 void iov_vcpu_timer_block(struct iov_vcpu *vcpu);
 void iov_vcpu_timer_unblock(struct iov_vcpu *vcpu);
+
+/* ---- kvm-direct.c: of VMs with exit-less interrupts; these do nothing in others ---- */
+bool iov_kvm_direct_init(IovKvmVm *vm, GError **error);
+/* Before the first entry. */
+void iov_vcpu_direct_init(struct iov_vcpu *vcpu);
+/* Before each entry, once it is known what is injected: direct mode, or injection mode. */
+void iov_vcpu_direct_choose(struct iov_vcpu *vcpu);
+/* Was the exit an interrupt of the host that met a gate which is not present? Then the host has handled it. */
+bool iov_vcpu_direct_exit(struct iov_vcpu *vcpu, const struct iov_exit *exit);
+/* An EOI that exited and belongs to no virtual interrupt; true if it was the physical APIC's. */
+bool iov_vcpu_direct_eoi(struct iov_vcpu *vcpu);
 
 /* ---- kvm-posted.c: of VMs with APIC virtualisation ---- */
 void iov_vcpu_posted_init(struct iov_vcpu *vcpu);

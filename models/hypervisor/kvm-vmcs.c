@@ -260,5 +260,6 @@ bool iov_vcpu_vmcs_init(struct iov_vcpu *vcpu)
     choose_controls(vcpu);
     write_controls(vcpu);
     write_state(vcpu);
+    iov_vcpu_direct_init(vcpu);
     return true;
 }

@@ -115,6 +115,7 @@ static void prepare_entry(struct iov_vcpu *vcpu)
             iov_vcpu_inject(vcpu);
         iov_vcpu_arm_preemption_timer(vcpu);
     } while (vcpu->request_event);
+    iov_vcpu_direct_choose(vcpu);
     iov_vcpu_pv_eoi_to_guest(vcpu);
     vcpu->guest.processor = thread->exec.processor;
     vcpu->in_guest = true;
@@ -138,7 +139,8 @@ static enum iov_resume on_vm_exit(struct iov_monitor *monitor, struct iov_exec *
     vm->exits_total++;
     vm->guest_time += begin - vcpu->entered;
     thread->exec.span = guest->span;
-    iov_vcpu_requeue(vcpu, exit);
+    if (!iov_vcpu_direct_exit(vcpu, exit))
+        iov_vcpu_requeue(vcpu, exit);
     if (exit->reason == IOV_EXIT_EXTERNAL_INTERRUPT)
         iov_host_interrupt(thread, (uint8_t)(exit->interruption_info & IOV_INTERRUPTION_VECTOR));
     thread->exec.interrupts = true;
@@ -263,6 +265,8 @@ static bool iov_kvm_vm_realize(IovModel *model, GError **error)
     self->apic_access_page = iov_kvm_reserve(self, PAGE);
     self->vmxon_regions = iov_kvm_reserve(self, (uint64_t)iov_host_cpu_count(self->host) * PAGE);
     iov_kvm_msr_bitmaps_write(self);
+    if (!iov_kvm_direct_init(self, error))
+        return false;
     self->vcpu = g_new0(struct iov_vcpu, self->vcpus);
     for (unsigned i = 0; i < self->vcpus; i++) {
         if (!vcpu_realize(self, i, error))
@@ -358,6 +362,8 @@ static void describe_properties(IovModelClass *mc)
                   "Memory is mapped from the start, not at the first touch");
     IOV_PROP_BOOL(mc, IovKvmVm, apic_virtualisation, false,
                   "APIC-register virtualisation, virtual-interrupt delivery, posted interrupts");
+    IOV_PROP_BOOL(mc, IovKvmVm, exitless_interrupts, 0,
+                  "Assigned devices interrupt the guest without an exit (ELI)");
     IOV_PROP_BOOL(mc, IovKvmVm, x2apic, true, "The guest may use x2APIC mode");
     IOV_PROP_BOOL(mc, IovKvmVm, pv_eoi, true, "Paravirtual EOI is offered");
     IOV_PROP_BOOL(mc, IovKvmVm, ioeventfd, true, "Doorbells are handled in the kernel");
@@ -448,6 +454,8 @@ static void iov_kvm_vm_class_init(IovKvmVmClass *klass)
     IOV_STAT(mc, IovKvmVm, pv_eois, "EOIs by the paravirtual flag");
     IOV_STAT(mc, IovKvmVm, kicks, "vCPUs kicked or woken");
     IOV_STAT(mc, IovKvmVm, posted, "Notifications of posted interrupts to running vCPUs");
+    IOV_STAT(mc, IovKvmVm, reflections, "Interrupts of the host that met no gate in direct mode");
+    IOV_STAT(mc, IovKvmVm, mode_switches, "Switches between direct and injection mode");
     IOV_STAT(mc, IovKvmVm, posted_sleeps,
              "Sleeps of vCPUs whose posted interrupts were to wake them");
     IOV_STAT(mc, IovKvmVm, posted_wakeups, "Of them, ended by the wake-up vector");

@@ -29,6 +29,11 @@ bool iov_kvm_posting(IovKvmVm *vm, uint64_t address, uint32_t data, iov_hpa *ret
                      uint8_t *ret_vector);
 /* The host processor where the first vCPU that a message addresses runs, or ran last. False: none. */
 bool iov_kvm_runs_on(IovKvmVm *vm, uint64_t address, unsigned *ret_cpu);
+/*
+ * From now on vector `host_vector` of the processor that the VM's vCPU is pinned to is the guest's message `data`, and needs no exit. Does nothing in a VM
+ * without exit-less interrupts, or if the message is not a fixed one.
+ */
+void iov_kvm_direct(IovKvmVm *vm, uint8_t host_vector, uint32_t data);
 /* The host that the VM runs on. */
 IovLinuxHost *iov_kvm_host(IovKvmVm *vm);
 

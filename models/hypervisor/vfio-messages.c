@@ -108,6 +108,7 @@ static void vector_enable(struct iov_vfio_vector *vector, struct iov_exec *exec)
                      vector->host_vectors[vector->cpu], 0);
     }
     vector->enabled = true;
+    iov_kvm_direct(self->vm, vector->host_vectors[vector->cpu], vector->words[WORD_DATA]);
 }
 
 /* ---- The guest's table ---- */

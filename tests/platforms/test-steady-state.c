@@ -138,6 +138,8 @@ ParameterizedTestParameters(steady_state, requests_go_round_without_the_heap)
         { "udp-stream", "emulated-e1000", false },
         { "net-rr", "emulated-e1000e", false },
         { "net-rr", "vmdq", false },
+        { "net-rr", "eli", false },
+        { "udp-stream", "eli", false },
         { "udp-stream", "vmdq", false },
         { "udp-stream", "emulated-e1000e", false },
         { "udp-stream", "assigned-e1000", false },
