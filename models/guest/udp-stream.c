@@ -6,7 +6,7 @@
  *       program runs ahead until the socket's send buffer is full: then it blocks, as under Linux. With a rate (open loop) an operation begins
  *       when the datagram falls due, however late the program comes to it; one that finds the send buffer full, or the program too far
  *       behind, is dropped and counted.
- *   rx: an operation is a datagram received; its latency counts from the peer, if the peer gave it a span, else from the
+ *   rx: an operation is a datagram received; its latency counts from the far end, if that began it there, else from the
  *       call that waits for it.
  */
 #include "models/guest/guest-private.h"
@@ -116,19 +116,24 @@ static void transmit_at_rate(IovUdpStream *self, struct iov_guest_cpu *cpu, iov_
 static void receive(IovWorkload *workload, struct iov_guest_cpu *cpu)
 {
     uint8_t payload[IOV_GUEST_PAYLOAD_MAX] = { 0 };
+    bool spans_come = false; /* the far end begins the operations */
 
     iov_guest_send_udp(cpu, payload, 1, NULL); /* so that the peer knows where to send */
     while (!workload->done) {
-        struct iov_span *own = iov_workload_begin(workload, cpu);
-        struct iov_span *carried;
+        struct iov_span *own = NULL, *carried;
         uint32_t size;
 
+        if (!spans_come)
+            own = iov_workload_begin(workload, cpu);
         iov_guest_work_for(cpu, NULL);
         iov_guest_charge(cpu, cpu->guest->costs.application);
         if (!iov_guest_receive(cpu, iov_guest_now(cpu) + workload->timeout, payload, sizeof payload,
-                               &size, &carried))
+                               &size, &carried)) {
             workload->lost++;
-        else
+            continue;
+        }
+        spans_come |= carried != NULL;
+        if (carried != NULL || own != NULL)
             iov_workload_finish(workload, carried != NULL ? carried : own, size);
     }
 }

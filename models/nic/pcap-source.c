@@ -10,7 +10,10 @@
 #include "core/net/internet.h"
 #include "core/object/model.h"
 #include "core/port/packet.h"
+#include "core/trace/measure.h"
 #include "models/nic/pcap-file.h"
+
+#define SPANS 8192 /* more than rings and queues hold */
 
 G_DECLARE_FINAL_TYPE(IovPcapSource, iov_pcap_source, IOV, PCAP_SOURCE, IovModel)
 
@@ -21,9 +24,10 @@ struct _IovPcapSource {
     bool address_to_sender;      /* property */
     struct iov_packet_port wire; /* port */
     struct pcap_file frames;
+    struct iov_span *spans; /* of frames on their way: SPANS */
     struct iov_packet_pool *pool;
     struct iov_event next;
-    uint64_t index, round;
+    uint64_t index, round, frames_begun;
     iov_time origin, last; /* of this round; when the last frame is due, scaled */
     bool playing;
     uint8_t sender[ETHERNET_ADDRESS];
@@ -91,12 +95,26 @@ static struct iov_packet *make(IovPcapSource *self, const struct pcap_frame *fra
     return packet;
 }
 
+/* A frame is an operation from here on; one that is lost has its place used again. */
+static struct iov_span *begin_span(IovPcapSource *self, iov_time now)
+{
+    struct iov_measure *measure = self->parent_instance.run->measure;
+    struct iov_span *span = &self->spans[self->frames_begun % SPANS];
+
+    if (measure == NULL)
+        return NULL;
+    iov_span_begin(span, self->frames_begun++, self, now);
+    iov_measure_request_begun(measure, span);
+    return span;
+}
+
 static void on_next(struct iov_event *event)
 {
     IovPcapSource *self = iov_container_of(event, IovPcapSource, next);
     iov_time now = iov_now(self->parent_instance.kernel), busy;
     struct iov_packet *packet = make(self, frame_at(self, self->index));
 
+    packet->span = begin_span(self, now);
     self->frames_sent++;
     self->bytes_sent += packet->size;
     busy = iov_packet_send(&self->wire, packet);
@@ -151,6 +169,7 @@ static bool iov_pcap_source_realize(IovModel *model, GError **error)
         g_error_free(problem);
         return false;
     }
+    self->spans = g_renew(struct iov_span, self->spans, SPANS);
     iov_event_init(&self->next, model->kernel, on_next, IOV_PRIORITY_DEFAULT);
     return true;
 }
@@ -165,6 +184,7 @@ static void iov_pcap_source_finalize(GObject *object)
     IovPcapSource *self = (IovPcapSource *)(void *)object;
 
     pcap_file_clear(&self->frames);
+    g_free(self->spans);
     iov_packet_pool_unref(self->pool, IOV_MODEL(object)->kernel);
     G_OBJECT_CLASS(iov_pcap_source_parent_class)->finalize(object);
 }

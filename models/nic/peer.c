@@ -15,8 +15,11 @@
 #include "core/net/ethernet-regs.h"
 #include "core/net/internet.h"
 #include "core/object/model.h"
+#include "core/trace/measure.h"
 #include "models/nic/peer-clients.h"
 #include "models/nic/peer-tcp.h"
+
+#define PEER_SPANS 8192 /* more than rings and queues hold */
 
 #define IOV_TYPE_PEER (iov_peer_get_type())
 G_DECLARE_FINAL_TYPE(IovPeer, iov_peer, IOV, PEER, IovModel)
@@ -50,6 +53,7 @@ struct _IovPeer {
     struct peer_tcp tcp;
     struct iov_event
         stream; /* of a TCP source: the wire takes the next segment, or nothing moved for RETRANSMIT */
+    struct iov_span *spans; /* of datagrams on their way: PEER_SPANS */
     uint64_t generated;
     bool generating;
     int stream_state;
@@ -259,6 +263,19 @@ static void source_begin(IovPeer *self, struct iov_packet *packet)
                  draw(self, self->source_interval_distribution, self->source_interval));
 }
 
+/* A datagram is an operation from here on; one that is lost has its place used again. */
+static struct iov_span *source_span(IovPeer *self)
+{
+    struct iov_measure *measure = self->parent_instance.run->measure;
+    struct iov_span *span = &self->spans[self->generated % PEER_SPANS];
+
+    if (measure == NULL)
+        return NULL;
+    iov_span_begin(span, self->generated, self, iov_now(self->parent_instance.kernel));
+    iov_measure_request_begun(measure, span);
+    return span;
+}
+
 static void on_generate(struct iov_event *event)
 {
     IovPeer *self = iov_container_of(event, IovPeer, generate);
@@ -277,6 +294,7 @@ static void on_generate(struct iov_event *event)
     iov_net_put16(ip + IPV4_HEADER + UDP_LENGTH, length);
     ip_sum(ip);
     udp_sum(ip, length);
+    packet->span = source_span(self);
     self->generated++;
     busy = send(self, packet);
     if (self->source_count != 0 && self->generated >= self->source_count) {
@@ -441,6 +459,8 @@ static bool iov_peer_realize(IovModel *model, GError **error)
     iov_event_init(&self->generate, model->kernel, on_generate, IOV_PRIORITY_DEFAULT);
     iov_event_init(&self->stream, model->kernel, on_stream, IOV_PRIORITY_DEFAULT);
     clients_init(self);
+    if (self->role == ROLE_SOURCE)
+        self->spans = g_renew(struct iov_span, self->spans, PEER_SPANS);
     peer_tcp_clear(&self->tcp);
     peer_tcp_init(&self->tcp,
                   self->role == ROLE_CLIENTS ? PEER_TCP_ECHO : (enum peer_tcp_role)self->role,
@@ -464,6 +484,7 @@ static void iov_peer_unrealize(IovModel *model)
 static void iov_peer_finalize(GObject *object)
 {
     peer_tcp_clear(&((IovPeer *)(void *)object)->tcp);
+    g_free(((IovPeer *)(void *)object)->spans);
     iov_packet_pool_unref(((IovPeer *)(void *)object)->pool, IOV_MODEL(object)->kernel);
     G_OBJECT_CLASS(iov_peer_parent_class)->finalize(object);
 }

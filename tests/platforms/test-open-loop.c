@@ -91,6 +91,12 @@ Test(open_loop, towards_the_guest_the_peer_sets_the_rate)
     cr_assert(eq(u64, counters_of(below)->drops, 0));
     cr_assert(lt(dbl, delivered(above), 450000.0));
     cr_assert(lt(u64, 1000, counters_of(above)->drops));
+    /* A datagram is measured from the peer on: the wire is in it, and above the knee the queues. */
+    cr_assert(eq(u64, iov_experiment_measure(below)->mismatches, 0));
+    cr_assert(eq(u64, iov_experiment_measure(above)->mismatches, 0));
+    cr_assert(
+        lt(u64, 10000 * 500 * IOV_NS, iov_experiment_measure(below)->parts_low[IOV_PART_WIRE]));
+    cr_assert(lt(u64, 10 * median_of(below), median_of(above)));
     iov_experiment_free(below);
     iov_experiment_free(above);
 }
