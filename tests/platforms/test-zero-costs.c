@@ -80,7 +80,7 @@ Test(zero_costs, leave_wire_peer_and_the_host_s_nic_where_devices_are_software)
     static const char *const strategies[] = { "emulated-e1000", "virtio-net", "virtio-packed",
                                               "vhost-net",      "vhost-user", "sidecore",
                                               "guest-dpdk",     "xen-hvm",    "xen-pv",
-                                              "esxi-e1000" };
+                                              "esxi-e1000",     "esxi-vmxnet" };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(strategies); i++) {
         struct iov_experiment *run = run_without_software(strategies[i]);
