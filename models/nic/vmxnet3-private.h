@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of vmxnet3, shared by its files: vmxnet3.c (registers, commands, interrupts, life), vmxnet3-queues.c (frames). */
+/* The inside of vmxnet3, shared by its files: vmxnet3.c (commands, interrupts, life), vmxnet3-registers.c (BARs), vmxnet3-queues.c (frames). */
 #ifndef IOV_NIC_VMXNET3_PRIVATE_H
 #define IOV_NIC_VMXNET3_PRIVATE_H
 
@@ -72,6 +72,11 @@ bool vmxnet3_dma(IovVmxnet3 *self, uint64_t address, void *data, uint32_t size, 
 void vmxnet3_raise(IovVmxnet3 *self, unsigned vector, struct iov_span *span);
 /* Something for the event vector: bits of VMXNET3_EVENT_*. */
 void vmxnet3_tell_event(IovVmxnet3 *self, uint32_t event);
+
+/* ---- vmxnet3-registers.c ---- */
+extern const struct iov_mem_target_ops vmxnet3_registers_ops; /* BAR 0 */
+extern const struct iov_mem_target_ops vmxnet3_control_ops;   /* BAR 1 */
+extern const struct iov_mem_target_ops vmxnet3_msix_ops;      /* BAR 2 */
 
 /* ---- vmxnet3-queues.c; all from the device's event ---- */
 /* Reads the descriptions of the queues; false if they make no sense. */
