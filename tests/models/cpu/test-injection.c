@@ -124,6 +124,70 @@ Test(external_interrupt, without_the_control_goes_through_the_guests_own_gate)
     bench_free(bench);
 }
 
+enum { GATES = 0x10000 };
+
+/* Gates at GATES: of 0x41 one that leads to the handler of 0x61; that of 0x42 is not present. */
+static void own_gates(struct bench *bench)
+{
+    no_exiting(bench);
+    bench_put64(bench, GATES + 16 * 0x41, UINT64_C(0x61) | UINT64_C(0x8e) << 40);
+    bench_put64(bench, GATES + 16 * 0x42, 0x62);
+    vmwrite(bench, IOV_VMCS_GUEST_IDTR_BASE, GATES);
+    vmwrite(bench, IOV_VMCS_GUEST_IDTR_LIMIT, 4095);
+    vmwrite(bench, IOV_VMCS_EXCEPTION_BITMAP, 1u << 11);
+}
+
+Test(external_interrupt, goes_to_the_handler_that_a_present_gate_names)
+{
+    struct bench *bench = bench_new();
+    struct arrival arrival = { 0 };
+
+    arrive_at(bench, &arrival, 1000 * IOV_NS, 0x41);
+    bench_run_guest(bench, own_gates, guest_computes);
+    cr_assert(eq(uint, bench->exit_count, 0));
+    cr_assert(eq(uint, bench->vector_count, 1));
+    cr_assert(eq(uint, bench->vectors[0], 0x61));
+    bench_free(bench);
+}
+
+Test(external_interrupt, that_meets_no_present_gate_is_a_fault_that_exits_with_the_vector)
+{
+    struct bench *bench = bench_new();
+    struct arrival arrival = { 0 };
+
+    bench->on_exit = end_of_interrupt;
+    arrive_at(bench, &arrival, 1000 * IOV_NS, 0x42);
+    bench_run_guest(bench, own_gates, guest_computes);
+    cr_assert(eq(uint, bench->exit_count, 1));
+    cr_assert(eq(uint, bench->exits[0].reason, IOV_EXIT_EXCEPTION_NMI));
+    cr_assert(eq(uint, bench->exits[0].interruption_info & IOV_INTERRUPTION_VECTOR, 11));
+    cr_assert(eq(uint, bench->exits[0].interruption_error,
+                 0x42 << 3 | IOV_ERROR_IDT | IOV_ERROR_EXTERNAL));
+    cr_assert(
+        eq(uint, bench->exits[0].idt_vectoring_info, IOV_INTERRUPTION(IOV_EVENT_EXTERNAL, 0x42)));
+    cr_assert(eq(uint, bench->vector_count, 0));
+    bench_free(bench);
+}
+
+static void short_table(struct bench *bench)
+{
+    own_gates(bench);
+    vmwrite(bench, IOV_VMCS_GUEST_IDTR_LIMIT, 16 * 0x41 + 14);
+}
+
+Test(external_interrupt, whose_gate_is_cut_by_the_limit_is_not_delivered)
+{
+    struct bench *bench = bench_new();
+    struct arrival arrival = { 0 };
+
+    bench->on_exit = end_of_interrupt;
+    arrive_at(bench, &arrival, 1000 * IOV_NS, 0x41);
+    bench_run_guest(bench, short_table, guest_computes);
+    cr_assert(eq(uint, bench->exit_count, 1));
+    cr_assert(eq(uint, bench->vector_count, 0));
+    bench_free(bench);
+}
+
 static void cpuid_then_compute(struct bench *bench)
 {
     cpuid(bench);
