@@ -97,7 +97,7 @@ struct iov_vmcs {
 
 /* ---- Cached translations ---- */
 
-enum { TLB_WAYS = 4, TLB_HINTS = 64, TLB_CONTEXTS = 32, VMCS_ACTIVE = 64, MSR_COUNT = 24 };
+enum { TLB_WAYS = 4, TLB_HINTS = 64, TLB_CONTEXTS = 256, VMCS_ACTIVE = 64, MSR_COUNT = 24 };
 enum {
     TLB_READ = 1 << 0,
     TLB_WRITE = 1 << 1,
@@ -178,8 +178,9 @@ struct _IovCpu {
     bool non_root;
     iov_hpa vmxon_region;
     struct iov_vmcs *current;
-    struct iov_vmcs *vmcses; /* VMCS_ACTIVE slots */
-    iov_time timer_due;      /* VMX-preemption timer; IOV_TIME_MAX: off */
+    struct iov_vmcs *vmcses;           /* VMCS_ACTIVE slots */
+    iov_hpa vmcs_regions[VMCS_ACTIVE]; /* of the active ones, with bit 0 set; 0: not in use */
+    iov_time timer_due;                /* VMX-preemption timer; IOV_TIME_MAX: off */
     /* translations */
     struct iov_tlb_entry *tlb;
     struct iov_tlb_entry *tlb_hints[TLB_HINTS]; /* by page: where to look first; never NULL */
@@ -187,7 +188,6 @@ struct _IovCpu {
     uint32_t tlb_turn;
     uint32_t context; /* of what runs now */
     uint32_t next_context;
-    uint32_t context_turn;
     struct iov_tlb_context contexts[TLB_CONTEXTS];
     /* registers of root operation and of what a guest shares with it */
     uint64_t control[16];

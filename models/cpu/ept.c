@@ -94,17 +94,22 @@ static uint32_t new_number(IovCpu *self)
     return self->next_context;
 }
 
+/* Its place is by its VPID, or behind; there are no gaps. If none is left, whoever has the place gives way. */
 static struct iov_tlb_context *context_find(IovCpu *self, uint16_t vpid, uint64_t eptp)
 {
     struct iov_tlb_context *context;
 
     for (unsigned i = 0; i < TLB_CONTEXTS; i++) {
-        context = &self->contexts[i];
-        if (context->number != 0 && context->vpid == vpid && context->eptp == eptp)
+        context = &self->contexts[(vpid + i) % TLB_CONTEXTS];
+        if (context->number == 0)
+            break;
+        if (context->vpid == vpid && context->eptp == eptp)
             return context;
     }
-    context = &self->contexts[self->context_turn++ % TLB_CONTEXTS];
-    *context = (struct iov_tlb_context){ .eptp = eptp, .vpid = vpid, .number = new_number(self) };
+    if (context->number != 0)
+        context = &self->contexts[vpid % TLB_CONTEXTS];
+    *context = (struct iov_tlb_context){ .eptp = eptp, .vpid = vpid };
+    context->number = new_number(self);
     return context;
 }
 

@@ -112,7 +112,7 @@ static enum iov_vmx_status vmxoff(struct iov_exec *exec)
 static struct iov_vmcs *active_find(IovCpu *self, iov_hpa region)
 {
     for (unsigned i = 0; i < VMCS_ACTIVE; i++) {
-        if (self->vmcses[i].active && self->vmcses[i].region == region)
+        if (self->vmcs_regions[i] == (region | 1))
             return &self->vmcses[i];
     }
     return NULL;
@@ -122,6 +122,7 @@ static void write_back(IovCpu *self, struct iov_vmcs *vmcs)
 {
     iov_cpu_copy_to(self, vmcs->region + REGION_DATA, vmcs->field, sizeof vmcs->field);
     vmcs->active = false;
+    self->vmcs_regions[vmcs - self->vmcses] = 0;
 }
 
 /* A free slot; the processor may write back any active VMCS when it likes, and here it does so when
@@ -184,6 +185,7 @@ static enum iov_vmx_status vmptrld(struct iov_exec *exec, iov_hpa region)
             return iov_vmx_fail(self, IOV_VMX_ERROR_VMPTRLD_REVISION);
         vmcs = slot_take(self);
         *vmcs = (struct iov_vmcs){ .region = region, .active = true };
+        self->vmcs_regions[vmcs - self->vmcses] = region | 1;
         iov_cpu_copy_from(self, region + REGION_DATA, vmcs->field, sizeof vmcs->field);
     }
     self->current = vmcs;
