@@ -108,3 +108,15 @@ bool iov_effects_play_orphans(struct iov_effect_player *player, struct iov_threa
     effects->played = 0;
     return true;
 }
+
+bool iov_effect_message(struct iov_mem_initiator *port, struct iov_effect *effect)
+{
+    struct iov_mem_req req = { .address = effect->address,
+                               .data = &effect->data,
+                               .size = sizeof effect->data,
+                               .pasid = IOV_NO_PASID,
+                               .flags = IOV_MEM_INTERRUPT,
+                               .span = effect->span };
+
+    return iov_mem_write_req(port, &req) == IOV_STATUS_OK;
+}

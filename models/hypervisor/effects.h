@@ -71,6 +71,8 @@ void iov_effects_init(struct iov_effect_player *player, struct iov_kernel *kerne
 void iov_effects_finish(struct iov_effect_player *player);
 /* Adds an effect of the device; from any context. */
 void iov_effects_add(struct iov_effect_player *player, const struct iov_effect *effect);
+/* Writes the message of an IOV_EFFECT_MESSAGE; false if nobody takes it. */
+bool iov_effect_message(struct iov_mem_initiator *port, struct iov_effect *effect);
 /* The device is about to run for `thread`; iov_effects_play() ends it. Waits while another thread
  * is between the two in this instant. */
 struct iov_effects *iov_effects_begin(struct iov_effect_player *player);

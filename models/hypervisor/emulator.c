@@ -42,16 +42,9 @@ static void play_frame(IovEmulator *self, struct iov_thread *thread, struct iov_
 
 static void play_message(IovEmulator *self, struct iov_thread *thread, struct iov_effect *effect)
 {
-    struct iov_mem_req req = { .address = effect->address,
-                               .data = &effect->data,
-                               .size = sizeof effect->data,
-                               .pasid = IOV_NO_PASID,
-                               .flags = IOV_MEM_INTERRUPT,
-                               .span = effect->span };
-
     iov_thread_compute(thread, self->message_cost, IOV_PART_INTERRUPT);
     self->interrupts++;
-    if (iov_mem_write_req(&self->msi, &req) != IOV_STATUS_OK)
+    if (!iov_effect_message(&self->msi, effect))
         self->faults++;
 }
 
