@@ -15,11 +15,14 @@
 #include <stdint.h>
 
 #include "core/kernel/macros.h"
+#include "core/kernel/time.h"
 
 IOV_BEGIN_DECLS
 
 #define IOV_TCP_PAYLOAD_AT 54u /* in a frame without options: Ethernet, IPv4, TCP */
-#define IOV_TCP_MSS 1460u      /* of an MTU of 1500 */
+/* Without an acknowledgement for so long, what was sent is sent again: Linux's TCP_RTO_MIN. */
+#define IOV_TCP_RETRANSMIT (200 * IOV_MS)
+#define IOV_TCP_MSS 1460u /* of an MTU of 1500 */
 
 enum iov_tcp_state { IOV_TCP_CLOSED, IOV_TCP_SYN_SENT, IOV_TCP_SYN_RECEIVED, IOV_TCP_ESTABLISHED };
 

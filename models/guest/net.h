@@ -47,9 +47,8 @@ struct iov_guest_net {
     struct iov_guest_cpu *writer;    /* and for room to send */
     bool writer_woken;               /* since it last began to wait */
     void (*on_sent)(void *context, struct iov_guest_cpu *cpu, const struct iov_guest_sent *sent);
-    /* Everything before sequence number `upto` is acknowledged; `span` came with the acknowledgement, or NULL. */
-    void (*on_acknowledged)(void *context, struct iov_guest_cpu *cpu, uint32_t upto,
-                            struct iov_span *span);
+    /* Everything before sequence number `upto` is acknowledged. */
+    void (*on_acknowledged)(void *context, struct iov_guest_cpu *cpu, uint32_t upto);
     void *sent_context;
     struct iov_tcp tcp;    /* the connection */
     bool checksum_offload; /* set by the driver */
@@ -125,9 +124,8 @@ bool iov_guest_receive(struct iov_guest_cpu *cpu, iov_time deadline, void *data,
 
 /* Opens the connection to the peer. False: it does not answer. */
 bool iov_guest_tcp_connect(struct iov_guest_cpu *cpu);
-/* Sends `size` bytes; the last segment carries the span. `ret_end`: the sequence number behind them. False: the peer is gone. */
-bool iov_guest_tcp_send(struct iov_guest_cpu *cpu, uint32_t size, struct iov_span *span,
-                        uint32_t *ret_end);
+/* Sends `size` bytes; the last segment carries the span.  False: the peer is gone. */
+bool iov_guest_tcp_send(struct iov_guest_cpu *cpu, uint32_t size, struct iov_span *span);
 /* One segment's data; as iov_guest_receive(). */
 bool iov_guest_tcp_receive(struct iov_guest_cpu *cpu, iov_time deadline, uint32_t *ret_size,
                            struct iov_span **ret_span);

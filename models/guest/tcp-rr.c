@@ -38,11 +38,10 @@ static void tcp_rr_run(IovWorkload *workload, struct iov_guest_cpu *cpu)
     }
     while (!workload->done) {
         struct iov_span *span = iov_workload_begin(workload, cpu);
-        uint32_t end;
 
         iov_guest_work_for(cpu, span);
         iov_guest_charge(cpu, cpu->guest->costs.application);
-        if (!iov_guest_tcp_send(cpu, (uint32_t)workload->size, span, &end)) {
+        if (!iov_guest_tcp_send(cpu, (uint32_t)workload->size, span)) {
             iov_guest_fail(cpu);
             return;
         }

@@ -31,12 +31,10 @@ struct _IovTcpStream {
 G_DEFINE_FINAL_TYPE(IovTcpStream, iov_tcp_stream, IOV_TYPE_WORKLOAD)
 
 /* Everything up to `upto` has arrived at the other end. */
-static void on_acknowledged(void *context, struct iov_guest_cpu *cpu, uint32_t upto,
-                            struct iov_span *carried)
+static void on_acknowledged(void *context, struct iov_guest_cpu *cpu, uint32_t upto)
 {
     IovTcpStream *self = context;
 
-    (void)carried;
     while (self->count > 0) {
         struct written *write = &self->writes[self->first % WRITES_MAX];
         iov_time now = iov_guest_now(cpu);
@@ -61,13 +59,12 @@ static bool transmit(IovTcpStream *self, struct iov_guest_cpu *cpu)
     while (!workload->done) {
         struct iov_span *span = iov_workload_begin(workload, cpu);
         struct written *write = &self->writes[(self->first + self->count) % WRITES_MAX];
-        uint32_t end;
 
         *write = (struct written){ span, cpu->guest->net.tcp.next + (uint32_t)self->write };
         self->count += self->count < WRITES_MAX;
         iov_guest_work_for(cpu, span);
         iov_guest_charge(cpu, cpu->guest->costs.application);
-        if (!iov_guest_tcp_send(cpu, (uint32_t)self->write, span, &end))
+        if (!iov_guest_tcp_send(cpu, (uint32_t)self->write, span))
             return false;
         iov_guest_work_for(cpu, NULL);
         iov_workload_think(workload, cpu);
@@ -77,9 +74,7 @@ static bool transmit(IovTcpStream *self, struct iov_guest_cpu *cpu)
 
 static bool receive(IovWorkload *workload, struct iov_guest_cpu *cpu)
 {
-    uint32_t end;
-
-    if (!iov_guest_tcp_send(cpu, 1, NULL, &end)) /* so that the peer begins */
+    if (!iov_guest_tcp_send(cpu, 1, NULL)) /* so that the peer begins */
         return false;
     while (!workload->done) {
         struct iov_span *own = iov_workload_begin(workload, cpu), *carried;

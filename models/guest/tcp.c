@@ -5,7 +5,7 @@
  *   send:     system call; a segment each time the peer's window and the socket's buffer have room; then the task blocks
  *   receive:  softirq: sequence and window (core/net/tcp.c), data to the socket's queue, an acknowledgement for every second segment
  *
- * Times are rows of the cost table. What is lost is sent again after RETRANSMIT, by the task that waits.
+ * Times are rows of the cost table. What is lost is sent again after IOV_TCP_RETRANSMIT, by the task that waits.
  * LIMIT: no timer of the kernel's own: a delayed acknowledgement goes with the next segment or never, and a retransmission needs a task that waits.
  */
 #include <string.h>
@@ -16,13 +16,7 @@
 #define WINDOW \
     131072u /* of the socket's receive buffer: Linux's default, the half that is for data */
 #define SEND_WINDOW 131072u
-#define RETRANSMIT (200 * IOV_MS)
 #define TRIES 5
-
-static struct iov_tcp *tcp_of(struct iov_guest_cpu *cpu)
-{
-    return &cpu->guest->net.tcp;
-}
 
 /* What the socket still has room for is what is offered. */
 static void offer_window(struct iov_guest_net *net)
@@ -75,7 +69,7 @@ bool iov_guest_tcp_deliver(struct iov_guest_cpu *cpu, const struct iov_guest_fra
     if (result & (IOV_TCP_ROOM | IOV_TCP_OPENED)) {
         iov_guest_net_wake_writer(cpu, net);
         if (net->on_acknowledged != NULL)
-            net->on_acknowledged(net->sent_context, cpu, net->tcp.unacknowledged, frame->span);
+            net->on_acknowledged(net->sent_context, cpu, net->tcp.unacknowledged);
     }
     return true;
 }
@@ -88,7 +82,7 @@ static bool wait_for_peer(struct iov_guest_cpu *cpu, struct iov_span *span, unsi
     struct iov_guest_net *net = &cpu->guest->net;
     uint32_t before = net->tcp.unacknowledged;
 
-    if (iov_guest_net_wait_writer(cpu, net, iov_guest_now(cpu) + RETRANSMIT, span) ||
+    if (iov_guest_net_wait_writer(cpu, net, iov_guest_now(cpu) + IOV_TCP_RETRANSMIT, span) ||
         net->tcp.unacknowledged != before) {
         *tries = 0;
         return true;
@@ -109,7 +103,7 @@ bool iov_guest_tcp_connect(struct iov_guest_cpu *cpu)
     iov_tcp_init(&net->tcp, &own, WINDOW);
     iov_tcp_connect(&net->tcp, &peer);
     for (unsigned tries = 0; tries < TRIES; tries++) {
-        iov_time deadline = iov_guest_now(cpu) + RETRANSMIT;
+        iov_time deadline = iov_guest_now(cpu) + IOV_TCP_RETRANSMIT;
 
         send_segment(cpu, 0, NULL, cpu->guest->costs.tcp_tx);
         while (net->tcp.state != IOV_TCP_ESTABLISHED && iov_guest_now(cpu) < deadline)
@@ -129,14 +123,12 @@ static uint32_t may_send(const struct iov_guest_net *net)
     return room < SEND_WINDOW - out ? room : SEND_WINDOW - out;
 }
 
-bool iov_guest_tcp_send(struct iov_guest_cpu *cpu, uint32_t size, struct iov_span *span,
-                        uint32_t *ret_end)
+bool iov_guest_tcp_send(struct iov_guest_cpu *cpu, uint32_t size, struct iov_span *span)
 {
     struct iov_guest_net *net = &cpu->guest->net;
     unsigned tries = 0;
-    uint32_t end = tcp_of(cpu)->next + size;
+    uint32_t end = net->tcp.next + size;
 
-    *ret_end = end;
     iov_guest_work_for(cpu, span);
     iov_guest_charge(cpu, cpu->guest->costs.syscall_entry);
     iov_guest_charge_copy(cpu, size);

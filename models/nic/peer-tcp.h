@@ -15,9 +15,7 @@ enum peer_tcp_role { PEER_TCP_ECHO, PEER_TCP_SINK, PEER_TCP_SOURCE };
 
 struct peer_connection {
     struct iov_tcp tcp;
-    uint32_t owed;         /* bytes to send; of a source without end */
-    struct iov_span *span; /* of the request that is answered next, or NULL */
-    bool used;
+    uint32_t owed; /* bytes to send; of a source without end */
 };
 
 struct peer_tcp {

@@ -52,7 +52,7 @@ struct _IovPeer {
     struct peer_clients clients;
     struct peer_tcp tcp;
     struct iov_event
-        stream; /* of a TCP source: the wire takes the next segment, or nothing moved for RETRANSMIT */
+        stream; /* of a TCP source: the wire takes the next segment, or nothing moved for IOV_TCP_RETRANSMIT */
     struct iov_span *spans; /* of datagrams on their way: PEER_SPANS */
     uint64_t generated;
     bool generating;
@@ -342,8 +342,6 @@ static void clients_init(IovPeer *self)
 
 /* ---- TCP ---- */
 
-#define RETRANSMIT (200 * IOV_MS)
-
 /* What came in may have made room. While the wire sets the pace, the next segment is on its way anyway. */
 static void stream_go_on(IovPeer *self)
 {
@@ -367,7 +365,7 @@ static void on_stream(struct iov_event *event)
     }
     packet = peer_tcp_next(&self->tcp, self->pool);
     self->stream_state = packet != NULL ? STREAM_SENDING : STREAM_WAITING;
-    busy = packet != NULL ? send(self, packet) : RETRANSMIT;
+    busy = packet != NULL ? send(self, packet) : IOV_TCP_RETRANSMIT;
     iov_event_in(event, MAX(busy, IOV_NS));
 }
 
