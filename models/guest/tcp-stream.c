@@ -3,12 +3,13 @@
  * tcp-stream - one TCP connection as fast as it goes, in one direction.
  *
  *   tx: an operation is a write of `write` bytes, from the call to the acknowledgement of its last byte. The program runs ahead until the window or
- *       the socket's buffer is full: then it blocks.
+ *       the socket's buffer is full, or WRITES_MAX writes are on their way: then it blocks.
  *   rx: an operation is a segment received; its latency counts from the call that waits for it.
  */
 #include "models/guest/guest-private.h"
 
-#define WRITES_MAX 256u /* written and not acknowledged; a power of two */
+#define WRITES_MAX \
+    2048u /* written and not acknowledged; no more than a GObject can hold, nor than IOV_WORKLOAD_SPANS */
 
 G_DECLARE_FINAL_TYPE(IovTcpStream, iov_tcp_stream, IOV, TCP_STREAM, IovWorkload)
 
@@ -57,11 +58,17 @@ static bool transmit(IovTcpStream *self, struct iov_guest_cpu *cpu)
     cpu->guest->net.on_acknowledged = on_acknowledged;
     cpu->guest->net.sent_context = self;
     while (!workload->done) {
-        struct iov_span *span = iov_workload_begin(workload, cpu);
-        struct written *write = &self->writes[(self->first + self->count) % WRITES_MAX];
+        struct iov_span *span;
 
-        *write = (struct written){ span, cpu->guest->net.tcp.next + (uint32_t)self->write };
-        self->count += self->count < WRITES_MAX;
+        if (self->count ==
+            WRITES_MAX) { /* as many small writes as can be followed are on their way */
+            iov_guest_net_wait_writer(cpu, &cpu->guest->net,
+                                      iov_guest_now(cpu) + IOV_TCP_RETRANSMIT, NULL);
+            continue;
+        }
+        span = iov_workload_begin(workload, cpu);
+        self->writes[(self->first + self->count++) % WRITES_MAX] =
+            (struct written){ span, cpu->guest->net.tcp.next + (uint32_t)self->write };
         iov_guest_work_for(cpu, span);
         iov_guest_charge(cpu, cpu->guest->costs.application);
         if (!iov_guest_tcp_send(cpu, (uint32_t)self->write, span))

@@ -57,3 +57,15 @@ Test(tcp_workloads, a_stream_in_survives_a_nic_that_is_too_slow_for_it)
         iov_experiment_free(run);
     }
 }
+
+Test(tcp_workloads, small_writes_that_are_acknowledged_late_are_all_accounted_for)
+{
+    struct iov_experiment *run = RUN("tcp-stream.yaml", "workload.write=16B",
+                                     "workload.operations=20000", "parts.peer.turn-round=20ms");
+    const struct iov_measure *measure = iov_experiment_measure(run);
+
+    cr_assert(measure->complete);
+    cr_assert(eq(u64, measure->operations, 20000));
+    cr_assert(eq(u64, measure->mismatches, 0));
+    iov_experiment_free(run);
+}
