@@ -120,10 +120,13 @@ struct iov_program_ops {
     /* An exception that was injected or raised. May be NULL: then it is counted and dropped. */
     void (*exception)(struct iov_program *program, struct iov_exec *exec, uint8_t vector,
                       uint32_t error_code);
+    /* Why the program cannot run on so many processors, or NULL. Asked before the run. May be NULL. */
+    const char *(*refuses)(struct iov_program *program);
 };
 
 struct iov_program {
     const struct iov_program_ops *ops;
+    unsigned processors; /* of its machine, which says so when it is realized; 0: one */
 };
 
 struct iov_exec {

@@ -100,7 +100,7 @@ bool iov_e1000_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
     uint32_t first = self->tx_use;
 
     if (tx_unused(self) < needed + 2) {
-        dev->stopped = true;
+        dev->tx[0].stopped = true;
         return false;
     }
     iov_guest_charge(cpu, cpu->guest->costs.e1000_tx);
@@ -111,11 +111,11 @@ bool iov_e1000_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
     self->tx_info[last].address =
         iov_guest_dma_map(cpu, self->tx_buffers + last * E1000_TX_BUFFER, frame->size);
     put_data(self, cpu, frame);
-    self->tx_info[first].sent = (struct iov_guest_sent){ .span = frame->span, .size = frame->size };
+    self->tx_info[first].sent = (struct iov_guest_sent){ frame->span, frame->size, frame->socket };
     self->tx_info[first].last = (uint16_t)last;
     self->tx_info[first].first = true;
     if (tx_unused(self) < TX_RESERVE)
-        dev->stopped = true;
+        dev->tx[0].stopped = true;
     iov_guest_kick(cpu, self->registers + E1000_TDT, 4, self->tx_use);
     return true;
 }
@@ -139,8 +139,8 @@ void iov_e1000_clean_tx(struct e1000_driver *self, struct iov_guest_cpu *cpu)
         iov_guest_dma_unmap(cpu, self->tx_info[last].address, sent.size);
         iov_guest_netdev_sent(&self->dev, cpu, &sent);
     }
-    if (self->dev.stopped && tx_unused(self) >= TX_WAKE)
-        iov_guest_netdev_wake(&self->dev, cpu);
+    if (self->dev.tx[0].stopped && tx_unused(self) >= TX_WAKE)
+        iov_guest_netdev_wake(&self->dev, cpu, 0);
 }
 
 /* ---- Receive ---- */

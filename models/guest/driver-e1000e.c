@@ -210,7 +210,7 @@ static bool request_interrupts(struct e1000e_driver *self, struct iov_guest_cpu 
 
         if (vector == 0)
             return false;
-        message = iov_guest_msi_address(cpu);
+        message = iov_guest_msi_address(cpu, vector);
         iov_guest_write(cpu, at, 4, (uint32_t)message);
         iov_guest_write(cpu, at + 4, 4, message >> 32);
         iov_guest_write(cpu, at + MSIX_DATA, 4, vector);

@@ -212,7 +212,7 @@ static uint64_t entry_address(const struct igb_driver *self, unsigned entry)
 static void write_message(struct igb_driver *self, struct iov_guest_cpu *cpu, unsigned entry,
                           uint8_t vector)
 {
-    uint64_t at = entry_address(self, entry), message = iov_guest_msi_address(cpu);
+    uint64_t at = entry_address(self, entry), message = iov_guest_msi_address(cpu, vector);
 
     iov_guest_write(cpu, at + MSIX_ADDRESS, 4, (uint32_t)message);
     iov_guest_write(cpu, at + MSIX_ADDRESS + 4, 4, message >> 32);

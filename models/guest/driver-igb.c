@@ -106,7 +106,7 @@ bool iov_igb_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
     uint32_t first = self->tx_use;
 
     if (tx_unused(self) < needed + 3) {
-        dev->stopped = !is_polled(self);
+        dev->tx[0].stopped = !is_polled(self);
         return false;
     }
     iov_guest_charge(cpu, is_polled(self) ? cpu->guest->costs.pmd_tx : cpu->guest->costs.igb_tx);
@@ -117,11 +117,11 @@ bool iov_igb_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
     self->tx_info[last].address =
         iov_guest_dma_map(cpu, self->tx_buffers + last * IGB_TX_ROOM, frame->size);
     put_data(self, cpu, frame);
-    self->tx_info[first].sent = (struct iov_guest_sent){ .span = frame->span, .size = frame->size };
+    self->tx_info[first].sent = (struct iov_guest_sent){ frame->span, frame->size, frame->socket };
     self->tx_info[first].last = (uint16_t)last;
     self->tx_info[first].first = true;
     if (tx_unused(self) < TX_NEEDED)
-        dev->stopped = !is_polled(self);
+        dev->tx[0].stopped = !is_polled(self);
     iov_guest_kick(cpu, self->registers + IGB_TX_REG(0, IGB_QUEUE_TAIL), 4, self->tx_use);
     return true;
 }
@@ -147,8 +147,8 @@ void iov_igb_clean_tx(struct igb_driver *self, struct iov_guest_cpu *cpu)
         iov_guest_dma_unmap(cpu, self->tx_info[last].address, sent.size);
         iov_guest_netdev_sent(&self->dev, cpu, &sent);
     }
-    if (self->dev.stopped && tx_unused(self) >= 2 * TX_NEEDED)
-        iov_guest_netdev_wake(&self->dev, cpu);
+    if (self->dev.tx[0].stopped && tx_unused(self) >= 2 * TX_NEEDED)
+        iov_guest_netdev_wake(&self->dev, cpu, 0);
 }
 
 /* ---- Receive ---- */

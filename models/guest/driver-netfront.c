@@ -117,7 +117,7 @@ static void take_back(struct driver *self, struct iov_guest_cpu *cpu)
     } while (self->tx_consumed != ring_get(cpu, self->tx_ring, XEN_RING_RSP_PROD) &&
              self->free_count < RING);
     if (self->free_count > RING / 4)
-        iov_guest_netdev_wake(&self->dev, cpu);
+        iov_guest_netdev_wake(&self->dev, cpu, 0);
 }
 
 static void put_request(struct driver *self, struct iov_guest_cpu *cpu,
@@ -132,7 +132,7 @@ static void put_request(struct driver *self, struct iov_guest_cpu *cpu,
     iov_exec_put_payload(cpu->exec, page, frame->data, frame->size, frame->span);
     iov_guest_grant(&self->xen, cpu, GRANT_TX + id, self->store.backend, page, true);
     self->busy[id] = true;
-    self->sent[id] = (struct iov_guest_sent){ .span = frame->span, .size = frame->size };
+    self->sent[id] = (struct iov_guest_sent){ frame->span, frame->size, frame->socket };
     iov_exec_put(cpu->exec, ring_slot(self->tx_ring, self->tx_produced++, XEN_NETIF_TX_ENTRY),
                  &request, sizeof request);
 }
@@ -144,7 +144,7 @@ static bool netfront_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu
 
     lock_tx(self, cpu);
     if (self->free_count == 0) {
-        dev->stopped = true;
+        dev->tx[0].stopped = true;
         self->tx_locked = false;
         return false;
     }
@@ -156,7 +156,7 @@ static bool netfront_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu
         iov_guest_kick_suppressed(cpu);
     take_back(self, cpu);
     if (self->free_count == 0)
-        dev->stopped = true;
+        dev->tx[0].stopped = true;
     iov_guest_work_for(cpu, NULL);
     self->tx_locked = false;
     return true;

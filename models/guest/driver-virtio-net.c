@@ -107,7 +107,7 @@ static void add_frame(struct driver *self, struct iov_guest_cpu *cpu,
         header.csum_offset = (uint16_t)(frame->checksum_offset - frame->checksum_start);
     }
     self->sent[self->tx.free_head] =
-        (struct iov_guest_sent){ .span = frame->span, .size = frame->size };
+        (struct iov_guest_sent){ frame->span, frame->size, frame->socket };
     iov_exec_put(cpu->exec, buffer, &header, HEADER);
     iov_exec_put_payload(cpu->exec, buffer + HEADER, frame->data, frame->size, frame->span);
     /* The header has room in front of the frame: one descriptor for both. */
@@ -126,14 +126,14 @@ static bool virtio_net_transmit(struct iov_guest_netdev *dev, struct iov_guest_c
     } while (!iov_virtio_queue_enable_delayed(&self->tx, cpu));
     iov_guest_work_for(cpu, frame->span);
     if (self->tx.free_count == 0 || self->tx.broken) {
-        dev->stopped = true;
+        dev->tx[0].stopped = true;
         self->tx_locked = false;
         return false;
     }
     iov_guest_charge(cpu, cpu->guest->costs.virtio_tx);
     add_frame(self, cpu, frame);
     if (self->tx.free_count < TX_RESERVE) {
-        dev->stopped = true;
+        dev->tx[0].stopped = true;
         if (!iov_virtio_queue_enable_delayed(&self->tx, cpu)) {
             iov_virtio_queue_disable(&self->tx, cpu);
             iov_guest_napi_schedule(cpu, &self->tx_napi);
@@ -147,7 +147,7 @@ static bool virtio_net_transmit(struct iov_guest_netdev *dev, struct iov_guest_c
 static void wake_if_room(struct driver *self, struct iov_guest_cpu *cpu)
 {
     if (self->tx.free_count >= TX_RESERVE)
-        iov_guest_netdev_wake(&self->dev, cpu);
+        iov_guest_netdev_wake(&self->dev, cpu, 0);
 }
 
 static unsigned tx_poll(struct iov_guest_napi *napi, struct iov_guest_cpu *cpu, unsigned budget)

@@ -159,7 +159,7 @@ static void add_frame(struct driver *self, struct iov_guest_cpu *cpu,
         begin.word2 |= (uint32_t)frame->checksum_offset << VMXNET3_TX_OFFSET_SHIFT;
         begin.word3 |= frame->checksum_start | VMXNET3_TX_MODE_CHECKSUM << VMXNET3_TX_MODE_SHIFT;
     }
-    self->sent[last] = (struct iov_guest_sent){ .span = frame->span, .size = frame->size };
+    self->sent[last] = (struct iov_guest_sent){ frame->span, frame->size, frame->socket };
     put_descriptor(cpu, &self->tx, first, &begin);
 }
 
@@ -194,7 +194,7 @@ static bool vmxnet3_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu 
 
     lock_tx(self, cpu);
     if (TX_RING - self->tx_used < 3) { /* one is never used, so that full is not empty */
-        dev->stopped = true;
+        dev->tx[0].stopped = true;
         self->tx_locked = false;
         return false;
     }
@@ -224,8 +224,8 @@ static void clean_tx(struct driver *self, struct iov_guest_cpu *cpu)
         iov_guest_charge(cpu, cpu->guest->costs.vmxnet3_tx_clean);
         iov_guest_netdev_sent(&self->dev, cpu, &sent);
     }
-    if (self->dev.stopped && TX_RING - self->tx_used > TX_WAKE)
-        iov_guest_netdev_wake(&self->dev, cpu);
+    if (self->dev.tx[0].stopped && TX_RING - self->tx_used > TX_WAKE)
+        iov_guest_netdev_wake(&self->dev, cpu, 0);
 }
 
 /* ---- Receive ---- */
@@ -337,7 +337,7 @@ static void start_vector(struct driver *self, struct iov_guest_cpu *cpu, unsigne
                          uint8_t vector)
 {
     uint64_t at = self->msix + entry * PCI_MSIX_ENTRY_SIZE;
-    uint64_t message = iov_guest_msi_address(cpu);
+    uint64_t message = iov_guest_msi_address(cpu, vector);
 
     iov_guest_write(cpu, at + PCI_MSIX_ENTRY_LOWER_ADDR, 4, (uint32_t)message);
     iov_guest_write(cpu, at + PCI_MSIX_ENTRY_UPPER_ADDR, 4, message >> 32);

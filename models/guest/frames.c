@@ -52,8 +52,8 @@ void iov_guest_build_udp(struct iov_guest_net *net, struct iov_guest_frame *fram
     uint32_t length = UDP_HEADER + size;
     uint8_t *udp = build_headers(net, frame, IPV4_PROTOCOL_UDP, length);
 
-    iov_net_put16(udp, net->port);
-    iov_net_put16(udp + 2, net->peer_port);
+    iov_net_put16(udp, (uint32_t)net->port + frame->socket);
+    iov_net_put16(udp + 2, (uint32_t)net->peer_port + frame->flow);
     iov_net_put16(udp + 4, length);
     iov_net_put16(udp + UDP_CHECKSUM, 0);
     memcpy(udp + UDP_HEADER, payload, size);
@@ -98,7 +98,7 @@ static enum iov_guest_frame_kind parse_udp(const struct iov_guest_net *net, cons
     if (!verified && iov_net_get16(udp + UDP_CHECKSUM) != 0 &&
         iov_net_sum(pseudo_sum(ip, IPV4_PROTOCOL_UDP, length), udp, length) != 0xffff)
         return IOV_GUEST_FRAME_BAD;
-    if (iov_net_get16(udp + 2) != net->port)
+    if ((unsigned)iov_net_get16(udp + 2) - net->port >= net->socket_count)
         return IOV_GUEST_FRAME_FOREIGN;
     *ret_size = length - UDP_HEADER;
     return IOV_GUEST_FRAME_UDP;

@@ -165,8 +165,25 @@ uint8_t iov_guest_request_irq(IovLinuxGuest *guest, bool level,
         return 0;
     uint8_t vector = guest->next_vector++;
 
-    guest->irqs[vector] =
-        (struct iov_guest_irq){ .handler = handler, .context = context, .level = level };
+    guest->irqs[vector] = (struct iov_guest_irq){ .handler = handler,
+                                                  .context = context,
+                                                  .level = level,
+                                                  .processor = (uint8_t)guest->interrupt_cpu };
+    return vector;
+}
+
+uint8_t iov_guest_request_queue_irq(IovLinuxGuest *guest, unsigned queue,
+                                    void (*handler)(void *context, struct iov_guest_cpu *cpu),
+                                    void *context)
+{
+    uint8_t vector = iov_guest_request_irq(guest, false, handler, context);
+    uint64_t processor = guest->interrupt_cpu;
+
+    if (guest->irq_cpus.count > 0)
+        processor = guest->irq_cpus.items[queue % guest->irq_cpus.count];
+    else if (guest->irq_affinity == IOV_GUEST_SPREAD)
+        processor += iov_guest_processor_of(guest, queue);
+    guest->irqs[vector].processor = (uint8_t)(processor % iov_guest_processors(guest));
     return vector;
 }
 
@@ -178,20 +195,22 @@ void iov_guest_request_upcall(IovLinuxGuest *guest,
         (struct iov_guest_irq){ .handler = handler, .context = context, .upcall = true };
 }
 
-/* The processor that device interrupts go to, as the destination field says it. */
-static uint32_t destination(const struct iov_guest_cpu *cpu)
+/* The processor that takes `vector`, as the destination field says it. */
+static uint32_t destination(const struct iov_guest_cpu *cpu, uint8_t vector)
 {
     const IovLinuxGuest *guest = cpu->guest;
-    const struct iov_guest_cpu *target = &guest->cpus[guest->interrupt_cpu];
+    const struct iov_guest_irq *irq = &guest->irqs[vector];
+    const struct iov_guest_cpu *target =
+        &guest->cpus[irq->handler != NULL ? irq->processor : guest->interrupt_cpu];
 
     if (target->guest == NULL)
         target = cpu; /* not booted: this one takes them */
     return cpu->x2apic ? target->apic_id : 1u << (target->index & 7);
 }
 
-uint64_t iov_guest_msi_address(struct iov_guest_cpu *cpu)
+uint64_t iov_guest_msi_address(struct iov_guest_cpu *cpu, uint8_t vector)
 {
-    return MSI_BASE | (uint64_t)destination(cpu) << MSI_ADDRESS_DESTINATION_SHIFT |
+    return MSI_BASE | (uint64_t)destination(cpu, vector) << MSI_ADDRESS_DESTINATION_SHIFT |
            (cpu->x2apic ? 0 : MSI_ADDRESS_LOGICAL);
 }
 
@@ -218,7 +237,7 @@ static void route_remapped(struct iov_guest_cpu *cpu, uint32_t gsi, uint8_t vect
     uint32_t low = (uint32_t)IOAPIC_ENTRY_LEVEL | gsi;
 
     for (int i = 0; i < 2; i++) {
-        iov_guest_remap_write(cpu, index, vector, destination(cpu), !cpu->x2apic, true,
+        iov_guest_remap_write(cpu, index, vector, destination(cpu, vector), !cpu->x2apic, true,
                               (uint16_t)cpu->guest->ioapic_requester);
         ioapic_write(cpu, entry + 1, high);
         ioapic_write(cpu, entry, low | (uint32_t)IOAPIC_ENTRY_MASKED);
@@ -240,7 +259,7 @@ void iov_guest_route_gsi(struct iov_guest_cpu *cpu, uint32_t gsi, uint8_t vector
     }
     /* Linux writes the masked entry twice (activation, then start-up) and unmasks it. */
     for (int i = 0; i < 2; i++) {
-        ioapic_write(cpu, entry + 1, destination(cpu) << 24);
+        ioapic_write(cpu, entry + 1, destination(cpu, vector) << 24);
         ioapic_write(cpu, entry, low | (uint32_t)IOAPIC_ENTRY_MASKED);
     }
     ioapic_write(cpu, entry, low);

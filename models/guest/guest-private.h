@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside the guest kernel: its processors, interrupts, softirqs, timers, sleep and memory. One kernel runs on all virtual
- * processors of a VM; each has one task (the workload runs on processor 0) and an idle loop, which share the fiber of
+ * processors of a VM; each has at most one task of the workload, which stays there, and an idle loop, which share the fiber of
  * the processor: a task that waits runs the idle loop where it stands, and interrupts nest on top.
  *
  * LIMIT: one task a processor, no user-space preemption, no ksoftirqd, no work queues.
@@ -28,6 +28,7 @@
 enum iov_guest_softirq { IOV_GUEST_TIMER, IOV_GUEST_NET_TX, IOV_GUEST_NET_RX };
 enum iov_guest_idle { IOV_GUEST_IDLE_HALT, IOV_GUEST_IDLE_POLL, IOV_GUEST_IDLE_HALTPOLL };
 enum iov_guest_tick { IOV_GUEST_TICKLESS, IOV_GUEST_PERIODIC, IOV_GUEST_NO_TICK };
+enum iov_guest_affinity { IOV_GUEST_SPREAD, IOV_GUEST_PINNED };
 enum iov_guest_apic { IOV_GUEST_APIC_AUTO, IOV_GUEST_XAPIC, IOV_GUEST_X2APIC };
 
 G_DECLARE_FINAL_TYPE(IovLinuxGuest, iov_linux_guest, IOV, LINUX_GUEST, IovModel)
@@ -94,6 +95,7 @@ struct iov_guest_cpu {
     struct iov_span *span; /* the request this processor works for now */
     unsigned index;
     uint32_t apic_id;
+    bool booted;
     bool x2apic;
     bool tsc_deadline;
     bool ipi_by_call; /* IPIs are hypercalls */
@@ -101,6 +103,7 @@ struct iov_guest_cpu {
     bool in_softirq;
     uint8_t bottom_half_off;
     uint32_t softirqs; /* raised, bit per enum iov_guest_softirq */
+    unsigned task;     /* number of its task among the workload's; 0 as well if it has none */
     bool waiting;      /* the task waits for a wake-up */
     bool need_resched;
     bool idle;                    /* the idle loop has the processor */
@@ -125,9 +128,10 @@ struct iov_guest_irq {
     void (*handler)(void *context, struct iov_guest_cpu *cpu);
     void *context;
     bool level;
-    bool upcall;   /* of a hypervisor's events: no EOI */
-    bool remapped; /* level, through a remapping unit: */
-    uint8_t pin;   /* the I/O APIC's, which its EOI register takes */
+    bool upcall;       /* of a hypervisor's events: no EOI */
+    bool remapped;     /* level, through a remapping unit: */
+    uint8_t pin;       /* the I/O APIC's, which its EOI register takes */
+    uint8_t processor; /* that takes it */
 };
 
 struct _IovLinuxGuest {
@@ -149,6 +153,9 @@ struct _IovLinuxGuest {
     uint32_t interrupt_throttle_rate;
     bool paravirtual_eoi;
     uint64_t interrupt_cpu;
+    uint64_t queues;
+    int irq_affinity;
+    struct iov_count_list irq_cpus;
     uint64_t apic_timer;
     int iommu_mode;
     uint64_t iommu_registers;
@@ -193,6 +200,7 @@ struct _IovLinuxGuest {
     /* state */
     struct iov_measure *measure;
     struct iov_guest_netdev *netdev;
+    bool tasks_started;
     struct iov_guest_iommu *iommu;
     iov_gpa next_memory;
     uint8_t next_vector;
@@ -226,6 +234,17 @@ void iov_guest_work_for(struct iov_guest_cpu *cpu, struct iov_span *span);
 /* The run cannot go on: ends it as incomplete. */
 void iov_guest_fail(struct iov_guest_cpu *cpu);
 iov_time iov_guest_now(const struct iov_guest_cpu *cpu);
+/* Processors of the machine. */
+unsigned iov_guest_processors(const IovLinuxGuest *guest);
+/* Waits until all of them have booted. */
+void iov_guest_wait_processors(struct iov_guest_cpu *cpu);
+/* Pairs that a driver uses of a device with `most`: one a processor, or as `queues` says. */
+unsigned iov_guest_queue_pairs(const IovLinuxGuest *guest, unsigned most);
+/* Queue of processor `index`, and the first processor of a queue: neighbours share one when there are more processors than queues. */
+unsigned iov_guest_queue_of(const IovLinuxGuest *guest, unsigned index);
+unsigned iov_guest_processor_of(const IovLinuxGuest *guest, unsigned queue);
+/* Tasks of the workload: one a processor, if there are flows for all. */
+unsigned iov_guest_tasks(const IovLinuxGuest *guest);
 
 /* ---- guest-irq.c ---- */
 
@@ -240,8 +259,12 @@ uint8_t iov_guest_request_irq(IovLinuxGuest *guest, bool level,
 void iov_guest_request_upcall(IovLinuxGuest *guest,
                               void (*handler)(void *context, struct iov_guest_cpu *cpu),
                               void *context);
-/* Address and data of an interrupt message for `vector` to the processor that takes device interrupts. */
-uint64_t iov_guest_msi_address(struct iov_guest_cpu *cpu);
+/* The same for a vector of queue `queue`: it goes to the processor that irq-affinity gives it. */
+uint8_t iov_guest_request_queue_irq(IovLinuxGuest *guest, unsigned queue,
+                                    void (*handler)(void *context, struct iov_guest_cpu *cpu),
+                                    void *context);
+/* Address of an interrupt message for `vector`, which its handler was requested for. */
+uint64_t iov_guest_msi_address(struct iov_guest_cpu *cpu, uint8_t vector);
 /* Sends the level interrupt of I/O APIC pin `gsi` to `vector`. */
 void iov_guest_route_gsi(struct iov_guest_cpu *cpu, uint32_t gsi, uint8_t vector);
 void iov_guest_send_ipi(struct iov_guest_cpu *cpu, const struct iov_guest_cpu *target,

@@ -16,6 +16,7 @@ static const char *const driver_names[] = { "none",   "e1000",   "virtio-net", "
                                             "e1000e", "vmxnet3", NULL };
 static const char *const apic_names[] = { "auto", "xapic", "x2apic", NULL };
 static const char *const tick_names[] = { "tickless", "periodic", "none", NULL };
+static const char *const affinity_names[] = { "spread", "pinned", NULL };
 static const char *const iommu_names[] = { "none", "pass-through", "strict", "deferred", NULL };
 static const char *const idle_names[] = { "halt", "poll", "haltpoll", NULL };
 
@@ -59,6 +60,93 @@ static bool start_network(struct iov_guest_cpu *cpu)
     return true;
 }
 
+/* ---- Processors, queues, tasks ---- */
+
+unsigned iov_guest_processors(const IovLinuxGuest *guest)
+{
+    return guest->program.processors != 0 ? guest->program.processors : 1;
+}
+
+void iov_guest_wait_processors(struct iov_guest_cpu *cpu)
+{
+    for (unsigned i = 0; i < iov_guest_processors(cpu->guest); i++) {
+        while (!cpu->guest->cpus[i].booted) {
+            iov_exec_do(cpu->exec, IOV_OP_PAUSE);
+            iov_guest_charge(cpu, cpu->guest->costs.idle_poll);
+        }
+    }
+}
+
+unsigned iov_guest_queue_pairs(const IovLinuxGuest *guest, unsigned most)
+{
+    unsigned wanted = guest->queues != 0 ? (unsigned)guest->queues : iov_guest_processors(guest);
+
+    most = MIN(most, IOV_GUEST_QUEUES);
+    return MAX(MIN(wanted, most), 1);
+}
+
+/* As Linux deals out processors: groups of neighbours, the first ones larger by one if they cannot be equal. */
+unsigned iov_guest_processor_of(const IovLinuxGuest *guest, unsigned queue)
+{
+    unsigned processors = iov_guest_processors(guest), queues = guest->netdev->queues;
+    unsigned stride = processors / queues, larger = processors % queues;
+
+    if (processors < queues)
+        return queue % processors;
+    return queue * stride + MIN(queue, larger);
+}
+
+unsigned iov_guest_queue_of(const IovLinuxGuest *guest, unsigned index)
+{
+    unsigned queue = guest->netdev->queues - 1;
+
+    while (queue > 0 && iov_guest_processor_of(guest, queue) > index)
+        queue--;
+    return queue;
+}
+
+unsigned iov_guest_tasks(const IovLinuxGuest *guest)
+{
+    uint64_t flows = guest->workload != NULL ? IOV_WORKLOAD(guest->workload)->flows : 1;
+
+    return MIN((unsigned)flows, iov_guest_processors(guest));
+}
+
+static bool has_task(const IovLinuxGuest *guest, unsigned index, unsigned *ret_task)
+{
+    unsigned processors = iov_guest_processors(guest);
+
+    if (guest->workload == NULL || index >= processors)
+        return false;
+    uint64_t first = IOV_WORKLOAD(guest->workload)->cpu % processors;
+
+    *ret_task = (index + processors - (unsigned)first) % processors;
+    return *ret_task < iov_guest_tasks(guest);
+}
+
+/* The network works: tasks on other processors may begin. */
+static void start_tasks(struct iov_guest_cpu *cpu)
+{
+    IovLinuxGuest *guest = cpu->guest;
+    unsigned task;
+
+    guest->tasks_started = true;
+    for (unsigned i = 1; i < iov_guest_processors(guest); i++) {
+        if (has_task(guest, i, &task) && guest->cpus[i].booted)
+            iov_guest_wake(cpu, &guest->cpus[i]);
+    }
+}
+
+static void wait_for_start(struct iov_guest_cpu *cpu)
+{
+    while (!cpu->guest->tasks_started) {
+        iov_guest_wait_prepare(cpu);
+        if (!cpu->guest->tasks_started)
+            iov_guest_wait_block(cpu);
+        iov_guest_wait_done(cpu);
+    }
+}
+
 static void program_start(struct iov_program *program, struct iov_exec *exec, unsigned index)
 {
     IovLinuxGuest *self = iov_container_of(program, IovLinuxGuest, program);
@@ -77,17 +165,43 @@ static void program_start(struct iov_program *program, struct iov_exec *exec, un
     iov_guest_boot_apic(cpu);
     iov_guest_start_timer(cpu);
     iov_exec_do(exec, IOV_OP_STI);
-    if (index == 0) {
-        if (!iov_guest_iommu_boot(cpu) || !start_network(cpu))
-            iov_guest_fail(cpu);
-        else if (self->workload != NULL)
-            IOV_WORKLOAD_GET_CLASS(self->workload)->run(IOV_WORKLOAD(self->workload), cpu);
+    cpu->booted = true;
+    unsigned task = 0;
+    bool runs = has_task(self, index, &task);
+
+    cpu->task = runs ? task : 0;
+    if (cpu->task != 0 && self->netdev != NULL)
+        iov_guest_net_open(&self->net, cpu->task);
+    if (index != 0) {
+        if (runs)
+            wait_for_start(cpu);
+    } else if (!iov_guest_iommu_boot(cpu) || !start_network(cpu)) {
+        iov_guest_fail(cpu);
+        runs = false;
+    } else {
+        start_tasks(cpu);
     }
+    if (runs)
+        IOV_WORKLOAD_GET_CLASS(self->workload)->run(IOV_WORKLOAD(self->workload), cpu);
     iov_guest_idle_for_ever(cpu);
+}
+
+/* Why this kernel does not run on the machine, or NULL. */
+static const char *program_refuses(struct iov_program *program)
+{
+    const IovLinuxGuest *self = iov_container_of(program, IovLinuxGuest, program);
+
+    if (program->processors > IOV_GUEST_CPUS)
+        return "this guest kernel runs on 64 processors at most";
+    if (self->workload != NULL && IOV_WORKLOAD_GET_CLASS(self->workload)->one_flow_a_task &&
+        IOV_WORKLOAD(self->workload)->flows > program->processors)
+        return "workload: each flow of its kind takes a virtual processor of its own";
+    return NULL;
 }
 
 static const struct iov_program_ops program_ops = {
     .start = program_start,
+    .refuses = program_refuses,
     .interrupt = iov_guest_program_interrupt,
 };
 
@@ -101,6 +215,14 @@ static void changed_signal(struct iov_notify_sink *sink, struct iov_span *span)
 static const struct iov_notify_sink_ops changed_ops = { .signal = changed_signal };
 
 /* ---- Life cycle ---- */
+
+/* One a task; how many processors there are nobody has told yet. */
+static unsigned sockets_wanted(const IovLinuxGuest *self)
+{
+    uint64_t flows = self->workload != NULL ? IOV_WORKLOAD(self->workload)->flows : 1;
+
+    return MIN((unsigned)flows, IOV_GUEST_CPUS);
+}
 
 static bool guest_realize(IovModel *model, GError **error)
 {
@@ -123,9 +245,10 @@ static bool guest_realize(IovModel *model, GError **error)
                               driver_names[self->driver]);
     const struct iov_guest_netdev_ops *ops = iov_guest_netdev_find(driver_names[self->driver]);
 
-    iov_guest_net_init(&self->net, self);
+    iov_guest_net_init(&self->net, self, sockets_wanted(self));
     self->netdev = ops->create(&self->net);
     self->net.dev = self->netdev;
+    self->netdev->queues = 1;
     return true;
 }
 
@@ -308,7 +431,14 @@ static void iov_linux_guest_class_init(IovLinuxGuestClass *klass)
     IOV_PROP_BOOL(mc, IovLinuxGuest, paravirtual_eoi, true,
                   "Use KVM's paravirtual EOI if it is offered");
     IOV_PROP_COUNT(mc, IovLinuxGuest, interrupt_cpu, 0, IOV_GUEST_CPUS - 1, 0,
-                   "Processor that takes device interrupts");
+                   "Processor that takes device interrupts, the first one of several");
+    IOV_PROP_COUNT(mc, IovLinuxGuest, queues, 0, IOV_GUEST_QUEUES, 0,
+                   "Queue pairs that the driver uses at most; 0: one a processor");
+    IOV_PROP_ENUM(mc, IovLinuxGuest, irq_affinity, affinity_names, IOV_GUEST_SPREAD,
+                  "Processors of the queues' interrupts: spread: those that use the queue, counted "
+                  "from interrupt-cpu; pinned: that one takes all");
+    IOV_PROP_COUNT_LIST(mc, IovLinuxGuest, irq_cpus, 0, IOV_GUEST_CPUS - 1,
+                        "Processor of each queue's interrupts in turn, in place of irq-affinity");
     IOV_PROP_FREQUENCY(mc, IovLinuxGuest, apic_timer, 1000000, 10000000000, 1000000000,
                        "Input of the APIC timer, where there is no TSC deadline");
     describe_iommu(mc);

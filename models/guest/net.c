@@ -14,6 +14,8 @@
 #include <glib.h>
 #include <string.h>
 
+#include "core/net/ethernet-regs.h"
+#include "core/net/internet.h"
 #include "models/guest/guest-private.h"
 
 /* Linux's default socket buffers, and what a frame counts for in them: its buffer, rounded, and the descriptor of it. */
@@ -70,7 +72,16 @@ static void give_frame(struct iov_guest_net *net, struct iov_guest_frame *frame)
     net->free = frame;
 }
 
-void iov_guest_net_init(struct iov_guest_net *net, struct _IovLinuxGuest *guest)
+void iov_guest_net_open(struct iov_guest_net *net, unsigned socket)
+{
+    struct iov_guest_frame *frames = g_new0(struct iov_guest_frame, IOV_GUEST_FRAMES);
+
+    net->sockets[socket].frames = frames;
+    for (unsigned i = IOV_GUEST_FRAMES; i-- > 0;)
+        give_frame(net, &frames[i]);
+}
+
+void iov_guest_net_init(struct iov_guest_net *net, struct _IovLinuxGuest *guest, unsigned sockets)
 {
     static const uint8_t peer_mac[6] = { 0x52, 0x54, 0x00, 0x00, 0x00, 0x02 };
 
@@ -80,15 +91,30 @@ void iov_guest_net_init(struct iov_guest_net *net, struct _IovLinuxGuest *guest)
                                    .port = PORT,
                                    .peer_port = PEER_PORT };
     memcpy(net->peer_mac, peer_mac, sizeof peer_mac);
-    net->frames = g_new0(struct iov_guest_frame, IOV_GUEST_FRAMES);
-    for (unsigned i = IOV_GUEST_FRAMES; i-- > 0;)
-        give_frame(net, &net->frames[i]);
+    net->socket_count = sockets;
+    net->sockets = g_new0(struct iov_guest_socket, sockets);
+    for (unsigned i = 0; i < sockets; i++) {
+        struct iov_guest_socket *socket = &net->sockets[i];
+
+        socket->index = i;
+        socket->port = (uint16_t)(PORT + i);
+        socket->flow = (uint16_t)i;
+    }
+    iov_guest_net_open(net, 0);
 }
 
 void iov_guest_net_finish(struct iov_guest_net *net)
 {
-    g_clear_pointer(&net->frames, g_free);
+    for (unsigned i = 0; i < net->socket_count; i++)
+        g_free(net->sockets[i].frames);
+    g_clear_pointer(&net->sockets, g_free);
+    net->socket_count = 0;
     net->free = NULL;
+}
+
+struct iov_guest_socket *iov_guest_socket(const struct iov_guest_cpu *cpu)
+{
+    return &cpu->guest->net.sockets[cpu->task];
 }
 
 /* Summing a datagram of `size` bytes, where the device does not. */
@@ -104,14 +130,14 @@ static uint32_t frame_memory(uint32_t size)
     return (size + FRAME_GRAIN - 1) / FRAME_GRAIN * FRAME_GRAIN + FRAME_OVERHEAD;
 }
 
-void iov_guest_net_wake_writer(struct iov_guest_cpu *cpu, struct iov_guest_net *net)
+void iov_guest_net_wake_writer(struct iov_guest_cpu *cpu, struct iov_guest_socket *socket)
 {
-    struct iov_guest_cpu *writer = net->writer;
+    struct iov_guest_cpu *writer = socket->writer;
 
-    net->writer_woken = true;
+    socket->writer_woken = true;
     if (writer == NULL)
         return;
-    net->writer = NULL;
+    socket->writer = NULL;
     iov_guest_wake(cpu, writer);
 }
 
@@ -119,44 +145,49 @@ void iov_guest_netdev_sent(struct iov_guest_netdev *dev, struct iov_guest_cpu *c
                            const struct iov_guest_sent *sent)
 {
     struct iov_guest_net *net = dev->net;
+    struct iov_guest_socket *socket = &net->sockets[sent->socket];
 
     net->sent++;
-    net->send_memory -= frame_memory(sent->size);
-    if (2 * net->send_memory <= SEND_BUFFER)
-        iov_guest_net_wake_writer(cpu, net);
+    socket->send_memory -= frame_memory(sent->size);
+    if (2 * socket->send_memory <= SEND_BUFFER)
+        iov_guest_net_wake_writer(cpu, socket);
     if (net->on_sent != NULL)
         net->on_sent(net->sent_context, cpu, sent);
 }
 
 /* Gives waiting frames to the driver until it stops. */
-static void transmit_waiting(struct iov_guest_net *net, struct iov_guest_cpu *cpu)
+static void transmit_waiting(struct iov_guest_net *net, struct iov_guest_cpu *cpu,
+                             struct iov_guest_tx_queue *queue)
 {
-    if (net->transmitting)
+    if (queue->transmitting)
         return; /* whoever does it takes the new frames as well */
-    net->transmitting = true;
-    while (net->waiting.first != NULL && !net->dev->stopped) {
-        struct iov_guest_frame *frame = net->waiting.first;
+    queue->transmitting = true;
+    while (queue->waiting.first != NULL && !queue->stopped) {
+        struct iov_guest_frame *frame = queue->waiting.first;
 
         iov_guest_work_for(cpu, frame->span);
         if (!net->dev->ops->transmit(net->dev, cpu, frame))
             break;
-        give_frame(net, pop(&net->waiting));
+        give_frame(net, pop(&queue->waiting));
     }
-    net->transmitting = false;
+    queue->transmitting = false;
 }
 
-void iov_guest_netdev_wake(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
+void iov_guest_netdev_wake(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu, unsigned queue)
 {
-    if (!dev->stopped)
+    if (!dev->tx[queue].stopped)
         return;
-    dev->stopped = false;
-    if (dev->net->waiting.first != NULL)
+    dev->tx[queue].stopped = false;
+    if (dev->tx[queue].waiting.first != NULL)
         iov_guest_raise_softirq(cpu, IOV_GUEST_NET_TX);
 }
 
 void iov_guest_net_tx_softirq(struct iov_guest_cpu *cpu)
 {
-    transmit_waiting(&cpu->guest->net, cpu);
+    struct iov_guest_net *net = &cpu->guest->net;
+
+    for (unsigned i = 0; i < net->dev->queues; i++)
+        transmit_waiting(net, cpu, &net->dev->tx[i]);
 }
 
 /* ---- Polling ---- */
@@ -202,7 +233,7 @@ bool iov_guest_net_poll_until(struct iov_guest_cpu *cpu, iov_time when)
 static void poll_send(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
                       struct iov_guest_frame *frame, struct iov_span *span)
 {
-    net->send_memory += frame_memory(frame->size);
+    net->sockets[frame->socket].send_memory += frame_memory(frame->size);
     iov_guest_charge(cpu, cpu->guest->costs.pmd_stack);
     while (!net->dev->ops->transmit(net->dev, cpu, frame)) {
         iov_guest_work_for(cpu, NULL);
@@ -217,29 +248,38 @@ bool iov_guest_may_send(const struct iov_guest_cpu *cpu)
 {
     const struct iov_guest_net *net = &cpu->guest->net;
 
-    return net->send_memory < SEND_BUFFER && net->free != NULL;
+    return iov_guest_socket(cpu)->send_memory < SEND_BUFFER && net->free != NULL;
 }
 
 static void wait_for_room(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
                           struct iov_span *span)
 {
-    while (is_polled(net) && (net->send_memory >= SEND_BUFFER || net->free == NULL))
+    struct iov_guest_socket *socket = iov_guest_socket(cpu);
+
+    while (is_polled(net) && !iov_guest_may_send(cpu))
         poll_device(cpu, net, IOV_TIME_MAX);
-    while (net->send_memory >= SEND_BUFFER || net->free == NULL) {
+    while (!iov_guest_may_send(cpu)) {
         iov_guest_wait_prepare(cpu);
-        net->writer = cpu;
+        socket->writer = cpu;
         iov_guest_charge(cpu, cpu->guest->costs.socket_block);
-        if (net->send_memory >= SEND_BUFFER || net->free == NULL)
+        if (!iov_guest_may_send(cpu))
             iov_guest_wait_block(cpu);
         iov_guest_wait_done(cpu);
-        net->writer = NULL;
+        socket->writer = NULL;
         iov_guest_work_for(cpu, span);
     }
 }
 
-struct iov_guest_frame *iov_guest_net_frame(struct iov_guest_net *net)
+struct iov_guest_frame *iov_guest_net_frame(struct iov_guest_net *net,
+                                            const struct iov_guest_socket *socket)
 {
-    return take_frame(net);
+    struct iov_guest_frame *frame = take_frame(net);
+
+    if (frame == NULL)
+        return NULL;
+    frame->socket = (uint16_t)socket->index;
+    frame->flow = socket->flow;
+    return frame;
 }
 
 void iov_guest_net_transmit(struct iov_guest_cpu *cpu, struct iov_guest_frame *frame,
@@ -251,11 +291,14 @@ void iov_guest_net_transmit(struct iov_guest_cpu *cpu, struct iov_guest_frame *f
         poll_send(cpu, net, frame, span);
         return;
     }
-    net->send_memory += frame_memory(frame->size);
+    frame->queue = (uint16_t)iov_guest_queue_of(cpu->guest, cpu->index);
+    struct iov_guest_tx_queue *queue = &net->dev->tx[frame->queue];
+
+    net->sockets[frame->socket].send_memory += frame_memory(frame->size);
     iov_guest_charge(cpu, cost);
     iov_guest_bottom_half_disable(cpu);
-    push(&net->waiting, frame);
-    transmit_waiting(net, cpu);
+    push(&queue->waiting, frame);
+    transmit_waiting(net, cpu, queue);
     iov_guest_work_for(cpu, NULL);
     iov_guest_bottom_half_enable(cpu);
 }
@@ -267,25 +310,27 @@ static void send_frame(struct iov_guest_cpu *cpu, struct iov_guest_frame *frame,
     iov_guest_charge(cpu, cpu->guest->costs.tx_return + cpu->guest->costs.syscall_exit);
 }
 
-bool iov_guest_net_wait_writer(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
-                               iov_time deadline, struct iov_span *span)
+bool iov_guest_net_wait_writer(struct iov_guest_cpu *cpu, iov_time deadline, struct iov_span *span)
 {
-    net->writer_woken = false;
-    while (is_polled(net) && !net->writer_woken && iov_guest_now(cpu) < deadline)
+    struct iov_guest_net *net = &cpu->guest->net;
+    struct iov_guest_socket *socket = iov_guest_socket(cpu);
+
+    socket->writer_woken = false;
+    while (is_polled(net) && !socket->writer_woken && iov_guest_now(cpu) < deadline)
         poll_device(cpu, net, deadline);
-    while (!net->writer_woken && iov_guest_now(cpu) < deadline) {
+    while (!socket->writer_woken && iov_guest_now(cpu) < deadline) {
         iov_guest_wait_prepare(cpu);
-        net->writer = cpu;
+        socket->writer = cpu;
         cpu->sleep = deadline;
         iov_guest_charge(cpu, cpu->guest->costs.socket_block);
-        if (!net->writer_woken)
+        if (!socket->writer_woken)
             iov_guest_wait_block(cpu);
         iov_guest_wait_done(cpu);
         cpu->sleep = IOV_TIME_MAX;
-        net->writer = NULL;
+        socket->writer = NULL;
     }
     iov_guest_work_for(cpu, span);
-    return net->writer_woken;
+    return socket->writer_woken;
 }
 
 /* The way into the kernel of every send, up to a frame to fill. */
@@ -299,7 +344,7 @@ static struct iov_guest_frame *begin_send(struct iov_guest_cpu *cpu, uint32_t si
     if (!is_polled(net))
         iov_guest_charge(cpu, cpu->guest->costs.syscall_entry);
     wait_for_room(cpu, net, span);
-    struct iov_guest_frame *frame = take_frame(net);
+    struct iov_guest_frame *frame = iov_guest_net_frame(net, iov_guest_socket(cpu));
 
     frame->span = span;
     return frame;
@@ -377,11 +422,12 @@ struct iov_guest_frame *iov_guest_napi_frame(struct iov_guest_napi *napi)
     return &napi->batch[napi->batched];
 }
 
-void iov_guest_net_queue(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
+void iov_guest_net_queue(struct iov_guest_cpu *cpu, struct iov_guest_socket *socket,
                          const struct iov_guest_frame *frame, uint32_t offset, uint32_t size)
 {
+    struct iov_guest_net *net = &cpu->guest->net;
     struct iov_guest_frame *copy =
-        net->received.count < IOV_GUEST_RECEIVE_MAX ? take_frame(net) : NULL;
+        socket->received.count < IOV_GUEST_RECEIVE_MAX ? take_frame(net) : NULL;
 
     if (copy == NULL) {
         net->dropped++;
@@ -391,13 +437,13 @@ void iov_guest_net_queue(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
     copy->span = frame->span;
     copy->size = (uint16_t)size;
     memcpy(copy->data, frame->data + offset, size);
-    push(&net->received, copy);
+    push(&socket->received, copy);
     net->delivered++;
-    if (net->reader == NULL)
+    if (socket->reader == NULL)
         return;
-    struct iov_guest_cpu *reader = net->reader;
+    struct iov_guest_cpu *reader = socket->reader;
 
-    net->reader = NULL;
+    socket->reader = NULL;
     iov_guest_wake(cpu, reader);
 }
 
@@ -425,7 +471,12 @@ static void deliver(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
         (*counter)++;
         return;
     }
-    iov_guest_net_queue(cpu, net, frame, offset, size);
+    unsigned socket = 0; /* an echo's, which has no port */
+
+    if (kind == IOV_GUEST_FRAME_UDP) /* the parser has looked: the port is one of ours */
+        socket = (unsigned)iov_net_get16(frame->data + offset - UDP_HEADER + UDP_DESTINATION) -
+                 net->port;
+    iov_guest_net_queue(cpu, &net->sockets[socket], frame, offset, size);
 }
 
 static void deliver_batch(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)
@@ -483,19 +534,19 @@ void iov_guest_net_rx_softirq(struct iov_guest_cpu *cpu)
 }
 
 /* Waits until a datagram is there or `deadline` has passed. */
-static void wait_for_datagram(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
+static void wait_for_datagram(struct iov_guest_cpu *cpu, struct iov_guest_socket *socket,
                               iov_time deadline)
 {
-    while (net->received.first == NULL && iov_guest_now(cpu) < deadline) {
+    while (socket->received.first == NULL && iov_guest_now(cpu) < deadline) {
         iov_guest_wait_prepare(cpu);
-        net->reader = cpu;
+        socket->reader = cpu;
         cpu->sleep = deadline; /* a far one: it does not program the timer, the tick is earlier */
         iov_guest_charge(cpu, cpu->guest->costs.socket_block);
-        if (net->received.first == NULL)
+        if (socket->received.first == NULL)
             iov_guest_wait_block(cpu);
         iov_guest_wait_done(cpu);
         cpu->sleep = IOV_TIME_MAX;
-        net->reader = NULL;
+        socket->reader = NULL;
     }
 }
 
@@ -503,9 +554,11 @@ static void wait_for_datagram(struct iov_guest_cpu *cpu, struct iov_guest_net *n
 static bool poll_receive(struct iov_guest_cpu *cpu, struct iov_guest_net *net, iov_time deadline,
                          void *data, uint32_t size, uint32_t *ret_size, struct iov_span **ret_span)
 {
-    while (net->received.first == NULL && iov_guest_now(cpu) < deadline)
+    struct iov_guest_queue *received = &iov_guest_socket(cpu)->received;
+
+    while (received->first == NULL && iov_guest_now(cpu) < deadline)
         poll_device(cpu, net, deadline);
-    struct iov_guest_frame *frame = pop(&net->received);
+    struct iov_guest_frame *frame = pop(received);
 
     if (frame == NULL)
         return false;
@@ -526,8 +579,8 @@ bool iov_guest_receive(struct iov_guest_cpu *cpu, iov_time deadline, void *data,
     if (is_polled(net))
         return poll_receive(cpu, net, deadline, data, size, ret_size, ret_span);
     iov_guest_charge(cpu, guest->costs.syscall_entry);
-    wait_for_datagram(cpu, net, deadline);
-    struct iov_guest_frame *frame = pop(&net->received);
+    wait_for_datagram(cpu, iov_guest_socket(cpu), deadline);
+    struct iov_guest_frame *frame = pop(&iov_guest_socket(cpu)->received);
 
     if (frame == NULL) {
         iov_guest_charge(cpu, guest->costs.syscall_exit);

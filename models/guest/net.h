@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside the guest kernel: the network stack reduced to one UDP socket and ICMP echo. Frames are real Ethernet/IPv4 bytes with
- * right checksums; layers are costs. The socket has Linux's limits: a send buffer that blocks the sender, a receive queue
+ * Inside the guest kernel: the network stack reduced to a UDP socket for each task and ICMP echo. Frames are real Ethernet/IPv4 bytes with
+ * right checksums; layers are costs. A socket has Linux's limits: a send buffer that blocks the sender, a receive queue
  * that drops, a queue in front of a driver whose ring is full.
  *
- * One TCP connection is in tcp.c.
+ * TCP, a connection for each task, is in tcp.c.
  *
- * LIMIT: one socket, no fragments, no ARP (the peer's address is fixed), no routing, no GRO merging.
+ * LIMIT: one socket a task, no fragments, no ARP (the peer's address is fixed), no routing, no GRO merging.
  */
 #ifndef IOV_GUEST_NET_H
 #define IOV_GUEST_NET_H
@@ -22,10 +22,21 @@
 
 struct _IovLinuxGuest;
 
-struct iov_guest_queue {
-    struct iov_guest_frame *first;
-    struct iov_guest_frame *last;
-    unsigned count;
+/* A task's end of the network: one UDP socket, one TCP connection. Its own port is the first one's and its index. */
+struct iov_guest_socket {
+    unsigned index;
+    uint16_t port;
+    uint16_t flow; /* that the next datagram belongs to: each has a port of the peer */
+    struct iov_guest_frame *frames;  /* that it brought into the pool */
+    struct iov_guest_queue received; /* for the task */
+    uint32_t send_memory;            /* bytes in flight, as the socket accounts them */
+    struct iov_guest_cpu *reader;    /* whose task waits for a datagram */
+    struct iov_guest_cpu *writer;    /* and for room to send */
+    bool writer_woken;               /* since it last began to wait */
+    /* Everything before sequence number `upto` is acknowledged. */
+    void (*on_acknowledged)(void *context, struct iov_guest_cpu *cpu, uint32_t upto);
+    void *context;
+    struct iov_tcp tcp; /* the connection */
 };
 
 struct iov_guest_net {
@@ -37,20 +48,11 @@ struct iov_guest_net {
     uint16_t port;
     uint16_t peer_port;
     uint16_t identification;
-    struct iov_guest_frame *frames; /* all of them */
     struct iov_guest_frame *free;
-    struct iov_guest_queue received; /* for the socket */
-    struct iov_guest_queue waiting;  /* in front of the driver */
-    bool transmitting;               /* some processor is emptying that queue */
-    uint32_t send_memory;            /* bytes in flight, as the socket accounts them */
-    struct iov_guest_cpu *reader;    /* whose task waits for a datagram */
-    struct iov_guest_cpu *writer;    /* and for room to send */
-    bool writer_woken;               /* since it last began to wait */
+    struct iov_guest_socket *sockets;
+    unsigned socket_count;
     void (*on_sent)(void *context, struct iov_guest_cpu *cpu, const struct iov_guest_sent *sent);
-    /* Everything before sequence number `upto` is acknowledged. */
-    void (*on_acknowledged)(void *context, struct iov_guest_cpu *cpu, uint32_t upto);
     void *sent_context;
-    struct iov_tcp tcp;    /* the connection */
     bool checksum_offload; /* set by the driver */
     struct iov_spin spin;  /* of a program that polls */
     bool changed;          /* the device has done something since it last looked */
@@ -65,12 +67,17 @@ struct iov_guest_net {
 bool iov_guest_net_poll_until(struct iov_guest_cpu *cpu, iov_time when);
 /* A device that is polled has changed what the program looks at. From any context. */
 void iov_guest_net_changed(struct iov_guest_net *net);
-void iov_guest_net_init(struct iov_guest_net *net, struct _IovLinuxGuest *guest);
+/* With `sockets` sockets: one for each task. */
+void iov_guest_net_init(struct iov_guest_net *net, struct _IovLinuxGuest *guest, unsigned sockets);
+/* The task of a socket begins: frames for it. The first socket is open. Not while packets flow. */
+void iov_guest_net_open(struct iov_guest_net *net, unsigned socket);
+/* That of the task on `cpu`. */
+struct iov_guest_socket *iov_guest_socket(const struct iov_guest_cpu *cpu);
 void iov_guest_net_finish(struct iov_guest_net *net);
 
 /* ---- Frames; no processor needed ---- */
 
-/* A UDP datagram; the checksum is complete, or left to the device (checksum_start is set then). */
+/* A UDP datagram, of the frame's socket and flow; the checksum is complete, or left to the device (checksum_start is set then). */
 void iov_guest_build_udp(struct iov_guest_net *net, struct iov_guest_frame *frame,
                          const void *payload, uint32_t size);
 /* An ICMP echo request. */
@@ -89,18 +96,18 @@ enum iov_guest_frame_kind iov_guest_parse(const struct iov_guest_net *net,
 
 /* ---- For tcp.c ---- */
 
-/* A free frame, or NULL. */
-struct iov_guest_frame *iov_guest_net_frame(struct iov_guest_net *net);
+/* A free frame for the socket, or NULL. */
+struct iov_guest_frame *iov_guest_net_frame(struct iov_guest_net *net,
+                                            const struct iov_guest_socket *socket);
 /* A built frame's way to the driver, from a task or a softirq. */
 void iov_guest_net_transmit(struct iov_guest_cpu *cpu, struct iov_guest_frame *frame,
                             struct iov_span *span, iov_time cost);
 /* `size` bytes of a frame go to the socket; the reader is woken. */
-void iov_guest_net_queue(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
+void iov_guest_net_queue(struct iov_guest_cpu *cpu, struct iov_guest_socket *socket,
                          const struct iov_guest_frame *frame, uint32_t offset, uint32_t size);
-void iov_guest_net_wake_writer(struct iov_guest_cpu *cpu, struct iov_guest_net *net);
+void iov_guest_net_wake_writer(struct iov_guest_cpu *cpu, struct iov_guest_socket *socket);
 /* Waits until somebody wakes the writer (true) or `deadline`. */
-bool iov_guest_net_wait_writer(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
-                               iov_time deadline, struct iov_span *span);
+bool iov_guest_net_wait_writer(struct iov_guest_cpu *cpu, iov_time deadline, struct iov_span *span);
 /* A segment of the connection: false if the frame is none. */
 bool iov_guest_tcp_deliver(struct iov_guest_cpu *cpu, const struct iov_guest_frame *frame);
 

@@ -20,6 +20,7 @@ struct iov_guest_netdev;
 
 #define IOV_GUEST_FRAME_MAX 1536 /* a full Ethernet frame, with some room */
 #define IOV_GUEST_NAPI_BUDGET 64
+#define IOV_GUEST_QUEUES 16    /* transmit queues of a device, as many receive queues */
 #define IOV_GUEST_NAPI_BATCH 8 /* frames a poll collects before the stack sees them */
 
 /* A frame on its way through the stack. */
@@ -27,6 +28,9 @@ struct iov_guest_frame {
     struct iov_guest_frame *next;
     struct iov_span *span;
     uint16_t size;
+    uint16_t socket;          /* whose it is: index */
+    uint16_t flow;            /* of the workload */
+    uint16_t queue;           /* transmit: that the stack chose */
     uint16_t checksum_start;  /* transmit: the device sums from here to the end ... */
     uint16_t checksum_offset; /* ... and puts the result here; 0: nothing to do */
     uint8_t data[IOV_GUEST_FRAME_MAX];
@@ -36,6 +40,7 @@ struct iov_guest_frame {
 struct iov_guest_sent {
     struct iov_span *span;
     uint32_t size;
+    uint16_t socket;
 };
 
 /* A source of work that is polled with interrupts of its device off. */
@@ -68,12 +73,26 @@ struct iov_guest_netdev_ops {
     unsigned (*poll)(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu);
 };
 
+struct iov_guest_queue {
+    struct iov_guest_frame *first;
+    struct iov_guest_frame *last;
+    unsigned count;
+};
+
+/* What stands in front of a transmit queue of the device. */
+struct iov_guest_tx_queue {
+    struct iov_guest_queue waiting;
+    bool transmitting; /* some processor is emptying it */
+    bool stopped;      /* the stack must not transmit until iov_guest_netdev_wake() */
+};
+
 struct iov_guest_netdev {
     const struct iov_guest_netdev_ops *ops;
     struct iov_guest_net *net;
     uint8_t mac[6];
     bool running;
-    bool stopped; /* the stack must not transmit until iov_guest_netdev_wake() */
+    unsigned queues; /* pairs in use; the driver says so when it probes */
+    struct iov_guest_tx_queue tx[IOV_GUEST_QUEUES];
 };
 
 /* From a driver's `poll`: everything handed in goes up the program's stack. */
@@ -97,7 +116,7 @@ void iov_guest_napi_receive(struct iov_guest_cpu *cpu, struct iov_guest_napi *na
 /* The device has sent a frame. */
 void iov_guest_netdev_sent(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
                            const struct iov_guest_sent *sent);
-/* There is room again: the stack goes on transmitting (in a softirq). */
-void iov_guest_netdev_wake(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu);
+/* There is room again in `queue`: the stack goes on transmitting (in a softirq). */
+void iov_guest_netdev_wake(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu, unsigned queue);
 
 #endif

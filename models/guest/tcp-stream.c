@@ -55,20 +55,21 @@ static bool transmit(IovTcpStream *self, struct iov_guest_cpu *cpu)
 {
     IovWorkload *workload = &self->parent_instance;
 
-    cpu->guest->net.on_acknowledged = on_acknowledged;
-    cpu->guest->net.sent_context = self;
+    struct iov_guest_socket *socket = iov_guest_socket(cpu);
+
+    socket->on_acknowledged = on_acknowledged;
+    socket->context = self;
     while (!workload->done) {
         struct iov_span *span;
 
         if (self->count ==
             WRITES_MAX) { /* as many small writes as can be followed are on their way */
-            iov_guest_net_wait_writer(cpu, &cpu->guest->net,
-                                      iov_guest_now(cpu) + IOV_TCP_RETRANSMIT, NULL);
+            iov_guest_net_wait_writer(cpu, iov_guest_now(cpu) + IOV_TCP_RETRANSMIT, NULL);
             continue;
         }
         span = iov_workload_begin(workload, cpu);
         self->writes[(self->first + self->count++) % WRITES_MAX] =
-            (struct written){ span, cpu->guest->net.tcp.next + (uint32_t)self->write };
+            (struct written){ span, socket->tcp.next + (uint32_t)self->write };
         iov_guest_work_for(cpu, span);
         iov_guest_charge(cpu, cpu->guest->costs.application);
         if (!iov_guest_tcp_send(cpu, (uint32_t)self->write, span))

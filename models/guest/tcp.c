@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/net/ethernet-regs.h"
+#include "core/net/internet.h"
 #include "models/guest/guest-private.h"
 
 #define WINDOW \
@@ -19,25 +20,25 @@
 #define TRIES 5
 
 /* What the socket still has room for is what is offered. */
-static void offer_window(struct iov_guest_net *net)
+static void offer_window(struct iov_guest_socket *socket)
 {
-    uint32_t held = net->received.count * IOV_TCP_MSS;
+    uint32_t held = socket->received.count * IOV_TCP_MSS;
 
-    net->tcp.receive_window = held < WINDOW ? (WINDOW - held) & ~127u : 0;
+    socket->tcp.receive_window = held < WINDOW ? (WINDOW - held) & ~127u : 0;
 }
 
 /* Builds and queues a segment; the caller has made sure of room. */
-static void send_segment(struct iov_guest_cpu *cpu, uint32_t size, struct iov_span *span,
-                         iov_time cost)
+static void send_segment(struct iov_guest_cpu *cpu, struct iov_guest_socket *socket, uint32_t size,
+                         struct iov_span *span, iov_time cost)
 {
     struct iov_guest_net *net = &cpu->guest->net;
-    struct iov_guest_frame *frame = iov_guest_net_frame(net);
+    struct iov_guest_frame *frame = iov_guest_net_frame(net, socket);
 
     if (frame == NULL)
         return; /* an acknowledgement that finds no frame: the next one tells as much */
-    offer_window(net);
+    offer_window(socket);
     memset(frame->data + IOV_TCP_PAYLOAD_AT, 0, size);
-    frame->size = (uint16_t)iov_tcp_build(&net->tcp, frame->data, size, net->checksum_offload);
+    frame->size = (uint16_t)iov_tcp_build(&socket->tcp, frame->data, size, net->checksum_offload);
     frame->checksum_start = 0;
     frame->checksum_offset = 0;
     if (net->checksum_offload) {
@@ -50,26 +51,39 @@ static void send_segment(struct iov_guest_cpu *cpu, uint32_t size, struct iov_sp
 
 /* ---- From the softirq ---- */
 
+/* Whose segment it may be: by its destination port, where that is in a frame without IP options. */
+static struct iov_guest_socket *find_socket(struct iov_guest_net *net,
+                                            const struct iov_guest_frame *frame)
+{
+    const uint8_t *tcp = frame->data + ETHERNET_HEADER + IPV4_HEADER;
+    unsigned index = frame->size < IOV_TCP_PAYLOAD_AT
+                         ? UINT_MAX
+                         : (unsigned)iov_net_get16(tcp + TCP_DESTINATION) - net->port;
+
+    return index < net->socket_count ? &net->sockets[index] : NULL;
+}
+
 bool iov_guest_tcp_deliver(struct iov_guest_cpu *cpu, const struct iov_guest_frame *frame)
 {
     struct iov_guest_net *net = &cpu->guest->net;
+    struct iov_guest_socket *socket = find_socket(net, frame);
     struct iov_tcp_segment segment;
     unsigned result;
 
-    if (net->tcp.state == IOV_TCP_CLOSED ||
-        !iov_tcp_parse(frame->data, frame->size, net->tcp.own.ip, net->tcp.own.port,
+    if (socket == NULL || socket->tcp.state == IOV_TCP_CLOSED ||
+        !iov_tcp_parse(frame->data, frame->size, socket->tcp.own.ip, socket->port,
                        frame->checksum_start != 0, &segment))
         return false;
     iov_guest_charge(cpu, cpu->guest->costs.tcp_rx);
-    result = iov_tcp_take(&net->tcp, &segment, frame->data);
+    result = iov_tcp_take(&socket->tcp, &segment, frame->data);
     if (result & IOV_TCP_DATA)
-        iov_guest_net_queue(cpu, net, frame, segment.at, segment.size);
+        iov_guest_net_queue(cpu, socket, frame, segment.at, segment.size);
     if (result & IOV_TCP_ANSWER)
-        send_segment(cpu, 0, NULL, cpu->guest->costs.tcp_ack);
+        send_segment(cpu, socket, 0, NULL, cpu->guest->costs.tcp_ack);
     if (result & (IOV_TCP_ROOM | IOV_TCP_OPENED)) {
-        iov_guest_net_wake_writer(cpu, net);
-        if (net->on_acknowledged != NULL)
-            net->on_acknowledged(net->sent_context, cpu, net->tcp.unacknowledged);
+        iov_guest_net_wake_writer(cpu, socket);
+        if (socket->on_acknowledged != NULL)
+            socket->on_acknowledged(socket->context, cpu, socket->tcp.unacknowledged);
     }
     return true;
 }
@@ -79,44 +93,46 @@ bool iov_guest_tcp_deliver(struct iov_guest_cpu *cpu, const struct iov_guest_fra
 /* Waits until the peer has done something; goes back to what was not acknowledged if it does not. False: it is gone. */
 static bool wait_for_peer(struct iov_guest_cpu *cpu, struct iov_span *span, unsigned *tries)
 {
-    struct iov_guest_net *net = &cpu->guest->net;
-    uint32_t before = net->tcp.unacknowledged;
+    struct iov_guest_socket *socket = iov_guest_socket(cpu);
+    uint32_t before = socket->tcp.unacknowledged;
 
-    if (iov_guest_net_wait_writer(cpu, net, iov_guest_now(cpu) + IOV_TCP_RETRANSMIT, span) ||
-        net->tcp.unacknowledged != before) {
+    if (iov_guest_net_wait_writer(cpu, iov_guest_now(cpu) + IOV_TCP_RETRANSMIT, span) ||
+        socket->tcp.unacknowledged != before) {
         *tries = 0;
         return true;
     }
-    if (net->tcp.unacknowledged != net->tcp.next)
-        iov_tcp_go_back(&net->tcp);
+    if (socket->tcp.unacknowledged != socket->tcp.next)
+        iov_tcp_go_back(&socket->tcp);
     return ++*tries < TRIES;
 }
 
 bool iov_guest_tcp_connect(struct iov_guest_cpu *cpu)
 {
     struct iov_guest_net *net = &cpu->guest->net;
-    struct iov_tcp_address own = { .ip = net->address, .port = net->port };
-    struct iov_tcp_address peer = { .ip = net->peer_address, .port = net->peer_port };
+    struct iov_guest_socket *socket = iov_guest_socket(cpu);
+    struct iov_tcp_address own = { .ip = net->address, .port = socket->port };
+    struct iov_tcp_address peer = { .ip = net->peer_address,
+                                    .port = (uint16_t)(net->peer_port + socket->flow) };
 
     memcpy(own.mac, net->dev->mac, sizeof own.mac);
     memcpy(peer.mac, net->peer_mac, sizeof peer.mac);
-    iov_tcp_init(&net->tcp, &own, WINDOW);
-    iov_tcp_connect(&net->tcp, &peer);
+    iov_tcp_init(&socket->tcp, &own, WINDOW);
+    iov_tcp_connect(&socket->tcp, &peer);
     for (unsigned tries = 0; tries < TRIES; tries++) {
         iov_time deadline = iov_guest_now(cpu) + IOV_TCP_RETRANSMIT;
 
-        send_segment(cpu, 0, NULL, cpu->guest->costs.tcp_tx);
-        while (net->tcp.state != IOV_TCP_ESTABLISHED && iov_guest_now(cpu) < deadline)
-            iov_guest_net_wait_writer(cpu, net, deadline, NULL);
-        if (net->tcp.state == IOV_TCP_ESTABLISHED)
+        send_segment(cpu, socket, 0, NULL, cpu->guest->costs.tcp_tx);
+        while (socket->tcp.state != IOV_TCP_ESTABLISHED && iov_guest_now(cpu) < deadline)
+            iov_guest_net_wait_writer(cpu, deadline, NULL);
+        if (socket->tcp.state == IOV_TCP_ESTABLISHED)
             return true;
     }
     return false;
 }
 
-static uint32_t may_send(const struct iov_guest_net *net)
+static uint32_t may_send(const struct iov_guest_net *net, const struct iov_guest_socket *socket)
 {
-    uint32_t room = iov_tcp_room(&net->tcp), out = net->tcp.next - net->tcp.unacknowledged;
+    uint32_t room = iov_tcp_room(&socket->tcp), out = socket->tcp.next - socket->tcp.unacknowledged;
 
     if (net->free == NULL || out >= SEND_WINDOW)
         return 0;
@@ -126,21 +142,22 @@ static uint32_t may_send(const struct iov_guest_net *net)
 bool iov_guest_tcp_send(struct iov_guest_cpu *cpu, uint32_t size, struct iov_span *span)
 {
     struct iov_guest_net *net = &cpu->guest->net;
+    struct iov_guest_socket *socket = iov_guest_socket(cpu);
     unsigned tries = 0;
-    uint32_t end = net->tcp.next + size;
+    uint32_t end = socket->tcp.next + size;
 
     iov_guest_work_for(cpu, span);
     iov_guest_charge(cpu, cpu->guest->costs.syscall_entry);
     iov_guest_charge_copy(cpu, size);
-    while (net->tcp.next != end) {
-        uint32_t left = end - net->tcp.next, piece = left < IOV_TCP_MSS ? left : IOV_TCP_MSS;
+    while (socket->tcp.next != end) {
+        uint32_t left = end - socket->tcp.next, piece = left < IOV_TCP_MSS ? left : IOV_TCP_MSS;
 
-        if (may_send(net) < piece) {
+        if (may_send(net, socket) < piece) {
             if (!wait_for_peer(cpu, span, &tries))
                 return false;
             continue;
         }
-        send_segment(cpu, piece, piece == left ? span : NULL, cpu->guest->costs.tcp_tx);
+        send_segment(cpu, socket, piece, piece == left ? span : NULL, cpu->guest->costs.tcp_tx);
         if (piece != left)
             iov_guest_work_for(cpu, span);
     }
@@ -151,17 +168,17 @@ bool iov_guest_tcp_send(struct iov_guest_cpu *cpu, uint32_t size, struct iov_spa
 bool iov_guest_tcp_receive(struct iov_guest_cpu *cpu, iov_time deadline, uint32_t *ret_size,
                            struct iov_span **ret_span)
 {
-    struct iov_guest_net *net = &cpu->guest->net;
+    struct iov_guest_socket *socket = iov_guest_socket(cpu);
     uint8_t data[IOV_GUEST_FRAME_MAX];
     uint32_t offered;
 
     if (!iov_guest_receive(cpu, deadline, data, sizeof data, ret_size, ret_span))
         return false;
-    offered = net->tcp.receive_window; /* what the peer knows */
-    offer_window(net);
-    if (offered < WINDOW / 2 && net->tcp.receive_window >= WINDOW / 2)
-        send_segment(cpu, 0, NULL, cpu->guest->costs.tcp_ack); /* the peer may go on */
+    offered = socket->tcp.receive_window; /* what the peer knows */
+    offer_window(socket);
+    if (offered < WINDOW / 2 && socket->tcp.receive_window >= WINDOW / 2)
+        send_segment(cpu, socket, 0, NULL, cpu->guest->costs.tcp_ack); /* the peer may go on */
     else
-        net->tcp.receive_window = offered;
+        socket->tcp.receive_window = offered;
     return true;
 }

@@ -106,7 +106,7 @@ static void write_message(struct virtio_transport *transport, struct iov_guest_c
                           unsigned entry, uint8_t vector)
 {
     uint64_t at = entry_address(transport, entry);
-    uint64_t message = iov_guest_msi_address(cpu);
+    uint64_t message = iov_guest_msi_address(cpu, vector);
 
     iov_guest_write(cpu, at + VIRTIO_MSIX_ENTRY_ADDRESS, 4, (uint32_t)message);
     iov_guest_write(cpu, at + VIRTIO_MSIX_ENTRY_ADDRESS + 4, 4, message >> 32);

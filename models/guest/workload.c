@@ -22,6 +22,18 @@ struct iov_span *iov_workload_begin(IovWorkload *self, struct iov_guest_cpu *cpu
     return span;
 }
 
+unsigned iov_workload_flows(const IovWorkload *self, const struct iov_guest_cpu *cpu)
+{
+    unsigned tasks = iov_guest_tasks(cpu->guest);
+
+    return ((unsigned)self->flows - cpu->task + tasks - 1) / tasks;
+}
+
+unsigned iov_workload_flow(const struct iov_guest_cpu *cpu, unsigned i)
+{
+    return cpu->task + i * iov_guest_tasks(cpu->guest);
+}
+
 static void warmed_up(IovWorkload *self)
 {
     self->ready = true;
@@ -30,6 +42,9 @@ static void warmed_up(IovWorkload *self)
 
 void iov_workload_start(IovWorkload *self)
 {
+    if (self->started)
+        return;
+    self->started = true;
     if (self->warmup == 0)
         warmed_up(self);
 }
@@ -100,6 +115,9 @@ static void iov_workload_class_init(IovWorkloadClass *klass)
     IOV_PROP_COUNT(mc, IovWorkload, warmup, 0, UINT32_MAX, 500,
                    "Operations before the measurement opens");
     IOV_PROP_SIZE(mc, IovWorkload, size, 1, IOV_GUEST_PAYLOAD_MAX, 64, "Payload of one message");
+    IOV_PROP_COUNT(mc, IovWorkload, flows, 1, IOV_WORKLOAD_FLOWS, 1,
+                   "Flows, dealt out to tasks on as many processors as there are");
+    IOV_PROP_COUNT(mc, IovWorkload, cpu, 0, 63, 0, "Processor of the first task");
     IOV_PROP_TIME(mc, IovWorkload, think_time, 0, IOV_SEC, 0, "Mean pause between two operations");
     IOV_PROP_ENUM(mc, IovWorkload, think_distribution, distribution_names, IOV_CONSTANT,
                   "How the pause varies");

@@ -9,6 +9,7 @@
 
 #include "core/object/model.h"
 
+#define IOV_WORKLOAD_FLOWS 1024
 #define IOV_WORKLOAD_SPANS 4096 /* requests that may be on their way at once; a power of two */
 
 struct iov_guest_cpu;
@@ -30,6 +31,8 @@ struct _IovWorkload {
     uint64_t operations;
     uint64_t warmup;
     uint64_t size;
+    uint64_t flows;
+    uint64_t cpu;
     iov_time think_time;
     int think_distribution;
     iov_time timeout;
@@ -42,18 +45,24 @@ struct _IovWorkload {
     uint64_t begun;
     uint64_t count; /* finished, warm-up included */
     unsigned guest; /* its number in the measurement */
-    bool ready;     /* the warm-up is over */
-    bool done;      /* the run is over */
+    bool started;
+    bool ready; /* the warm-up is over */
+    bool done;  /* the run is over */
 };
 
 struct _IovWorkloadClass {
     IovModelClass parent_class;
-    /* The program: runs on the task of `cpu`, returns when the workload is done. NULL: not a program of the guest kernel. */
+    /* The program: runs on the task of `cpu`, of which there may be several, returns when the workload is done. NULL: not a program of the guest kernel. */
     void (*run)(IovWorkload *self, struct iov_guest_cpu *cpu);
     bool needs_network;
+    bool one_flow_a_task; /* several flows want several processors */
 };
 
-/* Before the first operation: without a warm-up the measurement opens here. */
+/* Flows of the task on `cpu`. Task t has flows t, t + tasks, t + 2 * tasks ... */
+unsigned iov_workload_flows(const IovWorkload *self, const struct iov_guest_cpu *cpu);
+/* Number of the i-th of them among the workload's. */
+unsigned iov_workload_flow(const struct iov_guest_cpu *cpu, unsigned i);
+/* Before a task's first operation: without a warm-up the measurement opens here. */
 void iov_workload_start(IovWorkload *self);
 /* A new request, begun now and held by the processor. The oldest of IOV_WORKLOAD_SPANS is used again. */
 struct iov_span *iov_workload_begin(IovWorkload *self, struct iov_guest_cpu *cpu);

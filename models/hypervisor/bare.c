@@ -48,6 +48,9 @@ static bool iov_bare_machine_realize(IovModel *model, GError **error)
 
     if (program == NULL)
         return iov_model_fail(model, error, "program: '%s' is not a program", self->program->path);
+    program->processors = self->cpus.count;
+    if (program->ops->refuses != NULL && program->ops->refuses(program) != NULL)
+        return iov_model_fail(model, error, "cpus: %s", program->ops->refuses(program));
     self->streams = g_new0(struct bare_cpu, self->cpus.count);
     for (unsigned i = 0; i < self->cpus.count; i++) {
         struct bare_cpu *stream = &self->streams[i];

@@ -227,6 +227,10 @@ static bool vcpu_realize(IovKvmVm *self, unsigned index, GError **error)
     if (program == NULL)
         return iov_model_fail(&self->parent_instance, error, "program: '%s' is not a program",
                               self->program_ref->path);
+    program->processors = (unsigned)self->vcpus;
+    if (program->ops->refuses != NULL && program->ops->refuses(program) != NULL)
+        return iov_model_fail(&self->parent_instance, error, "vcpus: %s",
+                              program->ops->refuses(program));
     vcpu->vm = self;
     vcpu->index = index;
     vcpu->vmcs = iov_kvm_reserve(self, PAGE);

@@ -17,6 +17,7 @@ static struct iov_guest_net make_net(bool offload)
                                    .address = 0x0a000001,
                                    .peer_address = 0x0a000002,
                                    .port = 40000,
+                                   .socket_count = 1,
                                    .peer_port = 7,
                                    .checksum_offload = offload };
 }
@@ -58,7 +59,7 @@ Test(frames, a_datagram_comes_back_as_it_was_sent)
 {
     for (uint32_t size = 0; size <= IOV_GUEST_PAYLOAD_MAX; size += size < 70 ? 1 : 333) {
         struct iov_guest_net net = make_net(false);
-        struct iov_guest_frame frame;
+        struct iov_guest_frame frame = { 0 };
         uint8_t payload[IOV_GUEST_PAYLOAD_MAX];
         uint32_t offset, got;
 
@@ -77,7 +78,7 @@ Test(frames, a_datagram_comes_back_as_it_was_sent)
 Test(frames, a_datagram_for_offload_holds_the_sum_of_its_pseudo_header)
 {
     struct iov_guest_net net = make_net(true);
-    struct iov_guest_frame frame;
+    struct iov_guest_frame frame = { 0 };
     uint8_t payload[100] = { 1, 2, 3 };
 
     iov_guest_build_udp(&net, &frame, payload, sizeof payload);
@@ -95,7 +96,7 @@ Test(frames, a_datagram_for_offload_holds_the_sum_of_its_pseudo_header)
 Test(frames, an_echo_request_is_right_and_its_reply_is_known)
 {
     struct iov_guest_net net = make_net(true);
-    struct iov_guest_frame frame;
+    struct iov_guest_frame frame = { 0 };
     uint32_t offset, size;
 
     iov_guest_build_echo(&net, &frame, 3, 56);
@@ -113,7 +114,7 @@ Test(frames, an_echo_request_is_right_and_its_reply_is_known)
 Test(frames, every_changed_byte_after_the_addresses_is_noticed)
 {
     struct iov_guest_net net = make_net(false);
-    struct iov_guest_frame good;
+    struct iov_guest_frame good = { 0 };
     const uint8_t payload[32] = { 9 };
 
     iov_guest_build_udp(&net, &good, payload, sizeof payload);
@@ -129,7 +130,7 @@ Test(frames, every_changed_byte_after_the_addresses_is_noticed)
 Test(frames, a_frame_cut_anywhere_is_not_a_datagram)
 {
     struct iov_guest_net net = make_net(false);
-    struct iov_guest_frame frame;
+    struct iov_guest_frame frame = { 0 };
     const uint8_t payload[32] = { 9 };
 
     iov_guest_build_udp(&net, &frame, payload, sizeof payload);
@@ -145,7 +146,7 @@ Test(frames, a_frame_cut_anywhere_is_not_a_datagram)
 Test(frames, what_is_for_others_is_foreign)
 {
     struct iov_guest_net net = make_net(false);
-    struct iov_guest_frame frame;
+    struct iov_guest_frame frame = { 0 };
     const uint8_t payload[1] = { 9 };
 
     iov_guest_build_udp(&net, &frame, payload, 1); /* to the peer's address */

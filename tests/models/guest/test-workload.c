@@ -167,7 +167,7 @@ struct source {
 static void on_source(struct iov_event *event)
 {
     struct source *source = iov_container_of(event, struct source, event);
-    struct iov_guest_frame frame;
+    struct iov_guest_frame frame = { 0 };
     uint8_t payload[200] = { 0 };
 
     iov_guest_build_udp(&source->addresses, &frame, payload, sizeof payload);
