@@ -37,7 +37,8 @@ struct vtd_line *vtd_cache_fill(struct vtd_cache *cache, uint64_t key)
 
 void vtd_cache_empty(struct vtd_cache *cache)
 {
-    memset(cache->lines, 0, sizeof *cache->lines * cache->sets * cache->ways);
+    if (cache->lines != NULL) /* of a mode that is not there */
+        memset(cache->lines, 0, sizeof *cache->lines * cache->sets * cache->ways);
 }
 
 void vtd_cache_drop(struct vtd_cache *cache, uint64_t mask, uint64_t value)

@@ -4,7 +4,7 @@
  *
  * A fault goes into the next record if that is free; if not, it is lost and overflow is set, and
  * nothing is recorded until software clears overflow. A second fault of a requester whose fault is
- * still recorded collapses into it. The first condition that becomes pending sends the fault event,
+ * still recorded (with a PASID: of the same) collapses into it. The first condition that becomes pending sends the fault event,
  * or leaves it pending while masked.
  */
 #include "models/iommu/vtd-private.h"
@@ -63,10 +63,16 @@ static void event_settle(IovVtd *self)
         self->fectl &= ~VTD_EVENT_IP;
 }
 
-static bool source_recorded(const IovVtd *self, uint16_t source)
+/* A request's source as a record has it: requester, and PASID with its flag. */
+#define SOURCE_MASK (0xffffull | VTD_FRCD_PP)
+#define PASID_MASK (0xfffffull << VTD_FRCD_PV_SHIFT)
+
+static bool source_recorded(const IovVtd *self, uint64_t source)
 {
+    uint64_t mask = SOURCE_MASK | (source & VTD_FRCD_PP ? PASID_MASK : 0);
+
     for (unsigned i = 0; i < self->fault_records; i++) {
-        if (self->records[i][1] & VTD_FRCD_F && (uint16_t)self->records[i][1] == source)
+        if (self->records[i][1] & VTD_FRCD_F && (self->records[i][1] & mask) == source)
             return true;
     }
     return false;
@@ -113,18 +119,33 @@ void vtd_fault_count(IovVtd *self, enum vtd_fault reason)
     case VTD_FAULT_PAGE_RESERVED:
         self->faults_table++;
         break;
+    case VTD_FAULT_SM_WRITE:
+        self->faults_write++;
+        break;
+    case VTD_FAULT_SM_READ:
+    case VTD_FAULT_SM_NO_RIGHTS:
+        self->faults_read++;
+        break;
     default:
+        if (reason > VTD_FAULT_PASID) {
+            self->faults_pasid++;
+            break;
+        }
         *(reason >= VTD_FAULT_IR_REQUEST && reason <= VTD_FAULT_PD_RESERVED
               ? &self->faults_interrupt
               : &self->faults_other) += 1;
     }
 }
 
-void vtd_fault_record(IovVtd *self, enum vtd_fault reason, uint16_t source, uint64_t information,
-                      bool write, iov_time delay)
+void vtd_fault_record(IovVtd *self, enum vtd_fault reason, uint16_t requester, uint32_t pasid,
+                      uint64_t information, bool write, iov_time delay)
 {
     bool before = status_pending(self);
     uint64_t *record = self->records[self->next_record];
+    uint64_t source = requester;
+
+    if (pasid != IOV_NO_PASID)
+        source |= VTD_FRCD_PP | ((uint64_t)pasid << VTD_FRCD_PV_SHIFT & PASID_MASK);
 
     if (self->fsts & VTD_FSTS_PFO || source_recorded(self, source)) {
         self->faults_lost++;
@@ -139,7 +160,8 @@ void vtd_fault_record(IovVtd *self, enum vtd_fault reason, uint16_t source, uint
     if (!vtd_fault_pending(self)) /* FRI: the record that made PPF become set */
         self->fsts = (self->fsts & 0xffu) | self->next_record << VTD_FSTS_FRI_SHIFT;
     record[0] = information;
-    record[1] = VTD_FRCD_F | (write ? 0 : VTD_FRCD_READ) | unused_pasid(reason) |
+    record[1] = VTD_FRCD_F | (write ? 0 : VTD_FRCD_READ) |
+                (pasid == IOV_NO_PASID ? unused_pasid(reason) : 0) |
                 (uint64_t)reason << VTD_FRCD_REASON_SHIFT | source;
     self->next_record = (self->next_record + 1) % (unsigned)self->fault_records;
     event_raise(self, before, delay);

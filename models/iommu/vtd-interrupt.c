@@ -28,7 +28,7 @@ static enum iov_status interrupt_block(struct interrupt *interrupt, enum vtd_fau
     self->interrupts_blocked++;
     vtd_fault_count(self, reason);
     if (!disabled)
-        vtd_fault_record(self, reason, interrupt->req->requester,
+        vtd_fault_record(self, reason, interrupt->req->requester, IOV_NO_PASID,
                          (uint64_t)interrupt->index << VTD_FRCD_INDEX_SHIFT, true,
                          interrupt->req->delay + interrupt->delay);
     return IOV_STATUS_FAULT;

@@ -23,7 +23,7 @@ static enum iov_status post_block(const struct vtd_post *post, enum vtd_fault re
     self->interrupts_blocked++;
     vtd_fault_count(self, reason);
     if (!(post->low & VTD_IRTE_FPD))
-        vtd_fault_record(self, reason, post->requester,
+        vtd_fault_record(self, reason, post->requester, IOV_NO_PASID,
                          (uint64_t)post->index << VTD_FRCD_INDEX_SHIFT, true, delay);
     return IOV_STATUS_FAULT;
 }

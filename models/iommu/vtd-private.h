@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside the VT-d model. A DMA goes dma → walk (context cache, IOTLB, paging-structure caches,
- * tables in memory) → bus; an interrupt message goes dma → interrupt (entry cache, table) → message
+ * Inside the VT-d model. A DMA goes dma → walk (context cache or, in scalable mode, PASID cache; IOTLB,
+ * paging-structure caches, tables in memory) → bus; an interrupt message goes dma → interrupt (entry cache, table) → message
  * or posted descriptor; what is wrong goes to fault. Registers and the invalidation queue empty the
  * caches.
  */
@@ -53,7 +53,8 @@ struct _IovVtd {
     uint64_t iotlb_entries, iotlb_ways, paging_entries, paging_ways, context_entries, context_ways,
         interrupt_entries, interrupt_ways;
     bool dma_translation, intremap, eim, posting, caching_mode, snoop_control, device_iotlb,
-        dma_drain, pt, zero_length_read, scalable_mode, pasid_mode, reads_hold_walkers;
+        dma_drain, pt, zero_length_read, scalable_mode, pasid_mode, first_stage, reads_hold_walkers;
+    uint64_t pasid_bits, pasid_entries, pasid_ways;
     iov_time hit, walk_step, invalidation, interrupt_hit, register_read, register_write; /* costs */
     struct iov_mem_target registers;                                                     /* port */
     struct iov_mem_target upstream;                                                      /* port */
@@ -70,6 +71,8 @@ struct _IovVtd {
     uint64_t root_table, interrupt_table, queue;
     unsigned interrupt_table_size, queue_size; /* entries; bytes */
     bool extended;                             /* EIME */
+    bool scalable;                             /* TTM */
+    bool wide;                                 /* DW: descriptors of 256 bits */
 
     uint64_t width_mask;       /* of input addresses */
     uint64_t address_mask;     /* of host addresses */
@@ -77,7 +80,8 @@ struct _IovVtd {
     uint64_t reserved_page[4]; /* that is a page */
 
     struct vtd_cache iotlb, paging, contexts, interrupts_cache;
-    unsigned page_levels; /* bit n: the IOTLB may hold pages of level n */
+    struct vtd_cache pasids, first; /* entries of PASIDs; translations of first stages */
+    unsigned page_levels;           /* bit n: the IOTLB may hold pages of level n */
     iov_time walker_busy[VTD_WALKERS_MAX];
     iov_time *
         walker; /* of `walker_busy`: taken by the request that is on its way; NULL: it found its page cached */
@@ -92,10 +96,10 @@ struct _IovVtd {
     uint64_t interrupts, interrupts_remapped, interrupts_posted, notifications, interrupts_blocked,
         interrupt_misses;
     uint64_t invalidations_context, invalidations_iotlb, invalidations_device,
-        invalidations_interrupt, waits, queue_errors;
+        invalidations_interrupt, invalidations_pasid, pasid_misses, waits, queue_errors;
     uint64_t translation_time;
     uint64_t faults_entry, faults_width, faults_write, faults_read, faults_table, faults_interrupt,
-        faults_other; /* recorded or not */
+        faults_pasid, faults_other; /* recorded or not */
 };
 
 /* ---- vtd-cache.c ---- */
@@ -137,6 +141,28 @@ struct vtd_translation {
     iov_time delay;
 };
 
+/* One translation on its way. */
+struct vtd_walk {
+    IovVtd *self;
+    const struct iov_mem_req *req;
+    bool write;
+    bool debug;
+    bool silent; /* faults from here on are not recorded */
+    iov_time delay;
+    uint64_t context_low,
+        context_high; /* in scalable mode what a PASID's entry says, in the form of a legacy context */
+};
+
+#define VTD_KEY_VALID (1ull << 63)
+#define VTD_PAGE_OFFSET 0xfffull
+
+/* Counts and records; always false. */
+bool vtd_walk_fault(struct vtd_walk *walk, enum vtd_fault reason);
+bool vtd_walk_read(struct vtd_walk *walk, uint64_t address, uint64_t *words, unsigned count);
+/* Where the page of `size` bytes at `page` leads, or a fault. */
+bool vtd_walk_reach(struct vtd_walk *walk, uint64_t page, uint64_t size,
+                    struct vtd_translation *ret_translation);
+
 /* Reads a table through the bus; adds its time. */
 bool vtd_table_read(IovVtd *self, uint64_t address, uint64_t *words, unsigned count, bool debug,
                     iov_time *delay);
@@ -150,6 +176,24 @@ void vtd_drop_translations(IovVtd *self);
 void vtd_drop_domain(IovVtd *self, uint16_t domain);
 void vtd_drop_pages(IovVtd *self, uint16_t domain, uint64_t address, unsigned mask,
                     bool leaves_only);
+
+/* ---- vtd-scalable.c ---- */
+
+enum vtd_found { VTD_FOUND_NOTHING, VTD_FOUND_TABLES, VTD_FOUND_TRANSLATION };
+
+/*
+ * What the tables of scalable mode say of a request: tables of a second stage, which are in context_low and context_high then, a translation, or
+ * nothing: then the fault has been recorded.
+ */
+enum vtd_found vtd_scalable_find(struct vtd_walk *walk, struct vtd_translation *ret_translation);
+/* The reason in scalable mode of a fault in second-stage tables. */
+enum vtd_fault vtd_scalable_reason(enum vtd_fault legacy);
+void vtd_drop_pasids(IovVtd *self);
+void vtd_drop_pasids_of(IovVtd *self, uint16_t domain);
+void vtd_drop_pasid(IovVtd *self, uint16_t domain, uint32_t pasid);
+/* First-stage translations: of a domain, of a PASID in it, or of a range of that. */
+void vtd_drop_first_of(IovVtd *self, uint16_t domain);
+void vtd_drop_first(IovVtd *self, uint16_t domain, uint32_t pasid, uint64_t address, unsigned mask);
 
 /* ---- vtd-interrupt.c ---- */
 
@@ -170,8 +214,9 @@ void vtd_posts_drop(IovVtd *self);
 
 /* Counts a blocked request by its reason; recording it is another question. */
 void vtd_fault_count(IovVtd *self, enum vtd_fault reason);
-void vtd_fault_record(IovVtd *self, enum vtd_fault reason, uint16_t source, uint64_t information,
-                      bool write, iov_time delay);
+/* `pasid` or IOV_NO_PASID. */
+void vtd_fault_record(IovVtd *self, enum vtd_fault reason, uint16_t source, uint32_t pasid,
+                      uint64_t information, bool write, iov_time delay);
 void vtd_queue_error(IovVtd *self);
 void vtd_fault_status_write(IovVtd *self, uint32_t value);
 void vtd_fault_record_clear(IovVtd *self, unsigned index);

@@ -6,7 +6,8 @@
  *   bad descriptor: IQE, head stays on it; software repairs, clears IQE, and it is fetched again.
  *
  * Bytes move in the call, so a request is over when an invalidation begins: drain has nothing to
- * wait for. Device-TLB invalidations are counted and complete. LIMIT: 128-bit descriptors.
+ * wait for. Device-TLB invalidations are counted and complete. Descriptors have 128 bits or, with IQA.DW, 256; scalable mode takes the
+ * latter only. LIMIT: no page group responses.
  */
 #include "models/iommu/vtd-private.h"
 
@@ -221,8 +222,79 @@ static bool do_wait(IovVtd *self, uint64_t low, uint64_t high)
     return true;
 }
 
+#define PASID_DESCRIPTOR_RESERVED 0xfff000000000f1c0ull
+
+static uint32_t descriptor_pasid(uint64_t low)
+{
+    return (uint32_t)(low >> VTD_INV_PASID_SHIFT & VTD_SM_CONTEXT_RID_PASID);
+}
+
+static bool do_pasid_cache(IovVtd *self, uint64_t low, uint64_t high)
+{
+    uint16_t domain = (uint16_t)(low >> VTD_INV_DID_SHIFT);
+
+    if (low & PASID_DESCRIPTOR_RESERVED || high != 0)
+        return false;
+    switch (low >> VTD_INV_GRANULARITY_SHIFT & 3) {
+    case VTD_PASID_CACHE_DOMAIN:
+        vtd_drop_pasids_of(self, domain);
+        break;
+    case VTD_PASID_CACHE_SELECTIVE:
+        vtd_drop_pasid(self, domain, descriptor_pasid(low));
+        break;
+    case VTD_PASID_CACHE_GLOBAL:
+        vtd_drop_pasids(self);
+        break;
+    default:
+        return false;
+    }
+    self->invalidations_pasid++;
+    return true;
+}
+
+/* SPEC: with G PASID-selective second stages of the PASID go as well: here they are known by domain, and more goes than was asked for. */
+static bool do_pasid_iotlb(IovVtd *self, uint64_t low, uint64_t high)
+{
+    uint16_t domain = (uint16_t)(low >> VTD_INV_DID_SHIFT);
+
+    if (low & PASID_DESCRIPTOR_RESERVED || high & 0xf80ull)
+        return false;
+    switch (low >> VTD_INV_GRANULARITY_SHIFT & 3) {
+    case VTD_GRANULARITY_DOMAIN: /* PASID-selective */
+        vtd_drop_domain(self, domain);
+        break;
+    case VTD_GRANULARITY_SELECTIVE:
+        if ((high & VTD_IVA_AM) > VTD_MAMV)
+            return false;
+        vtd_drop_first(self, domain, descriptor_pasid(low), high & ~0xfffull, high & VTD_IVA_AM);
+        break;
+    default:
+        return false;
+    }
+    self->invalidations_iotlb++;
+    return true;
+}
+
+/* SPEC: 6.5.2.11, which descriptors are valid in which mode. */
+static bool do_wide(IovVtd *self, uint64_t low, uint64_t high)
+{
+    switch (low & VTD_INV_TYPE) {
+    case VTD_INV_PASID_IOTLB:
+        return do_pasid_iotlb(self, low, high);
+    case VTD_INV_PASID_CACHE:
+        return do_pasid_cache(self, low, high);
+    case VTD_INV_PASID_DEVICE_TLB:
+        self->invalidations_device += self->device_iotlb;
+        return self->device_iotlb;
+    default:
+        return false;
+    }
+}
+
 static bool do_descriptor(IovVtd *self, uint64_t low, uint64_t high)
 {
+    if (self->scalable && !self->wide)
+        return false;
     switch (low & VTD_INV_TYPE) {
     case VTD_INV_CONTEXT:
         return do_context(self, low, high);
@@ -235,7 +307,7 @@ static bool do_descriptor(IovVtd *self, uint64_t low, uint64_t high)
     case VTD_INV_WAIT:
         return do_wait(self, low, high);
     default:
-        return false;
+        return self->scalable && do_wide(self, low, high);
     }
 }
 
@@ -246,16 +318,22 @@ static bool queue_open(const IovVtd *self)
     return self->gsts & VTD_G_QIE && !(self->fsts & VTD_FSTS_IQE);
 }
 
+static unsigned descriptor_size(const IovVtd *self)
+{
+    return self->wide ? 32 : 16;
+}
+
 /* Fetches and does the descriptor at the head; false if the queue stops. */
 static bool head_do(IovVtd *self, iov_time *delay)
 {
-    uint64_t words[2] = { 0, 0 };
+    uint64_t words[4] = { 0 };
     struct iov_mem_req req = { .address = self->queue + self->iqh,
                                .data = words,
-                               .size = sizeof words,
+                               .size = descriptor_size(self),
                                .pasid = IOV_NO_PASID };
 
-    if (self->iqt >= self->queue_size || iov_mem_read_req(&self->bus, &req) != IOV_STATUS_OK ||
+    if (self->iqt >= self->queue_size || (self->wide && self->iqt & VTD_IQT_WIDE_RESERVED) ||
+        iov_mem_read_req(&self->bus, &req) != IOV_STATUS_OK || (words[2] | words[3]) != 0 ||
         !do_descriptor(self, words[0], words[1])) {
         vtd_queue_error(self);
         return false;
@@ -266,7 +344,7 @@ static bool head_do(IovVtd *self, iov_time *delay)
 
 static void head_advance(IovVtd *self)
 {
-    self->iqh = (self->iqh + 16) & (self->queue_size - 1);
+    self->iqh = (self->iqh + descriptor_size(self)) & (self->queue_size - 1);
 }
 
 /* A status write may land on our own registers and come back here: it finds the queue running. */
@@ -307,6 +385,7 @@ void vtd_queue_enable(IovVtd *self, bool enable)
     }
     self->gsts |= VTD_G_QIE;
     self->queue = self->iqa & self->address_mask & ~0xfffull;
+    self->wide = self->iqa & VTD_IQA_DW;
     self->queue_size = 0x1000u << (self->iqa & VTD_IQA_QS);
     vtd_queue_run(self);
 }

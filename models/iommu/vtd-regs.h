@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Register map and table formats of VT-d remapping hardware (Intel Virtualization Technology for
- * Directed I/O, legacy mode), for the model, for host software that programs it and for tests.
+ * Directed I/O, legacy and scalable mode), for the model, for host software that programs it and for tests.
  * Marks: RO read-only, RW, WO reads zero, W1C write one to clear. Registers of 64 bits may be
  * accessed whole or as two halves.
  */
@@ -71,6 +71,15 @@
 #define VTD_ECAP_IRO_SHIFT 8
 #define VTD_ECAP_MHMV (15ull << 20)
 #define VTD_MHMV 15u
+/* of scalable mode */
+#define VTD_ECAP_SRS (1ull << 31) /* requests of supervisors */
+#define VTD_ECAP_PSS_SHIFT 35     /* bits of a PASID, less 1 */
+#define VTD_ECAP_PASID (1ull << 40)
+#define VTD_ECAP_SMTS (1ull << 43)
+#define VTD_ECAP_SSTS (1ull << 46)  /* second stage */
+#define VTD_ECAP_FSTS (1ull << 47)  /* first stage */
+#define VTD_ECAP_SMPWC (1ull << 48) /* page walks that are coherent */
+#define VTD_ECAP_RPS (1ull << 49)   /* RID_PASID */
 
 /* GCMD and GSTS */
 #define VTD_G_TE 0x80000000u
@@ -81,6 +90,7 @@
 #define VTD_G_CFI 0x00800000u
 
 #define VTD_RTADDR_TTM 0xc00ull /* translation table mode: 0 legacy */
+#define VTD_RTADDR_SCALABLE 0x400ull
 
 /* CCMD: granularity asked for at 62:61, done at 60:59 */
 #define VTD_CCMD_ICC (1ull << 63)
@@ -119,7 +129,9 @@ enum { VTD_GRANULARITY_GLOBAL = 1, VTD_GRANULARITY_DOMAIN, VTD_GRANULARITY_SELEC
 
 /* IQA, IQH, IQT */
 #define VTD_IQA_QS 0x7u
+#define VTD_IQA_DW 0x800u /* descriptors of 256 bits */
 #define VTD_IQT_MASK 0x7fff0u
+#define VTD_IQT_WIDE_RESERVED 0x10u
 
 /* IRTA */
 #define VTD_IRTA_S 0xfu
@@ -128,7 +140,10 @@ enum { VTD_GRANULARITY_GLOBAL = 1, VTD_GRANULARITY_DOMAIN, VTD_GRANULARITY_SELEC
 /* FRCD, upper half */
 #define VTD_FRCD_F (1ull << 63)
 #define VTD_FRCD_READ (1ull << 62) /* type: set for a read */
-#define VTD_FRCD_PV_SHIFT 40       /* means something only with PP, bit 31 */
+#define VTD_FRCD_PV_SHIFT 40       /* PASID; means something only with PP */
+#define VTD_FRCD_PP 0x80000000ull
+#define VTD_FRCD_EXE 0x40000000ull  /* the request wanted to execute */
+#define VTD_FRCD_PRIV 0x20000000ull /* or was a supervisor's */
 #define VTD_FRCD_REASON_SHIFT 32
 #define VTD_FRCD_INDEX_SHIFT 48 /* lower half, interrupt faults */
 
@@ -160,6 +175,43 @@ enum vtd_fault {
     VTD_FAULT_PD_RESERVED = 0x28,
     VTD_FAULT_MODE = 0x30,  /* translation table mode not supported */
     VTD_FAULT_PASID = 0x31, /* a request with PASID in legacy mode */
+    /* Scalable mode */
+    VTD_FAULT_SM_ROOT_TABLE = 0x38,
+    VTD_FAULT_SM_ROOT_ABSENT = 0x39,
+    VTD_FAULT_SM_ROOT_RESERVED = 0x3a,
+    VTD_FAULT_SM_CONTEXT_TABLE = 0x40,
+    VTD_FAULT_SM_CONTEXT_ABSENT = 0x41,
+    VTD_FAULT_SM_CONTEXT_RESERVED = 0x42,
+    VTD_FAULT_SM_CONTEXT_INVALID = 0x43,
+    VTD_FAULT_SM_TRANSLATED = 0x44,   /* a translated request, and DTE is clear */
+    VTD_FAULT_SM_PASID_OFF = 0x45,    /* a request with PASID, and PASIDE is clear */
+    VTD_FAULT_SM_PASID_BEYOND = 0x46, /* more than the directory has entries for */
+    VTD_FAULT_SM_PASID_OF_RID = 0x48, /* it is that of requests without one */
+    VTD_FAULT_SM_TRANSLATED_PASID = 0x49,
+    VTD_FAULT_SM_DIRECTORY_TABLE = 0x50,
+    VTD_FAULT_SM_DIRECTORY_ABSENT = 0x51,
+    VTD_FAULT_SM_DIRECTORY_RESERVED = 0x52,
+    VTD_FAULT_SM_PASID_TABLE = 0x58,
+    VTD_FAULT_SM_PASID_ABSENT = 0x59,
+    VTD_FAULT_SM_PASID_RESERVED = 0x5a,
+    VTD_FAULT_SM_PASID_INVALID = 0x5b,
+    VTD_FAULT_SM_FIRST_TABLE = 0x70, /* first stage: a table below the highest */
+    VTD_FAULT_SM_FIRST_ABSENT = 0x71,
+    VTD_FAULT_SM_FIRST_RESERVED = 0x72,
+    VTD_FAULT_SM_FIRST_ROOT = 0x73,
+    VTD_FAULT_SM_NEXT_TABLE = 0x78, /* second stage: a table below the highest */
+    VTD_FAULT_SM_NO_RIGHTS = 0x79,  /* neither read nor write */
+    VTD_FAULT_SM_PAGE_RESERVED = 0x7a,
+    VTD_FAULT_SM_ROOT_PAGE = 0x7b, /* second stage: the highest table */
+    VTD_FAULT_SM_CANONICAL = 0x80,
+    VTD_FAULT_SM_SUPERVISOR = 0x81,
+    VTD_FAULT_SM_BEYOND_HOST = 0x83,
+    VTD_FAULT_SM_BEYOND_WIDTH = 0x84,
+    VTD_FAULT_SM_WRITE = 0x85,
+    VTD_FAULT_SM_READ = 0x86,
+    VTD_FAULT_SM_INTERRUPT_RANGE = 0x87,
+    VTD_FAULT_SM_PASID_SIZE = 0x89, /* more than ECAP.PSS says */
+    VTD_FAULT_SM_ACCESSED = 0x90,   /* accessed or dirty bit without a coherent page walk */
 };
 
 /* Root entry (128 bits) */
@@ -175,6 +227,46 @@ enum vtd_fault {
 #define VTD_CONTEXT_AW 0x7ull /* upper half: levels minus 2 */
 #define VTD_CONTEXT_DID_SHIFT 8
 enum { VTD_TYPE_UNTRANSLATED, VTD_TYPE_DEVICE_TLB, VTD_TYPE_PASS_THROUGH };
+
+/*
+ * Scalable mode. A root entry has two halves (functions 0 to 127, 128 to 255), each of the form of a legacy one's lower half; a context entry
+ * has 256 bits, and leads to a directory of tables of PASID entries of 512 bits.
+ */
+#define VTD_SM_ENTRY_P 0x1ull
+#define VTD_SM_ENTRY_FPD 0x2ull
+#define VTD_SM_CONTEXT_SIZE 32u
+#define VTD_SM_CONTEXT_DTE 0x4ull
+#define VTD_SM_CONTEXT_PASIDE 0x8ull
+#define VTD_SM_CONTEXT_RESERVED 0x1f0ull /* PRE, HPTE and EPTR are not supported */
+#define VTD_SM_CONTEXT_PDTS_SHIFT 9 /* the directory has 2 to the power of this plus 7 entries */
+#define VTD_SM_CONTEXT_RID_PASID 0xfffffull /* second quadword */
+#define VTD_SM_DIRECTORY_RESERVED 0xffcull
+#define VTD_SM_TABLE_ENTRIES 64u
+#define VTD_SM_PASID_SIZE 64u
+#define VTD_SM_PASID_AW_SHIFT 2
+#define VTD_SM_PASID_AW 0x1cull
+#define VTD_SM_PASID_TYPE_SHIFT 6
+#define VTD_SM_PASID_TYPE 0x1c0ull
+#define VTD_SM_PASID_RESERVED 0xe20ull /* SSADE is not supported */
+/* second quadword */
+#define VTD_SM_PASID_DID 0xffffull
+#define VTD_SM_PASID_PWSNP (1ull << 23)
+#define VTD_SM_PASID_PGSNP (1ull << 24)
+/* third quadword */
+#define VTD_SM_PASID_SRE 0x1ull
+#define VTD_SM_PASID_FSPM 0xcull
+#define VTD_SM_PASID_WPE 0x10ull
+#define VTD_SM_PASID_IGNORED 0x60ull
+enum { VTD_SM_FIRST = 1, VTD_SM_SECOND, VTD_SM_NESTED, VTD_SM_PASS_THROUGH };
+
+/* First-stage paging entry: as a processor's */
+#define VTD_FIRST_P 0x1ull
+#define VTD_FIRST_W 0x2ull
+#define VTD_FIRST_U 0x4ull
+#define VTD_FIRST_A 0x20ull
+#define VTD_FIRST_D 0x40ull
+#define VTD_FIRST_SUPER 0x80ull
+#define VTD_FIRST_IGNORED 0xfff0000000000000ull
 
 /* Second-stage paging entry */
 #define VTD_PAGE_R 0x1ull
@@ -224,12 +316,17 @@ enum {
     VTD_INV_DEVICE_TLB = 3,
     VTD_INV_IEC = 4,
     VTD_INV_WAIT = 5,
+    VTD_INV_PASID_IOTLB = 6, /* these need descriptors of 256 bits */
+    VTD_INV_PASID_CACHE = 7,
+    VTD_INV_PASID_DEVICE_TLB = 8,
 };
+enum { VTD_PASID_CACHE_DOMAIN, VTD_PASID_CACHE_SELECTIVE, VTD_PASID_CACHE_GLOBAL = 3 };
 #define VTD_INV_TYPE 0xe0full
 #define VTD_INV_GRANULARITY_SHIFT 4
 #define VTD_INV_DRAIN 0xc0ull /* of reads and writes */
 #define VTD_INV_DID_SHIFT 16
 #define VTD_INV_SID_SHIFT 32
+#define VTD_INV_PASID_SHIFT 32
 #define VTD_INV_FM_SHIFT 48
 #define VTD_INV_IEC_INDEX 0x10ull
 #define VTD_INV_IEC_IM_SHIFT 27
@@ -244,6 +341,13 @@ enum {
 static inline uint64_t vtd_context_high(uint16_t domain, unsigned levels)
 {
     return (uint64_t)domain << VTD_CONTEXT_DID_SHIFT | (levels - 2);
+}
+
+/* First quadword of a PASID's entry with a second stage of `levels` paging tables. */
+static inline uint64_t vtd_pasid_second(uint64_t table, unsigned levels)
+{
+    return table | (uint64_t)VTD_SM_SECOND << VTD_SM_PASID_TYPE_SHIFT |
+           (uint64_t)(levels - 2) << VTD_SM_PASID_AW_SHIFT | VTD_SM_ENTRY_P;
 }
 
 /* Where the message of a function goes that names table entry `index`. */
@@ -282,6 +386,18 @@ static inline uint64_t vtd_inv_iotlb(unsigned granularity, uint16_t domain)
 {
     return VTD_INV_IOTLB | granularity << VTD_INV_GRANULARITY_SHIFT | VTD_INV_DRAIN |
            (uint64_t)domain << VTD_INV_DID_SHIFT;
+}
+
+static inline uint64_t vtd_inv_pasid_cache(unsigned granularity, uint16_t domain, uint32_t pasid)
+{
+    return VTD_INV_PASID_CACHE | granularity << VTD_INV_GRANULARITY_SHIFT |
+           (uint64_t)domain << VTD_INV_DID_SHIFT | (uint64_t)pasid << VTD_INV_PASID_SHIFT;
+}
+
+static inline uint64_t vtd_inv_pasid_iotlb(unsigned granularity, uint16_t domain, uint32_t pasid)
+{
+    return VTD_INV_PASID_IOTLB | granularity << VTD_INV_GRANULARITY_SHIFT |
+           (uint64_t)domain << VTD_INV_DID_SHIFT | (uint64_t)pasid << VTD_INV_PASID_SHIFT;
 }
 
 static inline uint64_t vtd_inv_entry(unsigned index)

@@ -5,26 +5,14 @@
  *
  * A request costs the IOTLB look-up; a miss waits for a free walker and then reads, each step at
  * the cost of a read plus the memory's own time, only what no paging-structure cache holds. What
- * faults is not cached, caching mode or not. LIMIT: legacy mode only: requests with a PASID and
- * scalable-mode tables fault.
+ * faults is not cached, caching mode or not. What comes before the second stage in scalable mode is in
+ * vtd-scalable.c.
  */
 #include "models/iommu/vtd-private.h"
 
-#define KEY_VALID (1ull << 63)
 #define KEY_DOMAIN_SHIFT 44
 #define KEY_LEVEL_SHIFT 41
-#define KEY_DOMAIN_MASK (KEY_VALID | 0xffffull << KEY_DOMAIN_SHIFT)
-#define PAGE_OFFSET 0xfffull
-
-/* One translation on its way. */
-struct walk {
-    IovVtd *self;
-    const struct iov_mem_req *req;
-    bool write;
-    bool debug;
-    iov_time delay;
-    uint64_t context_low, context_high;
-};
+#define KEY_DOMAIN_MASK (VTD_KEY_VALID | 0xffffull << KEY_DOMAIN_SHIFT)
 
 static unsigned level_shift(unsigned level)
 {
@@ -34,16 +22,16 @@ static unsigned level_shift(unsigned level)
 /* The tag of a page of `level`, or of the table of `level` that translates the address. */
 static uint64_t domain_key(uint16_t domain, unsigned level, uint64_t number)
 {
-    return KEY_VALID | (uint64_t)domain << KEY_DOMAIN_SHIFT | (uint64_t)level << KEY_LEVEL_SHIFT |
-           number;
+    return VTD_KEY_VALID | (uint64_t)domain << KEY_DOMAIN_SHIFT |
+           (uint64_t)level << KEY_LEVEL_SHIFT | number;
 }
 
-static uint16_t walk_domain(const struct walk *walk)
+static uint16_t walk_domain(const struct vtd_walk *walk)
 {
     return (uint16_t)(walk->context_high >> VTD_CONTEXT_DID_SHIFT);
 }
 
-static bool walk_fault(struct walk *walk, enum vtd_fault reason, bool disabled)
+bool vtd_walk_fault(struct vtd_walk *walk, enum vtd_fault reason)
 {
     IovVtd *self = walk->self;
 
@@ -51,16 +39,17 @@ static bool walk_fault(struct walk *walk, enum vtd_fault reason, bool disabled)
         return false;
     self->blocked++;
     vtd_fault_count(self, reason);
-    if (!disabled)
-        vtd_fault_record(self, reason, walk->req->requester, walk->req->address & ~PAGE_OFFSET,
-                         walk->write, walk->req->delay + walk->delay);
+    if (!walk->silent)
+        vtd_fault_record(self, reason, walk->req->requester, walk->req->pasid,
+                         walk->req->address & ~VTD_PAGE_OFFSET, walk->write,
+                         walk->req->delay + walk->delay);
     return false;
 }
 
-/* SPEC: fault processing disable silences the faults of a context entry and of what it leads to. */
-static bool paging_fault(struct walk *walk, enum vtd_fault reason)
+/* A fault in paging tables, or of what a context entry says of all requests. */
+static bool paging_fault(struct vtd_walk *walk, enum vtd_fault reason)
 {
-    return walk_fault(walk, reason, walk->context_low & VTD_CONTEXT_FPD);
+    return vtd_walk_fault(walk, walk->self->scalable ? vtd_scalable_reason(reason) : reason);
 }
 
 bool vtd_table_read(IovVtd *self, uint64_t address, uint64_t *words, unsigned count, bool debug,
@@ -81,7 +70,7 @@ bool vtd_table_read(IovVtd *self, uint64_t address, uint64_t *words, unsigned co
     return status == IOV_STATUS_OK;
 }
 
-static bool read_step(struct walk *walk, uint64_t address, uint64_t *words, unsigned count)
+bool vtd_walk_read(struct vtd_walk *walk, uint64_t address, uint64_t *words, unsigned count)
 {
     iov_time delay = walk->req->delay + walk->delay;
     bool read = vtd_table_read(walk->self, address, words, count, walk->debug, &delay);
@@ -110,47 +99,48 @@ static bool context_valid(const IovVtd *self, uint64_t low, uint64_t high)
     }
 }
 
-static bool context_read(struct walk *walk)
+static bool context_read(struct vtd_walk *walk)
 {
     IovVtd *self = walk->self;
     uint16_t source = walk->req->requester;
     uint64_t root[2], context[2];
-    bool silent;
 
     if (self->root_table & VTD_RTADDR_TTM)
-        return walk_fault(walk, VTD_FAULT_MODE, false);
-    if (!read_step(walk,
-                   (self->root_table & self->address_mask & ~PAGE_OFFSET) + (source >> 8) * 16u,
-                   root, 2))
-        return walk_fault(walk, VTD_FAULT_ROOT_TABLE, false);
+        return vtd_walk_fault(walk, VTD_FAULT_MODE);
+    if (!vtd_walk_read(
+            walk, (self->root_table & self->address_mask & ~VTD_PAGE_OFFSET) + (source >> 8) * 16u,
+            root, 2))
+        return vtd_walk_fault(walk, VTD_FAULT_ROOT_TABLE);
     if (!(root[0] & VTD_ROOT_P))
-        return walk_fault(walk, VTD_FAULT_ROOT_ABSENT, false);
+        return vtd_walk_fault(walk, VTD_FAULT_ROOT_ABSENT);
     if (root[0] & (VTD_ROOT_RESERVED | ~self->address_mask) || root[1] != 0)
-        return walk_fault(walk, VTD_FAULT_ROOT_RESERVED, false);
-    if (!read_step(walk, (root[0] & ~PAGE_OFFSET) + (source & 0xffu) * 16u, context, 2))
-        return walk_fault(walk, VTD_FAULT_CONTEXT_TABLE, false);
-    silent = context[0] & VTD_CONTEXT_FPD;
+        return vtd_walk_fault(walk, VTD_FAULT_ROOT_RESERVED);
+    if (!vtd_walk_read(walk, (root[0] & ~VTD_PAGE_OFFSET) + (source & 0xffu) * 16u, context, 2))
+        return vtd_walk_fault(walk, VTD_FAULT_CONTEXT_TABLE);
+    /* SPEC: fault processing disable silences the faults of an entry and of what it leads to. */
+    walk->silent = context[0] & VTD_CONTEXT_FPD;
     if (!(context[0] & VTD_CONTEXT_P))
-        return walk_fault(walk, VTD_FAULT_CONTEXT_ABSENT, silent);
+        return vtd_walk_fault(walk, VTD_FAULT_CONTEXT_ABSENT);
     if (context[0] & (VTD_CONTEXT_RESERVED_LOW | ~self->address_mask) ||
         context[1] & VTD_CONTEXT_RESERVED_HIGH)
-        return walk_fault(walk, VTD_FAULT_CONTEXT_RESERVED, silent);
+        return vtd_walk_fault(walk, VTD_FAULT_CONTEXT_RESERVED);
     if (!context_valid(self, context[0], context[1]))
-        return walk_fault(walk, VTD_FAULT_CONTEXT_INVALID, silent);
+        return vtd_walk_fault(walk, VTD_FAULT_CONTEXT_INVALID);
     walk->context_low = context[0];
     walk->context_high = context[1];
     return true;
 }
 
-static bool context_find(struct walk *walk)
+static bool context_find(struct vtd_walk *walk)
 {
     IovVtd *self = walk->self;
-    uint64_t key = KEY_VALID | walk->req->requester;
+    uint64_t key = VTD_KEY_VALID | walk->req->requester;
     struct vtd_line *line = vtd_cache_find(&self->contexts, key);
 
     if (line != NULL) {
         walk->context_low = line->low;
         walk->context_high = line->high;
+        walk->silent = line->low & VTD_CONTEXT_FPD;
         return true;
     }
     if (!context_read(walk))
@@ -166,7 +156,7 @@ static bool context_find(struct walk *walk)
 
 /* ---- Pages ---- */
 
-static bool rights_suffice(const struct walk *walk, uint64_t rights)
+static bool rights_suffice(const struct vtd_walk *walk, uint64_t rights)
 {
     if (walk->write)
         return rights & VTD_PAGE_W;
@@ -175,30 +165,37 @@ static bool rights_suffice(const struct walk *walk, uint64_t rights)
     return rights & VTD_PAGE_R;
 }
 
-static bool rights_fault(struct walk *walk)
+static bool rights_fault(struct vtd_walk *walk, uint64_t rights)
 {
+    if (walk->self->scalable && !(rights & VTD_PAGE_RW))
+        return vtd_walk_fault(walk, VTD_FAULT_SM_NO_RIGHTS);
     return paging_fault(walk, walk->write ? VTD_FAULT_WRITE : VTD_FAULT_READ);
 }
 
-/* Where the page leads. SPEC: a translation to the interrupt range is a fault. */
-static bool page_reach(struct walk *walk, uint64_t page, unsigned level,
-                       struct vtd_translation *ret_translation)
+/* SPEC: a translation to the interrupt range is a fault. */
+bool vtd_walk_reach(struct vtd_walk *walk, uint64_t page, uint64_t size,
+                    struct vtd_translation *ret_translation)
 {
-    uint64_t mask = (1ull << level_shift(level)) - 1;
-    uint64_t offset = walk->req->address & mask, address = page | offset;
+    uint64_t offset = walk->req->address & (size - 1), address = page | offset;
 
     if (G_UNLIKELY(address - VTD_MSI_FIRST <= VTD_MSI_LAST - VTD_MSI_FIRST))
         return paging_fault(walk, VTD_FAULT_INTERRUPT_RANGE);
     ret_translation->address = address;
-    ret_translation->left = mask + 1 - offset;
+    ret_translation->left = size - offset;
     if (address < VTD_MSI_FIRST)
         ret_translation->left = MIN(ret_translation->left, VTD_MSI_FIRST - address);
     ret_translation->delay = walk->delay;
     return true;
 }
 
+static bool page_reach(struct vtd_walk *walk, uint64_t page, unsigned level,
+                       struct vtd_translation *ret_translation)
+{
+    return vtd_walk_reach(walk, page, 1ull << level_shift(level), ret_translation);
+}
+
 /* The lowest table that a paging-structure cache knows, or the highest table of the domain. */
-static unsigned table_find(struct walk *walk, uint64_t *table, uint64_t *rights)
+static unsigned table_find(struct vtd_walk *walk, uint64_t *table, uint64_t *rights)
 {
     IovVtd *self = walk->self;
     unsigned levels = (unsigned)(walk->context_high & VTD_CONTEXT_AW) + 2;
@@ -215,13 +212,13 @@ static unsigned table_find(struct walk *walk, uint64_t *table, uint64_t *rights)
             return level;
         }
     }
-    *table = walk->context_low & self->address_mask & ~PAGE_OFFSET;
+    *table = walk->context_low & self->address_mask & ~VTD_PAGE_OFFSET;
     *rights = VTD_PAGE_RW;
     return levels;
 }
 
-static void line_store(struct walk *walk, struct vtd_cache *cache, unsigned level, unsigned shift,
-                       uint64_t address, uint64_t rights)
+static void line_store(struct vtd_walk *walk, struct vtd_cache *cache, unsigned level,
+                       unsigned shift, uint64_t address, uint64_t rights)
 {
     struct vtd_line *line;
 
@@ -232,7 +229,7 @@ static void line_store(struct walk *walk, struct vtd_cache *cache, unsigned leve
     line->high = rights;
 }
 
-static bool page_walk(struct walk *walk, struct vtd_translation *ret_translation)
+static bool page_walk(struct vtd_walk *walk, struct vtd_translation *ret_translation)
 {
     IovVtd *self = walk->self;
     unsigned levels = (unsigned)(walk->context_high & VTD_CONTEXT_AW) + 2;
@@ -240,21 +237,21 @@ static bool page_walk(struct walk *walk, struct vtd_translation *ret_translation
     unsigned level = table_find(walk, &table, &rights);
 
     if (!rights_suffice(walk, rights))
-        return rights_fault(walk);
+        return rights_fault(walk, rights);
     for (;; level--) {
         unsigned index = walk->req->address >> level_shift(level) & 0x1ff;
         bool page;
 
-        if (!read_step(walk, table + 8u * index, &entry, 1))
+        if (!vtd_walk_read(walk, table + 8u * index, &entry, 1))
             return paging_fault(walk,
                                 level == levels ? VTD_FAULT_CONTEXT_INVALID : VTD_FAULT_NEXT_TABLE);
         rights &= entry;
         if (!rights_suffice(walk, rights))
-            return rights_fault(walk);
+            return rights_fault(walk, rights);
         page = level == 1 || (level < 4 && entry & VTD_PAGE_SUPER);
         if (entry & (page ? self->reserved_page[level] : self->reserved[level]))
             return paging_fault(walk, VTD_FAULT_PAGE_RESERVED);
-        address = entry & self->address_mask & ~PAGE_OFFSET;
+        address = entry & self->address_mask & ~VTD_PAGE_OFFSET;
         if (page)
             break;
         table = address;
@@ -267,7 +264,7 @@ static bool page_walk(struct walk *walk, struct vtd_translation *ret_translation
 }
 
 /* A walker is taken from when it is free until the walk ends. */
-static bool walker_run(struct walk *walk, struct vtd_translation *ret_translation)
+static bool walker_run(struct vtd_walk *walk, struct vtd_translation *ret_translation)
 {
     IovVtd *self = walk->self;
     iov_time arrival = iov_now(self->parent_instance.kernel) + walk->req->delay;
@@ -289,7 +286,7 @@ static bool walker_run(struct walk *walk, struct vtd_translation *ret_translatio
     return found;
 }
 
-static const struct vtd_line *iotlb_find(struct walk *walk, unsigned *ret_level)
+static const struct vtd_line *iotlb_find(struct vtd_walk *walk, unsigned *ret_level)
 {
     IovVtd *self = walk->self;
     uint16_t domain = walk_domain(walk);
@@ -309,47 +306,68 @@ static const struct vtd_line *iotlb_find(struct walk *walk, unsigned *ret_level)
     return NULL;
 }
 
+/* What the context entry says of a request: translate it, let it through (`*ret_through`), or a fault. */
+static bool context_allows(struct vtd_walk *walk, bool *ret_through)
+{
+    bool translated = walk->req->flags & IOV_MEM_TRANSLATED;
+
+    switch (walk->context_low >> VTD_CONTEXT_TYPE_SHIFT & 3) {
+    case VTD_TYPE_PASS_THROUGH:
+        *ret_through = true;
+        return true;
+    case VTD_TYPE_DEVICE_TLB:
+        *ret_through = translated;
+        return true;
+    default:
+        *ret_through = false;
+        return !translated || paging_fault(walk, VTD_FAULT_TRANSLATED);
+    }
+}
+
+static bool second_stage(struct vtd_walk *walk, struct vtd_translation *ret_translation)
+{
+    IovVtd *self = walk->self;
+    const struct vtd_line *line;
+    unsigned level, width = 30 + 9 * (unsigned)(walk->context_high & VTD_CONTEXT_AW);
+
+    if (walk->req->address & ~self->width_mask || walk->req->address >> width != 0)
+        return paging_fault(walk, VTD_FAULT_BEYOND_WIDTH);
+    line = iotlb_find(walk, &level);
+    if (line == NULL)
+        return walker_run(walk, ret_translation);
+    self->iotlb_hits += !walk->debug;
+    if (!rights_suffice(walk, line->high))
+        return rights_fault(walk, line->high);
+    return page_reach(walk, line->low, level, ret_translation);
+}
+
 bool vtd_translate(IovVtd *self, const struct iov_mem_req *req, bool write,
                    struct vtd_translation *ret_translation)
 {
-    struct walk walk = { .self = self,
-                         .req = req,
-                         .write = write,
-                         .debug = req->flags & IOV_MEM_DEBUG,
-                         .delay = req->flags & IOV_MEM_DEBUG ? 0 : self->hit };
-    const struct vtd_line *line;
-    unsigned level, width;
+    struct vtd_walk walk = { .self = self,
+                             .req = req,
+                             .write = write,
+                             .debug = req->flags & IOV_MEM_DEBUG,
+                             .delay = req->flags & IOV_MEM_DEBUG ? 0 : self->hit };
+    bool through;
 
-    if (req->pasid != IOV_NO_PASID)
-        return walk_fault(&walk, VTD_FAULT_PASID, false);
-    if (!context_find(&walk))
-        return false;
-    switch (walk.context_low >> VTD_CONTEXT_TYPE_SHIFT & 3) {
-    case VTD_TYPE_PASS_THROUGH:
-        *ret_translation =
-            (struct vtd_translation){ req->address, UINT64_MAX - req->address, walk.delay };
-        return true;
-    case VTD_TYPE_DEVICE_TLB:
-        if (req->flags & IOV_MEM_TRANSLATED) {
-            *ret_translation =
-                (struct vtd_translation){ req->address, UINT64_MAX - req->address, walk.delay };
-            return true;
-        }
-        break;
-    default:
-        if (req->flags & IOV_MEM_TRANSLATED)
-            return paging_fault(&walk, VTD_FAULT_TRANSLATED);
+    if (self->scalable) {
+        enum vtd_found found = vtd_scalable_find(&walk, ret_translation);
+
+        if (found != VTD_FOUND_TABLES)
+            return found == VTD_FOUND_TRANSLATION;
+        return second_stage(&walk, ret_translation);
     }
-    width = 30 + 9 * (unsigned)(walk.context_high & VTD_CONTEXT_AW);
-    if (req->address & ~self->width_mask || req->address >> width != 0)
-        return paging_fault(&walk, VTD_FAULT_BEYOND_WIDTH);
-    line = iotlb_find(&walk, &level);
-    if (line == NULL)
-        return walker_run(&walk, ret_translation);
-    self->iotlb_hits += !walk.debug;
-    if (!rights_suffice(&walk, line->high))
-        return rights_fault(&walk);
-    return page_reach(&walk, line->low, level, ret_translation);
+    if (req->pasid != IOV_NO_PASID)
+        return vtd_walk_fault(&walk,
+                              self->root_table & VTD_RTADDR_TTM ? VTD_FAULT_MODE : VTD_FAULT_PASID);
+    if (!context_find(&walk) || !context_allows(&walk, &through))
+        return false;
+    if (!through)
+        return second_stage(&walk, ret_translation);
+    *ret_translation =
+        (struct vtd_translation){ req->address, UINT64_MAX - req->address, walk.delay };
+    return true;
 }
 
 /* ---- Invalidation ---- */
@@ -365,29 +383,31 @@ void vtd_drop_device(IovVtd *self, uint16_t source, unsigned function_mask)
     static const uint16_t ignored[] = { 0, 4, 6, 7 };
     uint16_t mask = (uint16_t)~ignored[function_mask & 3];
 
-    vtd_cache_drop(&self->contexts, KEY_VALID | mask, KEY_VALID | (source & mask));
+    vtd_cache_drop(&self->contexts, VTD_KEY_VALID | mask, VTD_KEY_VALID | (source & mask));
 }
 
 void vtd_drop_translations(IovVtd *self)
 {
     vtd_cache_empty(&self->iotlb);
     vtd_cache_empty(&self->paging);
+    vtd_cache_empty(&self->first);
     self->page_levels = 0;
 }
 
 void vtd_drop_domain(IovVtd *self, uint16_t domain)
 {
-    uint64_t value = KEY_VALID | (uint64_t)domain << KEY_DOMAIN_SHIFT;
+    uint64_t value = VTD_KEY_VALID | (uint64_t)domain << KEY_DOMAIN_SHIFT;
 
     vtd_cache_drop(&self->iotlb, KEY_DOMAIN_MASK, value);
     vtd_cache_drop(&self->paging, KEY_DOMAIN_MASK, value);
+    vtd_drop_first_of(self, domain);
 }
 
 /* Lines of the domain whose range meets [first, last]; a line of a table covers a level more. */
 static void range_drop(struct vtd_cache *cache, uint16_t domain, unsigned extra, uint64_t first,
                        uint64_t last)
 {
-    uint64_t value = KEY_VALID | (uint64_t)domain << KEY_DOMAIN_SHIFT;
+    uint64_t value = VTD_KEY_VALID | (uint64_t)domain << KEY_DOMAIN_SHIFT;
 
     for (unsigned i = 0; i < cache->sets * cache->ways; i++) {
         uint64_t key = cache->lines[i].key, begin;
@@ -410,4 +430,5 @@ void vtd_drop_pages(IovVtd *self, uint16_t domain, uint64_t address, unsigned ma
     range_drop(&self->iotlb, domain, 0, first, first + size - 1);
     if (!leaves_only)
         range_drop(&self->paging, domain, 1, first, first + size - 1);
+    vtd_drop_first_of(self, domain); /* SPEC: not selective for first stages */
 }

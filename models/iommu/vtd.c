@@ -7,9 +7,8 @@
  * tables and the invalidation queue lie in the memory behind `bus` and are read with its timing.
  * A fault blocks the access, is recorded and counted.
  *
- * The time a translation takes is in the request's delay and translation. LIMIT: legacy mode only
- * (scalable mode and PASIDs can be declared in ECAP and then fault), no page requests, no protected
- * memory, no advanced fault log, no performance counters.
+ * The time a translation takes is in the request's delay and translation. LIMIT: no page requests, no
+ * protected memory, no advanced fault log, no performance counters, no abort mode.
  */
 #include "models/iommu/vtd-private.h"
 
@@ -25,9 +24,11 @@ static enum iov_status forward(IovVtd *self, struct iov_mem_req *req, bool write
     return write ? iov_mem_write_req(&self->bus, req) : iov_mem_read_req(&self->bus, req);
 }
 
-static bool interrupt_range(uint64_t address)
+/* SPEC: 3.15: with a PASID an address in the interrupt range is one like any other, as far as it is translated. */
+static bool is_interrupt(const IovVtd *self, const struct iov_mem_req *req)
 {
-    return address - VTD_MSI_FIRST <= VTD_MSI_LAST - VTD_MSI_FIRST;
+    return req->address - VTD_MSI_FIRST <= VTD_MSI_LAST - VTD_MSI_FIRST &&
+           (req->pasid == IOV_NO_PASID || !(self->gsts & VTD_G_TE));
 }
 
 /* One piece that one translation covers; in `ret_size` how long it is. */
@@ -37,7 +38,7 @@ static enum iov_status piece_move(IovVtd *self, struct iov_mem_req *req, bool wr
     struct vtd_translation to;
 
     *ret_size = req->size;
-    if (interrupt_range(req->address)) {
+    if (is_interrupt(self, req)) {
         *ret_size = (uint32_t)MIN(req->size, VTD_MSI_LAST + 1 - req->address);
         return IOV_STATUS_UNSUPPORTED;
     }
@@ -113,7 +114,7 @@ static enum iov_status request_move(IovVtd *self, struct iov_mem_req *req, bool 
     iov_time before = req->translation;
     enum iov_status status;
 
-    if (interrupt_range(req->address))
+    if (is_interrupt(self, req))
         return write && !debug ? vtd_interrupt(self, req) : IOV_STATUS_UNSUPPORTED;
     if (debug)
         return self->gsts & VTD_G_TE ? request_translate(self, req, write)
@@ -181,7 +182,7 @@ static uint32_t read_wide(const IovVtd *self, uint32_t offset)
     case VTD_IQT:
         return half(self->iqt, upper);
     case VTD_IQA: /* the base that is in use: what is written counts when the queue is enabled */
-        return half(self->queue | (self->iqa & VTD_IQA_QS), upper);
+        return half(self->queue | (self->iqa & (VTD_IQA_QS | VTD_IQA_DW)), upper);
     case VTD_IRTA:
         return half(self->irta, upper);
     case VTD_IOTLB:
@@ -230,7 +231,10 @@ static void command_write(IovVtd *self, uint32_t value)
     if (value & VTD_G_SRTP) {
         self->root_table = self->rtaddr;
         self->gsts |= VTD_G_SRTP;
+        self->scalable =
+            self->scalable_mode && (self->root_table & VTD_RTADDR_TTM) == VTD_RTADDR_SCALABLE;
         vtd_drop_contexts(self);
+        vtd_drop_pasids(self);
         vtd_drop_translations(self);
     }
     if (value & VTD_G_SIRTP && self->intremap) {
@@ -276,7 +280,9 @@ static void write_wide(IovVtd *self, uint32_t offset, uint32_t value)
             vtd_queue_run(self);
         return;
     case VTD_IQA:
-        half_set(&self->iqa, upper, upper ? value : value & (VTD_IQA_QS | ~0xfffu));
+        half_set(&self->iqa, upper,
+                 upper ? value
+                       : value & (VTD_IQA_QS | (self->scalable_mode ? VTD_IQA_DW : 0) | ~0xfffu));
         return;
     case VTD_IRTA:
         half_set(&self->irta, upper,
@@ -400,8 +406,11 @@ static void capabilities_set(IovVtd *self)
     self->ecap |= self->device_iotlb ? VTD_ECAP_DT : 0;
     self->ecap |= self->pt ? VTD_ECAP_PT : 0;
     self->ecap |= self->snoop_control ? VTD_ECAP_SC : 0;
-    self->ecap |= self->scalable_mode ? 1ull << 46 | 1ull << 43 | 1ull << 31 : 0;
-    self->ecap |= self->pasid_mode ? 1ull << 40 : 0;
+    self->ecap |= self->scalable_mode ? VTD_ECAP_SMTS | VTD_ECAP_SSTS | VTD_ECAP_SRS : 0;
+    self->ecap |= self->first_stage ? VTD_ECAP_FSTS | VTD_ECAP_SMPWC : 0;
+    self->ecap |= self->pasid_mode ? VTD_ECAP_PASID : 0;
+    self->ecap |=
+        self->pasid_bits > 0 ? (self->pasid_bits - 1) << VTD_ECAP_PSS_SHIFT | VTD_ECAP_RPS : 0;
 }
 
 /* SPEC: reserved bits of paging entries: address bits above the host's, low address bits of large
@@ -446,10 +455,13 @@ static bool iov_vt_d_prepare(IovModel *model, GError **error)
         return iov_model_fail(model, error, "aw-bits is 39 or 48");
     if (self->pasid_mode && !self->scalable_mode)
         return iov_model_fail(model, error, "pasid-mode needs scalable-mode");
+    if ((self->first_stage || self->pasid_bits > 0) && !self->scalable_mode)
+        return iov_model_fail(model, error, "first-stage and pasid-bits need scalable-mode");
     if (!cache_sound(self->iotlb_entries, self->iotlb_ways) ||
         !cache_sound(self->paging_entries, self->paging_ways) ||
         !cache_sound(self->context_entries, self->context_ways) ||
-        !cache_sound(self->interrupt_entries, self->interrupt_ways))
+        !cache_sound(self->interrupt_entries, self->interrupt_ways) ||
+        !cache_sound(self->pasid_entries, self->pasid_ways))
         return iov_model_fail(model, error, "entries divided by ways is a power of two");
     self->registers.size = VTD_SIZE;
     capabilities_set(self);
@@ -473,12 +485,14 @@ static void iov_vt_d_reset(IovModel *model)
     self->iedata = self->ieaddr = self->ieuaddr = 0;
     self->fectl = self->iectl = VTD_EVENT_IM;
     self->interrupt_table_size = self->queue_size = self->next_record = 0;
-    self->extended = false;
+    self->extended = self->scalable = self->wide = false;
     memset(self->records, 0, sizeof self->records);
     vtd_cache_empty(&self->iotlb);
     vtd_cache_empty(&self->paging);
     vtd_cache_empty(&self->contexts);
     vtd_cache_empty(&self->interrupts_cache);
+    vtd_cache_empty(&self->pasids);
+    vtd_cache_empty(&self->first);
 }
 
 static bool iov_vt_d_realize(IovModel *model, GError **error)
@@ -490,6 +504,10 @@ static bool iov_vt_d_realize(IovModel *model, GError **error)
     vtd_cache_init(&self->paging, self->paging_entries, self->paging_ways);
     vtd_cache_init(&self->contexts, self->context_entries, self->context_ways);
     vtd_cache_init(&self->interrupts_cache, self->interrupt_entries, self->interrupt_ways);
+    if (self->scalable_mode)
+        vtd_cache_init(&self->pasids, self->pasid_entries, self->pasid_ways);
+    if (self->first_stage)
+        vtd_cache_init(&self->first, self->iotlb_entries, self->iotlb_ways);
     self->fectl = VTD_EVENT_IM;
     self->iectl = VTD_EVENT_IM;
     vtd_queue_init(self);
@@ -515,6 +533,8 @@ static void iov_vt_d_finalize(GObject *object)
     vtd_cache_clear(&self->paging);
     vtd_cache_clear(&self->contexts);
     vtd_cache_clear(&self->interrupts_cache);
+    vtd_cache_clear(&self->pasids);
+    vtd_cache_clear(&self->first);
     G_OBJECT_CLASS(iov_vt_d_parent_class)->finalize(object);
 }
 
@@ -554,8 +574,14 @@ static void describe_properties(IovModelClass *mc)
     IOV_PROP_BOOL(mc, IovVtd, zero_length_read, false,
                   "Zero-length reads of write-only pages (CAP.ZLR)");
     IOV_PROP_BOOL(mc, IovVtd, scalable_mode, false,
-                  "Declares scalable mode in ECAP; its tables are not walked");
-    IOV_PROP_BOOL(mc, IovVtd, pasid_mode, false, "Declares PASIDs in ECAP");
+                  "Scalable mode with second stages (ECAP.SMTS, SSTS, SRS)");
+    IOV_PROP_BOOL(mc, IovVtd, pasid_mode, false, "Requests with PASID (ECAP.PASID)");
+    IOV_PROP_COUNT(mc, IovVtd, pasid_bits, 0, 20, 0,
+                   "Width of a PASID (ECAP.PSS), and RID_PASID (ECAP.RPS); 0: neither is declared");
+    IOV_PROP_BOOL(mc, IovVtd, first_stage, false,
+                  "First stages with coherent page walks (ECAP.FSTS, SMPWC)");
+    IOV_PROP_COUNT(mc, IovVtd, pasid_entries, 1, 1 << 20, 64, "Entries in the PASID cache");
+    IOV_PROP_COUNT(mc, IovVtd, pasid_ways, 1, 1024, 4, "Ways of the PASID cache");
 }
 
 static void describe_statistics(IovModelClass *mc)
@@ -565,6 +591,7 @@ static void describe_statistics(IovModelClass *mc)
     IOV_STAT(mc, IovVtd, iotlb_hits, "Translations found in the IOTLB");
     IOV_STAT(mc, IovVtd, iotlb_misses, "Page walks");
     IOV_STAT(mc, IovVtd, context_misses, "Context entries read");
+    IOV_STAT(mc, IovVtd, pasid_misses, "Entries of PASIDs read");
     IOV_STAT(mc, IovVtd, paging_hits, "Walks shortened by the paging-structure cache");
     IOV_STAT(mc, IovVtd, walk_reads, "Reads of tables and descriptors");
     IOV_STAT(mc, IovVtd, blocked, "DMA that a fault blocked");
@@ -574,6 +601,7 @@ static void describe_statistics(IovModelClass *mc)
     IOV_STAT(mc, IovVtd, faults_read, "Blocked: a read where none is allowed");
     IOV_STAT(mc, IovVtd, faults_table, "Blocked: paging entry malformed or out of reach");
     IOV_STAT(mc, IovVtd, faults_interrupt, "Blocked: interrupt messages");
+    IOV_STAT(mc, IovVtd, faults_pasid, "Blocked: tables of scalable mode absent or malformed");
     IOV_STAT(mc, IovVtd, faults_other, "Blocked: for other reasons");
     IOV_STAT(mc, IovVtd, faults_recorded, "Faults recorded");
     IOV_STAT(mc, IovVtd, faults_lost, "Faults not recorded: overflow, or collapsed");
@@ -586,6 +614,7 @@ static void describe_statistics(IovModelClass *mc)
     IOV_STAT(mc, IovVtd, interrupt_misses, "Interrupt table entries read");
     IOV_STAT(mc, IovVtd, invalidations_context, "Context-cache invalidations");
     IOV_STAT(mc, IovVtd, invalidations_iotlb, "IOTLB invalidations");
+    IOV_STAT(mc, IovVtd, invalidations_pasid, "PASID-cache invalidations");
     IOV_STAT(mc, IovVtd, invalidations_device, "Device-TLB invalidations");
     IOV_STAT(mc, IovVtd, invalidations_interrupt, "Interrupt-entry invalidations");
     IOV_STAT(mc, IovVtd, waits, "Wait descriptors");
