@@ -29,6 +29,7 @@ struct row {
     double switches;
     double copies;
     double drops;
+    double drop_share; /* of what was offered or arrived */
     double p50_us;
     double p99_us;
     double p999_us;
@@ -172,6 +173,8 @@ static struct row *row_of(const char *name, struct iov_experiment *experiment)
     const struct iov_counters *counters = &measure->counters;
     struct row *row = g_new0(struct row, 1);
     uint64_t operations = measure->operations;
+    uint64_t delivered = iov_delivered(operations, &measure->delivery);
+    uint64_t bytes = iov_delivered_bytes(measure->bytes, &measure->delivery);
     iov_time parts[IOV_PART_COUNT], mean, span = measure->end - measure->begin;
 
     row->name = g_strdup(name);
@@ -187,12 +190,13 @@ static struct row *row_of(const char *name, struct iov_experiment *experiment)
     row->switches = per(counters->context_switches, operations);
     row->copies = per(counters->copies, operations);
     row->drops = per(counters->drops, operations);
+    row->drop_share = per(counters->drops, counters->drops + delivered);
     row->p50_us = quantile_us(measure, 500000);
     row->p99_us = quantile_us(measure, 990000);
     row->p999_us = quantile_us(measure, 999000);
     row->cpu_us = per(measure->use.busy, operations) / (double)IOV_US;
-    row->rate = span != 0 ? (double)operations * (double)IOV_SEC / (double)span : 0.0;
-    row->gbps = span != 0 ? (double)measure->bytes * 8 * 1000 / (double)span : 0.0;
+    row->rate = span != 0 ? (double)delivered * (double)IOV_SEC / (double)span : 0.0;
+    row->gbps = span != 0 ? (double)bytes * 8 * 1000 / (double)span : 0.0;
     row->dedicated = iov_report_dedicated(measure);
     iov_report_parts(measure, parts, &mean);
     for (unsigned i = 0; i < IOV_PART_COUNT; i++)
@@ -312,7 +316,7 @@ static const char *drops_text(const struct row *row, const char *column, char *b
 {
     bool share = column[0] == '%';
 
-    return number_text(buffer, share ? 100 * row->drops / (1 + row->drops) : row->drops);
+    return number_text(buffer, share ? 100 * row->drop_share : row->drops);
 }
 
 static const char *cell_text(const GArray *cells, const char *column)

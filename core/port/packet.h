@@ -29,6 +29,8 @@ struct iov_packet {
     uint32_t size;           /* bytes in use */
     uint16_t segment_size;   /* offload: split into segments of this payload size; 0 = as it is */
     uint16_t flags;          /* IOV_PACKET_* */
+    uint32_t payload;        /* on a wire: of a request that was done when its frame was sent */
+    uint32_t guest;          /* whose */
     bool is_large;           /* for the pool */
     struct iov_packet *next_of_pool;
     struct iov_packet_pool *pool;

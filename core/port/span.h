@@ -60,8 +60,10 @@ struct iov_span {
     iov_time parts[IOV_PART_COUNT];
     /* The request is done when its frame was sent: it does not go out on a wire. */
     bool ends_at_device;
-    uint64_t id;    /* number of the request within its workload */
-    uint32_t exits; /* VM exits while the request was held by software */
+    uint32_t payload; /* bytes that then arrive at the far end, or are lost */
+    uint32_t guest;   /* whose: its number in the measurement */
+    uint64_t id;      /* number of the request within its workload */
+    uint32_t exits;   /* VM exits while the request was held by software */
 };
 
 /* Starts a request at `now`, held by `holder`. */

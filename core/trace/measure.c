@@ -184,6 +184,7 @@ static void clear_guests(struct iov_measure *measure)
     for (unsigned i = 0; i < measure->guest_count; i++) {
         measure->guests[i].operations = 0;
         measure->guests[i].bytes = 0;
+        measure->guests[i].delivery = (struct iov_delivery){ 0 };
         iov_histogram_reset(measure->guests[i].latency);
     }
 }
@@ -199,6 +200,7 @@ void iov_measure_begin(struct iov_measure *measure)
     memset(measure->parts_low, 0, sizeof measure->parts_low);
     measure->operations = 0;
     measure->bytes = 0;
+    measure->delivery = (struct iov_delivery){ 0 };
     measure->mismatches = 0;
     measure->begin = iov_now(measure->kernel);
     measure->end = measure->begin;
@@ -259,6 +261,10 @@ void iov_measure_guest_request(struct iov_measure *measure, unsigned guest, stru
     iov_histogram_record(use->latency, iov_now(measure->kernel) - span->begin);
     use->operations++;
     use->bytes += bytes;
+    if (span->ends_at_device) {
+        use->delivery.sent++;
+        use->delivery.sent_bytes += bytes;
+    }
     iov_measure_request(measure, span, bytes);
 }
 
@@ -307,6 +313,20 @@ void iov_measure_request(struct iov_measure *measure, struct iov_span *span, uin
     iov_histogram_record(measure->latency, latency);
     measure->operations++;
     measure->bytes += bytes;
+    if (span->ends_at_device) {
+        measure->delivery.sent++;
+        measure->delivery.sent_bytes += bytes;
+    }
+}
+
+void iov_measure_arrived(struct iov_measure *measure, unsigned guest, uint32_t payload)
+{
+    if (payload == 0 || measure == NULL || measure->ended || guest >= measure->guest_count)
+        return;
+    measure->delivery.arrived++;
+    measure->delivery.arrived_bytes += payload;
+    measure->guests[guest].delivery.arrived++;
+    measure->guests[guest].delivery.arrived_bytes += payload;
 }
 
 unsigned iov_measure_region(struct iov_measure *measure, const char *name)

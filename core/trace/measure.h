@@ -80,11 +80,21 @@ struct iov_thread_use {
     iov_time busy; /* processor time during the measurement */
 };
 
+/*
+ * Requests that are done when their frame was sent (iov_span.ends_at_device), and those of them whose frame reached the far end: the
+ * throughput is made of the latter, since back ends lose what the wire does not take.
+ */
+struct iov_delivery {
+    uint64_t sent, sent_bytes;
+    uint64_t arrived, arrived_bytes;
+};
+
 /* One guest's share of the measurement. */
 struct iov_guest_use {
     char *name; /* "vm0" */
     uint64_t operations;
     uint64_t bytes;
+    struct iov_delivery delivery;
     struct iov_histogram *latency; /* ps */
     bool ready;                    /* its warm-up is over */
     bool finished;                 /* it has done what it was asked to; it goes on until all have */
@@ -97,6 +107,7 @@ struct iov_measure {
     struct iov_counters counters;
     uint64_t operations; /* requests finished since begin */
     uint64_t bytes;      /* payload bytes of them */
+    struct iov_delivery delivery;
     iov_time begin;
     iov_time end;
     bool open;
@@ -173,6 +184,17 @@ IOV_API void iov_measure_expect_silence(struct iov_measure *measure, iov_time si
  */
 IOV_API void iov_measure_request(struct iov_measure *measure, struct iov_span *span,
                                  uint64_t bytes);
+/* The frame of a request that ends at the device has reached the far end; `payload` 0: it was none. Fast plane. */
+IOV_API void iov_measure_arrived(struct iov_measure *measure, unsigned guest, uint32_t payload);
+/* Requests and bytes that the throughput counts: those that are done, sent ones only where they arrived. */
+static inline uint64_t iov_delivered(uint64_t operations, const struct iov_delivery *delivery)
+{
+    return operations - delivery->sent + delivery->arrived;
+}
+static inline uint64_t iov_delivered_bytes(uint64_t bytes, const struct iov_delivery *delivery)
+{
+    return bytes - delivery->sent_bytes + delivery->arrived_bytes;
+}
 /* Index of a named region, added on first use. Slow plane: ask at realize. The name is copied. */
 IOV_API unsigned iov_measure_region(struct iov_measure *measure, const char *name);
 /*

@@ -133,10 +133,18 @@ static void put_costs(GString *text, const struct iov_measure *measure)
         put_figure(text, "drops", iov_report_ratio(buffer, c->drops, measure->operations, 4), "");
     put_figure(text, "host CPU",
                iov_report_ratio(buffer, measure->use.busy, measure->operations * 1000, 3), "ns");
-    put_figure(text, "throughput",
-               iov_report_ratio(buffer, (unsigned __int128)measure->operations * IOV_SEC,
-                                measure->end - measure->begin, 0),
-               "op/s");
+    if (measure->delivery.sent > 0)
+        put_figure(text, "sent",
+                   iov_report_ratio(buffer, (unsigned __int128)measure->operations * IOV_SEC,
+                                    measure->end - measure->begin, 0),
+                   "op/s");
+    put_figure(
+        text, "throughput",
+        iov_report_ratio(buffer,
+                         (unsigned __int128)iov_delivered(measure->operations, &measure->delivery) *
+                             IOV_SEC,
+                         measure->end - measure->begin, 0),
+        "op/s");
 }
 
 /* The segments that occurred; nothing where all devices are software. */
@@ -176,7 +184,10 @@ static void put_guests(GString *text, const struct iov_measure *measure)
 
         g_string_append_printf(
             text, "  %-*s %12s %14s %14s %14s\n", NAME_WIDTH - 10, guest->name,
-            iov_report_ratio(rate, (unsigned __int128)guest->operations * IOV_SEC, duration, 0),
+            iov_report_ratio(rate,
+                             (unsigned __int128)iov_delivered(guest->operations, &guest->delivery) *
+                                 IOV_SEC,
+                             duration, 0),
             iov_report_ns(p50, iov_histogram_quantile(guest->latency, 500000)),
             iov_report_ns(p99, iov_histogram_quantile(guest->latency, 990000)),
             iov_report_ns(p999, iov_histogram_quantile(guest->latency, 999000)));

@@ -250,12 +250,18 @@ static void walk_throughput(const struct iov_measure *measure, struct report_vis
 
     visitor->number(
         visitor, "throughput_ops_per_s",
-        iov_report_ratio(buffer, (unsigned __int128)measure->operations * IOV_SEC, duration, 3),
+        iov_report_ratio(buffer,
+                         (unsigned __int128)iov_delivered(measure->operations, &measure->delivery) *
+                             IOV_SEC,
+                         duration, 3),
         "1/s", "Operations a second");
-    visitor->number(
-        visitor, "throughput_bits_per_s",
-        iov_report_ratio(buffer, (unsigned __int128)measure->bytes * 8 * IOV_SEC, duration, 0),
-        "bit/s", "Payload");
+    visitor->number(visitor, "throughput_bits_per_s",
+                    iov_report_ratio(
+                        buffer,
+                        (unsigned __int128)iov_delivered_bytes(measure->bytes, &measure->delivery) *
+                            8 * IOV_SEC,
+                        duration, 0),
+                    "bit/s", "Payload");
 }
 
 /* Mean host processor time of an operation by part; the last entry is what no stream accounts for.
@@ -349,12 +355,18 @@ static void walk_guests(const struct iov_measure *measure, struct report_visitor
         put_count(visitor, "operations", guest->operations, "", "Operations of this guest");
         visitor->number(
             visitor, "throughput_ops_per_s",
-            iov_report_ratio(buffer, (unsigned __int128)guest->operations * IOV_SEC, duration, 3),
+            iov_report_ratio(buffer,
+                             (unsigned __int128)iov_delivered(guest->operations, &guest->delivery) *
+                                 IOV_SEC,
+                             duration, 3),
             "1/s", "Its operations a second");
-        visitor->number(
-            visitor, "throughput_bits_per_s",
-            iov_report_ratio(buffer, (unsigned __int128)guest->bytes * 8 * IOV_SEC, duration, 0),
-            "bit/s", "Its payload");
+        visitor->number(visitor, "throughput_bits_per_s",
+                        iov_report_ratio(
+                            buffer,
+                            (unsigned __int128)iov_delivered_bytes(guest->bytes, &guest->delivery) *
+                                8 * IOV_SEC,
+                            duration, 0),
+                        "bit/s", "Its payload");
         put_ns(visitor, "p50", iov_histogram_quantile(guest->latency, 500000),
                "Its median latency");
         put_ns(visitor, "p99", iov_histogram_quantile(guest->latency, 990000),

@@ -41,6 +41,13 @@ static void on_sent(void *context, struct iov_guest_cpu *cpu, const struct iov_g
     sent->span->holder = NULL; /* nobody's: late marks of the host's path do not count */
 }
 
+static void ends_when_sent(const IovWorkload *workload, struct iov_span *span)
+{
+    span->ends_at_device = true;
+    span->payload = (uint32_t)workload->size;
+    span->guest = workload->guest;
+}
+
 static void transmit(IovWorkload *workload, struct iov_guest_cpu *cpu)
 {
     uint8_t payload[IOV_GUEST_PAYLOAD_MAX] = { 0 };
@@ -50,7 +57,7 @@ static void transmit(IovWorkload *workload, struct iov_guest_cpu *cpu)
     while (!workload->done) {
         struct iov_span *span = iov_workload_begin(workload, cpu);
 
-        span->ends_at_device = true;
+        ends_when_sent(workload, span);
         iov_guest_work_for(cpu, span);
         iov_guest_charge(cpu, cpu->guest->costs.application);
         iov_guest_send_udp(cpu, payload, (uint32_t)workload->size, span);
@@ -88,7 +95,7 @@ static void offer(IovUdpStream *self, struct iov_guest_cpu *cpu, iov_time due, i
     span = iov_workload_begin(workload, cpu);
     span->begin = span->cursor = due;
     iov_span_mark(span, cpu->exec->holder, IOV_PART_QUEUE, iov_guest_now(cpu));
-    span->ends_at_device = true;
+    ends_when_sent(workload, span);
     iov_guest_work_for(cpu, span);
     iov_guest_charge(cpu, cpu->guest->costs.application);
     iov_guest_send_udp(cpu, payload, (uint32_t)workload->size, span);

@@ -4,12 +4,12 @@
  *
  * A frame goes where its destination was last seen, or to all other ports: the thread that brings it pays for the bridge, and for the NIC's driver or the other
  * tap's queue. From the wire: a frame is an interrupt on processor irq-cpu; its softirq takes frames through driver and bridge, and there is no further
- * interrupt while it has some, as with NAPI. LIMIT: the NIC is a latency each way with one queue and no interrupt moderation; no ageing, spanning tree, VLANs, netfilter or
- * queueing discipline.
+ * interrupt while it has some, as with NAPI. LIMIT: no ageing, spanning tree, VLANs, netfilter or queueing discipline.
  */
 #include "models/hypervisor/bridge.h"
 
 #include "core/trace/measure.h"
+#include "models/hypervisor/host-nic.h"
 #include "models/hypervisor/mac-table.h"
 #include "models/hypervisor/xen.h"
 
@@ -25,9 +25,8 @@ struct _IovBridge {
     uint64_t irq_cpu;
     uint64_t queue_length;
     /* costs */
-    iov_time bridge_cost, transmit_cost, receive_cost, nic_latency;
-    /* ports */
-    struct iov_packet_port wire;
+    iov_time bridge_cost, transmit_cost, receive_cost;
+    struct iov_host_nic nic;
     /* state */
     IovLinuxHost *host;
     struct iov_measure *measure;
@@ -41,16 +40,10 @@ struct _IovBridge {
     struct iov_xen_work work;  /* the same, in a domain */
     unsigned pirq;             /* the domain's event channel of the interrupt */
     uint8_t vector;
-    struct iov_packet_queue transmit; /* in the NIC's ring */
-    struct iov_packet_queue arriving; /* on their way, stamp: when they are in memory */
-    struct iov_packet_queue receive;  /* in memory, for the softirq */
-    struct iov_event sent;
-    struct iov_event arrived;
-    iov_time busy_until; /* the wire takes the next frame */
-    bool polling;        /* an interrupt or softirq is on its way */
-    bool handed_over;    /* or its thread has the rest */
+    bool polling;     /* an interrupt or softirq is on its way */
+    bool handed_over; /* or its thread has the rest */
     /* statistics */
-    uint64_t forwarded, flooded, sent_frames, received_frames, interrupts, handovers, drops;
+    uint64_t forwarded, flooded, received_frames, interrupts, handovers, drops;
 };
 
 G_DEFINE_FINAL_TYPE(IovBridge, iov_bridge, IOV_TYPE_MODEL)
@@ -84,32 +77,11 @@ static void charge(struct iov_exec *exec, iov_time cost)
 
 /* ---- Out ---- */
 
-static void on_sent(struct iov_event *event)
-{
-    IovBridge *self = iov_container_of(event, IovBridge, sent);
-    struct iov_packet *packet = iov_packet_queue_pop(&self->transmit);
-
-    iov_span_mark(packet->span, self, IOV_PART_DEVICE, packet->stamp);
-    iov_span_mark(packet->span, self, IOV_PART_QUEUE, now(self));
-    self->sent_frames++;
-    self->busy_until = now(self) + iov_packet_send(&self->wire, packet);
-    if (self->transmit.first != NULL)
-        iov_event_at(&self->sent, MAX(self->busy_until, self->transmit.first->stamp));
-}
-
 static void nic_send(IovBridge *self, struct iov_exec *exec, struct iov_packet *packet,
                      iov_time owed)
 {
     charge(exec, owed + self->transmit_cost);
-    if (self->transmit.count >= self->queue_length) {
-        drop(self, packet);
-        return;
-    }
-    iov_span_claim(packet->span, self, IOV_PART_HOST, now(self));
-    packet->stamp = now(self) + self->nic_latency;
-    iov_packet_queue_push(&self->transmit, packet);
-    if (!iov_event_armed(&self->sent))
-        iov_event_at(&self->sent, MAX(self->busy_until, packet->stamp));
+    iov_host_nic_send(&self->nic, packet);
 }
 
 static void port_send(IovBridge *self, int port, struct iov_exec *exec, struct iov_packet *packet,
@@ -177,19 +149,11 @@ void iov_bridge_send(IovBridge *self, const struct iov_bridge_port *port, struct
 
 /* ---- In ---- */
 
-static void on_arrived(struct iov_event *event)
+static void nic_received(struct iov_host_nic *nic)
 {
-    IovBridge *self = iov_container_of(event, IovBridge, arrived);
+    IovBridge *self = iov_container_of(nic, IovBridge, nic);
     struct iov_processor *processor = iov_host_processor(self->host, (unsigned)self->irq_cpu);
 
-    while (self->arriving.first != NULL && self->arriving.first->stamp <= now(self)) {
-        struct iov_packet *packet = iov_packet_queue_pop(&self->arriving);
-
-        iov_span_mark(packet->span, self, IOV_PART_DEVICE, now(self));
-        iov_packet_queue_push(&self->receive, packet);
-    }
-    if (self->arriving.first != NULL)
-        iov_event_at(&self->arrived, self->arriving.first->stamp);
     if (self->polling)
         return;
     self->polling = true;
@@ -197,31 +161,13 @@ static void on_arrived(struct iov_event *event)
     processor->ops->interrupt(processor, self->vector, NULL);
 }
 
-static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *packet)
-{
-    IovBridge *self = iov_container_of(port, IovBridge, wire);
-
-    if (self->arriving.count + self->receive.count >= self->queue_length) {
-        drop(self, packet);
-        return 0;
-    }
-    iov_span_claim(packet->span, self, IOV_PART_WIRE, now(self));
-    packet->stamp = now(self) + self->nic_latency;
-    iov_packet_queue_push(&self->arriving, packet);
-    if (!iov_event_armed(&self->arrived))
-        iov_event_at(&self->arrived, packet->stamp);
-    return 0;
-}
-
-static const struct iov_packet_ops wire_ops = { .receive = wire_receive };
-
 static void irq_handle(struct iov_host_irq *irq, struct iov_exec *exec, struct iov_span *span)
 {
     IovBridge *self = iov_container_of(irq, IovBridge, irq);
 
     (void)span;
-    iov_span_mark(self->receive.first != NULL ? self->receive.first->span : NULL, self,
-                  IOV_PART_HOST, now(self));
+    iov_span_mark(self->nic.receive.first != NULL ? self->nic.receive.first->span : NULL,
+                  &self->nic, IOV_PART_HOST, now(self));
     if (self->domain_ref == NULL)
         iov_host_softirq_raise(exec, &self->softirq);
     else
@@ -235,17 +181,17 @@ static bool receive_some(IovBridge *self, struct iov_exec *exec)
     struct iov_packet *packet;
 
     for (unsigned i = 0; i < SOFTIRQ_FRAMES; i++) {
-        packet = iov_packet_queue_pop(&self->receive);
+        packet = iov_packet_queue_pop(&self->nic.receive);
         if (packet == NULL)
             break;
-        iov_span_mark(packet->span, self, IOV_PART_QUEUE, now(self));
-        iov_span_pass(packet->span, self, exec->holder);
+        iov_span_mark(packet->span, &self->nic, IOV_PART_QUEUE, now(self));
+        iov_span_pass(packet->span, &self->nic, exec->holder);
         exec->span = packet->span;
         self->received_frames++;
         forward(self, NIC, exec, packet, self->receive_cost);
     }
     exec->span = NULL;
-    return self->receive.first != NULL;
+    return self->nic.receive.first != NULL;
 }
 
 static void softirq_run(struct iov_host_softirq *softirq, struct iov_exec *exec)
@@ -283,8 +229,8 @@ static void on_event(struct iov_xen_channel *channel, struct iov_thread *thread)
 {
     IovBridge *self = channel->owner;
 
-    iov_span_mark(self->receive.first != NULL ? self->receive.first->span : NULL, self,
-                  IOV_PART_WAKEUP, now(self));
+    iov_span_mark(self->nic.receive.first != NULL ? self->nic.receive.first->span : NULL,
+                  &self->nic, IOV_PART_WAKEUP, now(self));
     iov_xen_domain_queue((IovXenDomain *)(void *)self->domain_ref, &self->work, &thread->exec,
                          NULL);
 }
@@ -325,8 +271,10 @@ static bool iov_bridge_realize(IovModel *model, GError **error)
     self->pool = iov_packet_pool_new();
     self->irq.handle = irq_handle;
     self->softirq.run = softirq_run;
-    iov_event_init(&self->sent, model->kernel, on_sent, IOV_PRIORITY_DEFAULT);
-    iov_event_init(&self->arrived, model->kernel, on_arrived, IOV_PRIORITY_DEFAULT);
+    self->nic.ring = self->queue_length;
+    self->nic.drops = &self->drops;
+    self->nic.received = nic_received;
+    iov_host_nic_init(&self->nic, model);
     if (!iov_host_irq_alloc(self->host, (unsigned)self->irq_cpu, &self->irq, &self->vector))
         return iov_model_fail(model, error, "irq-cpu: no vector is left");
     return self->domain_ref == NULL || domain_bind(self, error);
@@ -343,17 +291,7 @@ static void iov_bridge_start(IovModel *model)
 
 static void iov_bridge_unrealize(IovModel *model)
 {
-    IovBridge *self = (IovBridge *)(void *)model;
-    struct iov_packet_queue *queues[] = { &self->transmit, &self->arriving, &self->receive };
-
-    iov_event_disarm(&self->sent);
-    iov_event_disarm(&self->arrived);
-    for (unsigned i = 0; i < G_N_ELEMENTS(queues); i++) {
-        struct iov_packet *packet;
-
-        while ((packet = iov_packet_queue_pop(queues[i])) != NULL)
-            iov_packet_free(packet);
-    }
+    iov_host_nic_clear(&((IovBridge *)(void *)model)->nic);
 }
 
 static void iov_bridge_finalize(GObject *object)
@@ -389,12 +327,9 @@ static void iov_bridge_class_init(IovBridgeClass *klass)
     IOV_COST(mc, IovBridge, bridge_cost, "host-bridge", "One frame through the bridge");
     IOV_COST(mc, IovBridge, transmit_cost, "host-nic-transmit", "NIC driver, one frame out");
     IOV_COST(mc, IovBridge, receive_cost, "host-nic-receive", "NIC driver, one frame in");
-    IOV_COST(mc, IovBridge, nic_latency, "host-nic-latency",
-             "The physical NIC, one frame, one way");
-    IOV_PORT_PACKET_END(mc, IovBridge, wire, &wire_ops, "The physical NIC's wire");
+    iov_host_nic_describe(mc, G_STRUCT_OFFSET(IovBridge, nic));
     IOV_STAT(mc, IovBridge, forwarded, "Frames looked up");
     IOV_STAT(mc, IovBridge, flooded, "Of them, sent to all other ports");
-    IOV_STAT(mc, IovBridge, sent_frames, "Frames to the wire");
     IOV_STAT(mc, IovBridge, received_frames, "Frames from the wire");
     IOV_STAT(mc, IovBridge, interrupts, "Interrupts of the physical NIC");
     IOV_STAT(mc, IovBridge, handovers, "Softirqs that were too long: a thread went on");

@@ -5,10 +5,11 @@
  *
  * A look at the NIC takes a burst of frames; each is paid for, looked up by its destination address and given to the guest's back end, or sent. Source addresses
  * are learned; frames to unknown, broadcast and multicast addresses go to all other ports. Timing: rows dpdk-*. LIMIT: one
- * queue of the NIC, which is a latency each way; no flow rules, no ageing, no VLANs; a bounded table of addresses.
+ * queue of the NIC; no flow rules, no ageing, no VLANs; a bounded table of addresses.
  */
 #include <string.h>
 
+#include "models/hypervisor/host-nic.h"
 #include "models/hypervisor/mac-table.h"
 #include "models/hypervisor/poll-switch.h"
 
@@ -22,9 +23,8 @@ struct _IovPollSwitch {
     uint64_t burst;
     uint64_t ring;
     /* costs */
-    iov_time burst_cost, receive_cost, lookup_cost, transmit_cost, nic_latency;
-    /* ports */
-    struct iov_packet_port wire;
+    iov_time burst_cost, receive_cost, lookup_cost, transmit_cost;
+    struct iov_host_nic nic; /* with its port */
     /* state */
     IovIoWorker *worker;
     struct iov_measure *measure;
@@ -32,14 +32,9 @@ struct _IovPollSwitch {
     IovVhost *ports[PORTS];
     int port_count;
     struct iov_packet_pool *pool; /* of copies */
-    struct iov_packet_queue transmit;
-    struct iov_packet_queue arriving; /* stamp: when they are in memory */
-    struct iov_event sent;
-    struct iov_event arrived;
-    iov_time busy_until; /* the wire takes the next frame */
     struct iov_mac_table addresses;
     /* statistics */
-    uint64_t forwarded, flooded, sent_frames, received_frames, bursts, drops;
+    uint64_t forwarded, flooded, received_frames, bursts, drops;
 };
 
 G_DEFINE_FINAL_TYPE(IovPollSwitch, iov_poll_switch, IOV_TYPE_MODEL)
@@ -71,31 +66,10 @@ static void drop(IovPollSwitch *self, struct iov_packet *packet)
     iov_packet_free(packet);
 }
 
-static void on_sent(struct iov_event *event)
-{
-    IovPollSwitch *self = iov_container_of(event, IovPollSwitch, sent);
-    struct iov_packet *packet = iov_packet_queue_pop(&self->transmit);
-
-    iov_span_mark(packet->span, self, IOV_PART_DEVICE, packet->stamp);
-    iov_span_mark(packet->span, self, IOV_PART_QUEUE, now(self));
-    self->sent_frames++;
-    self->busy_until = now(self) + iov_packet_send(&self->wire, packet);
-    if (self->transmit.first != NULL)
-        iov_event_at(&self->sent, MAX(self->busy_until, self->transmit.first->stamp));
-}
-
 static void nic_send(IovPollSwitch *self, struct iov_thread *thread, struct iov_packet *packet)
 {
     iov_thread_compute(thread, self->transmit_cost, IOV_PART_HOST);
-    if (self->transmit.count >= self->ring) {
-        drop(self, packet);
-        return;
-    }
-    iov_span_claim(packet->span, self, IOV_PART_HOST, now(self));
-    packet->stamp = now(self) + self->nic_latency;
-    iov_packet_queue_push(&self->transmit, packet);
-    if (!iov_event_armed(&self->sent))
-        iov_event_at(&self->sent, MAX(self->busy_until, packet->stamp));
+    iov_host_nic_send(&self->nic, packet);
 }
 
 static void port_send(IovPollSwitch *self, int port, struct iov_thread *thread,
@@ -154,34 +128,11 @@ void iov_poll_switch_forward(IovPollSwitch *self, int port, struct iov_thread *t
 
 /* ---- In ---- */
 
-static void on_arrived(struct iov_event *event)
+static void nic_received(struct iov_host_nic *nic)
 {
-    IovPollSwitch *self = iov_container_of(event, IovPollSwitch, arrived);
+    IovPollSwitch *self = iov_container_of(nic, IovPollSwitch, nic);
 
     iov_io_worker_changed(self->worker, &self->source);
-}
-
-static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *packet)
-{
-    IovPollSwitch *self = iov_container_of(port, IovPollSwitch, wire);
-
-    if (self->arriving.count >= self->ring) {
-        drop(self, packet);
-        return 0;
-    }
-    iov_span_claim(packet->span, self, IOV_PART_WIRE, now(self));
-    packet->stamp = now(self) + self->nic_latency;
-    iov_packet_queue_push(&self->arriving, packet);
-    if (!iov_event_armed(&self->arrived))
-        iov_event_at(&self->arrived, packet->stamp);
-    return 0;
-}
-
-static const struct iov_packet_ops wire_ops = { .receive = wire_receive };
-
-static bool is_here(const IovPollSwitch *self)
-{
-    return self->arriving.first != NULL && self->arriving.first->stamp <= now(self);
 }
 
 /* A look at the NIC's receive ring. */
@@ -189,27 +140,22 @@ static bool nic_poll(struct iov_poll_source *source, struct iov_thread *thread)
 {
     IovPollSwitch *self = iov_container_of(source, IovPollSwitch, source);
 
-    if (is_here(self)) {
+    if (self->nic.receive.first != NULL) {
         self->bursts++;
         iov_thread_compute(thread, self->burst_cost, IOV_PART_HOST);
     }
-    for (uint64_t i = 0; i < self->burst && is_here(self); i++) {
-        struct iov_packet *packet = iov_packet_queue_pop(&self->arriving);
+    for (uint64_t i = 0; i < self->burst && self->nic.receive.first != NULL; i++) {
+        struct iov_packet *packet = iov_packet_queue_pop(&self->nic.receive);
 
-        iov_span_mark(packet->span, self, IOV_PART_DEVICE, packet->stamp);
-        iov_span_mark(packet->span, self, IOV_PART_QUEUE, now(self));
-        iov_span_pass(packet->span, self, thread->exec.holder);
+        iov_span_mark(packet->span, &self->nic, IOV_PART_QUEUE, now(self));
+        iov_span_pass(packet->span, &self->nic, thread->exec.holder);
         thread->exec.span = packet->span;
         self->received_frames++;
         iov_thread_compute(thread, self->receive_cost, IOV_PART_HOST);
         iov_poll_switch_forward(self, NIC, thread, packet);
         thread->exec.span = NULL;
     }
-    if (is_here(self))
-        return true;
-    if (self->arriving.first != NULL && !iov_event_armed(&self->arrived))
-        iov_event_at(&self->arrived, self->arriving.first->stamp);
-    return false;
+    return self->nic.receive.first != NULL;
 }
 
 /* ---- Life ---- */
@@ -227,22 +173,16 @@ static bool iov_poll_switch_realize(IovModel *model, GError **error)
     self->pool = iov_packet_pool_new();
     self->source.poll = nic_poll;
     iov_io_worker_add_source(self->worker, &self->source);
-    iov_event_init(&self->sent, model->kernel, on_sent, IOV_PRIORITY_DEFAULT);
-    iov_event_init(&self->arrived, model->kernel, on_arrived, IOV_PRIORITY_DEFAULT);
+    self->nic.ring = self->ring;
+    self->nic.drops = &self->drops;
+    self->nic.received = nic_received;
+    iov_host_nic_init(&self->nic, model);
     return true;
 }
 
 static void iov_poll_switch_unrealize(IovModel *model)
 {
-    IovPollSwitch *self = (IovPollSwitch *)(void *)model;
-    struct iov_packet *packet;
-
-    iov_event_disarm(&self->sent);
-    iov_event_disarm(&self->arrived);
-    while ((packet = iov_packet_queue_pop(&self->transmit)) != NULL)
-        iov_packet_free(packet);
-    while ((packet = iov_packet_queue_pop(&self->arriving)) != NULL)
-        iov_packet_free(packet);
+    iov_host_nic_clear(&((IovPollSwitch *)(void *)model)->nic);
 }
 
 static void iov_poll_switch_finalize(GObject *object)
@@ -274,12 +214,9 @@ static void iov_poll_switch_class_init(IovPollSwitchClass *klass)
              "Looking up where one frame goes, and grouping it with others");
     IOV_COST(mc, IovPollSwitch, transmit_cost, "dpdk-nic-transmit",
              "One frame into the NIC's transmit ring");
-    IOV_COST(mc, IovPollSwitch, nic_latency, "host-nic-latency",
-             "The physical NIC, one frame, one way");
-    IOV_PORT_PACKET_END(mc, IovPollSwitch, wire, &wire_ops, "The physical NIC's wire");
+    iov_host_nic_describe(mc, G_STRUCT_OFFSET(IovPollSwitch, nic));
     IOV_STAT(mc, IovPollSwitch, forwarded, "Frames looked up");
     IOV_STAT(mc, IovPollSwitch, flooded, "Of them, sent to all other ports");
-    IOV_STAT(mc, IovPollSwitch, sent_frames, "Frames to the wire");
     IOV_STAT(mc, IovPollSwitch, received_frames, "Frames from the wire");
     IOV_STAT(mc, IovPollSwitch, bursts, "Looks at the NIC that found frames");
     IOV_STAT(mc, IovPollSwitch, drops, "Frames lost");

@@ -7,12 +7,12 @@
  * frame to the wire, one at a time. In: a frame from the wire is an interrupt on processor irq-cpu,
  * a softirq that goes through driver and bridge, and a wake-up of whoever reads the tap. While the
  * softirq has frames to do there is no further interrupt, as with NAPI. With `bridge` the tap is a
- * port of that one, which then has the NIC. LIMIT: the physical NIC is
- * a latency each way, not a device; no offloads, no netfilter, no queueing discipline but first in,
- * first out.
+ * port of that one, which then has the NIC. LIMIT: no offloads, no netfilter, no
+ * queueing discipline but first in, first out.
  */
 #include "core/trace/measure.h"
 #include "models/hypervisor/bridge.h"
+#include "models/hypervisor/host-nic.h"
 
 enum { SENDER_PROCESS, SENDER_KERNEL };
 static const char *const senders[] = { "process", "kernel", NULL };
@@ -30,10 +30,10 @@ struct _IovTap {
     int sender;
     /* costs */
     iov_time write_cost, sendmsg_cost, bridge_cost, transmit_cost, receive_cost, queue_cost,
-        nic_latency, copy_fixed, copy_kib;
+        copy_fixed, copy_kib;
     /* ports */
     struct iov_packet_port guest;
-    struct iov_packet_port wire;
+    struct iov_host_nic nic; /* with its port */
     /* state */
     IovLinuxHost *host;
     struct iov_measure *measure;
@@ -41,16 +41,9 @@ struct _IovTap {
     struct iov_host_irq irq;
     struct iov_host_softirq softirq;
     uint8_t vector;
-    struct iov_packet_queue transmit; /* in the NIC's ring */
-    struct iov_packet_queue
-        arriving; /* on their way through the NIC, stamp: when they are in memory */
-    struct iov_packet_queue receive; /* in memory, for the softirq */
-    struct iov_event sent;
-    struct iov_event arrived;
-    iov_time busy_until; /* the wire takes the next frame */
-    bool polling;        /* the interrupt is masked: an interrupt or softirq is on its way */
+    bool polling; /* the interrupt is masked: an interrupt or softirq is on its way */
     /* statistics */
-    uint64_t sent_frames, received_frames, interrupts, drops;
+    uint64_t received_frames, interrupts, drops;
 };
 
 G_DEFINE_FINAL_TYPE(IovTap, iov_tap, IOV_TYPE_MODEL)
@@ -61,19 +54,6 @@ static iov_time now(const IovTap *self)
 }
 
 /* ---- Out ---- */
-
-static void on_sent(struct iov_event *event)
-{
-    IovTap *self = iov_container_of(event, IovTap, sent);
-    struct iov_packet *packet = iov_packet_queue_pop(&self->transmit);
-
-    iov_span_mark(packet->span, self, IOV_PART_DEVICE, packet->stamp);
-    iov_span_mark(packet->span, self, IOV_PART_QUEUE, now(self));
-    self->sent_frames++;
-    self->busy_until = now(self) + iov_packet_send(&self->wire, packet);
-    if (self->transmit.first != NULL)
-        iov_event_at(&self->sent, MAX(self->busy_until, self->transmit.first->stamp));
-}
 
 static iov_time guest_receive(struct iov_packet_port *port, struct iov_packet *packet)
 {
@@ -89,24 +69,14 @@ static iov_time guest_receive(struct iov_packet_port *port, struct iov_packet *p
                            IOV_PART_COPY);
     }
     if (self->bridge_ref != NULL) {
-        self->sent_frames++;
+        self->nic.sent_frames++;
         iov_bridge_send((IovBridge *)(void *)self->bridge_ref, &self->port,
                         thread != NULL ? &thread->exec : NULL, packet, owed);
         return 0;
     }
     if (thread != NULL)
         iov_thread_compute(thread, owed + self->bridge_cost + self->transmit_cost, IOV_PART_HOST);
-    if (self->transmit.count >= self->queue_length) {
-        self->drops++;
-        self->measure->counters.drops++;
-        iov_packet_free(packet);
-        return 0;
-    }
-    iov_span_claim(packet->span, self, IOV_PART_HOST, now(self));
-    packet->stamp = now(self) + self->nic_latency;
-    iov_packet_queue_push(&self->transmit, packet);
-    if (!iov_event_armed(&self->sent))
-        iov_event_at(&self->sent, MAX(self->busy_until, packet->stamp));
+    iov_host_nic_send(&self->nic, packet);
     return 0;
 }
 
@@ -126,19 +96,11 @@ static void port_deliver(struct iov_bridge_port *port, struct iov_exec *exec,
     iov_packet_send(&self->guest, packet);
 }
 
-static void on_arrived(struct iov_event *event)
+static void nic_received(struct iov_host_nic *nic)
 {
-    IovTap *self = iov_container_of(event, IovTap, arrived);
+    IovTap *self = iov_container_of(nic, IovTap, nic);
     struct iov_processor *processor = iov_host_processor(self->host, (unsigned)self->irq_cpu);
 
-    while (self->arriving.first != NULL && self->arriving.first->stamp <= now(self)) {
-        struct iov_packet *packet = iov_packet_queue_pop(&self->arriving);
-
-        iov_span_mark(packet->span, self, IOV_PART_DEVICE, now(self));
-        iov_packet_queue_push(&self->receive, packet);
-    }
-    if (self->arriving.first != NULL)
-        iov_event_at(&self->arrived, self->arriving.first->stamp);
     if (self->polling)
         return;
     self->polling = true;
@@ -146,33 +108,13 @@ static void on_arrived(struct iov_event *event)
     processor->ops->interrupt(processor, self->vector, NULL);
 }
 
-static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *packet)
-{
-    IovTap *self = iov_container_of(port, IovTap, wire);
-
-    if (self->arriving.count + self->receive.count >= self->queue_length) {
-        self->drops++;
-        self->measure->counters.drops++;
-        iov_packet_free(packet);
-        return 0;
-    }
-    iov_span_claim(packet->span, self, IOV_PART_WIRE, now(self));
-    packet->stamp = now(self) + self->nic_latency;
-    iov_packet_queue_push(&self->arriving, packet);
-    if (!iov_event_armed(&self->arrived))
-        iov_event_at(&self->arrived, packet->stamp);
-    return 0;
-}
-
-static const struct iov_packet_ops wire_ops = { .receive = wire_receive };
-
 static void irq_handle(struct iov_host_irq *irq, struct iov_exec *exec, struct iov_span *span)
 {
     IovTap *self = iov_container_of(irq, IovTap, irq);
 
     (void)span;
-    iov_span_mark(self->receive.first != NULL ? self->receive.first->span : NULL, self,
-                  IOV_PART_HOST, now(self));
+    iov_span_mark(self->nic.receive.first != NULL ? self->nic.receive.first->span : NULL,
+                  &self->nic, IOV_PART_HOST, now(self));
     iov_host_softirq_raise(exec, &self->softirq);
 }
 
@@ -181,9 +123,9 @@ static void softirq_run(struct iov_host_softirq *softirq, struct iov_exec *exec)
     IovTap *self = iov_container_of(softirq, IovTap, softirq);
     struct iov_packet *packet;
 
-    while ((packet = iov_packet_queue_pop(&self->receive)) != NULL) {
-        iov_span_mark(packet->span, self, IOV_PART_QUEUE, now(self));
-        iov_span_pass(packet->span, self, exec->holder);
+    while ((packet = iov_packet_queue_pop(&self->nic.receive)) != NULL) {
+        iov_span_mark(packet->span, &self->nic, IOV_PART_QUEUE, now(self));
+        iov_span_pass(packet->span, &self->nic, exec->holder);
         exec->span = packet->span;
         iov_exec_compute(exec, self->receive_cost + self->bridge_cost + self->queue_cost,
                          IOV_PART_HOST);
@@ -218,8 +160,10 @@ static bool iov_tap_realize(IovModel *model, GError **error)
     }
     self->irq.handle = irq_handle;
     self->softirq.run = softirq_run;
-    iov_event_init(&self->sent, model->kernel, on_sent, IOV_PRIORITY_DEFAULT);
-    iov_event_init(&self->arrived, model->kernel, on_arrived, IOV_PRIORITY_DEFAULT);
+    self->nic.ring = self->queue_length;
+    self->nic.drops = &self->drops;
+    self->nic.received = nic_received;
+    iov_host_nic_init(&self->nic, model);
     if (!iov_host_irq_alloc(self->host, (unsigned)self->irq_cpu, &self->irq, &self->vector))
         return iov_model_fail(model, error, "irq-cpu: no vector is left");
     return true;
@@ -227,19 +171,7 @@ static bool iov_tap_realize(IovModel *model, GError **error)
 
 static void iov_tap_unrealize(IovModel *model)
 {
-    IovTap *self = (IovTap *)(void *)model;
-    struct iov_packet_queue *queues[] = { &self->transmit, &self->arriving, &self->receive };
-
-    if (self->sent.kernel != NULL) {
-        iov_event_disarm(&self->sent);
-        iov_event_disarm(&self->arrived);
-    }
-    for (unsigned i = 0; i < G_N_ELEMENTS(queues); i++) {
-        struct iov_packet *packet;
-
-        while ((packet = iov_packet_queue_pop(queues[i])) != NULL)
-            iov_packet_free(packet);
-    }
+    iov_host_nic_clear(&((IovTap *)(void *)model)->nic);
 }
 
 static void iov_tap_class_init(IovTapClass *klass)
@@ -277,13 +209,11 @@ static void iov_tap_class_init(IovTapClass *klass)
     IOV_COST(mc, IovTap, transmit_cost, "host-nic-transmit", "NIC driver, one frame out");
     IOV_COST(mc, IovTap, receive_cost, "host-nic-receive", "NIC driver, one frame in");
     IOV_COST(mc, IovTap, queue_cost, "tap-queue", "Putting one frame on the tap's queue");
-    IOV_COST(mc, IovTap, nic_latency, "host-nic-latency", "The physical NIC, one frame, one way");
     IOV_COST(mc, IovTap, copy_fixed, "copy-fixed", "A copy of payload: start");
     IOV_COST(mc, IovTap, copy_kib, "copy-per-kib", "A copy of payload: each 1024 bytes");
     IOV_PORT_PACKET_END(mc, IovTap, guest, &guest_ops,
                         "The reader and writer of the tap: emulator.netdev");
-    IOV_PORT_PACKET_END(mc, IovTap, wire, &wire_ops, "The physical NIC's wire");
-    IOV_STAT(mc, IovTap, sent_frames, "Frames to the wire");
+    iov_host_nic_describe(mc, G_STRUCT_OFFSET(IovTap, nic));
     IOV_STAT(mc, IovTap, received_frames, "Frames from the wire");
     IOV_STAT(mc, IovTap, interrupts, "Interrupts of the physical NIC");
     IOV_STAT(mc, IovTap, drops, "Frames lost for want of room");

@@ -7,11 +7,12 @@
  * wakes a world of the monitor, which takes frames through driver and switch into the virtual NIC, until there are no more. A frame from one
  * guest for another waits for that world as well, so that no vCPU works in another VM's device.
  * LIMIT: a port's address is learned from the first frame that it sends, where the real switch has it from the VM's configuration (with forged
- * addresses accepted); the NIC is a latency each way with one queue; no VLANs, teaming or shaping.
+ * addresses accepted); no VLANs, teaming or shaping.
  */
 #include "models/hypervisor/vswitch.h"
 
 #include "core/trace/measure.h"
+#include "models/hypervisor/host-nic.h"
 #include "models/hypervisor/mac-table.h"
 
 #define PORTS 256
@@ -25,9 +26,8 @@ struct _IovVswitch {
     uint64_t irq_cpu;
     uint64_t queue_length;
     /* costs */
-    iov_time switch_cost, transmit_cost, receive_cost, interrupt_cost, world_cost, nic_latency;
-    /* ports */
-    struct iov_packet_port wire;
+    iov_time switch_cost, transmit_cost, receive_cost, interrupt_cost, world_cost;
+    struct iov_host_nic nic; /* with its port */
     /* state */
     IovLinuxHost *host;
     struct iov_measure *measure;
@@ -41,15 +41,9 @@ struct _IovVswitch {
     struct iov_packet_queue inside[PORTS]; /* from guest to guest, by their target */
     uint32_t inside_count;
     int inside_next;
-    struct iov_packet_queue transmit; /* in the NIC's ring */
-    struct iov_packet_queue arriving; /* on their way, stamp: when they are in memory */
-    struct iov_packet_queue receive;  /* in memory, for the world */
-    struct iov_event sent;
-    struct iov_event arrived;
-    iov_time busy_until; /* the wire takes the next frame */
-    bool polling;        /* the interrupt is masked until the world has nothing left */
+    bool polling; /* the interrupt is masked until the world has nothing left */
     /* statistics */
-    uint64_t forwarded, flooded, sent_frames, received_frames, interrupts, drops;
+    uint64_t forwarded, flooded, received_frames, interrupts, drops;
     iov_time world_time;
 };
 
@@ -89,32 +83,11 @@ static void charge(struct iov_thread *thread, iov_time cost)
 
 /* ---- Out ---- */
 
-static void on_sent(struct iov_event *event)
-{
-    IovVswitch *self = iov_container_of(event, IovVswitch, sent);
-    struct iov_packet *packet = iov_packet_queue_pop(&self->transmit);
-
-    iov_span_mark(packet->span, self, IOV_PART_DEVICE, packet->stamp);
-    iov_span_mark(packet->span, self, IOV_PART_QUEUE, now(self));
-    self->sent_frames++;
-    self->busy_until = now(self) + iov_packet_send(&self->wire, packet);
-    if (self->transmit.first != NULL)
-        iov_event_at(&self->sent, MAX(self->busy_until, self->transmit.first->stamp));
-}
-
 static void uplink_send(IovVswitch *self, struct iov_thread *thread, struct iov_packet *packet,
                         iov_time owed)
 {
     charge(thread, owed + self->transmit_cost);
-    if (self->transmit.count >= self->queue_length) {
-        drop(self, packet);
-        return;
-    }
-    iov_span_claim(packet->span, self, IOV_PART_HOST, now(self));
-    packet->stamp = now(self) + self->nic_latency;
-    iov_packet_queue_push(&self->transmit, packet);
-    if (!iov_event_armed(&self->sent))
-        iov_event_at(&self->sent, MAX(self->busy_until, packet->stamp));
+    iov_host_nic_send(&self->nic, packet);
 }
 
 /* The world itself delivers; anybody else leaves the frame to it. */
@@ -201,19 +174,11 @@ void iov_vswitch_send(IovVswitch *self, const struct iov_vswitch_port *port,
 
 /* ---- In ---- */
 
-static void on_arrived(struct iov_event *event)
+static void nic_received(struct iov_host_nic *nic)
 {
-    IovVswitch *self = iov_container_of(event, IovVswitch, arrived);
+    IovVswitch *self = iov_container_of(nic, IovVswitch, nic);
     struct iov_processor *processor = iov_host_processor(self->host, (unsigned)self->irq_cpu);
 
-    while (self->arriving.first != NULL && self->arriving.first->stamp <= now(self)) {
-        struct iov_packet *packet = iov_packet_queue_pop(&self->arriving);
-
-        iov_span_mark(packet->span, self, IOV_PART_DEVICE, now(self));
-        iov_packet_queue_push(&self->receive, packet);
-    }
-    if (self->arriving.first != NULL)
-        iov_event_at(&self->arrived, self->arriving.first->stamp);
     if (self->polling)
         return;
     self->polling = true;
@@ -221,33 +186,15 @@ static void on_arrived(struct iov_event *event)
     processor->ops->interrupt(processor, self->vector, NULL);
 }
 
-static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *packet)
-{
-    IovVswitch *self = iov_container_of(port, IovVswitch, wire);
-
-    if (self->arriving.count + self->receive.count >= self->queue_length) {
-        drop(self, packet);
-        return 0;
-    }
-    iov_span_claim(packet->span, self, IOV_PART_WIRE, now(self));
-    packet->stamp = now(self) + self->nic_latency;
-    iov_packet_queue_push(&self->arriving, packet);
-    if (!iov_event_armed(&self->arrived))
-        iov_event_at(&self->arrived, packet->stamp);
-    return 0;
-}
-
-static const struct iov_packet_ops wire_ops = { .receive = wire_receive };
-
 static void irq_handle(struct iov_host_irq *irq, struct iov_exec *exec, struct iov_span *span)
 {
     IovVswitch *self = iov_container_of(irq, IovVswitch, irq);
-    struct iov_span *first = self->receive.first != NULL ? self->receive.first->span : NULL;
+    struct iov_span *first = self->nic.receive.first != NULL ? self->nic.receive.first->span : NULL;
     struct iov_span *own = exec->span;
 
     (void)span;
-    iov_span_mark(first, self, IOV_PART_HOST, now(self));
-    iov_span_pass(first, self, exec->holder);
+    iov_span_mark(first, &self->nic, IOV_PART_HOST, now(self));
+    iov_span_pass(first, &self->nic, exec->holder);
     exec->span = first;
     iov_exec_compute(exec, self->interrupt_cost, IOV_PART_HOST);
     exec->span = own;
@@ -258,7 +205,8 @@ static void irq_handle(struct iov_host_irq *irq, struct iov_exec *exec, struct i
 static bool take_frame(IovVswitch *self)
 {
     struct iov_thread *thread = self->world;
-    struct iov_packet *packet = iov_packet_queue_pop(&self->receive);
+    struct iov_packet *packet = iov_packet_queue_pop(&self->nic.receive);
+    const void *holder = packet != NULL ? (const void *)&self->nic : self;
     int port = self->inside_next;
 
     if (packet == NULL && self->inside_count == 0)
@@ -273,8 +221,8 @@ static bool take_frame(IovVswitch *self)
         self->received_frames++;
         port = UPLINK;
     }
-    iov_span_mark(packet->span, self, IOV_PART_QUEUE, now(self));
-    iov_span_pass(packet->span, self, thread->exec.holder);
+    iov_span_mark(packet->span, holder, IOV_PART_QUEUE, now(self));
+    iov_span_pass(packet->span, holder, thread->exec.holder);
     thread->exec.span = packet->span;
     if (port == UPLINK)
         forward(self, UPLINK, thread, packet, self->receive_cost);
@@ -289,7 +237,7 @@ static void world_main(void *argument)
     IovVswitch *self = argument;
 
     for (;;) {
-        while (self->receive.first == NULL && self->inside_count == 0) {
+        while (self->nic.receive.first == NULL && self->inside_count == 0) {
             self->polling = false;
             iov_thread_block(self->world);
         }
@@ -308,8 +256,10 @@ static bool iov_vswitch_realize(IovModel *model, GError **error)
 
     self->measure = model->run->measure;
     self->host = (IovLinuxHost *)(void *)self->host_ref;
-    iov_event_init(&self->sent, model->kernel, on_sent, IOV_PRIORITY_DEFAULT);
-    iov_event_init(&self->arrived, model->kernel, on_arrived, IOV_PRIORITY_DEFAULT);
+    self->nic.ring = self->queue_length;
+    self->nic.drops = &self->drops;
+    self->nic.received = nic_received;
+    iov_host_nic_init(&self->nic, model);
     self->pool = iov_packet_pool_new();
     self->irq.handle = irq_handle;
     if (!iov_model_realize(self->host_ref, error))
@@ -350,13 +300,7 @@ static void iov_vswitch_unrealize(IovModel *model)
 {
     IovVswitch *self = (IovVswitch *)(void *)model;
 
-    if (self->sent.kernel != NULL) {
-        iov_event_disarm(&self->sent);
-        iov_event_disarm(&self->arrived);
-    }
-    queue_clear(&self->transmit);
-    queue_clear(&self->arriving);
-    queue_clear(&self->receive);
+    iov_host_nic_clear(&self->nic);
     for (int i = 0; i < self->port_count; i++)
         queue_clear(&self->inside[i]);
 }
@@ -392,12 +336,9 @@ static void iov_vswitch_class_init(IovVswitchClass *klass)
     IOV_COST(mc, IovVswitch, interrupt_cost, "esxi-nic-interrupt",
              "NIC driver, an interrupt up to waking the world");
     IOV_COST(mc, IovVswitch, world_cost, "esxi-world", "A turn of a monitor's world");
-    IOV_COST(mc, IovVswitch, nic_latency, "host-nic-latency",
-             "The physical NIC, one frame, one way");
-    IOV_PORT_PACKET_END(mc, IovVswitch, wire, &wire_ops, "The physical NIC's wire");
+    iov_host_nic_describe(mc, G_STRUCT_OFFSET(IovVswitch, nic));
     IOV_STAT(mc, IovVswitch, forwarded, "Frames looked up");
     IOV_STAT(mc, IovVswitch, flooded, "Of them, sent to all other ports");
-    IOV_STAT(mc, IovVswitch, sent_frames, "Frames to the wire");
     IOV_STAT(mc, IovVswitch, received_frames, "Frames from the wire");
     IOV_STAT(mc, IovVswitch, interrupts, "Interrupts of the physical NIC");
     IOV_STAT(mc, IovVswitch, drops, "Frames lost");

@@ -22,6 +22,7 @@ struct direction {
     struct iov_packet_queue queue;
     struct iov_packet_port *to; /* our end towards the receiver */
     iov_time busy_until;
+    struct iov_measure *measure;
 };
 
 struct _IovWire {
@@ -74,6 +75,10 @@ static iov_time carry(IovWire *self, struct direction *direction, struct iov_pac
     self->busy += taken;
     direction->busy_until = begin + taken;
     packet->stamp = direction->busy_until + self->delay;
+    if (packet->span != NULL && packet->span->ends_at_device) {
+        packet->payload = packet->span->payload;
+        packet->guest = packet->span->guest;
+    }
     packet->span = iov_span_leaving(packet->span);
     iov_span_claim(packet->span, direction, IOV_PART_QUEUE, begin);
     iov_span_mark(packet->span, direction, IOV_PART_QUEUE, begin);
@@ -89,6 +94,10 @@ static void on_arrival(struct iov_event *event)
     struct direction *direction = iov_container_of(event, struct direction, arrival);
     struct iov_packet *packet = iov_packet_queue_pop(&direction->queue);
 
+    if (packet->payload != 0) {
+        iov_measure_arrived(direction->measure, packet->guest, packet->payload);
+        packet->payload = 0; /* the far end may send it back */
+    }
     if (direction->queue.first != NULL)
         iov_event_at(event, direction->queue.first->stamp);
     iov_packet_send(direction->to, packet);
@@ -116,6 +125,7 @@ static void direction_init(IovWire *self, struct direction *direction, struct io
     iov_event_init(&direction->arrival, self->parent_instance.kernel, on_arrival,
                    IOV_PRIORITY_DEFAULT);
     direction->to = to;
+    direction->measure = self->parent_instance.run->measure;
 }
 
 static bool iov_wire_realize(IovModel *model, GError **error)

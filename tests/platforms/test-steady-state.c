@@ -96,7 +96,7 @@ static uint64_t steady_allocations(const struct run_case *test)
     g_autofree char *strategy = g_strconcat("strategy=", test->strategy, NULL);
     g_autofree char *file = g_strconcat(IOV_SOURCE_DIR "/configs/", test->config, ".yaml", NULL);
     g_auto(GStrv) path = iov_data_path(file);
-    const char *const sets[] = { strategy, "workload.operations=8000", NULL };
+    const char *const sets[] = { strategy, "workload.operations=10000", NULL };
     struct iov_config_options options = { (const char *const *)path, sets };
     g_autoptr(GError) error = NULL;
     struct iov_experiment *experiment = iov_experiment_open(file, &options, &error);
@@ -105,12 +105,12 @@ static uint64_t steady_allocations(const struct run_case *test)
     cr_assert_not_null(experiment, "%s", error != NULL ? error->message : "");
     run = iov_platform_run(iov_experiment_platform(experiment));
     iov_platform_start(iov_experiment_platform(experiment));
-    run_to(run, 2000);
+    run_to(run, 4000);
     allocations = 0;
     counting = true;
     if (test->allocates)
         g_free(g_malloc(100));
-    run_to(run, 7000);
+    run_to(run, 9000);
     counting = false;
     iov_experiment_free(experiment);
     return allocations;
