@@ -33,35 +33,15 @@ static const char *const part_texts[IOV_PART_COUNT] = {
 
 /* ---- Who ---- */
 
-static IovModel *model_with(IovModel *model, const char *address)
-{
-    GTypeQuery query;
-
-    g_type_query(G_TYPE_FROM_INSTANCE(model), &query);
-    if (address >= (const char *)model && address < (const char *)model + query.instance_size)
-        return model;
-    for (unsigned i = 0; i < model->children->len; i++) {
-        IovModel *found = model_with(g_ptr_array_index(model->children, i), address);
-
-        if (found != NULL)
-            return found;
-    }
-    return NULL;
-}
-
 /* A thread of the host, or the part of the platform that the holder is or lies in. */
 static const char *holder_name(const struct iov_experiment *experiment, const void *holder)
 {
     struct iov_platform *platform = iov_experiment_platform(experiment);
     const char *thread = iov_measure_thread_name(iov_experiment_measure(experiment), holder);
 
-    for (unsigned i = 0; thread == NULL && i < iov_platform_count(platform); i++) {
-        IovModel *model = model_with(iov_platform_at(platform, i), holder);
+    IovModel *model = thread == NULL ? iov_platform_with(platform, holder) : NULL;
 
-        if (model != NULL)
-            return model->path;
-    }
-    return thread;
+    return model != NULL ? model->path : thread;
 }
 
 /* A vCPU's thread is guest, monitor, host and emulator in turn, and copies for whoever of them it was (`last`); others are what they are called. */

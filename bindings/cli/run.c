@@ -9,12 +9,18 @@
 #include "bindings/cli/cli-private.h"
 #include "bindings/cli/run-private.h"
 
-static volatile sig_atomic_t interrupted; /* the one global: a signal handler has nothing else */
+/* The only globals: a signal handler has nothing else. */
+static volatile sig_atomic_t interrupted;
+static struct iov_kernel *volatile running; /* what the handler stops */
 
+/* The run that is going on ends at its next event; should that go unseen, it is told again every second. */
 static void on_interrupt(int number)
 {
     (void)number;
     interrupted = 1;
+    if (running != NULL)
+        iov_kernel_stop(running);
+    alarm(1);
 }
 
 gboolean was_interrupted(void)
@@ -28,6 +34,8 @@ void catch_interrupt(void)
 
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    action.sa_flags = 0;
+    sigaction(SIGALRM, &action, NULL);
 }
 
 /* ---- Progress ---- */
@@ -69,9 +77,11 @@ gboolean run_experiment(struct iov_experiment *experiment, struct kernel_owner *
 {
     struct terminal_progress progress = { .base = { on_progress },
                                           .show = !quiet && isatty(STDERR_FILENO) };
-    bool is_good = kernel_begin(owner, experiment, error) &&
-                   iov_experiment_run(experiment, &progress.base, error);
+    bool is_good = kernel_begin(owner, experiment, error);
 
+    running = iov_platform_run(iov_experiment_platform(experiment))->kernel;
+    is_good = is_good && iov_experiment_run(experiment, &progress.base, error);
+    running = NULL;
     kernel_end(owner);
     if (progress.last_wall_ns != 0)
         fputs("\r\033[K", stderr);

@@ -182,13 +182,16 @@ static bool give_up(GError **error, iov_time now, const char *why)
 }
 
 /* A run came back early: the workload is done, or the owner of time failed. */
-static bool is_end(const struct iov_kernel *kernel, GError **error)
+static bool is_end(struct iov_platform *platform, GError **error)
 {
+    const struct iov_kernel *kernel = iov_platform_run(platform)->kernel;
     const char *failure = iov_kernel_failure(kernel);
+    const IovModel *culprit = iov_platform_with(platform, iov_kernel_culprit(kernel));
 
     if (failure == NULL)
         return true;
-    g_set_error_literal(error, IOV_ERROR, IOV_ERROR_RUN, failure);
+    g_set_error(error, IOV_ERROR, IOV_ERROR_RUN, "%s%s%s", failure,
+                culprit != NULL ? ", in an event of " : "", culprit != NULL ? culprit->path : "");
     return false;
 }
 
@@ -206,7 +209,7 @@ static bool run_slices(struct iov_experiment *self, struct iov_progress *progres
         int64_t before = g_get_monotonic_time(), took;
 
         if (!iov_kernel_run_until(run->kernel, until))
-            return is_end(run->kernel, error);
+            return is_end(self->platform, error);
         took = g_get_monotonic_time() - before;
         slice = took < SLICE_WALL_US / 2   ? MIN(slice * 2, IOV_SEC)
                 : took > SLICE_WALL_US * 2 ? slice / 2 + 1

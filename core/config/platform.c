@@ -301,6 +301,31 @@ IovModel *iov_platform_at(const struct iov_platform *platform, unsigned index)
     return ((const struct part *)g_ptr_array_index(platform->parts.list, index))->model;
 }
 
+static IovModel *model_with(IovModel *model, const char *address)
+{
+    GTypeQuery query;
+
+    g_type_query(G_TYPE_FROM_INSTANCE(model), &query);
+    if (address >= (const char *)model && address < (const char *)model + query.instance_size)
+        return model;
+    for (unsigned i = 0; i < model->children->len; i++) {
+        IovModel *found = model_with(g_ptr_array_index(model->children, i), address);
+
+        if (found != NULL)
+            return found;
+    }
+    return NULL;
+}
+
+IovModel *iov_platform_with(const struct iov_platform *platform, const void *address)
+{
+    IovModel *model = NULL;
+
+    for (unsigned i = 0; model == NULL && i < iov_platform_count(platform); i++)
+        model = model_with(iov_platform_at(platform, i), address);
+    return model;
+}
+
 IovModel *iov_platform_find(const struct iov_platform *platform, const char *path)
 {
     for (guint i = 0; i < platform->parts.list->len; i++) {

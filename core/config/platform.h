@@ -90,6 +90,8 @@ IOV_API iov_time iov_platform_stop(const struct iov_platform *platform);
  * children included. */
 IOV_API unsigned iov_platform_count(const struct iov_platform *platform);
 IOV_API IovModel *iov_platform_at(const struct iov_platform *platform, unsigned index);
+/* The innermost part that `address` lies in; NULL if there is none. */
+IOV_API IovModel *iov_platform_with(const struct iov_platform *platform, const void *address);
 IOV_API IovModel *iov_platform_find(const struct iov_platform *platform, const char *path);
 /* The entries of `costs` in the order of the file; `used` is true for those that the manifest
  * lists. */

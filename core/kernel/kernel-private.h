@@ -29,6 +29,8 @@ struct iov_kernel {
     unsigned stacks;          /* made so far */
 
     char *failure;               /* of iov_kernel_fail(), or NULL */
+    const void *culprit;         /* with it, or NULL */
+    iov_time last_progress;      /* of events: see iov_kernel_expect_progress() */
     struct iov_at_free *at_free; /* newest first */
     struct iov_queue queue;
 };
@@ -63,7 +65,8 @@ static inline struct iov_event *iov_kernel_take(struct iov_kernel *kernel)
     if (event != NULL) {
         event->state = IOV_EVENT_IDLE;
         kernel->head.now = event->when;
-        kernel->head.events++;
+        if (__builtin_expect((++kernel->head.events & (IOV_KERNEL_PATIENCE - 1)) == 0, 0))
+            iov_kernel_expect_progress(kernel, &kernel->last_progress, event);
     }
     return event;
 }

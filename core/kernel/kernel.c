@@ -3,9 +3,12 @@
  * queue.c. */
 #include "core/kernel/kernel.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/kernel/fiber.h"
 #include "core/kernel/kernel-private.h"
 
 struct iov_kernel *iov_kernel_new(void)
@@ -24,6 +27,8 @@ struct iov_kernel *iov_kernel_new(void)
     kernel->backend = NULL;
     kernel->at_free = NULL;
     kernel->failure = NULL;
+    kernel->culprit = NULL;
+    kernel->last_progress = IOV_TIME_MAX;
     iov_queue_init(&kernel->queue);
     iov_fibers_init(kernel);
     return kernel;
@@ -192,6 +197,30 @@ void iov_kernel_fail(struct iov_kernel *kernel, const char *text)
         IOV_REQUIRE(kernel->failure != NULL);
     }
     iov_kernel_stop(kernel);
+}
+
+void iov_kernel_expect_progress(struct iov_kernel *kernel, iov_time *last, const void *culprit)
+{
+    const struct iov_fiber *fiber = kernel->current;
+    char text[256];
+
+    if (*last != kernel->head.now) {
+        *last = kernel->head.now;
+        return;
+    }
+    kernel->culprit = culprit;
+    snprintf(text, sizeof text,
+             "simulated time stands still at %" PRIu64 " ps: %u steps without using any%s%.128s",
+             kernel->head.now, IOV_KERNEL_PATIENCE, fiber != NULL ? ", the last by " : "",
+             fiber != NULL ? iov_fiber_name(fiber) : "");
+    iov_kernel_fail(kernel, text);
+    if (culprit == NULL && fiber != NULL)
+        iov_fiber_park(kernel); /* for ever: no later run begins */
+}
+
+const void *iov_kernel_culprit(const struct iov_kernel *kernel)
+{
+    return kernel->culprit;
 }
 
 bool iov_kernel_next(const struct iov_kernel *kernel, iov_time *ret_when)

@@ -110,6 +110,16 @@ IOV_API void iov_kernel_stop(struct iov_kernel *kernel);
  * which is copied; the first one counts. From any context but a signal handler.
  */
 IOV_API void iov_kernel_fail(struct iov_kernel *kernel, const char *text);
+/*
+ * Called once in IOV_KERNEL_PATIENCE steps of something that may go round for ever without using simulated time, with a place that
+ * remembers the time of the last call. If it is the same, the run fails and says who it was: the fiber that is running, which then does not get the
+ * processor back, or the model that `culprit` lies in (iov_kernel_culprit()).
+ */
+#define IOV_KERNEL_PATIENCE (1u << 22) /* a power of two */
+IOV_API void iov_kernel_expect_progress(struct iov_kernel *kernel, iov_time *last,
+                                        const void *culprit);
+/* NULL, or an address inside the model that made the run fail. */
+IOV_API const void *iov_kernel_culprit(const struct iov_kernel *kernel);
 /* When the next event is due; false if the queue is empty. Does not move the clock. */
 IOV_API bool iov_kernel_next(const struct iov_kernel *kernel, iov_time *ret_when);
 

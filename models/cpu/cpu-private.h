@@ -195,6 +195,8 @@ struct _IovCpu {
     struct iov_msr msrs[MSR_COUNT];
     unsigned msr_count;
     /* statistics */
+    uint64_t steps;     /* since it was made */
+    iov_time last_step; /* see iov_cpu_step() */
     uint64_t operations, interrupts_taken, exceptions, exceptions_dropped, exits, entries,
         injections, virtual_interrupts;
     uint64_t notifications, tlb_hits, tlb_misses, walk_steps, unclaimed, ipis_unsupported;
@@ -209,6 +211,13 @@ static inline IovCpu *iov_cpu_of(const struct iov_exec *exec)
 static inline iov_time iov_cpu_now(const IovCpu *self)
 {
     return iov_now(self->parent_instance.kernel);
+}
+
+/* An operation, which may take no time: software that goes round in those for ever ends the run. */
+static inline void iov_cpu_step(IovCpu *self)
+{
+    if (__builtin_expect((++self->steps & (IOV_KERNEL_PATIENCE - 1)) == 0, 0))
+        iov_kernel_expect_progress(self->parent_instance.kernel, &self->last_step, NULL);
 }
 
 static inline bool iov_vmcs_pin(const struct iov_vmcs *vmcs, uint32_t bit)

@@ -303,8 +303,10 @@ static void compute(struct iov_exec *exec, iov_time duration, enum iov_part part
     if (exec->blocking != 0 && duration > 0)
         exec->blocking = 0; /* its first instruction ends the shadow */
     if (!self->attention && !exec->halted && begin + duration < self->timer_due) {
-        if (duration == 0)
+        if (duration == 0) {
+            iov_cpu_step(self);
             return;
+        }
         if (iov_kernel_advance_quick(self->parent_instance.kernel, duration)) {
             self->processor.running = exec;
             book(exec, self, begin, part);

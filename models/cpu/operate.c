@@ -328,6 +328,7 @@ static __attribute__((noinline)) void operate(struct iov_exec *exec, struct iov_
     iov_cpu_service(exec);
     exec->operations++;
     iov_cpu_of(exec)->operations++;
+    iov_cpu_step(iov_cpu_of(exec));
     shadow = exec->blocking;
     if (op->kind <= IOV_OP_STORE)
         iov_cpu_access_memory(exec, op);

@@ -193,8 +193,12 @@ static void poll(struct iov_guest_cpu *cpu, iov_time limit)
 
     while (!cpu->need_resched && iov_guest_now(cpu) < until) {
         cpu->guest->idle_polls++;
+        iov_time begin = iov_guest_now(cpu);
+
         iov_exec_do(cpu->exec, IOV_OP_PAUSE);
         iov_exec_compute(cpu->exec, cpu->guest->costs.idle_poll, IOV_PART_GUEST);
+        if (iov_guest_now(cpu) == begin && !cpu->need_resched) /* looks that take no time */
+            iov_exec_spin(cpu->exec, &cpu->idle_spin, 0, until - begin, IOV_PART_GUEST);
     }
 }
 
@@ -318,6 +322,7 @@ void iov_guest_wake(struct iov_guest_cpu *cpu, struct iov_guest_cpu *target)
     target->waiting = false;
     iov_guest_charge(cpu, cpu->guest->costs.wake_up);
     target->need_resched = true;
+    iov_spin_end(&target->idle_spin);
     /* An idle processor that sleeps needs an interrupt; one that polls sees the flag. */
     if (target == cpu || !target->asleep)
         return;

@@ -78,10 +78,11 @@ static void expect_no_software(const struct iov_experiment *run, const char *str
 
 Test(zero_costs, leave_wire_peer_and_the_host_s_nic_where_devices_are_software)
 {
-    static const char *const strategies[] = { "emulated-e1000", "virtio-net", "virtio-packed",
-                                              "vhost-net",      "vhost-user", "sidecore",
-                                              "guest-dpdk",     "xen-hvm",    "xen-pv",
-                                              "esxi-e1000",     "esxi-vmxnet" };
+    static const char *const strategies[] = {
+        "emulated-e1000", "emulated-e1000-iommu", "emulated-e1000e", "virtio-net", "virtio-packed",
+        "vhost-net",      "vhost-user",           "sidecore",        "guest-dpdk", "xen-hvm",
+        "xen-pv",         "esxi-e1000",           "esxi-vmxnet"
+    };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(strategies); i++) {
         struct iov_experiment *run = run_without_software(strategies[i]);
@@ -100,8 +101,11 @@ Test(zero_costs, leave_wire_peer_and_the_host_s_nic_where_devices_are_software)
 Test(zero_costs, leave_links_devices_and_interrupt_messages_where_devices_are_hardware)
 {
     /* LIMIT: not guest-dpdk-vf, whose program sees a descriptor before its write has crossed the link. */
-    static const char *const strategies[] = { "assigned-nic", "sriov-vf", "bare-metal-igb",
-                                              "bare-metal", "vdpa" };
+    static const char *const strategies[] = { "assigned-nic",     "assigned-nic-remapped",
+                                              "assigned-nic-dma", "assigned-nic-unsafe",
+                                              "assigned-e1000",   "eli",
+                                              "sriov-vf",         "bare-metal-igb",
+                                              "bare-metal",       "vdpa" };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(strategies); i++) {
         struct iov_experiment *run = run_without_software(strategies[i]);

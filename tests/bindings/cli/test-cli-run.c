@@ -377,12 +377,8 @@ Test(cli_run, a_full_disk_leaves_an_earlier_run_as_it_was)
 /* ---- Ctrl-C and the terminal ---- */
 
 /* A run that never ends by itself, with its standard error on `terminal` (-1: on a pipe). */
-static GSubprocess *start_endless(int terminal)
+static GSubprocess *start(const char *const *argv, int terminal)
 {
-    static const char *const argv[] = {
-        IOVSIM, "run", "ticker.yaml", "-o", "out", "--set", "workload.operations=1000000000000",
-        NULL
-    };
     GSubprocessLauncher *launcher =
         launcher_new(terminal < 0 ? G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE
                                   : G_SUBPROCESS_FLAGS_STDOUT_PIPE);
@@ -394,6 +390,16 @@ static GSubprocess *start_endless(int terminal)
     cr_assert(ne(ptr, process, NULL));
     g_object_unref(launcher);
     return process;
+}
+
+static GSubprocess *start_endless(int terminal)
+{
+    static const char *const argv[] = {
+        IOVSIM, "run", "ticker.yaml", "-o", "out", "--set", "workload.operations=1000000000000",
+        NULL
+    };
+
+    return start(argv, terminal);
 }
 
 /* Whether a process has a handler for SIGINT, as /proc tells. */
@@ -445,6 +451,32 @@ Test(cli_run, ctrl_c_ends_a_run_with_its_statistics_so_far)
 Test(cli_run, a_polite_kill_is_like_ctrl_c)
 {
     interrupt_with(SIGTERM);
+}
+
+/* A guest that polls with looks of a picosecond: simulated time hardly moves, and no slice of the run ends. */
+Test(cli_run, a_polite_kill_ends_a_run_whose_time_hardly_moves)
+{
+    static const char *const argv[] = { IOVSIM,
+                                        "run",
+                                        IOV_SOURCE_DIR "/configs/net-rr.yaml",
+                                        "-o",
+                                        "out",
+                                        "--set",
+                                        "strategy=eli",
+                                        "--set",
+                                        "workload.think-time=1s",
+                                        "--set",
+                                        "costs.pause.value=0ns",
+                                        "--set",
+                                        "costs.guest-idle-poll.value=1ps",
+                                        NULL };
+    g_autoptr(GSubprocess) process = start(argv, -1);
+
+    while (!catches_interrupt(process))
+        g_usleep(1000);
+    g_subprocess_send_signal(process, SIGTERM);
+    cr_assert(g_subprocess_communicate_utf8(process, NULL, NULL, &out, &err, NULL));
+    is_cut_but_whole(process);
 }
 
 Test(cli_run, progress_is_shown_on_a_terminal)

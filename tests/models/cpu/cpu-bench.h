@@ -264,10 +264,12 @@ static inline void bench_start(struct iov_program *program, struct iov_exec *exe
     bench->body(bench);
 }
 
-static const struct iov_program_ops bench_host_ops = { bench_start, bench_host_interrupt,
-                                                       bench_exception };
-static const struct iov_program_ops bench_guest_ops = { bench_start, bench_guest_interrupt,
-                                                        bench_exception };
+static const struct iov_program_ops bench_host_ops = { .start = bench_start,
+                                                       .interrupt = bench_host_interrupt,
+                                                       .exception = bench_exception };
+static const struct iov_program_ops bench_guest_ops = { .start = bench_start,
+                                                        .interrupt = bench_guest_interrupt,
+                                                        .exception = bench_exception };
 
 static inline enum iov_resume bench_exit(struct iov_monitor *monitor, struct iov_exec *guest,
                                          struct iov_exit *exit)

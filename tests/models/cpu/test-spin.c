@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Polling without an event for each look: iov_exec_spin() ends with the look after the change. */
+#include "core/kernel/backend.h"
 #include "tests/models/cpu/cpu-bench.h"
 
 struct change {
@@ -81,4 +82,32 @@ Test(spin, takes_interrupts_and_goes_on)
     cr_assert(eq(int, found, true));
     cr_assert(eq(u64, bench->note, 760 * IOV_NS));
     bench_free(bench);
+}
+
+/* ---- Without time ---- */
+
+static void compute_nothing(struct bench *bench)
+{
+    for (;;)
+        iov_exec_compute(&bench->host, 0, IOV_PART_HOST);
+}
+
+static void pause_for_ever(struct bench *bench)
+{
+    for (;;)
+        iov_exec_do(&bench->host, IOV_OP_PAUSE); /* costs nothing on this bench */
+}
+
+Test(spin, software_that_goes_round_without_using_time_ends_the_run_with_its_name)
+{
+    bench_fn *const loops[] = { compute_nothing, pause_for_ever };
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct bench *bench = bench_new();
+
+        bench_run_host(bench, loops[i]);
+        cr_assert_not_null(iov_kernel_failure(bench->kernel));
+        cr_assert_not_null(strstr(iov_kernel_failure(bench->kernel), "the last by host"));
+        bench_free(bench);
+    }
 }
