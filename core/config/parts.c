@@ -153,14 +153,13 @@ static struct iov_node *complete_vm(struct parts *parts, struct iov_node *entry,
 }
 
 /*
- * The software of one VM: what its entry says under `key` over what the run says for all, or in its place if it names another kind, whose
- * properties are others. Taken out of the VM.
+ * What a VM's entry says of a part over what the run says for all, or in its place if it names another kind, whose properties are
+ * others.
  */
-static const struct iov_node *software_of(struct parts *parts, struct iov_node *vm, const char *key)
+static const struct iov_node *lay_over(struct parts *parts, struct iov_node *own,
+                                       const struct iov_node *shared)
 {
     struct iov_config *config = parts->config;
-    const struct iov_node *shared = iov_node_get(config->root, key);
-    struct iov_node *own = iov_node_take(vm, key);
 
     if (own == NULL || iov_node_is_empty(own))
         return shared;
@@ -176,6 +175,33 @@ static const struct iov_node *software_of(struct parts *parts, struct iov_node *
     return own;
 }
 
+/* The software of one VM, taken out of its entry. */
+static const struct iov_node *software_of(struct parts *parts, struct iov_node *vm, const char *key)
+{
+    return lay_over(parts, iov_node_take(vm, key), iov_node_get(parts->config->root, key));
+}
+
+/* The VM's own values for its parts, taken out of its entry; NULL if there are none. */
+static struct iov_node *own_parts(struct parts *parts, struct iov_node *vm)
+{
+    struct iov_node *own = iov_node_take(vm, "parts");
+
+    if (own == NULL || iov_node_is_empty(own))
+        return NULL;
+    if (own->kind != IOV_NODE_MAPPING) {
+        iov_diagnostics_add(parts->config->diagnostics, own->origin,
+                            "'parts' of a VM wants a mapping, not %s", iov_node_kind_name(own));
+        return NULL;
+    }
+    for (const struct iov_node *node = own->children; node != NULL; node = node->next) {
+        if (!g_hash_table_contains(parts->per_vm_names, node->key) ||
+            iov_node_get(iov_node_get(parts->config->root, "parts"), node->key) == NULL)
+            iov_diagnostics_add(parts->config->diagnostics, node->key_origin,
+                                "no part '%s' is made for each VM", node->key);
+    }
+    return own;
+}
+
 static void add_vm(struct parts *parts, struct iov_node *entry, int index)
 {
     const struct iov_node *root = parts->config->root;
@@ -188,6 +214,7 @@ static void add_vm(struct parts *parts, struct iov_node *entry, int index)
         return;
     const struct iov_node *guest = software_of(parts, vm, "guest");
     const struct iov_node *workload = software_of(parts, vm, "workload");
+    struct iov_node *own = own_parts(parts, vm);
     const char *name = iov_node_text(vm, "name");
     add_part(parts, parts->machine, name, g_strdup(name), index, vm, NULL);
     g_hash_table_insert(scope, (gpointer)(guintptr) "vm",
@@ -195,7 +222,8 @@ static void add_vm(struct parts *parts, struct iov_node *entry, int index)
     for (const struct iov_node *node = machine != NULL ? machine->children : NULL; node != NULL;
          node = node->next) {
         if (g_hash_table_contains(parts->per_vm_names, node->key))
-            add_part(parts, scope, node->key, g_strconcat(name, "/", node->key, NULL), index, node,
+            add_part(parts, scope, node->key, g_strconcat(name, "/", node->key, NULL), index,
+                     lay_over(parts, own != NULL ? iov_node_take(own, node->key) : NULL, node),
                      NULL);
     }
     if (guest != NULL)

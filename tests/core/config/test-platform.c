@@ -339,6 +339,26 @@ Test(platform, makes_the_parts_of_a_strategy_for_each_vm)
     finish(&l);
 }
 
+Test(platform, lays_a_vm_s_own_values_over_its_parts)
+{
+    put("platforms/strategies/one.yaml", strategy);
+    struct loaded l = good(HEAD "strategy: one\nparts: {host: {kind: test-box}}\n"
+                                "vms: [{name: a}, {name: b, parts: {tap: {friend: a/nic, depth: "
+                                "2}}}, {name: c, parts: }]\n");
+
+    cr_assert(box(&l, "a/tap")->friend == (IovModel *)box(&l, "a/nic"));
+    cr_assert(box(&l, "b/tap")->friend == (IovModel *)box(&l, "a/nic"));
+    cr_assert(eq(u32, box(&l, "b/tap")->depth, 2));
+    cr_assert(box(&l, "b/tap")->others.items[0] == (IovModel *)box(&l, "host"));
+    cr_assert(eq(u32, box(&l, "c/tap")->depth, box(&l, "a/tap")->depth));
+    finish(&l);
+    bad(HEAD "strategy: one\nparts: {host: {kind: test-box}}\n"
+             "vms: [{parts: {tpa: {depth: 2}, switch: {depth: 2}}}, {parts: 3}]\n",
+        "run.yaml:4:16: no part 'tpa' is made for each VM\n"
+        "run.yaml:4:33: no part 'switch' is made for each VM\n"
+        "run.yaml:4:63: 'parts' of a VM wants a mapping, not a single value");
+}
+
 Test(platform, makes_as_many_vms_of_an_entry_as_it_counts)
 {
     put("platforms/strategies/one.yaml", strategy);
