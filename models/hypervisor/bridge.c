@@ -13,7 +13,7 @@
 #include "models/hypervisor/mac-table.h"
 #include "models/hypervisor/xen.h"
 
-#define PORTS 256
+#define PORTS IOV_MAC_PORTS
 #define NIC (-1)
 #define SOFTIRQ_FRAMES 300 /* Linux: net.core.netdev_budget; then ksoftirqd goes on */
 
@@ -24,6 +24,7 @@ struct _IovBridge {
     IovModel *domain_ref;
     uint64_t irq_cpu;
     uint64_t queue_length;
+    bool anti_spoof;
     /* costs */
     iov_time bridge_cost, transmit_cost, receive_cost;
     struct iov_host_nic nic;
@@ -43,7 +44,7 @@ struct _IovBridge {
     bool polling;     /* an interrupt or softirq is on its way */
     bool handed_over; /* or its thread has the rest */
     /* statistics */
-    uint64_t forwarded, flooded, received_frames, interrupts, handovers, drops;
+    uint64_t forwarded, flooded, received_frames, interrupts, handovers, drops, spoofed;
 };
 
 G_DEFINE_FINAL_TYPE(IovBridge, iov_bridge, IOV_TYPE_MODEL)
@@ -125,6 +126,12 @@ static void forward(IovBridge *self, int from, struct iov_exec *exec, struct iov
     owed += self->bridge_cost;
     self->forwarded++;
     if (packet->size < IOV_MAC_HEADER) {
+        drop(self, packet);
+        return;
+    }
+    if (from != NIC && self->anti_spoof && !iov_mac_admit(&self->addresses, packet->data, from)) {
+        charge(exec, owed);
+        self->spoofed++;
         drop(self, packet);
         return;
     }
@@ -324,6 +331,8 @@ static void iov_bridge_class_init(IovBridgeClass *klass)
                    "Host processor that takes the physical NIC's interrupts");
     IOV_PROP_COUNT(mc, IovBridge, queue_length, 1, 65536, 1000,
                    "Frames that the NIC holds each way");
+    IOV_PROP_BOOL(mc, IovBridge, anti_spoof, true,
+                  "A guest's port sends under the address of its first frame only");
     IOV_COST(mc, IovBridge, bridge_cost, "host-bridge", "One frame through the bridge");
     IOV_COST(mc, IovBridge, transmit_cost, "host-nic-transmit", "NIC driver, one frame out");
     IOV_COST(mc, IovBridge, receive_cost, "host-nic-receive", "NIC driver, one frame in");
@@ -334,6 +343,7 @@ static void iov_bridge_class_init(IovBridgeClass *klass)
     IOV_STAT(mc, IovBridge, interrupts, "Interrupts of the physical NIC");
     IOV_STAT(mc, IovBridge, handovers, "Softirqs that were too long: a thread went on");
     IOV_STAT(mc, IovBridge, drops, "Frames lost");
+    IOV_STAT(mc, IovBridge, spoofed, "Of them, for a source that is not the guest\'s");
     mc->realize = iov_bridge_realize;
     mc->start = iov_bridge_start;
     mc->unrealize = iov_bridge_unrealize;

@@ -15,6 +15,7 @@ enum {
     IOV_MAC_PROBES = 8,
     IOV_MAC_BYTES = 6,
     IOV_MAC_HEADER = 14,
+    IOV_MAC_PORTS = 256,
     IOV_MAC_NOWHERE = INT16_MIN
 };
 
@@ -26,6 +27,8 @@ struct iov_mac_slot {
 
 struct iov_mac_table {
     struct iov_mac_slot slots[IOV_MAC_SLOTS];
+    uint8_t owner[IOV_MAC_PORTS][IOV_MAC_BYTES]; /* the address of a guest's port, once `owned` */
+    bool owned[IOV_MAC_PORTS];
 };
 
 /* The slot of an address, or the one that it would take. */
@@ -61,6 +64,26 @@ static inline void iov_mac_learn(struct iov_mac_table *table, const uint8_t *hea
     memcpy(slot->mac, source, IOV_MAC_BYTES);
     slot->port = (int16_t)port;
     slot->known = true;
+}
+
+/*
+ * Whether a guest may send the frame from its port `port`: its address is the first that it sends under, unless somebody else was
+ * seen with that one, and it has no other.
+ */
+static inline bool iov_mac_admit(struct iov_mac_table *table, const uint8_t *header, int port)
+{
+    const uint8_t *source = header + IOV_MAC_BYTES;
+    const struct iov_mac_slot *slot;
+
+    if (table->owned[port])
+        return memcmp(table->owner[port], source, IOV_MAC_BYTES) == 0;
+    slot = iov_mac_slot(table, source);
+    if ((source[0] & 1) ||
+        (slot->known && memcmp(slot->mac, source, IOV_MAC_BYTES) == 0 && slot->port != port))
+        return false;
+    memcpy(table->owner[port], source, IOV_MAC_BYTES);
+    table->owned[port] = true;
+    return true;
 }
 
 /* Where it goes, or IOV_MAC_NOWHERE: to everybody. */

@@ -13,7 +13,7 @@
 #include "models/hypervisor/mac-table.h"
 #include "models/hypervisor/poll-switch.h"
 
-#define PORTS 256
+#define PORTS IOV_MAC_PORTS
 #define NIC (-1)
 
 struct _IovPollSwitch {
@@ -22,6 +22,7 @@ struct _IovPollSwitch {
     IovModel *worker_ref;
     uint64_t burst;
     uint64_t ring;
+    bool anti_spoof;
     /* costs */
     iov_time burst_cost, receive_cost, lookup_cost, transmit_cost;
     struct iov_host_nic nic; /* with its port */
@@ -34,7 +35,7 @@ struct _IovPollSwitch {
     struct iov_packet_pool *pool; /* of copies */
     struct iov_mac_table addresses;
     /* statistics */
-    uint64_t forwarded, flooded, received_frames, bursts, drops;
+    uint64_t forwarded, flooded, received_frames, bursts, drops, spoofed;
 };
 
 G_DEFINE_FINAL_TYPE(IovPollSwitch, iov_poll_switch, IOV_TYPE_MODEL)
@@ -113,6 +114,11 @@ void iov_poll_switch_forward(IovPollSwitch *self, int port, struct iov_thread *t
     iov_thread_compute(thread, self->lookup_cost, IOV_PART_HOST);
     self->forwarded++;
     if (packet->size < IOV_MAC_HEADER) {
+        drop(self, packet);
+        return;
+    }
+    if (port != NIC && self->anti_spoof && !iov_mac_admit(&self->addresses, packet->data, port)) {
+        self->spoofed++;
         drop(self, packet);
         return;
     }
@@ -207,6 +213,8 @@ static void iov_poll_switch_class_init(IovPollSwitchClass *klass)
                                     .text = "The polling thread that it runs on" });
     IOV_PROP_COUNT(mc, IovPollSwitch, burst, 1, 1024, 32, "Frames of one look at the NIC");
     IOV_PROP_COUNT(mc, IovPollSwitch, ring, 1, 65536, 2048, "Frames that the NIC holds each way");
+    IOV_PROP_BOOL(mc, IovPollSwitch, anti_spoof, true,
+                  "A guest's port sends under the address of its first frame only");
     IOV_COST(mc, IovPollSwitch, burst_cost, "dpdk-burst", "A burst besides the frames in it");
     IOV_COST(mc, IovPollSwitch, receive_cost, "dpdk-nic-receive",
              "One frame out of the NIC's receive ring");
@@ -220,6 +228,7 @@ static void iov_poll_switch_class_init(IovPollSwitchClass *klass)
     IOV_STAT(mc, IovPollSwitch, received_frames, "Frames from the wire");
     IOV_STAT(mc, IovPollSwitch, bursts, "Looks at the NIC that found frames");
     IOV_STAT(mc, IovPollSwitch, drops, "Frames lost");
+    IOV_STAT(mc, IovPollSwitch, spoofed, "Of them, for a source that is not the guest\'s");
     mc->realize = iov_poll_switch_realize;
     mc->unrealize = iov_poll_switch_unrealize;
     G_OBJECT_CLASS(klass)->finalize = iov_poll_switch_finalize;

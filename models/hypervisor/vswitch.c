@@ -6,8 +6,8 @@
  * the switch and, to the uplink, for the driver: a vCPU's thread in the middle of its exit. In: an interrupt of the NIC on processor irq-cpu
  * wakes a world of the monitor, which takes frames through driver and switch into the virtual NIC, until there are no more. A frame from one
  * guest for another waits for that world as well, so that no vCPU works in another VM's device.
- * LIMIT: a port's address is learned from the first frame that it sends, where the real switch has it from the VM's configuration (with forged
- * addresses accepted); no VLANs, teaming or shaping.
+ * LIMIT: a port's address is learned from the first frame that it sends, where the real switch has it from the VM's configuration; no VLANs, teaming or
+ * shaping.
  */
 #include "models/hypervisor/vswitch.h"
 
@@ -15,7 +15,7 @@
 #include "models/hypervisor/host-nic.h"
 #include "models/hypervisor/mac-table.h"
 
-#define PORTS 256
+#define PORTS IOV_MAC_PORTS
 #define UPLINK (-1)
 
 struct _IovVswitch {
@@ -25,6 +25,7 @@ struct _IovVswitch {
     struct iov_count_list cpus;
     uint64_t irq_cpu;
     uint64_t queue_length;
+    bool anti_spoof;
     /* costs */
     iov_time switch_cost, transmit_cost, receive_cost, interrupt_cost, world_cost;
     struct iov_host_nic nic; /* with its port */
@@ -43,7 +44,7 @@ struct _IovVswitch {
     int inside_next;
     bool polling; /* the interrupt is masked until the world has nothing left */
     /* statistics */
-    uint64_t forwarded, flooded, received_frames, interrupts, drops;
+    uint64_t forwarded, flooded, received_frames, interrupts, drops, spoofed;
     iov_time world_time;
 };
 
@@ -144,6 +145,13 @@ static void forward(IovVswitch *self, int from, struct iov_thread *thread,
     owed += self->switch_cost;
     self->forwarded++;
     if (packet->size < IOV_MAC_HEADER) {
+        drop(self, packet);
+        return;
+    }
+    if (from != UPLINK && self->anti_spoof &&
+        !iov_mac_admit(&self->addresses, packet->data, from)) {
+        charge(thread, owed);
+        self->spoofed++;
         drop(self, packet);
         return;
     }
@@ -330,6 +338,8 @@ static void iov_vswitch_class_init(IovVswitchClass *klass)
                    "Host processor that takes the physical NIC's interrupts");
     IOV_PROP_COUNT(mc, IovVswitch, queue_length, 1, 65536, 1000,
                    "Frames that the NIC holds each way, and frames between guests");
+    IOV_PROP_BOOL(mc, IovVswitch, anti_spoof, true,
+                  "A guest's port sends under the address of its first frame only");
     IOV_COST(mc, IovVswitch, switch_cost, "esxi-switch", "One frame through the vSwitch");
     IOV_COST(mc, IovVswitch, transmit_cost, "esxi-nic-transmit", "NIC driver, one frame out");
     IOV_COST(mc, IovVswitch, receive_cost, "esxi-nic-receive", "NIC driver, one frame in");
@@ -342,6 +352,7 @@ static void iov_vswitch_class_init(IovVswitchClass *klass)
     IOV_STAT(mc, IovVswitch, received_frames, "Frames from the wire");
     IOV_STAT(mc, IovVswitch, interrupts, "Interrupts of the physical NIC");
     IOV_STAT(mc, IovVswitch, drops, "Frames lost");
+    IOV_STAT(mc, IovVswitch, spoofed, "Of them, for a source that is not the guest\'s");
     IOV_STAT_TIME(mc, IovVswitch, world_time, "CPU time of its world");
     mc->realize = iov_vswitch_realize;
     mc->start = iov_vswitch_start;

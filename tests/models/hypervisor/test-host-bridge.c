@@ -22,12 +22,13 @@ static struct machine machine;
 static IovModel *bridge, *taps[TAPS];
 static struct bench_end guests[TAPS], wire;
 
-static void setup(void)
+static void set_up(bool anti_spoof)
 {
     machine_new(&machine, costs, 2);
     bridge = bench_add(machine.bench, "bridge", "bridge");
     cr_assert(iov_model_set_ref(bridge, "host", (IovModel *)machine.host, NULL));
     bench_number(bridge, "irq-cpu", 1);
+    bench_number(bridge, "anti-spoof", anti_spoof);
     for (unsigned i = 0; i < TAPS; i++) {
         g_autofree char *name = g_strdup_printf("tap%u", i);
 
@@ -41,6 +42,16 @@ static void setup(void)
         bench_end_connect(machine.bench, &guests[i], taps[i], "guest");
     bench_end_connect(machine.bench, &wire, bridge, "wire");
     bench_start(machine.bench);
+}
+
+static void setup(void)
+{
+    set_up(true);
+}
+
+static void setup_open(void)
+{
+    set_up(false);
 }
 
 /* Copies are the bridge's: they go before it does. */
@@ -64,6 +75,7 @@ static void teardown(void)
 }
 
 TestSuite(bridge, .init = setup, .fini = teardown);
+TestSuite(bridge_open, .init = setup_open, .fini = teardown);
 
 #define EVERYBODY 0xff
 #define FAR 9
@@ -79,7 +91,7 @@ static struct iov_packet *frame(struct bench_end *end, uint8_t to, uint8_t from)
 
 static struct {
     unsigned tap;
-    uint8_t to;
+    uint8_t to, from;
     iov_time took;
 } sending;
 
@@ -89,16 +101,22 @@ static void send_main(void *argument)
     iov_time begin = machine_now(&machine);
 
     (void)argument;
-    iov_packet_send(&end->port, frame(end, sending.to, (uint8_t)sending.tap));
+    iov_packet_send(&end->port, frame(end, sending.to, sending.from));
     sending.took = machine_now(&machine) - begin;
+}
+
+static void send_as(uint8_t from, unsigned tap, uint8_t to)
+{
+    sending.tap = tap;
+    sending.to = to;
+    sending.from = from;
+    iov_thread_new(machine.host, "sender", 1, send_main, NULL);
+    machine_run(&machine, IOV_MS);
 }
 
 static void send_from(unsigned tap, uint8_t to)
 {
-    sending.tap = tap;
-    sending.to = to;
-    iov_thread_new(machine.host, "sender", 1, send_main, NULL);
-    machine_run(&machine, IOV_MS);
+    send_as((uint8_t)tap, tap, to);
 }
 
 static void arrive(uint8_t to, uint8_t from)
@@ -160,6 +178,39 @@ Test(bridge, a_frame_without_a_whole_header_is_dropped)
     machine_run(&machine, IOV_MS);
     expect(0, 0, 0, 0);
     cr_assert(eq(u64, bench_stat(bridge, "drops"), 1));
+}
+
+Test(bridge, a_guest_sends_under_the_address_of_its_first_frame_only)
+{
+    send_from(0, FAR);
+    arrive(0, FAR);
+    send_from(1, FAR);
+    send_as(0, 1, FAR); /* the neighbour's */
+    send_as(FAR, 1, 0); /* the far end's */
+    send_as(EVERYBODY, 1, FAR);
+    expect(1, 1, 1, 2);
+    cr_assert(eq(u64, bench_stat(bridge, "spoofed"), 3));
+    cr_assert(eq(u64, bench_stat(bridge, "drops"), 3));
+    arrive(0, FAR); /* still where it was */
+    expect(2, 1, 1, 2);
+}
+
+Test(bridge, nobody_begins_with_the_address_of_somebody_seen)
+{
+    send_from(0, FAR);
+    arrive(7, FAR);
+    send_as(FAR, 1, 0);
+    send_as(0, 1, FAR);
+    expect(1, 2, 2, 1);
+    cr_assert(eq(u64, bench_stat(bridge, "spoofed"), 2));
+}
+
+Test(bridge_open, a_forged_address_moves_the_neighbour)
+{
+    send_from(0, FAR);
+    send_as(0, 1, FAR);
+    arrive(0, FAR);
+    expect(1, 2, 2, 2);
 }
 
 Test(bridge, the_sender_pays_for_copy_call_bridge_and_where_it_goes)

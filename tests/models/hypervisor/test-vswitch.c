@@ -154,6 +154,19 @@ Test(vswitch, a_group_address_goes_to_all_others)
     expect_frames(1, 2, 2, 1);
 }
 
+Test(vswitch, a_forged_source_is_dropped_and_counted)
+{
+    send(0, 99);
+    send(1, 99);
+    expect_frames(0, 0, 0, 2);
+    iov_packet_send(&guests[1].port, frame(&guests[1], 99, 10));
+    machine_run(&machine, IOV_MS);
+    expect_frames(0, 0, 0, 2);
+    cr_assert(eq(u64, bench_stat(vswitch, "spoofed"), 1));
+    arrive(10);
+    expect_frames(1, 0, 0, 2);
+}
+
 Test(vswitch, frames_for_their_own_sender_and_stumps_are_dropped)
 {
     const uint8_t stump[10] = { 0 };
