@@ -31,6 +31,7 @@ struct iov_packet {
     uint16_t flags;          /* IOV_PACKET_* */
     uint32_t payload;        /* on a wire: of a request that was done when its frame was sent */
     uint32_t guest;          /* whose */
+    uint8_t queue;           /* receive queue that a tap has chosen, and 1; 0: nobody has */
     bool is_large;           /* for the pool */
     struct iov_packet *next_of_pool;
     struct iov_packet_pool *pool;

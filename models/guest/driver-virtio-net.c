@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The virtio-net driver, with the habits of Linux 6.1's: one queue pair, NAPI for both directions, MSI-X vectors for
- * configuration, receive and transmit (or a wire, with a read of the ISR register for each interrupt).
+ * The virtio-net driver, with the habits of Linux 6.1's: a queue pair for each processor that the device has one for, NAPI for both directions, MSI-X vectors for
+ * configuration and each queue (or a wire, with a read of the ISR register for each interrupt).
  *
  *   transmit:   take back sent frames, ask for an interrupt after three quarters of what is under way, add, kick
  *   interrupt:  no more interrupts of this queue, the rest in a poll:
@@ -11,7 +11,9 @@
  *
  * virtio-pmd is the same device under a poll-mode driver, as DPDK's: no vectors, no interrupts, no event index; a poll takes what is there.
  *
- * LIMIT: no control commands, no segmentation offloads, one queue pair; a frame in several merged buffers is dropped.
+ * Several pairs: all are set up, the control queue is told how many are used; a processor sends by its own (XPS), and takes that one's interrupts.
+ *
+ * LIMIT: no control commands but the number of pairs, no segmentation offloads; the poll-mode driver uses one pair; a frame in several merged buffers is dropped.
  */
 #include <glib.h>
 
@@ -20,11 +22,9 @@
 #include "models/virtio/virtio-regs.h"
 
 #define BUFFER 2048u
-#define MSIX_ENTRIES 4 /* of the table: one more than is used */
-#define TX_RESERVE 19  /* descriptors that the largest frame may need */
+#define TX_RESERVE 19 /* descriptors that the largest frame may need */
 #define HEADER ((uint32_t)sizeof(struct virtio_net_hdr))
-#define RECEIVED VIRTIO_NET_RECEIVEQ(0)
-#define TRANSMITTED VIRTIO_NET_TRANSMITQ(0)
+#define COMMAND_TRIES 1000000 /* looks at the control queue before the driver gives up */
 
 #define WANTED \
     (VIRTIO_FEATURE(VIRTIO_NET_F_CSUM) | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_CSUM) | \
@@ -32,9 +32,9 @@
      VIRTIO_FEATURE(VIRTIO_NET_F_MRG_RXBUF) | VIRTIO_FEATURE(VIRTIO_NET_F_STATUS) | \
      VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_VQ) | VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_RX) | \
      VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_VLAN) | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_ANNOUNCE) | \
-     VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_MAC_ADDR) | VIRTIO_FEATURE(VIRTIO_F_INDIRECT_DESC) | \
-     VIRTIO_FEATURE(VIRTIO_F_EVENT_IDX) | VIRTIO_FEATURE(VIRTIO_F_VERSION_1) | \
-     VIRTIO_FEATURE(VIRTIO_F_RING_PACKED))
+     VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_MAC_ADDR) | VIRTIO_FEATURE(VIRTIO_NET_F_MQ) | \
+     VIRTIO_FEATURE(VIRTIO_F_INDIRECT_DESC) | VIRTIO_FEATURE(VIRTIO_F_EVENT_IDX) | \
+     VIRTIO_FEATURE(VIRTIO_F_VERSION_1) | VIRTIO_FEATURE(VIRTIO_F_RING_PACKED))
 
 /* What DPDK's driver takes of it. */
 #define PMD_WANTED \
@@ -44,20 +44,30 @@
      VIRTIO_FEATURE(VIRTIO_F_RING_PACKED))
 #define PMD_BURST 32
 
-struct driver {
-    struct iov_guest_netdev dev;
-    IovLinuxGuest *guest;
-    struct virtio_transport transport;
+struct driver;
+
+struct pair {
+    struct driver *driver;
+    unsigned index;
     struct virtio_queue rx;
     struct virtio_queue tx;
-    struct virtio_queue control;
-    bool has_control;
     struct iov_guest_napi rx_napi;
     struct iov_guest_napi tx_napi;
     iov_gpa rx_buffers; /* one for each descriptor */
     iov_gpa tx_buffers;
     struct iov_guest_sent sent[VIRTIO_QUEUE_MAX]; /* by descriptor */
     bool tx_locked; /* Linux's transmit lock: two processors may come */
+};
+
+struct driver {
+    struct iov_guest_netdev dev;
+    IovLinuxGuest *guest;
+    struct virtio_transport transport;
+    struct pair *pairs; /* `most` of them: those of the device; dev.queues are in use */
+    unsigned most;
+    struct virtio_queue control;
+    bool has_control;
+    iov_gpa command; /* buffer of a control command */
 };
 
 static struct driver *from_dev(struct iov_guest_netdev *dev)
@@ -72,7 +82,7 @@ static bool has(const struct driver *self, unsigned feature)
 
 /* ---- Transmit ---- */
 
-static void take_back_sent(struct driver *self, struct iov_guest_cpu *cpu)
+static void take_back_sent(struct pair *self, struct iov_guest_cpu *cpu)
 {
     uint16_t descriptor;
     uint32_t size;
@@ -80,13 +90,13 @@ static void take_back_sent(struct driver *self, struct iov_guest_cpu *cpu)
     while (iov_virtio_queue_take(&self->tx, cpu, &descriptor, &size)) {
         struct iov_guest_sent sent = self->sent[descriptor];
 
-        if (self->dev.ops->poll == NULL) /* the other one's price of a frame has it */
+        if (self->driver->dev.ops->poll == NULL) /* the other one's price of a frame has it */
             iov_guest_charge(cpu, cpu->guest->costs.virtio_tx_clean);
-        iov_guest_netdev_sent(&self->dev, cpu, &sent);
+        iov_guest_netdev_sent(&self->driver->dev, cpu, &sent);
     }
 }
 
-static void lock_tx(struct driver *self, struct iov_guest_cpu *cpu)
+static void lock_tx(struct pair *self, struct iov_guest_cpu *cpu)
 {
     while (self->tx_locked) {
         iov_exec_do(cpu->exec, IOV_OP_PAUSE);
@@ -95,7 +105,7 @@ static void lock_tx(struct driver *self, struct iov_guest_cpu *cpu)
     self->tx_locked = true;
 }
 
-static void add_frame(struct driver *self, struct iov_guest_cpu *cpu,
+static void add_frame(struct pair *self, struct iov_guest_cpu *cpu,
                       const struct iov_guest_frame *frame)
 {
     struct virtio_net_hdr header = { .gso_type = VIRTIO_NET_HDR_GSO_NONE };
@@ -117,7 +127,7 @@ static void add_frame(struct driver *self, struct iov_guest_cpu *cpu,
 static bool virtio_net_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
                                 const struct iov_guest_frame *frame)
 {
-    struct driver *self = from_dev(dev);
+    struct pair *self = &from_dev(dev)->pairs[frame->queue];
 
     lock_tx(self, cpu);
     do {
@@ -126,14 +136,14 @@ static bool virtio_net_transmit(struct iov_guest_netdev *dev, struct iov_guest_c
     } while (!iov_virtio_queue_enable_delayed(&self->tx, cpu));
     iov_guest_work_for(cpu, frame->span);
     if (self->tx.free_count == 0 || self->tx.broken) {
-        dev->tx[0].stopped = true;
+        dev->tx[self->index].stopped = true;
         self->tx_locked = false;
         return false;
     }
     iov_guest_charge(cpu, cpu->guest->costs.virtio_tx);
     add_frame(self, cpu, frame);
     if (self->tx.free_count < TX_RESERVE) {
-        dev->tx[0].stopped = true;
+        dev->tx[self->index].stopped = true;
         if (!iov_virtio_queue_enable_delayed(&self->tx, cpu)) {
             iov_virtio_queue_disable(&self->tx, cpu);
             iov_guest_napi_schedule(cpu, &self->tx_napi);
@@ -144,15 +154,15 @@ static bool virtio_net_transmit(struct iov_guest_netdev *dev, struct iov_guest_c
     return true;
 }
 
-static void wake_if_room(struct driver *self, struct iov_guest_cpu *cpu)
+static void wake_if_room(struct pair *self, struct iov_guest_cpu *cpu)
 {
     if (self->tx.free_count >= TX_RESERVE)
-        iov_guest_netdev_wake(&self->dev, cpu, 0);
+        iov_guest_netdev_wake(&self->driver->dev, cpu, self->index);
 }
 
 static unsigned tx_poll(struct iov_guest_napi *napi, struct iov_guest_cpu *cpu, unsigned budget)
 {
-    struct driver *self = iov_container_of(napi, struct driver, tx_napi);
+    struct pair *self = iov_container_of(napi, struct pair, tx_napi);
 
     (void)budget; /* taking back is not counted */
     lock_tx(self, cpu);
@@ -173,7 +183,7 @@ static unsigned tx_poll(struct iov_guest_napi *napi, struct iov_guest_cpu *cpu, 
 
 /* ---- Receive ---- */
 
-static void refill(struct driver *self, struct iov_guest_cpu *cpu)
+static void refill(struct pair *self, struct iov_guest_cpu *cpu)
 {
     while (self->rx.free_count > 0)
         iov_virtio_queue_add(&self->rx, cpu, self->rx_buffers + self->rx.free_head * BUFFER, BUFFER,
@@ -181,7 +191,7 @@ static void refill(struct driver *self, struct iov_guest_cpu *cpu)
     iov_virtio_queue_kick(&self->rx, cpu);
 }
 
-static void take_frame(struct driver *self, struct iov_guest_cpu *cpu, uint16_t descriptor,
+static void take_frame(struct pair *self, struct iov_guest_cpu *cpu, uint16_t descriptor,
                        uint32_t size)
 {
     iov_gpa buffer = self->rx_buffers + descriptor * BUFFER;
@@ -189,7 +199,7 @@ static void take_frame(struct driver *self, struct iov_guest_cpu *cpu, uint16_t 
     struct virtio_net_hdr header;
 
     iov_exec_get(cpu->exec, buffer, &header, HEADER);
-    bool whole = !has(self, VIRTIO_NET_F_MRG_RXBUF) || header.num_buffers == 1;
+    bool whole = !has(self->driver, VIRTIO_NET_F_MRG_RXBUF) || header.num_buffers == 1;
 
     if (size <= HEADER || size - HEADER > IOV_GUEST_FRAME_MAX || !whole) {
         cpu->guest->device_errors++;
@@ -201,13 +211,13 @@ static void take_frame(struct driver *self, struct iov_guest_cpu *cpu, uint16_t 
         (header.flags & (VIRTIO_NET_HDR_DATA_VALID | VIRTIO_NET_HDR_NEEDS_CSUM)) != 0;
     iov_span_claim(frame->span, cpu->exec->holder, IOV_PART_QUEUE, iov_guest_now(cpu));
     iov_guest_work_for(cpu, frame->span);
-    iov_guest_charge(cpu, self->dev.ops->poll != NULL ? cpu->guest->costs.pmd_rx
-                                                      : cpu->guest->costs.virtio_rx);
+    iov_guest_charge(cpu, self->driver->dev.ops->poll != NULL ? cpu->guest->costs.pmd_rx
+                                                              : cpu->guest->costs.virtio_rx);
     iov_guest_napi_receive(cpu, &self->rx_napi);
 }
 
 /* The receive poll helps the transmit side along, if nobody else does just now. */
-static void clean_tx_from_rx(struct driver *self, struct iov_guest_cpu *cpu)
+static void clean_tx_from_rx(struct pair *self, struct iov_guest_cpu *cpu)
 {
     if (self->tx_locked)
         return;
@@ -222,7 +232,7 @@ static void clean_tx_from_rx(struct driver *self, struct iov_guest_cpu *cpu)
 
 static unsigned rx_poll(struct iov_guest_napi *napi, struct iov_guest_cpu *cpu, unsigned budget)
 {
-    struct driver *self = iov_container_of(napi, struct driver, rx_napi);
+    struct pair *self = iov_container_of(napi, struct pair, rx_napi);
     unsigned done = 0;
     uint16_t descriptor;
     uint32_t size;
@@ -258,14 +268,14 @@ static void schedule(struct iov_guest_cpu *cpu, struct virtio_queue *queue,
 
 static void on_rx(void *context, struct iov_guest_cpu *cpu)
 {
-    struct driver *self = context;
+    struct pair *self = context;
 
     schedule(cpu, &self->rx, &self->rx_napi);
 }
 
 static void on_tx(void *context, struct iov_guest_cpu *cpu)
 {
-    struct driver *self = context;
+    struct pair *self = context;
 
     schedule(cpu, &self->tx, &self->tx_napi);
 }
@@ -285,8 +295,10 @@ static void on_wire(void *context, struct iov_guest_cpu *cpu)
     if (causes & VIRTIO_ISR_CONFIG)
         on_config(self, cpu);
     if (causes & VIRTIO_ISR_QUEUE) {
-        on_rx(self, cpu);
-        on_tx(self, cpu);
+        for (unsigned i = 0; i < self->most; i++) { /* all share the wire */
+            on_rx(&self->pairs[i], cpu);
+            on_tx(&self->pairs[i], cpu);
+        }
     }
 }
 
@@ -304,20 +316,103 @@ static void read_address(struct driver *self, struct iov_guest_cpu *cpu)
     } while (iov_virtio_generation(&self->transport, cpu) != before);
 }
 
-static bool set_up_queue(struct driver *self, struct iov_guest_cpu *cpu, struct virtio_queue *queue,
-                         uint16_t index, uint16_t entry,
-                         void (*handler)(void *context, struct iov_guest_cpu *cpu))
+/* How many pairs there are. SPEC: 5.1.4: told with MQ; one without a control queue to switch them on. */
+static bool make_pairs(struct driver *self, struct iov_guest_cpu *cpu)
 {
-    if (self->transport.msix == 0)
-        entry = VIRTIO_MSI_NO_VECTOR;
+    uint64_t most = 1;
+
+    if (has(self, VIRTIO_NET_F_MQ))
+        most = iov_virtio_config_read(&self->transport, cpu, VIRTIO_NET_CONFIG_MAX_PAIRS, 2);
+    if (most == 0 || most > IOV_GUEST_QUEUES || !has(self, VIRTIO_NET_F_CTRL_VQ))
+        most = 1;
+    self->pairs = g_new0(struct pair, most);
+    self->most = (unsigned)most;
+    for (unsigned i = 0; i < self->most; i++) {
+        struct pair *pair = &self->pairs[i];
+
+        pair->driver = self;
+        pair->index = i;
+        iov_guest_napi_init(&pair->rx_napi, &self->dev, rx_poll);
+        iov_guest_napi_init(&pair->tx_napi, &self->dev, tx_poll);
+    }
+    self->dev.queues = has(self, VIRTIO_F_INDIRECT_DESC) /* the form of commands */
+                           ? iov_guest_queue_pairs(self->guest, self->most)
+                           : 1;
+    if (self->dev.queues > 1) /* their interrupts have addresses */
+        iov_guest_wait_processors(cpu);
+    return true;
+}
+
+/* Entry 0 of the MSI-X table is the configuration's, then come the pairs' queues in turn. */
+static bool set_up_queue(struct pair *pair, struct iov_guest_cpu *cpu, struct virtio_queue *queue,
+                         uint16_t index, void (*handler)(void *context, struct iov_guest_cpu *cpu))
+{
+    struct driver *self = pair->driver;
+    uint16_t entry =
+        self->transport.msix == 0 || handler == NULL ? VIRTIO_MSI_NO_VECTOR : (uint16_t)(index + 1);
+
     if (!iov_virtio_set_up_queue(&self->transport, cpu, queue, index, entry))
         return false;
     if (entry == VIRTIO_MSI_NO_VECTOR)
         return true;
-    uint8_t vector = iov_guest_request_irq(self->guest, false, handler, self);
+    uint8_t vector = iov_guest_request_queue_irq(self->guest, pair->index, handler, pair);
 
     iov_virtio_set_vector(&self->transport, cpu, entry, vector);
     return vector != 0;
+}
+
+static bool set_up_pair(struct pair *pair, struct iov_guest_cpu *cpu, bool interrupts)
+{
+    return set_up_queue(pair, cpu, &pair->rx, VIRTIO_NET_RECEIVEQ((uint16_t)pair->index),
+                        interrupts ? on_rx : NULL) &&
+           set_up_queue(pair, cpu, &pair->tx, VIRTIO_NET_TRANSMITQ((uint16_t)pair->index),
+                        interrupts ? on_tx : NULL);
+}
+
+static void enable_pairs(struct driver *self, struct iov_guest_cpu *cpu)
+{
+    for (unsigned i = 0; i < self->most; i++) {
+        iov_virtio_enable_queue(&self->transport, cpu, self->pairs[i].rx.index);
+        iov_virtio_enable_queue(&self->transport, cpu, self->pairs[i].tx.index);
+    }
+}
+
+/* A command and its answer, which is waited for on the spot. False: refused, or never answered. */
+static bool command(struct driver *self, struct iov_guest_cpu *cpu, uint8_t class, uint8_t code,
+                    const void *data, uint32_t size)
+{
+    const uint8_t header[2] = { class, code };
+    uint8_t answer = VIRTIO_NET_ERR;
+    uint16_t descriptor;
+    uint32_t written;
+
+    iov_exec_put(cpu->exec, self->command, header, sizeof header);
+    iov_exec_put(cpu->exec, self->command + sizeof header, data, size);
+    iov_virtio_queue_add_command(&self->control, cpu, self->command, sizeof header + size,
+                                 sizeof answer);
+    iov_virtio_queue_kick(&self->control, cpu);
+    for (unsigned i = 0; !iov_virtio_queue_take(&self->control, cpu, &descriptor, &written); i++) {
+        if (self->control.broken || i == COMMAND_TRIES)
+            return false;
+        iov_exec_do(cpu->exec, IOV_OP_PAUSE);
+        iov_guest_charge(cpu, cpu->guest->costs.idle_poll);
+    }
+    iov_exec_get(cpu->exec, self->command + sizeof header + size, &answer, sizeof answer);
+    return answer == VIRTIO_NET_OK;
+}
+
+/* As many pairs as are to be used; a device that refuses goes on with one. */
+static void switch_pairs(struct driver *self, struct iov_guest_cpu *cpu)
+{
+    uint16_t pairs = (uint16_t)self->dev.queues;
+
+    if (!has(self, VIRTIO_NET_F_MQ) || !has(self, VIRTIO_F_INDIRECT_DESC) || self->command == 0)
+        return;
+    if (command(self, cpu, VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, &pairs,
+                sizeof pairs))
+        return;
+    cpu->guest->device_errors++;
+    self->dev.queues = 1;
 }
 
 static void set_up_config_interrupt(struct driver *self, struct iov_guest_cpu *cpu)
@@ -329,7 +424,8 @@ static void set_up_config_interrupt(struct driver *self, struct iov_guest_cpu *c
         iov_guest_route_gsi(cpu, (uint32_t)self->guest->gsi, vector);
         return;
     }
-    iov_virtio_enable_msix(&self->transport, cpu, 3, MSIX_ENTRIES);
+    /* QEMU's table has one entry more than is used. */
+    iov_virtio_enable_msix(&self->transport, cpu, 2 * self->most + 1, 2 * self->most + 2);
     iov_virtio_set_vector(&self->transport, cpu, 0, vector);
     iov_virtio_set_config_vector(&self->transport, cpu, 0);
 }
@@ -339,7 +435,7 @@ static void set_up_config_interrupt(struct driver *self, struct iov_guest_cpu *c
 static bool pmd_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
                          const struct iov_guest_frame *frame)
 {
-    struct driver *self = from_dev(dev);
+    struct pair *self = &from_dev(dev)->pairs[0];
 
     take_back_sent(self, cpu);
     iov_guest_work_for(cpu, frame->span);
@@ -353,7 +449,7 @@ static bool pmd_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu
 
 static unsigned pmd_poll(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
 {
-    struct driver *self = from_dev(dev);
+    struct pair *self = &from_dev(dev)->pairs[0];
     uint16_t before = self->tx.free_count;
     unsigned done = 0;
     uint16_t descriptor;
@@ -380,15 +476,11 @@ static bool pmd_probe(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
     dev->net->checksum_offload = has(self, VIRTIO_NET_F_CSUM);
     if (has(self, VIRTIO_NET_F_MAC))
         read_address(self, cpu);
-    if (!iov_virtio_set_up_queue(&self->transport, cpu, &self->rx, RECEIVED,
-                                 VIRTIO_MSI_NO_VECTOR) ||
-        !iov_virtio_set_up_queue(&self->transport, cpu, &self->tx, TRANSMITTED,
-                                 VIRTIO_MSI_NO_VECTOR))
+    if (!make_pairs(self, cpu) || !set_up_pair(&self->pairs[0], cpu, false))
         return false;
-    iov_virtio_queue_disable(&self->rx, cpu);
-    iov_virtio_queue_disable(&self->tx, cpu);
-    iov_virtio_enable_queue(&self->transport, cpu, RECEIVED);
-    iov_virtio_enable_queue(&self->transport, cpu, TRANSMITTED);
+    iov_virtio_queue_disable(&self->pairs[0].rx, cpu);
+    iov_virtio_queue_disable(&self->pairs[0].tx, cpu);
+    enable_pairs(self, cpu);
     iov_virtio_driver_ok(&self->transport, cpu);
     return true;
 }
@@ -397,23 +489,24 @@ static bool virtio_net_probe(struct iov_guest_netdev *dev, struct iov_guest_cpu 
 {
     struct driver *self = from_dev(dev);
 
-    if (!iov_virtio_negotiate(&self->transport, cpu, WANTED))
+    if (!iov_virtio_negotiate(&self->transport, cpu, WANTED) || !make_pairs(self, cpu))
         return false;
     dev->net->checksum_offload = has(self, VIRTIO_NET_F_CSUM);
     if (has(self, VIRTIO_NET_F_MAC))
         read_address(self, cpu);
     set_up_config_interrupt(self, cpu);
-    if (!set_up_queue(self, cpu, &self->rx, RECEIVED, 1, on_rx) ||
-        !set_up_queue(self, cpu, &self->tx, TRANSMITTED, 2, on_tx))
-        return false;
+    for (unsigned i = 0; i < self->most; i++) {
+        if (!set_up_pair(&self->pairs[i], cpu, true))
+            return false;
+    }
     self->has_control = has(self, VIRTIO_NET_F_CTRL_VQ);
     if (self->has_control &&
-        !iov_virtio_set_up_queue(&self->transport, cpu, &self->control, 2, VIRTIO_MSI_NO_VECTOR))
+        !iov_virtio_set_up_queue(&self->transport, cpu, &self->control, (uint16_t)(2 * self->most),
+                                 VIRTIO_MSI_NO_VECTOR))
         return false;
-    iov_virtio_enable_queue(&self->transport, cpu, RECEIVED);
-    iov_virtio_enable_queue(&self->transport, cpu, TRANSMITTED);
+    enable_pairs(self, cpu);
     if (self->has_control)
-        iov_virtio_enable_queue(&self->transport, cpu, 2);
+        iov_virtio_enable_queue(&self->transport, cpu, self->control.index);
     iov_virtio_driver_ok(&self->transport, cpu);
     if (has(self, VIRTIO_NET_F_STATUS))
         return iov_virtio_config_read(&self->transport, cpu, VIRTIO_NET_CONFIG_STATUS, 2) &
@@ -425,11 +518,18 @@ static bool virtio_net_open(struct iov_guest_netdev *dev, struct iov_guest_cpu *
 {
     struct driver *self = from_dev(dev);
 
-    self->rx_buffers = iov_guest_allocate(self->guest, self->rx.size * BUFFER, 4096);
-    self->tx_buffers = iov_guest_allocate(self->guest, self->tx.size * BUFFER, 4096);
-    if (self->rx_buffers == 0 || self->tx_buffers == 0)
-        return false;
-    refill(self, cpu);
+    if (has(self, VIRTIO_NET_F_MQ))
+        self->command = iov_guest_allocate(self->guest, 64, 64);
+    switch_pairs(self, cpu);
+    for (unsigned i = 0; i < dev->queues; i++) {
+        struct pair *pair = &self->pairs[i];
+
+        pair->rx_buffers = iov_guest_allocate(self->guest, pair->rx.size * BUFFER, 4096);
+        pair->tx_buffers = iov_guest_allocate(self->guest, pair->tx.size * BUFFER, 4096);
+        if (pair->rx_buffers == 0 || pair->tx_buffers == 0)
+            return false;
+        refill(pair, cpu);
+    }
     return true;
 }
 
@@ -444,8 +544,6 @@ static struct iov_guest_netdev *create(struct iov_guest_net *net,
     self->guest = net->guest;
     self->transport =
         (struct virtio_transport){ .registers = self->guest->registers, .msix = self->guest->msix };
-    iov_guest_napi_init(&self->rx_napi, &self->dev, rx_poll);
-    iov_guest_napi_init(&self->tx_napi, &self->dev, tx_poll);
     return &self->dev;
 }
 
@@ -463,8 +561,11 @@ static void virtio_net_destroy(struct iov_guest_netdev *dev)
 {
     struct driver *self = from_dev(dev);
 
-    iov_guest_napi_finish(&self->rx_napi);
-    iov_guest_napi_finish(&self->tx_napi);
+    for (unsigned i = 0; i < self->most; i++) {
+        iov_guest_napi_finish(&self->pairs[i].rx_napi);
+        iov_guest_napi_finish(&self->pairs[i].tx_napi);
+    }
+    g_free(self->pairs);
     g_free(self);
 }
 

@@ -193,9 +193,12 @@ static const char *program_refuses(struct iov_program *program)
 
     if (program->processors > IOV_GUEST_CPUS)
         return "this guest kernel runs on 64 processors at most";
-    if (self->workload != NULL && IOV_WORKLOAD_GET_CLASS(self->workload)->one_flow_a_task &&
+    if (self->workload != NULL &&
+        IOV_WORKLOAD_GET_CLASS(self->workload)->flows == IOV_WORKLOAD_FLOW_A_TASK &&
         IOV_WORKLOAD(self->workload)->flows > program->processors)
         return "workload: each flow of its kind takes a virtual processor of its own";
+    if (self->netdev != NULL && self->netdev->ops->poll != NULL && iov_guest_tasks(self) > 1)
+        return "workload: a poll-mode driver has one task, so one flow or one virtual processor";
     return NULL;
 }
 

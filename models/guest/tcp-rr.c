@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tcp-rr - one request at a time over one TCP connection, answered by the peer. An operation is from the program's call that sends the
+ * tcp-rr - one request at a time over a TCP connection (each flow has its own), answered by the peer. An operation is from the program's call that sends the
  * request to the return of the one that has received all of the answer.
  */
 #include "models/guest/guest-private.h"
@@ -58,6 +58,7 @@ static void iov_tcp_rr_class_init(IovTcpRrClass *klass)
 {
     IOV_WORKLOAD_CLASS(klass)->run = tcp_rr_run;
     IOV_WORKLOAD_CLASS(klass)->needs_network = true;
+    IOV_WORKLOAD_CLASS(klass)->flows = IOV_WORKLOAD_FLOW_A_TASK;
     iov_model_class_describe(IOV_MODEL_CLASS(klass), "tcp-rr",
                              "One request and answer at a time over TCP");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tcp-stream - one TCP connection as fast as it goes, in one direction.
+ * tcp-stream - a TCP connection (each flow has its own) as fast as it goes, in one direction.
  *
  *   tx: an operation is a write of `write` bytes, from the call to the acknowledgement of its last byte. The program runs ahead until the window or
  *       the socket's buffer is full, or WRITES_MAX writes are on their way: then it blocks.
@@ -8,8 +8,7 @@
  */
 #include "models/guest/guest-private.h"
 
-#define WRITES_MAX \
-    2048u /* written and not acknowledged; no more than a GObject can hold, nor than IOV_WORKLOAD_SPANS */
+#define WRITES_MAX 2048u /* written and not acknowledged, a flow; no more than there are spans */
 
 G_DECLARE_FINAL_TYPE(IovTcpStream, iov_tcp_stream, IOV, TCP_STREAM, IovWorkload)
 
@@ -21,12 +20,19 @@ struct written {
     uint32_t end; /* sequence number behind its last byte */
 };
 
-struct _IovTcpStream {
-    IovWorkload parent_instance;
-    int direction;  /* property */
-    uint64_t write; /* property */
+/* What a flow has on its way. */
+struct stream {
+    IovWorkload *workload;
+    uint64_t size; /* of a write */
     struct written writes[WRITES_MAX];
     unsigned first, count;
+};
+
+struct _IovTcpStream {
+    IovWorkload parent_instance;
+    int direction;          /* property */
+    uint64_t write;         /* property */
+    struct stream *streams; /* one a flow */
 };
 
 G_DEFINE_FINAL_TYPE(IovTcpStream, iov_tcp_stream, IOV_TYPE_WORKLOAD)
@@ -34,7 +40,7 @@ G_DEFINE_FINAL_TYPE(IovTcpStream, iov_tcp_stream, IOV_TYPE_WORKLOAD)
 /* Everything up to `upto` has arrived at the other end. */
 static void on_acknowledged(void *context, struct iov_guest_cpu *cpu, uint32_t upto)
 {
-    IovTcpStream *self = context;
+    struct stream *self = context;
 
     while (self->count > 0) {
         struct written *write = &self->writes[self->first % WRITES_MAX];
@@ -44,7 +50,7 @@ static void on_acknowledged(void *context, struct iov_guest_cpu *cpu, uint32_t u
             return;
         iov_span_claim(write->span, cpu->exec->holder, IOV_PART_QUEUE, now);
         iov_span_mark(write->span, cpu->exec->holder, IOV_PART_QUEUE, now);
-        iov_workload_finish(&self->parent_instance, write->span, self->write);
+        iov_workload_finish(self->workload, write->span, self->size);
         write->span->holder = NULL; /* late marks on its way do not count */
         self->first++;
         self->count--;
@@ -56,19 +62,23 @@ static bool transmit(IovTcpStream *self, struct iov_guest_cpu *cpu)
     IovWorkload *workload = &self->parent_instance;
 
     struct iov_guest_socket *socket = iov_guest_socket(cpu);
+    struct stream *stream = &self->streams[cpu->task];
 
+    unsigned most = MIN(WRITES_MAX, workload->span_count / (unsigned)workload->flows);
+
+    stream->workload = workload;
+    stream->size = self->write;
     socket->on_acknowledged = on_acknowledged;
-    socket->context = self;
+    socket->context = stream;
     while (!workload->done) {
         struct iov_span *span;
 
-        if (self->count ==
-            WRITES_MAX) { /* as many small writes as can be followed are on their way */
+        if (stream->count == most) { /* as many small writes as can be followed are on their way */
             iov_guest_net_wait_writer(cpu, iov_guest_now(cpu) + IOV_TCP_RETRANSMIT, NULL);
             continue;
         }
         span = iov_workload_begin(workload, cpu);
-        self->writes[(self->first + self->count++) % WRITES_MAX] =
+        stream->writes[(stream->first + stream->count++) % WRITES_MAX] =
             (struct written){ span, socket->tcp.next + (uint32_t)self->write };
         iov_guest_work_for(cpu, span);
         iov_guest_charge(cpu, cpu->guest->costs.application);
@@ -108,12 +118,34 @@ static void tcp_stream_run(IovWorkload *workload, struct iov_guest_cpu *cpu)
         iov_guest_fail(cpu);
 }
 
+static bool iov_tcp_stream_realize(IovModel *model, GError **error)
+{
+    IovTcpStream *self = (IovTcpStream *)(void *)model;
+
+    if (!IOV_MODEL_CLASS(iov_tcp_stream_parent_class)->realize(model, error))
+        return false;
+    if (self->parent_instance.flows > IOV_GUEST_CPUS)
+        return iov_model_fail(model, error, "flows: a guest has at most %d processors",
+                              IOV_GUEST_CPUS);
+    self->streams = g_new0(struct stream, self->parent_instance.flows);
+    return true;
+}
+
+static void iov_tcp_stream_unrealize(IovModel *model)
+{
+    g_clear_pointer(&((IovTcpStream *)(void *)model)->streams, g_free);
+    IOV_MODEL_CLASS(iov_tcp_stream_parent_class)->unrealize(model);
+}
+
 static void iov_tcp_stream_class_init(IovTcpStreamClass *klass)
 {
     IovModelClass *mc = IOV_MODEL_CLASS(klass);
 
+    mc->realize = iov_tcp_stream_realize;
+    mc->unrealize = iov_tcp_stream_unrealize;
     IOV_WORKLOAD_CLASS(klass)->run = tcp_stream_run;
     IOV_WORKLOAD_CLASS(klass)->needs_network = true;
+    IOV_WORKLOAD_CLASS(klass)->flows = IOV_WORKLOAD_FLOW_A_TASK;
     iov_model_class_describe(mc, "tcp-stream",
                              "One TCP connection in one direction, as fast as it goes");
     IOV_PROP_SIZE(mc, IovTcpStream, write, 1, 1 << 20, 16384, "Of one write, when it transmits");

@@ -111,8 +111,7 @@ bool iov_guest_tcp_connect(struct iov_guest_cpu *cpu)
     struct iov_guest_net *net = &cpu->guest->net;
     struct iov_guest_socket *socket = iov_guest_socket(cpu);
     struct iov_tcp_address own = { .ip = net->address, .port = socket->port };
-    struct iov_tcp_address peer = { .ip = net->peer_address,
-                                    .port = (uint16_t)(net->peer_port + socket->flow) };
+    struct iov_tcp_address peer = { .ip = net->peer_address, .port = net->peer_port };
 
     memcpy(own.mac, net->dev->mac, sizeof own.mac);
     memcpy(peer.mac, net->peer_mac, sizeof peer.mac);

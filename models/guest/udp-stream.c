@@ -8,6 +8,8 @@
  *       behind, is dropped and counted.
  *   rx: an operation is a datagram received; its latency counts from the far end, if that began it there, else from the
  *       call that waits for it.
+ *
+ * Several flows: tasks share the offered rate by their flows, and each sends for its flows in turn.
  */
 #include "models/guest/guest-private.h"
 
@@ -48,6 +50,15 @@ static void ends_when_sent(const IovWorkload *workload, struct iov_span *span)
     span->guest = workload->guest;
 }
 
+/* A task's flows take turns. */
+static void next_flow(const IovWorkload *workload, struct iov_guest_cpu *cpu)
+{
+    struct iov_guest_socket *socket = iov_guest_socket(cpu);
+    unsigned flow = socket->flow + iov_guest_tasks(cpu->guest);
+
+    socket->flow = (uint16_t)(flow < workload->flows ? flow : iov_workload_flow(cpu, 0));
+}
+
 static void transmit(IovWorkload *workload, struct iov_guest_cpu *cpu)
 {
     uint8_t payload[IOV_GUEST_PAYLOAD_MAX] = { 0 };
@@ -60,6 +71,7 @@ static void transmit(IovWorkload *workload, struct iov_guest_cpu *cpu)
         ends_when_sent(workload, span);
         iov_guest_work_for(cpu, span);
         iov_guest_charge(cpu, cpu->guest->costs.application);
+        next_flow(workload, cpu);
         iov_guest_send_udp(cpu, payload, (uint32_t)workload->size, span);
         iov_guest_work_for(cpu, NULL);
         iov_workload_think(workload, cpu);
@@ -68,12 +80,15 @@ static void transmit(IovWorkload *workload, struct iov_guest_cpu *cpu)
 
 /* ---- Open loop ---- */
 
-/* Mean time between two datagrams; 0: closed loop. */
-static iov_time interval_of(const IovUdpStream *self)
+/* Mean time between two datagrams of a task, which offers its flows' share; 0: closed loop. */
+static iov_time interval_of(const IovUdpStream *self, const struct iov_guest_cpu *cpu)
 {
+    const IovWorkload *workload = &self->parent_instance;
+    iov_time all = self->rate != 0 ? workload->size * 8 * IOV_SEC / self->rate : 0;
+
     if (self->packet_rate != 0)
-        return IOV_SEC / self->packet_rate;
-    return self->rate != 0 ? self->parent_instance.size * 8 * IOV_SEC / self->rate : 0;
+        all = IOV_SEC / self->packet_rate;
+    return all * workload->flows / iov_workload_flows(workload, cpu);
 }
 
 static void offer(IovUdpStream *self, struct iov_guest_cpu *cpu, iov_time due, iov_time interval)
@@ -98,6 +113,7 @@ static void offer(IovUdpStream *self, struct iov_guest_cpu *cpu, iov_time due, i
     ends_when_sent(workload, span);
     iov_guest_work_for(cpu, span);
     iov_guest_charge(cpu, cpu->guest->costs.application);
+    next_flow(workload, cpu);
     iov_guest_send_udp(cpu, payload, (uint32_t)workload->size, span);
     iov_guest_work_for(cpu, NULL);
 }
@@ -125,7 +141,10 @@ static void receive(IovWorkload *workload, struct iov_guest_cpu *cpu)
     uint8_t payload[IOV_GUEST_PAYLOAD_MAX] = { 0 };
     bool spans_come = false; /* the far end begins the operations */
 
-    iov_guest_send_udp(cpu, payload, 1, NULL); /* so that the peer knows where to send */
+    for (unsigned i = 0; i < iov_workload_flows(workload, cpu); i++) {
+        iov_guest_socket(cpu)->flow = (uint16_t)iov_workload_flow(cpu, i);
+        iov_guest_send_udp(cpu, payload, 1, NULL); /* so that the peer knows where to send */
+    }
     while (!workload->done) {
         struct iov_span *own = NULL, *carried;
         uint32_t size;
@@ -150,8 +169,8 @@ static void udp_stream_run(IovWorkload *workload, struct iov_guest_cpu *cpu)
     IovUdpStream *self = (IovUdpStream *)(void *)workload;
 
     iov_workload_start(workload);
-    if (self->direction == TX && interval_of(self) != 0)
-        transmit_at_rate(self, cpu, interval_of(self));
+    if (self->direction == TX && interval_of(self, cpu) != 0)
+        transmit_at_rate(self, cpu, interval_of(self, cpu));
     else if (self->direction == TX)
         transmit(workload, cpu);
     else
@@ -164,6 +183,7 @@ static void iov_udp_stream_class_init(IovUdpStreamClass *klass)
 
     IOV_WORKLOAD_CLASS(klass)->run = udp_stream_run;
     IOV_WORKLOAD_CLASS(klass)->needs_network = true;
+    IOV_WORKLOAD_CLASS(klass)->flows = IOV_WORKLOAD_MANY_FLOWS;
     iov_model_class_describe(mc, "udp-stream",
                              "UDP datagrams in one direction, as fast as they go or at a rate");
     IOV_PROP_ENUM(mc, IovUdpStream, direction, direction_names, TX, "As the guest sees it");

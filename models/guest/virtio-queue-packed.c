@@ -55,7 +55,7 @@ bool iov_virtio_packed_init(struct virtio_queue *queue, struct iov_guest_cpu *cp
 }
 
 void iov_virtio_packed_add(struct virtio_queue *queue, struct iov_guest_cpu *cpu, uint16_t id,
-                           iov_gpa address, uint32_t size, bool device_writes)
+                           iov_gpa address, uint32_t size, uint16_t flags)
 {
     /* SPEC: 2.8.1: available: AVAIL is the wrap counter, USED is not. */
     uint16_t lap = queue->available_wrap ? VIRTQ_PACKED_DESC_AVAIL : VIRTQ_PACKED_DESC_USED;
@@ -63,7 +63,7 @@ void iov_virtio_packed_add(struct virtio_queue *queue, struct iov_guest_cpu *cpu
         .address = address,
         .length = size,
         .id = id,
-        .flags = (uint16_t)(lap | (device_writes ? VIRTQ_DESC_WRITE : 0)),
+        .flags = (uint16_t)(lap | flags),
     };
 
     iov_exec_put(cpu->exec, place_of(queue, queue->available_index), &descriptor,

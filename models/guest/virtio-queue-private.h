@@ -20,8 +20,9 @@ struct virtio_queue {
     iov_gpa used;
     bool
         packed; /* VIRTIO_F_RING_PACKED was: `available` and `used` are the event suppression structures */
-    bool event;  /* VIRTIO_F_EVENT_IDX was negotiated */
-    bool broken; /* the device wrote what cannot be: the queue is no longer used */
+    bool event;    /* VIRTIO_F_EVENT_IDX was negotiated */
+    iov_gpa table; /* of the command under way; 0: none was ever added */
+    bool broken;   /* the device wrote what cannot be: the queue is no longer used */
     uint16_t free_head;
     uint16_t free_count;
     uint16_t available_index; /* packed: places in the ring, and the laps they are in */
@@ -42,6 +43,9 @@ bool iov_virtio_queue_init(struct virtio_queue *queue, struct iov_guest_cpu *cpu
 /* Gives the device a buffer; returns its descriptor, which says which buffer comes back. There must be a free one. */
 uint16_t iov_virtio_queue_add(struct virtio_queue *queue, struct iov_guest_cpu *cpu,
                               iov_gpa address, uint32_t size, bool device_writes);
+/* A command: `readable` bytes from `address` on, then `writable` ones for the answer, in one indirect table. */
+void iov_virtio_queue_add_command(struct virtio_queue *queue, struct iov_guest_cpu *cpu,
+                                  iov_gpa address, uint32_t readable, uint32_t writable);
 /* Takes a used buffer back: its descriptor and the bytes written. False: there is none. */
 bool iov_virtio_queue_take(struct virtio_queue *queue, struct iov_guest_cpu *cpu,
                            uint16_t *ret_descriptor, uint32_t *ret_size);
@@ -61,9 +65,9 @@ bool iov_virtio_queue_interrupt(struct virtio_queue *queue, struct iov_guest_cpu
 /* ---- virtio-queue-packed.c, for virtio-queue.c only ---- */
 
 bool iov_virtio_packed_init(struct virtio_queue *queue, struct iov_guest_cpu *cpu);
-/* Makes the buffer `id` available. */
+/* Makes the buffer `id` available; VIRTQ_DESC_WRITE and VIRTQ_DESC_INDIRECT in `flags`. */
 void iov_virtio_packed_add(struct virtio_queue *queue, struct iov_guest_cpu *cpu, uint16_t id,
-                           iov_gpa address, uint32_t size, bool device_writes);
+                           iov_gpa address, uint32_t size, uint16_t flags);
 /* The next used buffer, if there is one. */
 bool iov_virtio_packed_used(const struct virtio_queue *queue, struct iov_guest_cpu *cpu,
                             struct virtq_packed_desc *ret_descriptor);

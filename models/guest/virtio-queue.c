@@ -51,13 +51,11 @@ bool iov_virtio_queue_init(struct virtio_queue *queue, struct iov_guest_cpu *cpu
     return true;
 }
 
-uint16_t iov_virtio_queue_add(struct virtio_queue *queue, struct iov_guest_cpu *cpu,
-                              iov_gpa address, uint32_t size, bool device_writes)
+static uint16_t add(struct virtio_queue *queue, struct iov_guest_cpu *cpu, iov_gpa address,
+                    uint32_t size, uint16_t flags)
 {
     uint16_t head = queue->free_head;
-    struct virtq_desc descriptor = { .address = address,
-                                     .length = size,
-                                     .flags = device_writes ? VIRTQ_DESC_WRITE : 0 };
+    struct virtq_desc descriptor = { .address = address, .length = size, .flags = flags };
 
     IOV_REQUIRE(queue->free_count > 0);
     queue->free_head = queue->next[head];
@@ -65,7 +63,7 @@ uint16_t iov_virtio_queue_add(struct virtio_queue *queue, struct iov_guest_cpu *
     queue->busy[head] = true;
     queue->added++;
     if (queue->packed) {
-        iov_virtio_packed_add(queue, cpu, head, address, size, device_writes);
+        iov_virtio_packed_add(queue, cpu, head, address, size, flags);
         return head;
     }
     iov_exec_put(cpu->exec, queue->descriptors + head * sizeof descriptor, &descriptor,
@@ -75,6 +73,33 @@ uint16_t iov_virtio_queue_add(struct virtio_queue *queue, struct iov_guest_cpu *
     queue->available_index++;
     put16(cpu, queue->available + VIRTQ_AVAIL_IDX, queue->available_index);
     return head;
+}
+
+uint16_t iov_virtio_queue_add(struct virtio_queue *queue, struct iov_guest_cpu *cpu,
+                              iov_gpa address, uint32_t size, bool device_writes)
+{
+    return add(queue, cpu, address, size, device_writes ? VIRTQ_DESC_WRITE : 0);
+}
+
+/* SPEC: 2.7.5.3, 2.8.7: a table of descriptors in memory of its own, which of two forms the ring says. */
+void iov_virtio_queue_add_command(struct virtio_queue *queue, struct iov_guest_cpu *cpu,
+                                  iov_gpa address, uint32_t readable, uint32_t writable)
+{
+    const struct virtq_desc split[2] = {
+        { .address = address, .length = readable, .flags = VIRTQ_DESC_NEXT, .next = 1 },
+        { .address = address + readable, .length = writable, .flags = VIRTQ_DESC_WRITE },
+    };
+    const struct virtq_packed_desc packed[2] = {
+        { .address = address, .length = readable },
+        { .address = address + readable, .length = writable, .flags = VIRTQ_DESC_WRITE },
+    };
+
+    _Static_assert(sizeof split == sizeof packed, "both forms have descriptors of 16 bytes");
+    if (queue->table == 0)
+        queue->table = iov_guest_allocate(cpu->guest, sizeof split, 16);
+    iov_exec_put(cpu->exec, queue->table, queue->packed ? (const void *)packed : split,
+                 sizeof split);
+    add(queue, cpu, queue->table, sizeof split, VIRTQ_DESC_INDIRECT);
 }
 
 static uint16_t used_index(const struct virtio_queue *queue, struct iov_guest_cpu *cpu)

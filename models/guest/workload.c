@@ -15,7 +15,7 @@ static const char *const distribution_names[] = { "constant", "uniform", "expone
 
 struct iov_span *iov_workload_begin(IovWorkload *self, struct iov_guest_cpu *cpu)
 {
-    struct iov_span *span = &self->spans[self->begun % IOV_WORKLOAD_SPANS];
+    struct iov_span *span = &self->spans[self->begun % self->span_count];
 
     iov_span_begin(span, self->begun++, cpu->exec->holder, iov_guest_now(cpu));
     iov_measure_request_begun(self->measure, span);
@@ -88,11 +88,14 @@ static bool workload_realize(IovModel *model, GError **error)
 {
     IovWorkload *self = IOV_WORKLOAD(model);
 
-    (void)error;
+    if (self->flows > 1 && IOV_WORKLOAD_GET_CLASS(self)->flows == IOV_WORKLOAD_ONE_FLOW)
+        return iov_model_fail(model, error, "flows: this workload has one");
     self->measure = model->run->measure;
     if (self->measure != NULL)
         join(self);
-    self->spans = g_new0(struct iov_span, IOV_WORKLOAD_SPANS);
+    self->span_count = MAX(IOV_WORKLOAD_SPANS,
+                           IOV_WORKLOAD_FLOW_SPANS * MIN((unsigned)self->flows, IOV_GUEST_CPUS));
+    self->spans = g_new0(struct iov_span, self->span_count);
     if (self->measure != NULL) /* pauses vary around their mean */
         iov_measure_expect_silence(self->measure, self->timeout + 100 * self->think_time);
     return true;

@@ -10,7 +10,8 @@
 #include "core/object/model.h"
 
 #define IOV_WORKLOAD_FLOWS 1024
-#define IOV_WORKLOAD_SPANS 4096 /* requests that may be on their way at once; a power of two */
+#define IOV_WORKLOAD_SPANS 4096     /* requests that may be on their way at once, with few flows */
+#define IOV_WORKLOAD_FLOW_SPANS 512 /* and with many, for each: more than a socket holds */
 
 struct iov_guest_cpu;
 struct iov_measure;
@@ -42,6 +43,7 @@ struct _IovWorkload {
     /* state */
     struct iov_measure *measure;
     struct iov_span *spans;
+    unsigned span_count;
     uint64_t begun;
     uint64_t count; /* finished, warm-up included */
     unsigned guest; /* its number in the measurement */
@@ -50,12 +52,19 @@ struct _IovWorkload {
     bool done;  /* the run is over */
 };
 
+/* How many flows a workload may have. */
+enum iov_workload_flows {
+    IOV_WORKLOAD_ONE_FLOW,
+    IOV_WORKLOAD_FLOW_A_TASK, /* so each wants a processor of its own */
+    IOV_WORKLOAD_MANY_FLOWS
+};
+
 struct _IovWorkloadClass {
     IovModelClass parent_class;
     /* The program: runs on the task of `cpu`, of which there may be several, returns when the workload is done. NULL: not a program of the guest kernel. */
     void (*run)(IovWorkload *self, struct iov_guest_cpu *cpu);
     bool needs_network;
-    bool one_flow_a_task; /* several flows want several processors */
+    enum iov_workload_flows flows;
 };
 
 /* Flows of the task on `cpu`. Task t has flows t, t + tasks, t + 2 * tasks ... */
@@ -64,7 +73,7 @@ unsigned iov_workload_flows(const IovWorkload *self, const struct iov_guest_cpu 
 unsigned iov_workload_flow(const struct iov_guest_cpu *cpu, unsigned i);
 /* Before a task's first operation: without a warm-up the measurement opens here. */
 void iov_workload_start(IovWorkload *self);
-/* A new request, begun now and held by the processor. The oldest of IOV_WORKLOAD_SPANS is used again. */
+/* A new request, begun now and held by the processor. The oldest of `span_count` is used again. */
 struct iov_span *iov_workload_begin(IovWorkload *self, struct iov_guest_cpu *cpu);
 /* The request is done: counts it, moves from warm-up to measurement, ends the run. The caller holds the span. */
 void iov_workload_finish(IovWorkload *self, struct iov_span *span, uint64_t bytes);

@@ -15,6 +15,10 @@
 #include "core/port/packet.h"
 #include "models/hypervisor/host.h"
 
+enum {
+    IOV_EFFECT_LISTS = 36
+}; /* threads that may play at once: two for each of 16 queue pairs, and some */
+
 enum iov_effect_kind {
     IOV_EFFECT_COPY,  /* `size` bytes of payload between guest memory and back end; they have moved
                          already */
@@ -61,8 +65,8 @@ struct iov_effect_player {
     struct iov_kernel *kernel;
     struct iov_effects *recording; /* of the thread that runs the device in this instant */
     struct iov_effects orphans;
-    struct iov_effects spare[4]; /* lists that are not in use */
-    bool spare_used[4];
+    struct iov_effects spare[IOV_EFFECT_LISTS]; /* that are not in use */
+    bool spare_used[IOV_EFFECT_LISTS];
 };
 
 void iov_effects_init(struct iov_effect_player *player, struct iov_kernel *kernel,

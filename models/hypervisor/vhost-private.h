@@ -6,6 +6,7 @@
 #ifndef IOV_HYPERVISOR_VHOST_PRIVATE_H
 #define IOV_HYPERVISOR_VHOST_PRIVATE_H
 
+#include "core/net/flow.h"
 #include "core/trace/measure.h"
 #include "models/hypervisor/effects.h"
 #include "models/hypervisor/io-worker.h"
@@ -85,6 +86,8 @@ struct _IovVhost {
     struct iov_effect_player player;
     struct iov_work orphans;
     struct iov_vhost_pair pairs[IOV_VHOST_PAIRS];
+    unsigned active;                 /* pairs whose queues the driver has ever kicked */
+    struct iov_flow_table *flows;    /* of the tap, with several pairs */
     struct iov_vhost_pair *stepping; /* whose device engine runs in this instant */
     struct iov_thread *sending;
     /* statistics */

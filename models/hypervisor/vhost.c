@@ -8,7 +8,9 @@
  * while. After `weight` frames the rest waits behind other work. A polling worker looks at the ring instead, one burst a look.
  * Receive: frames that wait are given to the device one after the other; their interrupts go out at the end of the batch.
  *
- * LIMIT: bytes move and used buffers are published when the device runs, their costs follow; the control queue's interrupt is
+ * The pair that receives a frame is the one that last sent for its flow, as the tap has it: Linux's automatic flow steering.
+ *
+ * LIMIT: a tap queue counts as attached once the driver has kicked its pair; bytes move and used buffers are published when the device runs, their costs follow; the control queue's interrupt is
  * played by the first pair's worker; frames that find no buffer wait in the device's `backlog`, which stands for the end of the tap's queue.
  */
 #include "models/hypervisor/vhost-private.h"
@@ -242,16 +244,13 @@ static void receive_run(struct iov_work *work, struct iov_thread *thread)
     iov_io_worker_queue(pair->worker, &pair->receive, &thread->exec, NULL);
 }
 
-/* As the device picks the pair: flows keep to one (IPv4 addresses and ports, XORed). */
+/* The tap's queue for a frame: the one that last sent for its flow. */
 static unsigned pick_pair(const IovVhost *self, const struct iov_packet *packet)
 {
-    unsigned hash = 0;
-
-    if (self->queue_pairs == 1 || packet->size < 38)
+    if (self->queue_pairs == 1)
         return 0;
-    for (unsigned i = 26; i < 38; i++)
-        hash ^= packet->data[i];
-    return hash % (unsigned)self->queue_pairs;
+    return iov_flow_queue(self->flows, iov_flow_hash(packet->data, packet->size), self->active,
+                          now(self));
 }
 
 void iov_vhost_receive(IovVhost *self, struct iov_packet *packet, struct iov_exec *waker)
@@ -259,6 +258,7 @@ void iov_vhost_receive(IovVhost *self, struct iov_packet *packet, struct iov_exe
     struct iov_vhost_pair *pair = &self->pairs[pick_pair(self, packet)];
     struct iov_span *span = packet->span;
 
+    packet->queue = (uint8_t)(pair->index + 1);
     if (waker == NULL)
         iov_span_claim(span, self, IOV_PART_QUEUE, now(self));
     iov_packet_queue_push(&pair->received, packet);
@@ -277,6 +277,7 @@ static enum iov_status kick_write(struct iov_mem_target *port, struct iov_mem_re
     if (queue >= 2 * self->queue_pairs)
         return IOV_STATUS_UNSUPPORTED;
     self->kicks++;
+    self->active = MAX(self->active, (unsigned)(queue / 2 + 1));
     pair = &self->pairs[queue / 2];
     if (queue % 2 == QUEUE_RECEIVE) {
         pair->refilled = true;
@@ -308,8 +309,12 @@ static iov_time frames_receive(struct iov_packet_port *port, struct iov_packet *
 {
     IovVhost *self = iov_container_of(port, IovVhost, frames);
 
-    if (self->stepping != NULL)
+    if (self->stepping != NULL) {
         self->stepping->sent++;
+        if (self->queue_pairs > 1)
+            iov_flow_sent(self->flows, iov_flow_hash(packet->data, packet->size),
+                          self->stepping->index, now(self));
+    }
     iov_effects_add(&self->player, &(struct iov_effect){ .kind = IOV_EFFECT_FRAME,
                                                          .packet = packet,
                                                          .size = packet->size,
@@ -441,6 +446,9 @@ static bool iov_vhost_realize(IovModel *model, GError **error)
         if (iov_io_worker_polls(pair->worker))
             iov_io_worker_add_source(pair->worker, &pair->source);
     }
+    self->active = 1;
+    if (self->queue_pairs > 1 && self->flows == NULL)
+        self->flows = g_new0(struct iov_flow_table, 1);
     self->host = iov_io_worker_host(self->pairs[0].worker);
     self->orphans.run = orphans_run;
     iov_effects_init(&self->player, model->kernel, &effect_ops);
@@ -457,6 +465,7 @@ static void iov_vhost_unrealize(IovModel *model)
         while ((packet = iov_packet_queue_pop(&self->pairs[i].received)) != NULL)
             iov_packet_free(packet);
     }
+    g_clear_pointer(&self->flows, g_free);
     iov_effects_finish(&self->player);
 }
 

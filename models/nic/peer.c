@@ -20,6 +20,8 @@
 #include "models/nic/peer-tcp.h"
 
 #define PEER_SPANS 8192 /* more than rings and queues hold */
+#define PEER_FLOWS 64   /* that a source sends to */
+#define PEER_HEADERS (ETHERNET_HEADER + IPV4_HEADER + UDP_HEADER)
 
 #define IOV_TYPE_PEER (iov_peer_get_type())
 G_DECLARE_FINAL_TYPE(IovPeer, iov_peer, IOV, PEER, IovModel)
@@ -48,7 +50,8 @@ struct _IovPeer {
     struct iov_event answer;         /* armed for the first of them */
     struct iov_event generate;
     iov_time last_answer;
-    uint8_t headers[ETHERNET_HEADER + IPV4_HEADER + UDP_HEADER]; /* of generated frames */
+    uint8_t headers[PEER_FLOWS][PEER_HEADERS]; /* of generated frames, by flow */
+    unsigned flows;
     struct peer_clients clients;
     struct peer_tcp tcp;
     struct iov_event
@@ -251,12 +254,31 @@ static uint64_t draw(IovPeer *self, int distribution, uint64_t mean)
                            mean);
 }
 
-/* The first datagram tells whom to send to. */
+/* The same guest's datagram between other ports: one more flow. */
+static bool is_new_flow(const IovPeer *self, const struct iov_packet *packet)
+{
+    const uint32_t ports = ETHERNET_HEADER + IPV4_HEADER;
+
+    for (unsigned i = 0; i < self->flows; i++) {
+        if (memcmp(self->headers[i], packet->data, ETHERNET_ADDRESS) != 0 ||
+            memcmp(self->headers[i] + ports, packet->data + ports, 4) == 0)
+            return false;
+    }
+    return self->flows < PEER_FLOWS;
+}
+
+/* The first datagram tells whom to send to; more of its sender, from or to other ports, add flows that are sent to in turn. */
 static void source_begin(IovPeer *self, struct iov_packet *packet)
 {
-    if (self->generating || !make_udp_echo(packet))
+    if (!make_udp_echo(packet))
         return;
-    memcpy(self->headers, packet->data, sizeof self->headers);
+    if (!self->generating)
+        self->flows = 0;
+    if (!is_new_flow(self, packet))
+        return;
+    memcpy(self->headers[self->flows++], packet->data, PEER_HEADERS);
+    if (self->generating)
+        return;
     self->generating = true;
     self->generated = 0;
     iov_event_in(&self->generate,
@@ -288,7 +310,7 @@ static void on_generate(struct iov_event *event)
     iov_time busy;
 
     memset(packet->data, 0, size);
-    memcpy(packet->data, self->headers, sizeof self->headers);
+    memcpy(packet->data, self->headers[self->generated % self->flows], PEER_HEADERS);
     iov_net_put16(ip + IPV4_LENGTH, IPV4_HEADER + length);
     iov_net_put16(ip + IPV4_ID, (uint32_t)self->generated);
     iov_net_put16(ip + IPV4_HEADER + UDP_LENGTH, length);

@@ -6,6 +6,7 @@
 #ifndef IOV_VIRTIO_NET_PRIVATE_H
 #define IOV_VIRTIO_NET_PRIVATE_H
 
+#include "core/net/flow.h"
 #include "models/virtio/virtio-pci-private.h"
 
 #define IOV_VIRTIO_NET_PAIRS_MAX 16
@@ -98,8 +99,9 @@ struct _IovVirtioNet {
     iov_time frame_time;
     uint8_t address[6]; /* property mac */
     unsigned usable_pairs;
-    unsigned active_pairs; /* that receive */
-    uint64_t offloads;     /* of IOV_VIRTIO_NET_GUEST_OFFLOADS, those in force */
+    unsigned active_pairs;        /* that receive */
+    struct iov_flow_table *flows; /* with several pairs */
+    uint64_t offloads;            /* of IOV_VIRTIO_NET_GUEST_OFFLOADS, those in force */
     struct iov_virtio_net_engine *receive;
     struct iov_virtio_net_engine *transmit;
     struct iov_virtio_net_engine control;

@@ -164,16 +164,15 @@ void iov_virtio_net_on_receive(struct iov_event *event)
     }
 }
 
-/* The pair that takes a frame: flows keep to one pair (IPv4 addresses and ports, XORed). */
+/* The pair that takes a frame: the tap's choice if there is one, else the pair that last sent for its flow. */
 static unsigned pick_pair(const IovVirtioNet *net, const struct iov_packet *packet)
 {
-    unsigned hash = 0;
-
-    if (net->active_pairs <= 1 || packet->size < 38)
+    if (net->active_pairs <= 1)
         return 0;
-    for (unsigned i = 26; i < 38; i++)
-        hash ^= packet->data[i];
-    return hash % net->active_pairs;
+    if (packet->queue != 0)
+        return (packet->queue - 1u) % net->active_pairs;
+    return iov_flow_queue(net->flows, iov_flow_hash(packet->data, packet->size), net->active_pairs,
+                          iov_virtio_net_now(net));
 }
 
 static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *packet)

@@ -129,6 +129,9 @@ static bool tx_send(struct iov_virtio_net_engine *engine)
         net->tx_frames++;
         net->tx_bytes += packet->size;
         iov_span_mark(packet->span, net, IOV_PART_DEVICE, iov_virtio_net_now(net));
+        if (net->active_pairs > 1)
+            iov_flow_sent(net->flows, iov_flow_hash(packet->data, packet->size), engine->queue / 2,
+                          iov_virtio_net_now(net));
         busy = iov_packet_send(&net->wire, packet);
     }
     iov_virtio_dma_begin(dma);

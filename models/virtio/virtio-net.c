@@ -22,8 +22,8 @@
  * and all steps fall into one instant. Likewise hardware holds the requests that it works on; in
  * software the thread that runs the device does.
  *
- * LIMIT: a large frame for a driver without segmentation is dropped, not split; no RSS (a plain hash of the flow picks the receive
- * queue) and link changes; a frame that finds no buffer is dropped unless the device is paced.
+ * LIMIT: a large frame for a driver without segmentation is dropped, not split; no RSS by the driver's key (the device
+ * steers by itself: a flow's frames go to the pair that last sent for it) and no link changes; a frame that finds no buffer is dropped unless the device is paced.
  */
 #include "models/virtio/virtio-net-private.h"
 
@@ -123,6 +123,8 @@ static void net_reset(IovVirtioPci *pci)
     net_stop(pci);
     iov_virtio_net_filter_reset(net);
     net->active_pairs = 1;
+    if (net->flows != NULL)
+        memset(net->flows, 0, sizeof *net->flows);
 }
 
 /* Looks into queues that the driver filled before DRIVER_OK. */
@@ -285,6 +287,8 @@ static void make_engines(IovVirtioNet *net)
     net->chain = g_new(struct iov_virtq_chain, 1);
     net->first_chain = g_new(struct iov_virtq_chain, 1);
     net->pool = iov_packet_pool_new();
+    if (net->queue_pairs > 1)
+        net->flows = g_new0(struct iov_flow_table, 1);
 }
 
 static bool virtio_net_prepare(IovModel *model, GError **error)
@@ -358,6 +362,7 @@ static void virtio_net_finalize(GObject *object)
         g_free(net->receive[i].used);
     g_free(net->receive);
     g_free(net->transmit);
+    g_free(net->flows);
     g_free(net->chain);
     g_free(net->first_chain);
     iov_packet_pool_unref(net->pool, IOV_MODEL(object)->kernel);

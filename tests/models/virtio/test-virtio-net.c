@@ -800,35 +800,152 @@ Test(net, receive_offloads_are_chosen_among_those_negotiated)
 
 /* ---- Several pairs ---- */
 
-Test(net, flows_are_spread_over_the_active_pairs)
-{
-    uint16_t pairs = 2;
-    uint8_t frame[60] = { 0 };
-    struct driver_queue rx1;
+static struct driver_queue tx1, rx1;
 
+/* Two pairs; `active` of them in use. */
+static void start_pairs(uint16_t active)
+{
     bench = iov_harness_new("kind: virtio-net\nqueue-pairs: 2\n");
     iov_harness_start(bench);
     mem = iov_harness_mem(bench, "dma", 0);
+    wire = iov_harness_packet(bench, "wire", 0);
     cr_assert(driver_negotiate(bench, driver_offered(bench)));
     cr_assert(eq(u64, driver_read(bench, COMMON(QUEUES), 2), 5));
     rx = driver_queue_at(mem, 0, 256, 0x10000);
-    rx1 = driver_queue_at(mem, 2, 256, 0x20000);
+    tx = driver_queue_at(mem, 1, 256, 0x20000);
+    rx1 = driver_queue_at(mem, 2, 256, 0x40000);
+    tx1 = driver_queue_at(mem, 3, 256, 0x50000);
     control = driver_queue_at(mem, 4, 64, 0x30000);
     driver_queue_setup(bench, &rx, 1);
-    driver_queue_setup(bench, &rx1, 2);
-    driver_queue_setup(bench, &control, 3);
+    driver_queue_setup(bench, &tx, 2);
+    driver_queue_setup(bench, &rx1, 3);
+    driver_queue_setup(bench, &tx1, 4);
+    driver_queue_setup(bench, &control, 5);
     driver_ok(bench);
-    driver_desc(&rx, 0, RX_BUFFERS, 1526, VIRTQ_DESC_WRITE, 0);
-    driver_offer(&rx, 0);
-    driver_desc(&rx1, 0, RX_BUFFERS + STRIDE, 1526, VIRTQ_DESC_WRITE, 0);
-    driver_offer(&rx1, 0);
-    cr_assert(eq(u8, command(VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, &pairs, 2),
+    for (uint16_t i = 0; i < 8; i++) {
+        driver_desc(&rx, i, RX_BUFFERS + (uint64_t)STRIDE * i, 1526, VIRTQ_DESC_WRITE, 0);
+        driver_offer(&rx, i);
+        driver_desc(&rx1, i, RX_BUFFERS + (uint64_t)STRIDE * (100 + i), 1526, VIRTQ_DESC_WRITE, 0);
+        driver_offer(&rx1, i);
+    }
+    cr_assert(eq(u8, command(VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, &active, 2),
                  VIRTIO_NET_OK));
-    frame[37] = 1;
+}
+
+/* A UDP datagram between 10.0.0.1:`port` and 10.0.0.2:7. */
+static void make_datagram(uint8_t frame[60], uint16_t port, bool from_guest)
+{
+    const uint8_t own[4] = { 10, 0, 0, 1 }, peer[4] = { 10, 0, 0, 2 };
+    const uint8_t ports[2][2] = { { (uint8_t)(port >> 8), (uint8_t)port }, { 0, 7 } };
+
+    memset(frame, 0, 60);
+    frame[12] = 0x08;
+    frame[14] = 0x45;
+    frame[17] = 46;
+    frame[23] = 17;
+    memcpy(frame + 26, from_guest ? own : peer, 4);
+    memcpy(frame + 30, from_guest ? peer : own, 4);
+    memcpy(frame + 34, ports[!from_guest], 2);
+    memcpy(frame + 36, ports[from_guest], 2);
+}
+
+static void send_datagram(struct driver_queue *queue, uint16_t port)
+{
+    uint16_t index = queue->next_avail % queue->size;
+    uint8_t frame[60];
+
+    make_datagram(frame, port, true);
+    iov_fake_mem_set(mem, TX_BUFFERS + (uint64_t)STRIDE * index, 8, 0);
+    iov_fake_mem_set(mem, TX_BUFFERS + (uint64_t)STRIDE * index + 8, 4, 0);
+    iov_fake_mem_put(mem, TX_BUFFERS + (uint64_t)STRIDE * index + HEADER, frame, sizeof frame,
+                     NULL);
+    driver_desc(queue, index, TX_BUFFERS + (uint64_t)STRIDE * index, HEADER + 60, 0, 0);
+    driver_offer(queue, index);
+    driver_kick(bench, queue);
+    iov_harness_settle(bench);
+}
+
+static void receive_datagram(uint16_t port)
+{
+    uint8_t frame[60];
+
+    make_datagram(frame, port, false);
     receive(frame, sizeof frame, NULL);
-    cr_assert(eq(u16, driver_used_index(&rx1), 1));
-    frame[37] = 2;
-    receive(frame, sizeof frame, NULL);
+}
+
+Test(net, a_flow_comes_back_to_the_pair_that_last_sent_for_it)
+{
+    start_pairs(2);
+    for (uint16_t port = 40000; port < 40008; port++)
+        send_datagram(port & 1 ? &tx1 : &tx, port);
+    for (uint16_t port = 40000; port < 40008; port++)
+        receive_datagram(port);
+    cr_assert(eq(u16, driver_used_index(&rx), 4));
+    cr_assert(eq(u16, driver_used_index(&rx1), 4));
+    send_datagram(&tx1, 40000); /* its sender has moved */
+    receive_datagram(40000);
+    cr_assert(eq(u16, driver_used_index(&rx), 4));
+    cr_assert(eq(u16, driver_used_index(&rx1), 5));
+}
+
+Test(net, flows_that_nobody_sent_for_are_spread_and_each_keeps_to_one_pair)
+{
+    start_pairs(2);
+    for (uint16_t i = 0; i < 8; i++)
+        receive_datagram((uint16_t)(50000 + i % 4));
+    cr_assert(eq(int, driver_used_index(&rx) + driver_used_index(&rx1), 8));
+    cr_assert(eq(int, driver_used_index(&rx) % 2, 0));
+    cr_assert(gt(u16, driver_used_index(&rx), 0));
+    cr_assert(gt(u16, driver_used_index(&rx1), 0));
+}
+
+Test(net, pairs_that_are_not_in_use_receive_nothing)
+{
+    start_pairs(1);
+    for (uint16_t port = 40000; port < 40008; port++)
+        receive_datagram(port);
+    cr_assert(eq(u16, driver_used_index(&rx), 8));
+    cr_assert(eq(u16, driver_used_index(&rx1), 0));
+}
+
+Test(net, a_count_of_pairs_that_cannot_be_is_refused_and_changes_nothing)
+{
+    const uint16_t bad[] = { 0, 3, VIRTIO_NET_CTRL_MQ_PAIRS_MAX, VIRTIO_NET_CTRL_MQ_PAIRS_MAX + 1,
+                             UINT16_MAX };
+    uint16_t good = 2;
+
+    start_pairs(1);
+    for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++)
+        cr_assert(eq(u8, command(VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, &bad[i], 2),
+                     VIRTIO_NET_ERR));
+    cr_assert(eq(u8, command(VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, &good, 1),
+                 VIRTIO_NET_ERR));
+    cr_assert(eq(u8, command(VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET + 1, &good, 2),
+                 VIRTIO_NET_ERR));
+    for (uint16_t port = 40000; port < 40008; port++)
+        receive_datagram(port);
+    cr_assert(eq(u16, driver_used_index(&rx1), 0));
+}
+
+Test(net, any_bytes_as_a_command_leave_a_device_that_works)
+{
+    uint8_t data[64];
+    uint32_t random = 1;
+    uint16_t one = 1;
+
+    start_pairs(2);
+    for (unsigned i = 0; i < 3000; i++) {
+        for (unsigned k = 0; k < sizeof data; k++)
+            data[k] = (uint8_t)((random = random * 1664525u + 1013904223u) >> 24);
+        uint8_t answer = command(i % 7, data[0] % 8, data + 2, 1 + data[1] % 60);
+
+        cr_assert(answer == VIRTIO_NET_OK || answer == VIRTIO_NET_ERR);
+    }
+    data[0] = 1; /* whatever is filtered now: everything */
+    command(VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, data, 1);
+    cr_assert(eq(u8, command(VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, &one, 2),
+                 VIRTIO_NET_OK));
+    receive_datagram(40000);
     cr_assert(eq(u16, driver_used_index(&rx), 1));
 }
 
