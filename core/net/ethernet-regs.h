@@ -68,6 +68,7 @@
 #define TCP_FLAG_RST 0x04
 #define TCP_FLAG_PSH 0x08
 #define TCP_FLAG_ACK 0x10
+#define TCP_FLAG_CWR 0x80
 #define TCP_WINDOW 14
 #define TCP_CHECKSUM 16
 #define TCP_HEADER 20

@@ -18,7 +18,9 @@ static bool before(uint32_t a, uint32_t b)
 
 void iov_tcp_init(struct iov_tcp *tcp, const struct iov_tcp_address *own, uint32_t window)
 {
-    *tcp = (struct iov_tcp){ .own = *own, .receive_window = window, .acknowledge_every = 2 };
+    *tcp = (struct iov_tcp){
+        .own = *own, .receive_window = window, .acknowledge_every = 2, .push = true
+    };
 }
 
 void iov_tcp_connect(struct iov_tcp *tcp, const struct iov_tcp_address *peer)
@@ -161,7 +163,7 @@ static unsigned take_data(struct iov_tcp *tcp, const struct iov_tcp_segment *seg
         return IOV_TCP_ANSWER;
     }
     tcp->expected += segment->size;
-    tcp->segments++;
+    tcp->segments += segment->segments > 1 ? segment->segments : 1;
     return IOV_TCP_DATA |
            (tcp->segments >= tcp->acknowledge_every ? IOV_TCP_ANSWER : IOV_TCP_DELAYED);
 }
@@ -244,7 +246,8 @@ uint32_t iov_tcp_build(struct iov_tcp *tcp, uint8_t *frame, uint32_t size, bool 
     iov_net_put16(at + TCP_DESTINATION, tcp->peer.port);
     iov_net_put32(at + TCP_SEQUENCE, syn ? tcp->unacknowledged : tcp->next);
     at[TCP_OFFSET] = (uint8_t)(header / 4 << 4);
-    at[TCP_FLAGS] = (uint8_t)((syn ? TCP_FLAG_SYN : 0) | (size > 0 ? TCP_FLAG_PSH : 0));
+    at[TCP_FLAGS] =
+        (uint8_t)((syn ? TCP_FLAG_SYN : 0) | (size > 0 && tcp->push ? TCP_FLAG_PSH : 0));
     if (tcp->state != IOV_TCP_SYN_SENT) {
         at[TCP_FLAGS] |= TCP_FLAG_ACK;
         iov_net_put32(at + TCP_ACKNOWLEDGE, tcp->expected);

@@ -46,15 +46,17 @@ struct iov_tcp {
     uint16_t identification;            /* of IP */
     unsigned segments;                  /* with data, received since the last acknowledgement */
     unsigned acknowledge_every;         /* 2 as in RFC 5681; 1: each */
+    bool push; /* the next data ends what was written: PSH; true at first */
     uint64_t duplicates, gaps, bad, go_backs; /* statistics */
 };
 
 /* A segment that arrived. */
 struct iov_tcp_segment {
     uint32_t sequence, acknowledge;
-    uint32_t window; /* not scaled */
-    uint32_t size;   /* of the payload */
-    uint32_t at;     /* of the payload, in the frame */
+    uint32_t window;   /* not scaled */
+    uint32_t size;     /* of the payload */
+    uint32_t at;       /* of the payload, in the frame */
+    uint32_t segments; /* of the wire that it stands for; 0 counts as one */
     uint8_t flags;
     uint8_t scale; /* of a SYN; 0 without the option */
 };

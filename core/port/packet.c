@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct iov_packet_pool {
     struct iov_packet *all;
@@ -78,6 +79,18 @@ struct iov_packet *iov_packet_new(struct iov_packet_pool *pool, uint32_t size)
                                    .is_large = is_large };
     pool->out++;
     return packet;
+}
+
+struct iov_packet *iov_packet_copy(struct iov_packet_pool *pool, const struct iov_packet *packet)
+{
+    struct iov_packet *copy = iov_packet_new(pool, packet->size);
+
+    memcpy(copy->data, packet->data, packet->size);
+    copy->segment_size = packet->segment_size;
+    copy->flags = packet->flags;
+    copy->checksum_start = packet->checksum_start;
+    copy->checksum_place = packet->checksum_place;
+    return copy;
 }
 
 void iov_packet_free(struct iov_packet *packet)

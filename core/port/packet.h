@@ -32,6 +32,8 @@ struct iov_packet {
     uint32_t payload;        /* on a wire: of a request that was done when its frame was sent */
     uint32_t guest;          /* whose */
     uint8_t queue;           /* receive queue that a tap has chosen, and 1; 0: nobody has */
+    uint16_t checksum_start; /* IOV_PACKET_NEEDS_CHECKSUM: summed from here to the end ... */
+    uint32_t checksum_place; /* ... and put here; 0: where the headers say */
     bool is_large;           /* for the pool */
     struct iov_packet *next_of_pool;
     struct iov_packet_pool *pool;
@@ -52,6 +54,9 @@ IOV_API struct iov_packet_pool *iov_packet_pool_new(void);
 IOV_API void iov_packet_pool_unref(struct iov_packet_pool *pool, struct iov_kernel *kernel);
 /* A frame of `size` bytes (at most IOV_PACKET_MAX), contents undefined, no span. */
 IOV_API struct iov_packet *iov_packet_new(struct iov_packet_pool *pool, uint32_t size);
+/* Another frame with the same bytes and offloads, without a span. */
+IOV_API struct iov_packet *iov_packet_copy(struct iov_packet_pool *pool,
+                                           const struct iov_packet *packet);
 IOV_API void iov_packet_free(struct iov_packet *packet); /* accepts NULL */
 
 struct iov_packet_port;

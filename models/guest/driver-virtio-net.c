@@ -13,11 +13,16 @@
  *
  * Several pairs: all are set up, the control queue is told how many are used; a processor sends by its own (XPS), and takes that one's interrupts.
  *
- * LIMIT: no control commands but the number of pairs, no segmentation offloads; the poll-mode driver uses one pair; a frame in several merged buffers is dropped.
+ * A large segment is one descriptor; one that is received takes several merged buffers.
+ *
+ * LIMIT: no control commands but the number of pairs; the poll-mode driver uses one pair; buffers of one size, where Linux's grow with the frames; no large
+ * segments of IPv6.
  */
 #include <glib.h>
 
+#include "core/net/segment.h"
 #include "models/guest/drivers-private.h"
+#include "models/guest/large-buffers.h"
 #include "models/guest/virtio-transport-private.h"
 #include "models/virtio/virtio-regs.h"
 
@@ -34,7 +39,10 @@
      VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_VLAN) | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_ANNOUNCE) | \
      VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_MAC_ADDR) | VIRTIO_FEATURE(VIRTIO_NET_F_MQ) | \
      VIRTIO_FEATURE(VIRTIO_F_INDIRECT_DESC) | VIRTIO_FEATURE(VIRTIO_F_EVENT_IDX) | \
-     VIRTIO_FEATURE(VIRTIO_F_VERSION_1) | VIRTIO_FEATURE(VIRTIO_F_RING_PACKED))
+     VIRTIO_FEATURE(VIRTIO_F_VERSION_1) | VIRTIO_FEATURE(VIRTIO_F_RING_PACKED) | \
+     VIRTIO_FEATURE(VIRTIO_NET_F_HOST_TSO4))
+/* Only with merged buffers: a driver without them would need buffers of 64 KiB. */
+#define WANTED_MERGEABLE (WANTED | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_TSO4))
 
 /* What DPDK's driver takes of it. */
 #define PMD_WANTED \
@@ -56,6 +64,8 @@ struct pair {
     iov_gpa rx_buffers; /* one for each descriptor */
     iov_gpa tx_buffers;
     struct iov_guest_sent sent[VIRTIO_QUEUE_MAX]; /* by descriptor */
+    uint8_t large_number[VIRTIO_QUEUE_MAX];       /* of its large buffer; 0: it has none */
+    struct iov_guest_large large;
     bool tx_locked; /* Linux's transmit lock: two processors may come */
 };
 
@@ -90,6 +100,7 @@ static void take_back_sent(struct pair *self, struct iov_guest_cpu *cpu)
     while (iov_virtio_queue_take(&self->tx, cpu, &descriptor, &size)) {
         struct iov_guest_sent sent = self->sent[descriptor];
 
+        iov_guest_large_give(&self->large, self->large_number[descriptor]);
         if (self->driver->dev.ops->poll == NULL) /* the other one's price of a frame has it */
             iov_guest_charge(cpu, cpu->guest->costs.virtio_tx_clean);
         iov_guest_netdev_sent(&self->driver->dev, cpu, &sent);
@@ -110,7 +121,15 @@ static void add_frame(struct pair *self, struct iov_guest_cpu *cpu,
 {
     struct virtio_net_hdr header = { .gso_type = VIRTIO_NET_HDR_GSO_NONE };
     iov_gpa buffer = self->tx_buffers + self->tx.free_head * BUFFER;
+    uint8_t number = frame->segment_size != 0 ? iov_guest_large_take(&self->large) : 0;
 
+    self->large_number[self->tx.free_head] = number;
+    if (number != 0) {
+        buffer = iov_guest_large_address(&self->large, number);
+        header.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+        header.gso_size = frame->segment_size;
+        header.hdr_len = IOV_TCP_PAYLOAD_AT;
+    }
     if (frame->checksum_offset != 0) {
         header.flags = VIRTIO_NET_HDR_NEEDS_CSUM;
         header.csum_start = frame->checksum_start;
@@ -119,7 +138,7 @@ static void add_frame(struct pair *self, struct iov_guest_cpu *cpu,
     self->sent[self->tx.free_head] =
         (struct iov_guest_sent){ frame->span, frame->size, frame->socket };
     iov_exec_put(cpu->exec, buffer, &header, HEADER);
-    iov_exec_put_payload(cpu->exec, buffer + HEADER, frame->data, frame->size, frame->span);
+    iov_guest_put_frame(cpu, buffer + HEADER, frame);
     /* The header has room in front of the frame: one descriptor for both. */
     iov_virtio_queue_add(&self->tx, cpu, buffer, HEADER + frame->size, false);
 }
@@ -135,7 +154,8 @@ static bool virtio_net_transmit(struct iov_guest_netdev *dev, struct iov_guest_c
         take_back_sent(self, cpu);
     } while (!iov_virtio_queue_enable_delayed(&self->tx, cpu));
     iov_guest_work_for(cpu, frame->span);
-    if (self->tx.free_count == 0 || self->tx.broken) {
+    if (self->tx.free_count == 0 || self->tx.broken ||
+        (frame->segment_size != 0 && self->large.count == 0)) {
         dev->tx[self->index].stopped = true;
         self->tx_locked = false;
         return false;
@@ -156,7 +176,7 @@ static bool virtio_net_transmit(struct iov_guest_netdev *dev, struct iov_guest_c
 
 static void wake_if_room(struct pair *self, struct iov_guest_cpu *cpu)
 {
-    if (self->tx.free_count >= TX_RESERVE)
+    if (self->tx.free_count >= TX_RESERVE && (!self->driver->dev.tso || self->large.count > 0))
         iov_guest_netdev_wake(&self->driver->dev, cpu, self->index);
 }
 
@@ -191,22 +211,46 @@ static void refill(struct pair *self, struct iov_guest_cpu *cpu)
     iov_virtio_queue_kick(&self->rx, cpu);
 }
 
+/* The further buffers of a frame that was merged: nobody looks at what is in them. False: they are not what the header says. */
+static bool take_merged(struct pair *self, struct iov_guest_cpu *cpu, uint16_t buffers,
+                        uint32_t *size)
+{
+    for (uint16_t i = 1; i < buffers; i++) {
+        uint16_t descriptor;
+        uint32_t more;
+
+        if (!iov_virtio_queue_take(&self->rx, cpu, &descriptor, &more) || more > BUFFER)
+            return false;
+        *size += more;
+    }
+    return true;
+}
+
 static void take_frame(struct pair *self, struct iov_guest_cpu *cpu, uint16_t descriptor,
                        uint32_t size)
 {
     iov_gpa buffer = self->rx_buffers + descriptor * BUFFER;
     struct iov_guest_frame *frame = iov_guest_napi_frame(&self->rx_napi);
     struct virtio_net_hdr header;
+    uint32_t first = size;
 
     iov_exec_get(cpu->exec, buffer, &header, HEADER);
-    bool whole = !has(self->driver, VIRTIO_NET_F_MRG_RXBUF) || header.num_buffers == 1;
+    uint16_t buffers = has(self->driver, VIRTIO_NET_F_MRG_RXBUF) ? header.num_buffers : 1;
+    bool large = header.gso_type == VIRTIO_NET_HDR_GSO_TCPV4 && header.gso_size != 0 &&
+                 has(self->driver, VIRTIO_NET_F_GUEST_TSO4);
 
-    if (size <= HEADER || size - HEADER > IOV_GUEST_FRAME_MAX || !whole) {
+    if (size <= HEADER || size > BUFFER || buffers == 0 ||
+        !take_merged(self, cpu, buffers, &size) ||
+        size - HEADER > (large ? IOV_SEGMENT_MERGED_MAX : IOV_GUEST_FRAME_MAX) ||
+        (large && first - HEADER < IOV_TCP_PAYLOAD_AT)) {
         cpu->guest->device_errors++;
         return;
     }
-    frame->size = (uint16_t)(size - HEADER);
-    frame->span = iov_exec_get_payload(cpu->exec, buffer + HEADER, frame->data, frame->size);
+    frame->size = size - HEADER;
+    frame->segment_size = large ? header.gso_size : 0;
+    first -= HEADER;
+    frame->span = iov_exec_get_payload(cpu->exec, buffer + HEADER, frame->data,
+                                       first < IOV_GUEST_FRAME_MAX ? first : IOV_GUEST_FRAME_MAX);
     frame->checksum_start =
         (header.flags & (VIRTIO_NET_HDR_DATA_VALID | VIRTIO_NET_HDR_NEEDS_CSUM)) != 0;
     iov_span_claim(frame->span, cpu->exec->holder, IOV_PART_QUEUE, iov_guest_now(cpu));
@@ -489,8 +533,11 @@ static bool virtio_net_probe(struct iov_guest_netdev *dev, struct iov_guest_cpu 
 {
     struct driver *self = from_dev(dev);
 
-    if (!iov_virtio_negotiate(&self->transport, cpu, WANTED) || !make_pairs(self, cpu))
+    if (!iov_virtio_negotiate_either(&self->transport, cpu, VIRTIO_NET_F_MRG_RXBUF,
+                                     WANTED_MERGEABLE, WANTED) ||
+        !make_pairs(self, cpu))
         return false;
+    dev->tso = has(self, VIRTIO_NET_F_HOST_TSO4);
     dev->net->checksum_offload = has(self, VIRTIO_NET_F_CSUM);
     if (has(self, VIRTIO_NET_F_MAC))
         read_address(self, cpu);
@@ -528,6 +575,7 @@ static bool virtio_net_open(struct iov_guest_netdev *dev, struct iov_guest_cpu *
         pair->tx_buffers = iov_guest_allocate(self->guest, pair->tx.size * BUFFER, 4096);
         if (pair->rx_buffers == 0 || pair->tx_buffers == 0)
             return false;
+        dev->tso = dev->tso && iov_guest_large_init(&pair->large, self->guest, dev->queues);
         refill(pair, cpu);
     }
     return true;

@@ -61,6 +61,8 @@ struct iov_guest_costs {
     iov_time tcp_tx;
     iov_time tcp_rx;
     iov_time tcp_ack;
+    iov_time gso;
+    iov_time gro;
     iov_time icmp_tx;
     iov_time icmp_rx;
     iov_time tx_return;
@@ -163,6 +165,7 @@ struct _IovLinuxGuest {
     uint64_t iommu_flush_entries;
     iov_time iommu_flush_time;
     bool interrupt_remapping;
+    bool tx_checksum, rx_checksum, scatter_gather, tso, gso, gro;
     uint64_t requester;
     uint64_t ioapic_requester;
     IovModel *workload;

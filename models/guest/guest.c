@@ -56,6 +56,7 @@ static bool start_network(struct iov_guest_cpu *cpu)
         return true;
     if (!dev->ops->probe(dev, cpu) || !dev->ops->open(dev, cpu))
         return false;
+    iov_guest_net_opened(&cpu->guest->net);
     dev->running = true;
     return true;
 }
@@ -293,6 +294,8 @@ static void describe_costs(IovModelClass *mc)
     COST(application, "guest-application", "The program between two system calls");
     COST(copy, "guest-copy", "Copying 1 KiB between program and kernel");
     COST(checksum, "guest-checksum", "Summing 1 KiB where the device does not");
+    COST(gso, "guest-gso", "GSO: cutting one piece off a large segment");
+    COST(gro, "guest-gro", "GRO: adding one received segment to a large one");
     COST(udp_tx, "guest-udp-tx", "UDP, IP and queueing of a datagram, up to the driver");
     COST(udp_rx, "guest-udp-rx", "A received datagram from the driver to its socket");
     COST(tcp_tx, "guest-tcp-tx", "TCP, IP and queueing of a segment, up to the driver");
@@ -361,6 +364,12 @@ static void describe_statistics(IovModelClass *mc)
                   "Datagrams and echo replies put into the socket");
     net_statistic(mc, "frames-dropped", G_STRUCT_OFFSET(IovLinuxGuest, net.dropped),
                   "Frames lost for want of room in the guest");
+    net_statistic(mc, "large-segments", G_STRUCT_OFFSET(IovLinuxGuest, net.large_sent),
+                  "Frames that stood for several segments when they left the stack (GSO)");
+    net_statistic(mc, "gso-segments", G_STRUCT_OFFSET(IovLinuxGuest, net.cut),
+                  "Segments cut by the kernel because the device does not");
+    net_statistic(mc, "gro-segments", G_STRUCT_OFFSET(IovLinuxGuest, net.put_together),
+                  "Received segments that became part of a large one (GRO)");
     net_statistic(mc, "bad-frames", G_STRUCT_OFFSET(IovLinuxGuest, net.bad_frames),
                   "Received frames that were malformed");
     net_statistic(mc, "foreign-frames", G_STRUCT_OFFSET(IovLinuxGuest, net.foreign_frames),
@@ -397,6 +406,21 @@ static void describe_iommu(IovModelClass *mc)
                    "Bus, device and function of the device, for the unit's tables");
     IOV_PROP_COUNT(mc, IovLinuxGuest, ioapic_requester, 0, 0xffff, 0xf0f8,
                    "The same of the I/O APIC");
+}
+
+/* As ethtool names them. What the device does not offer stays off. */
+static void describe_offloads(IovModelClass *mc)
+{
+    IOV_PROP_BOOL(mc, IovLinuxGuest, tx_checksum, true, "The device sums what is sent");
+    IOV_PROP_BOOL(mc, IovLinuxGuest, rx_checksum, true,
+                  "What the device says of the sums of received frames is believed");
+    IOV_PROP_BOOL(mc, IovLinuxGuest, scatter_gather, true,
+                  "The device takes frames in several pieces; needed for tso");
+    IOV_PROP_BOOL(mc, IovLinuxGuest, tso, true,
+                  "The device cuts large TCP segments; needs tx-checksum, scatter-gather and gso");
+    IOV_PROP_BOOL(mc, IovLinuxGuest, gso, true,
+                  "TCP makes large segments; cut below the stack if the device does not");
+    IOV_PROP_BOOL(mc, IovLinuxGuest, gro, true, "Received segments of a poll are put together");
 }
 
 static void iov_linux_guest_class_init(IovLinuxGuestClass *klass)
@@ -445,6 +469,7 @@ static void iov_linux_guest_class_init(IovLinuxGuestClass *klass)
     IOV_PROP_FREQUENCY(mc, IovLinuxGuest, apic_timer, 1000000, 10000000000, 1000000000,
                        "Input of the APIC timer, where there is no TSC deadline");
     describe_iommu(mc);
+    describe_offloads(mc);
     IOV_PROP_REF(mc, IovLinuxGuest, workload, "workload", false, "What the guest does");
     describe_costs(mc);
     IOV_PORT_CONTRACT(mc, IovLinuxGuest, program, IOV_PORT_PROGRAM,

@@ -3,7 +3,8 @@
  * The guest's network stack between system calls and driver.
  *
  * Transmit:  system call, copy, UDP/IP, driver; if the driver's ring is full the frame waits in the queue in front of
- *            it, and the sender blocks when the frames in flight fill the socket's send buffer.
+ *            it, and the sender blocks when the frames in flight fill the socket's send buffer. A large segment goes to the driver whole, or
+ *            is cut here, one piece after the other.
  * Receive:   a poll collects frames; when it ends, or after eight, they go up: parse, socket queue, wake-up of the reader.
  *
  * Polling:   a program with a poll-mode driver and a stack of its own (DPDK's shape) does without system calls, interrupts and copies: it
@@ -17,6 +18,7 @@
 #include "core/net/ethernet-regs.h"
 #include "core/net/internet.h"
 #include "models/guest/guest-private.h"
+#include "models/guest/offload.h"
 
 /* Linux's default socket buffers, and what a frame counts for in them: its buffer, rounded, and the descriptor of it. */
 #define SEND_BUFFER 212992u
@@ -60,8 +62,11 @@ static struct iov_guest_frame *take_frame(struct iov_guest_net *net)
 {
     struct iov_guest_frame *frame = net->free;
 
-    if (frame != NULL)
-        net->free = frame->next;
+    if (frame == NULL)
+        return NULL;
+    net->free = frame->next;
+    frame->segment_size = 0;
+    frame->more = NULL;
     return frame;
 }
 
@@ -108,6 +113,9 @@ void iov_guest_net_finish(struct iov_guest_net *net)
     for (unsigned i = 0; i < net->socket_count; i++)
         g_free(net->sockets[i].frames);
     g_clear_pointer(&net->sockets, g_free);
+    for (unsigned i = 0; i < IOV_GUEST_QUEUES; i++)
+        g_clear_pointer(&net->cutting[i].piece, g_free);
+    g_clear_pointer(&net->pattern, g_free);
     net->socket_count = 0;
     net->free = NULL;
 }
@@ -117,15 +125,14 @@ struct iov_guest_socket *iov_guest_socket(const struct iov_guest_cpu *cpu)
     return &cpu->guest->net.sockets[cpu->task];
 }
 
-/* Summing a datagram of `size` bytes, where the device does not. */
-static void charge_checksum(struct iov_guest_cpu *cpu, uint32_t size)
+void iov_guest_charge_checksum(struct iov_guest_cpu *cpu, uint32_t size)
 {
     iov_guest_charge(cpu, cpu->guest->costs.checksum * size / 1024);
 }
 
 /* ---- Transmit ---- */
 
-static uint32_t frame_memory(uint32_t size)
+uint32_t iov_guest_frame_memory(uint32_t size)
 {
     return (size + FRAME_GRAIN - 1) / FRAME_GRAIN * FRAME_GRAIN + FRAME_OVERHEAD;
 }
@@ -148,8 +155,8 @@ void iov_guest_netdev_sent(struct iov_guest_netdev *dev, struct iov_guest_cpu *c
     struct iov_guest_socket *socket = &net->sockets[sent->socket];
 
     net->sent++;
-    socket->send_memory -= frame_memory(sent->size);
-    if (2 * socket->send_memory <= SEND_BUFFER)
+    socket->send_memory -= iov_guest_frame_memory(sent->size);
+    if (2 * socket->send_memory <= SEND_BUFFER && iov_guest_tcp_may_go(net, socket))
         iov_guest_net_wake_writer(cpu, socket);
     if (net->on_sent != NULL)
         net->on_sent(net->sent_context, cpu, sent);
@@ -166,8 +173,10 @@ static void transmit_waiting(struct iov_guest_net *net, struct iov_guest_cpu *cp
         struct iov_guest_frame *frame = queue->waiting.first;
 
         iov_guest_work_for(cpu, frame->span);
-        if (!net->dev->ops->transmit(net->dev, cpu, frame))
+        if (frame->segment_size != 0 && !net->tso ? !iov_guest_transmit_pieces(net, cpu, frame)
+                                                  : !net->dev->ops->transmit(net->dev, cpu, frame))
             break;
+        net->large_sent += frame->segment_size != 0;
         give_frame(net, pop(&queue->waiting));
     }
     queue->transmitting = false;
@@ -233,7 +242,7 @@ bool iov_guest_net_poll_until(struct iov_guest_cpu *cpu, iov_time when)
 static void poll_send(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
                       struct iov_guest_frame *frame, struct iov_span *span)
 {
-    net->sockets[frame->socket].send_memory += frame_memory(frame->size);
+    net->sockets[frame->socket].send_memory += iov_guest_frame_memory(frame->size);
     iov_guest_charge(cpu, cpu->guest->costs.pmd_stack);
     while (!net->dev->ops->transmit(net->dev, cpu, frame)) {
         iov_guest_work_for(cpu, NULL);
@@ -294,7 +303,7 @@ void iov_guest_net_transmit(struct iov_guest_cpu *cpu, struct iov_guest_frame *f
     frame->queue = (uint16_t)iov_guest_queue_of(cpu->guest, cpu->index);
     struct iov_guest_tx_queue *queue = &net->dev->tx[frame->queue];
 
-    net->sockets[frame->socket].send_memory += frame_memory(frame->size);
+    net->sockets[frame->socket].send_memory += iov_guest_frame_memory(frame->size);
     iov_guest_charge(cpu, cost);
     iov_guest_bottom_half_disable(cpu);
     push(&queue->waiting, frame);
@@ -357,7 +366,7 @@ void iov_guest_send_udp(struct iov_guest_cpu *cpu, const void *payload, uint32_t
 
     iov_guest_build_udp(&cpu->guest->net, frame, payload, size);
     if (!cpu->guest->net.checksum_offload)
-        charge_checksum(cpu, size);
+        iov_guest_charge_checksum(cpu, size);
     if (is_polled(&cpu->guest->net)) {
         poll_send(cpu, &cpu->guest->net, frame, span);
         return;
@@ -388,11 +397,13 @@ void iov_guest_napi_init(struct iov_guest_napi *napi, struct iov_guest_netdev *d
 {
     *napi = (struct iov_guest_napi){ .poll = poll, .dev = dev };
     napi->batch = g_new0(struct iov_guest_frame, IOV_GUEST_NAPI_BATCH);
+    napi->gro = g_new0(struct iov_guest_frame, 1);
 }
 
 void iov_guest_napi_finish(struct iov_guest_napi *napi)
 {
     g_clear_pointer(&napi->batch, g_free);
+    g_clear_pointer(&napi->gro, g_free);
 }
 
 static void append_poll(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)
@@ -419,7 +430,10 @@ bool iov_guest_napi_schedule(struct iov_guest_cpu *cpu, struct iov_guest_napi *n
 
 struct iov_guest_frame *iov_guest_napi_frame(struct iov_guest_napi *napi)
 {
-    return &napi->batch[napi->batched];
+    struct iov_guest_frame *frame = &napi->batch[napi->batched];
+
+    frame->segment_size = 0;
+    return frame;
 }
 
 void iov_guest_net_queue(struct iov_guest_cpu *cpu, struct iov_guest_socket *socket,
@@ -435,8 +449,10 @@ void iov_guest_net_queue(struct iov_guest_cpu *cpu, struct iov_guest_socket *soc
         return;
     }
     copy->span = frame->span;
-    copy->size = (uint16_t)size;
-    memcpy(copy->data, frame->data + offset, size);
+    copy->size = size;
+    if (frame->segment_size == 0)
+        memcpy(copy->data, frame->data + offset, size);
+    socket->held += size;
     push(&socket->received, copy);
     net->delivered++;
     if (socket->reader == NULL)
@@ -448,8 +464,8 @@ void iov_guest_net_queue(struct iov_guest_cpu *cpu, struct iov_guest_socket *soc
 }
 
 /* One frame goes up the stack. */
-static void deliver(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
-                    const struct iov_guest_frame *frame)
+void iov_guest_net_deliver(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
+                           const struct iov_guest_frame *frame)
 {
     const struct iov_guest_costs *costs = &cpu->guest->costs;
     uint32_t offset, size;
@@ -457,6 +473,10 @@ static void deliver(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
     iov_guest_work_for(cpu, frame->span);
     if (iov_guest_tcp_deliver(cpu, frame))
         return;
+    if (frame->size > IOV_GUEST_FRAME_MAX) {
+        net->bad_frames++;
+        return;
+    }
     enum iov_guest_frame_kind kind =
         iov_guest_parse(net, frame, frame->checksum_start != 0, &offset, &size);
 
@@ -464,7 +484,7 @@ static void deliver(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
                           : kind == IOV_GUEST_FRAME_ECHO ? costs->icmp_rx
                                                          : costs->udp_rx);
     if (kind == IOV_GUEST_FRAME_UDP && frame->checksum_start == 0)
-        charge_checksum(cpu, size);
+        iov_guest_charge_checksum(cpu, size);
     if (kind == IOV_GUEST_FRAME_BAD || kind == IOV_GUEST_FRAME_FOREIGN) {
         uint64_t *counter = kind == IOV_GUEST_FRAME_BAD ? &net->bad_frames : &net->foreign_frames;
 
@@ -479,28 +499,36 @@ static void deliver(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
     iov_guest_net_queue(cpu, &net->sockets[socket], frame, offset, size);
 }
 
-static void deliver_batch(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)
+void iov_guest_net_deliver_batch(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)
 {
     for (unsigned i = 0; i < napi->batched; i++)
-        deliver(cpu, napi->dev->net, &napi->batch[i]);
+        iov_guest_net_deliver(cpu, napi->dev->net, &napi->batch[i]);
     napi->batched = 0;
 }
 
 void iov_guest_poll_complete(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)
 {
-    deliver_batch(cpu, napi);
+    iov_guest_net_deliver_batch(cpu, napi);
 }
 
 void iov_guest_napi_receive(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)
 {
+    struct iov_guest_frame *frame = &napi->batch[napi->batched];
+
+    if (!napi->dev->net->rx_checksum)
+        frame->checksum_start = 0;
+    if (napi->dev->net->gro && iov_guest_gro_take(cpu, napi, frame))
+        return;
     napi->batched++;
-    if (napi->batched == IOV_GUEST_NAPI_BATCH)
-        deliver_batch(cpu, napi);
+    /* A large one counts for the segments that it stands for. */
+    if (napi->batched == IOV_GUEST_NAPI_BATCH || frame->segment_size != 0)
+        iov_guest_net_deliver_batch(cpu, napi);
 }
 
 bool iov_guest_napi_complete(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)
 {
-    deliver_batch(cpu, napi);
+    iov_guest_gro_flush(cpu, napi);
+    iov_guest_net_deliver_batch(cpu, napi);
     if (napi->missed) {
         napi->missed = false;
         append_poll(cpu, napi);
@@ -525,7 +553,7 @@ void iov_guest_net_rx_softirq(struct iov_guest_cpu *cpu)
 
         budget -= (int)done;
         if (done >= IOV_GUEST_NAPI_BUDGET) { /* more to do: the others first */
-            deliver_batch(cpu, napi);
+            iov_guest_net_deliver_batch(cpu, napi);
             append_poll(cpu, napi);
         }
     }
@@ -564,7 +592,9 @@ static bool poll_receive(struct iov_guest_cpu *cpu, struct iov_guest_net *net, i
         return false;
     *ret_size = frame->size < size ? frame->size : size;
     *ret_span = frame->span;
-    memcpy(data, frame->data, *ret_size);
+    iov_guest_socket(cpu)->held -= frame->size;
+    if (data != NULL)
+        memcpy(data, frame->data, *ret_size);
     iov_guest_work_for(cpu, frame->span);
     give_frame(net, frame);
     return true;
@@ -590,7 +620,9 @@ bool iov_guest_receive(struct iov_guest_cpu *cpu, iov_time deadline, void *data,
     iov_guest_charge(cpu, guest->costs.socket_receive);
     uint32_t bytes = frame->size < size ? frame->size : size;
 
-    memcpy(data, frame->data, bytes);
+    iov_guest_socket(cpu)->held -= frame->size;
+    if (data != NULL)
+        memcpy(data, frame->data, bytes);
     iov_guest_charge_copy(cpu, bytes);
     *ret_size = bytes;
     *ret_span = frame->span;

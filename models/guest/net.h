@@ -6,7 +6,10 @@
  *
  * TCP, a connection for each task, is in tcp.c.
  *
- * LIMIT: one socket a task, no fragments, no ARP (the peer's address is fixed), no routing, no GRO merging.
+ * Large segments: TCP hands down up to IOV_GUEST_SEGMENT_MAX bytes as one frame; a driver takes it as it is (TSO), or it is cut below the queue
+ * (GSO). What a poll receives of one connection is put together (GRO), one large segment at a time.
+ *
+ * LIMIT: one socket a task, no fragments, no ARP (the peer's address is fixed), no routing.
  */
 #ifndef IOV_GUEST_NET_H
 #define IOV_GUEST_NET_H
@@ -17,6 +20,8 @@
 
 #define IOV_GUEST_PAYLOAD_MAX 1472 /* of a UDP datagram in one frame: MTU 1500 */
 #define IOV_GUEST_FRAMES 640       /* in the socket's queues, sent and received */
+#define IOV_GUEST_SEGMENT_MAX \
+    (44 * IOV_TCP_MSS) /* payload of a large one: full segments of an MTU of 1500 in 64 KiB */
 #define IOV_GUEST_RECEIVE_MAX \
     278 /* datagrams, as 212,992 bytes of receive buffer hold small ones */
 
@@ -37,6 +42,14 @@ struct iov_guest_socket {
     void (*on_acknowledged)(void *context, struct iov_guest_cpu *cpu, uint32_t upto);
     void *context;
     struct iov_tcp tcp; /* the connection */
+    uint32_t left;      /* its writer waits for room for some of this; 0: for whatever comes */
+    uint32_t held;      /* payload in `received` */
+};
+
+/* GSO: what a transmit queue's first frame is cut into. */
+struct iov_guest_cutting {
+    struct iov_guest_frame *piece; /* for the driver next; size 0: not made yet */
+    uint32_t done;                 /* pieces that the driver has */
 };
 
 struct iov_guest_net {
@@ -54,13 +67,17 @@ struct iov_guest_net {
     void (*on_sent)(void *context, struct iov_guest_cpu *cpu, const struct iov_guest_sent *sent);
     void *sent_context;
     bool checksum_offload; /* set by the driver */
-    struct iov_spin spin;  /* of a program that polls */
-    bool changed;          /* the device has done something since it last looked */
+    bool gso, tso, gro, rx_checksum;
+    uint8_t *pattern; /* what TCP sends, by sequence number */
+    struct iov_guest_cutting cutting[IOV_GUEST_QUEUES];
+    struct iov_spin spin; /* of a program that polls */
+    bool changed;         /* the device has done something since it last looked */
     uint64_t sent;
     uint64_t delivered;
     uint64_t dropped;        /* for want of room */
     uint64_t bad_frames;     /* malformed or with a wrong checksum */
     uint64_t foreign_frames; /* for nobody here */
+    uint64_t large_sent, cut, put_together;
 };
 
 /* A program that polls does so until `when`, and hands what arrives to its socket. False: nobody polls here. */
@@ -69,6 +86,8 @@ bool iov_guest_net_poll_until(struct iov_guest_cpu *cpu, iov_time when);
 void iov_guest_net_changed(struct iov_guest_net *net);
 /* With `sockets` sockets: one for each task. */
 void iov_guest_net_init(struct iov_guest_net *net, struct _IovLinuxGuest *guest, unsigned sockets);
+/* The device is open: what it offers and the guest's keys allow is used from now on. */
+void iov_guest_net_opened(struct iov_guest_net *net);
 /* The task of a socket begins: frames for it. The first socket is open. Not while packets flow. */
 void iov_guest_net_open(struct iov_guest_net *net, unsigned socket);
 /* That of the task on `cpu`. */
@@ -108,6 +127,10 @@ void iov_guest_net_queue(struct iov_guest_cpu *cpu, struct iov_guest_socket *soc
 void iov_guest_net_wake_writer(struct iov_guest_cpu *cpu, struct iov_guest_socket *socket);
 /* Waits until somebody wakes the writer (true) or `deadline`. */
 bool iov_guest_net_wait_writer(struct iov_guest_cpu *cpu, iov_time deadline, struct iov_span *span);
+/* What is acknowledged, or given back by the driver, is worth waking the writer for. */
+bool iov_guest_tcp_may_go(const struct iov_guest_net *net, const struct iov_guest_socket *socket);
+/* Summing `size` bytes, where the device does not. */
+void iov_guest_charge_checksum(struct iov_guest_cpu *cpu, uint32_t size);
 /* A segment of the connection: false if the frame is none. */
 bool iov_guest_tcp_deliver(struct iov_guest_cpu *cpu, const struct iov_guest_frame *frame);
 
@@ -122,7 +145,7 @@ void iov_guest_send_echo(struct iov_guest_cpu *cpu, uint16_t sequence, uint32_t 
                          struct iov_span *span);
 /*
  * Waits for a datagram (or an echo reply) until `deadline` (IOV_TIME_MAX: for ever). False: the time is over. On success the
- * processor works for *ret_span, and it holds it.
+ * processor works for *ret_span, and it holds it. `data` may be NULL: nobody looks at the bytes.
  */
 bool iov_guest_receive(struct iov_guest_cpu *cpu, iov_time deadline, void *data, uint32_t size,
                        uint32_t *ret_size, struct iov_span **ret_span);

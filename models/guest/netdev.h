@@ -27,12 +27,18 @@ struct iov_guest_netdev;
 struct iov_guest_frame {
     struct iov_guest_frame *next;
     struct iov_span *span;
-    uint16_t size;
+    uint32_t size;
     uint16_t socket;          /* whose it is: index */
     uint16_t flow;            /* of the workload */
     uint16_t queue;           /* transmit: that the stack chose */
     uint16_t checksum_start;  /* transmit: the device sums from here to the end ... */
     uint16_t checksum_offset; /* ... and puts the result here; 0: nothing to do */
+    uint16_t segment_size;    /* a large segment: payload of each that it stands for; 0: none */
+    /*
+     * Transmit, of a large segment: `data` holds the headers, IOV_TCP_PAYLOAD_AT bytes, and this the rest; NULL: all is in `data`. A
+     * received one is kept no further than `data` goes: programs do not look at what they read of a stream.
+     */
+    const uint8_t *more;
     uint8_t data[IOV_GUEST_FRAME_MAX];
 };
 
@@ -53,6 +59,8 @@ struct iov_guest_napi {
     bool missed; /* scheduled again while it was polled */
     unsigned batched;
     struct iov_guest_frame *batch; /* IOV_GUEST_NAPI_BATCH frames */
+    struct iov_guest_frame *gro;   /* the large segment that is put together */
+    uint32_t gro_payload;          /* of it; 0: there is none */
 };
 
 struct iov_guest_netdev_ops {
@@ -91,6 +99,7 @@ struct iov_guest_netdev {
     struct iov_guest_net *net;
     uint8_t mac[6];
     bool running;
+    bool tso;        /* it takes large segments; the driver says so */
     unsigned queues; /* pairs in use; the driver says so when it probes */
     struct iov_guest_tx_queue tx[IOV_GUEST_QUEUES];
 };

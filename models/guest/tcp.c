@@ -5,9 +5,14 @@
  *   send:     system call; a segment each time the peer's window and the socket's buffer have room; then the task blocks
  *   receive:  softirq: sequence and window (core/net/tcp.c), data to the socket's queue, an acknowledgement for every second segment
  *
+ * With GSO a segment may be as large as 44 ordinary ones: the stack is passed once. What the window leaves is used when it is a third of it, or all that
+ * is wanted (Linux's tcp_tso_should_defer()), else acknowledgements would cut everything into pairs.
+ *
  * Times are rows of the cost table. What is lost is sent again after IOV_TCP_RETRANSMIT, by the task that waits.
- * LIMIT: no timer of the kernel's own: a delayed acknowledgement goes with the next segment or never, and a retransmission needs a task that waits.
+ * LIMIT: no timer of the kernel's own: a delayed acknowledgement goes with the next segment or never, and a retransmission needs a task that waits;
+ * each write is sent at once, so its last segment is short (as with TCP_NODELAY). Sums that the device does not take are charged only where GSO or GRO handles the bytes.
  */
+#include <glib.h>
 #include <string.h>
 
 #include "core/net/ethernet-regs.h"
@@ -18,13 +23,12 @@
     131072u /* of the socket's receive buffer: Linux's default, the half that is for data */
 #define SEND_WINDOW 131072u
 #define TRIES 5
+#define PATTERN (1u << 16) /* of payload: a byte for each sequence number in it */
 
 /* What the socket still has room for is what is offered. */
 static void offer_window(struct iov_guest_socket *socket)
 {
-    uint32_t held = socket->received.count * IOV_TCP_MSS;
-
-    socket->tcp.receive_window = held < WINDOW ? (WINDOW - held) & ~127u : 0;
+    socket->tcp.receive_window = socket->held < WINDOW ? (WINDOW - socket->held) & ~127u : 0;
 }
 
 /* Builds and queues a segment; the caller has made sure of room. */
@@ -36,17 +40,57 @@ static void send_segment(struct iov_guest_cpu *cpu, struct iov_guest_socket *soc
 
     if (frame == NULL)
         return; /* an acknowledgement that finds no frame: the next one tells as much */
+    const uint8_t *payload = size > 0 ? net->pattern + socket->tcp.next % PATTERN : NULL;
+    bool large = size > IOV_TCP_MSS, offload = net->checksum_offload || large;
+
     offer_window(socket);
-    memset(frame->data + IOV_TCP_PAYLOAD_AT, 0, size);
-    frame->size = (uint16_t)iov_tcp_build(&socket->tcp, frame->data, size, net->checksum_offload);
+    if (large) {
+        frame->more = payload;
+        frame->segment_size = IOV_TCP_MSS;
+    } else if (size > 0) {
+        memcpy(frame->data + IOV_TCP_PAYLOAD_AT, payload, size);
+    }
+    frame->size = iov_tcp_build(&socket->tcp, frame->data, size, offload);
     frame->checksum_start = 0;
     frame->checksum_offset = 0;
-    if (net->checksum_offload) {
+    if (offload) {
         frame->checksum_start = ETHERNET_HEADER + IPV4_HEADER;
         frame->checksum_offset = ETHERNET_HEADER + IPV4_HEADER + TCP_CHECKSUM;
     }
     frame->span = span;
     iov_guest_net_transmit(cpu, frame, span, cost);
+}
+
+/* ---- How much may be sent ---- */
+
+static uint32_t may_send(const struct iov_guest_net *net, const struct iov_guest_socket *socket)
+{
+    uint32_t room = iov_tcp_room(&socket->tcp), out = socket->tcp.next - socket->tcp.unacknowledged;
+
+    if (net->free == NULL || out >= SEND_WINDOW)
+        return 0;
+    return room < SEND_WINDOW - out ? room : SEND_WINDOW - out;
+}
+
+/* How much of `left` bytes goes into the next segment now; 0: none yet. */
+static uint32_t next_piece(const struct iov_guest_net *net, const struct iov_guest_socket *socket,
+                           uint32_t left)
+{
+    uint32_t largest = net->gso ? IOV_GUEST_SEGMENT_MAX : IOV_TCP_MSS;
+    uint32_t wanted = left < largest ? left : largest, room = may_send(net, socket), window, piece;
+
+    if (room >= wanted)
+        return wanted;
+    window = socket->tcp.send_window < SEND_WINDOW ? socket->tcp.send_window : SEND_WINDOW;
+    piece = room - room % IOV_TCP_MSS;
+    if (!net->gso || (piece < window / 3 && socket->tcp.next != socket->tcp.unacknowledged))
+        return 0;
+    return piece;
+}
+
+bool iov_guest_tcp_may_go(const struct iov_guest_net *net, const struct iov_guest_socket *socket)
+{
+    return socket->left == 0 || next_piece(net, socket, socket->left) > 0;
 }
 
 /* ---- From the softirq ---- */
@@ -71,9 +115,12 @@ bool iov_guest_tcp_deliver(struct iov_guest_cpu *cpu, const struct iov_guest_fra
     unsigned result;
 
     if (socket == NULL || socket->tcp.state == IOV_TCP_CLOSED ||
+        (frame->size > IOV_GUEST_FRAME_MAX && frame->checksum_start == 0) ||
         !iov_tcp_parse(frame->data, frame->size, socket->tcp.own.ip, socket->port,
                        frame->checksum_start != 0, &segment))
         return false;
+    if (frame->segment_size != 0)
+        segment.segments = (segment.size + frame->segment_size - 1) / frame->segment_size;
     iov_guest_charge(cpu, cpu->guest->costs.tcp_rx);
     result = iov_tcp_take(&socket->tcp, &segment, frame->data);
     if (result & IOV_TCP_DATA)
@@ -81,7 +128,8 @@ bool iov_guest_tcp_deliver(struct iov_guest_cpu *cpu, const struct iov_guest_fra
     if (result & IOV_TCP_ANSWER)
         send_segment(cpu, socket, 0, NULL, cpu->guest->costs.tcp_ack);
     if (result & (IOV_TCP_ROOM | IOV_TCP_OPENED)) {
-        iov_guest_net_wake_writer(cpu, socket);
+        if (result & IOV_TCP_OPENED || iov_guest_tcp_may_go(net, socket))
+            iov_guest_net_wake_writer(cpu, socket);
         if (socket->on_acknowledged != NULL)
             socket->on_acknowledged(socket->context, cpu, socket->tcp.unacknowledged);
     }
@@ -91,19 +139,32 @@ bool iov_guest_tcp_deliver(struct iov_guest_cpu *cpu, const struct iov_guest_fra
 /* ---- System calls ---- */
 
 /* Waits until the peer has done something; goes back to what was not acknowledged if it does not. False: it is gone. */
-static bool wait_for_peer(struct iov_guest_cpu *cpu, struct iov_span *span, unsigned *tries)
+static bool wait_for_peer(struct iov_guest_cpu *cpu, struct iov_span *span, uint32_t left,
+                          unsigned *tries)
 {
     struct iov_guest_socket *socket = iov_guest_socket(cpu);
     uint32_t before = socket->tcp.unacknowledged;
 
-    if (iov_guest_net_wait_writer(cpu, iov_guest_now(cpu) + IOV_TCP_RETRANSMIT, span) ||
-        socket->tcp.unacknowledged != before) {
+    socket->left = left;
+    bool woken = iov_guest_net_wait_writer(cpu, iov_guest_now(cpu) + IOV_TCP_RETRANSMIT, span);
+
+    socket->left = 0;
+    if (woken || socket->tcp.unacknowledged != before) {
         *tries = 0;
         return true;
     }
     if (socket->tcp.unacknowledged != socket->tcp.next)
         iov_tcp_go_back(&socket->tcp);
     return ++*tries < TRIES;
+}
+
+static void make_pattern(struct iov_guest_net *net)
+{
+    if (net->pattern != NULL)
+        return;
+    net->pattern = g_malloc(PATTERN + IOV_GUEST_SEGMENT_MAX);
+    for (uint32_t i = 0; i < PATTERN + IOV_GUEST_SEGMENT_MAX; i++)
+        net->pattern[i] = (uint8_t)(i % PATTERN * 2654435761u >> 24);
 }
 
 bool iov_guest_tcp_connect(struct iov_guest_cpu *cpu)
@@ -117,6 +178,7 @@ bool iov_guest_tcp_connect(struct iov_guest_cpu *cpu)
     memcpy(peer.mac, net->peer_mac, sizeof peer.mac);
     iov_tcp_init(&socket->tcp, &own, WINDOW);
     iov_tcp_connect(&socket->tcp, &peer);
+    make_pattern(net);
     for (unsigned tries = 0; tries < TRIES; tries++) {
         iov_time deadline = iov_guest_now(cpu) + IOV_TCP_RETRANSMIT;
 
@@ -127,15 +189,6 @@ bool iov_guest_tcp_connect(struct iov_guest_cpu *cpu)
             return true;
     }
     return false;
-}
-
-static uint32_t may_send(const struct iov_guest_net *net, const struct iov_guest_socket *socket)
-{
-    uint32_t room = iov_tcp_room(&socket->tcp), out = socket->tcp.next - socket->tcp.unacknowledged;
-
-    if (net->free == NULL || out >= SEND_WINDOW)
-        return 0;
-    return room < SEND_WINDOW - out ? room : SEND_WINDOW - out;
 }
 
 bool iov_guest_tcp_send(struct iov_guest_cpu *cpu, uint32_t size, struct iov_span *span)
@@ -149,13 +202,14 @@ bool iov_guest_tcp_send(struct iov_guest_cpu *cpu, uint32_t size, struct iov_spa
     iov_guest_charge(cpu, cpu->guest->costs.syscall_entry);
     iov_guest_charge_copy(cpu, size);
     while (socket->tcp.next != end) {
-        uint32_t left = end - socket->tcp.next, piece = left < IOV_TCP_MSS ? left : IOV_TCP_MSS;
+        uint32_t left = end - socket->tcp.next, piece = next_piece(net, socket, left);
 
-        if (may_send(net, socket) < piece) {
-            if (!wait_for_peer(cpu, span, &tries))
+        if (piece == 0) {
+            if (!wait_for_peer(cpu, span, left, &tries))
                 return false;
             continue;
         }
+        socket->tcp.push = piece == left;
         send_segment(cpu, socket, piece, piece == left ? span : NULL, cpu->guest->costs.tcp_tx);
         if (piece != left)
             iov_guest_work_for(cpu, span);
@@ -168,10 +222,9 @@ bool iov_guest_tcp_receive(struct iov_guest_cpu *cpu, iov_time deadline, uint32_
                            struct iov_span **ret_span)
 {
     struct iov_guest_socket *socket = iov_guest_socket(cpu);
-    uint8_t data[IOV_GUEST_FRAME_MAX];
     uint32_t offered;
 
-    if (!iov_guest_receive(cpu, deadline, data, sizeof data, ret_size, ret_span))
+    if (!iov_guest_receive(cpu, deadline, NULL, UINT32_MAX, ret_size, ret_span))
         return false;
     offered = socket->tcp.receive_window; /* what the peer knows */
     offer_window(socket);

@@ -14,6 +14,9 @@ struct virtio_transport {
 /* Reset, acknowledge, negotiate `wanted`. False: no device, or it refuses. */
 bool iov_virtio_negotiate(struct virtio_transport *transport, struct iov_guest_cpu *cpu,
                           uint64_t wanted);
+/* The same; what is wanted depends on whether the device offers `feature`. */
+bool iov_virtio_negotiate_either(struct virtio_transport *transport, struct iov_guest_cpu *cpu,
+                                 unsigned feature, uint64_t with, uint64_t without);
 uint64_t iov_virtio_config_read(struct virtio_transport *transport, struct iov_guest_cpu *cpu,
                                 uint32_t offset, uint32_t size);
 uint8_t iov_virtio_generation(struct virtio_transport *transport, struct iov_guest_cpu *cpu);

@@ -72,11 +72,20 @@ static void set_features(struct virtio_transport *transport, struct iov_guest_cp
 bool iov_virtio_negotiate(struct virtio_transport *transport, struct iov_guest_cpu *cpu,
                           uint64_t wanted)
 {
+    return iov_virtio_negotiate_either(transport, cpu, 0, wanted, wanted);
+}
+
+bool iov_virtio_negotiate_either(struct virtio_transport *transport, struct iov_guest_cpu *cpu,
+                                 unsigned feature, uint64_t with, uint64_t without)
+{
+    uint64_t offered;
+
     if (!reset(transport, cpu))
         return false;
     add_status(transport, cpu, VIRTIO_STATUS_ACKNOWLEDGE);
     add_status(transport, cpu, VIRTIO_STATUS_DRIVER);
-    transport->features = get_features(transport, cpu) & wanted;
+    offered = get_features(transport, cpu);
+    transport->features = offered & (offered & VIRTIO_FEATURE(feature) ? with : without);
     if (!(transport->features & VIRTIO_FEATURE(VIRTIO_F_VERSION_1)))
         return false;
     set_features(transport, cpu, transport->features);

@@ -25,6 +25,7 @@ struct _IovBridge {
     uint64_t irq_cpu;
     uint64_t queue_length;
     bool anti_spoof;
+    bool gro;
     /* costs */
     iov_time bridge_cost, transmit_cost, receive_cost;
     struct iov_host_nic nic;
@@ -81,7 +82,10 @@ static void charge(struct iov_exec *exec, iov_time cost)
 static void nic_send(IovBridge *self, struct iov_exec *exec, struct iov_packet *packet,
                      iov_time owed)
 {
-    charge(exec, owed + self->transmit_cost);
+    iov_time cutting;
+    unsigned frames = iov_host_nic_frames(&self->nic, packet, &cutting);
+
+    charge(exec, owed + cutting + frames * self->transmit_cost);
     iov_host_nic_send(&self->nic, packet);
 }
 
@@ -105,10 +109,7 @@ static void flood(IovBridge *self, int from, struct iov_exec *exec, struct iov_p
 
         if (port == from || port == last)
             continue;
-        copy = iov_packet_new(self->pool, packet->size);
-        memcpy(copy->data, packet->data, packet->size);
-        copy->flags = packet->flags;
-        copy->segment_size = packet->segment_size;
+        copy = iov_packet_copy(self->pool, packet);
         port_send(self, port, exec, copy, 0);
     }
     if (last == NIC && from == NIC)
@@ -185,17 +186,20 @@ static void irq_handle(struct iov_host_irq *irq, struct iov_exec *exec, struct i
 /* A budget of frames; true if more wait. */
 static bool receive_some(IovBridge *self, struct iov_exec *exec)
 {
-    struct iov_packet *packet;
+    unsigned merged = 0;
 
-    for (unsigned i = 0; i < SOFTIRQ_FRAMES; i++) {
-        packet = iov_packet_queue_pop(&self->nic.receive);
+    for (unsigned i = 0; i < SOFTIRQ_FRAMES; i += 1 + merged) {
+        struct iov_packet *packet = self->gro ? iov_host_nic_gro(&self->nic, &merged)
+                                              : iov_packet_queue_pop(&self->nic.receive);
+
         if (packet == NULL)
             break;
         iov_span_mark(packet->span, &self->nic, IOV_PART_QUEUE, now(self));
         iov_span_pass(packet->span, &self->nic, exec->holder);
         exec->span = packet->span;
-        self->received_frames++;
-        forward(self, NIC, exec, packet, self->receive_cost);
+        self->received_frames += 1 + merged;
+        forward(self, NIC, exec, packet,
+                (1 + merged) * self->receive_cost + merged * self->nic.gro);
     }
     exec->span = NULL;
     return self->nic.receive.first != NULL;
@@ -333,6 +337,7 @@ static void iov_bridge_class_init(IovBridgeClass *klass)
                    "Frames that the NIC holds each way");
     IOV_PROP_BOOL(mc, IovBridge, anti_spoof, true,
                   "A guest's port sends under the address of its first frame only");
+    IOV_PROP_BOOL(mc, IovBridge, gro, true, "Received TCP segments that wait are put together");
     IOV_COST(mc, IovBridge, bridge_cost, "host-bridge", "One frame through the bridge");
     IOV_COST(mc, IovBridge, transmit_cost, "host-nic-transmit", "NIC driver, one frame out");
     IOV_COST(mc, IovBridge, receive_cost, "host-nic-receive", "NIC driver, one frame in");

@@ -5,10 +5,13 @@
  * Out: doorbell, descriptor and data by DMA (host-nic-out), of the frames behind each other one after the other at the pace of the slot
  * (host-nic-dma-kib, host-nic-out-frame); then the wire takes the frame, and its descriptor is free. In: likewise up to the descriptor's
  * write-back (host-nic-in, host-nic-in-frame); frames wait in the NIC's buffer while the slot is slower than the wire.
- * LIMIT: one queue, no interrupt moderation, no offloads that it does itself; descriptors are fetched and written back one by one.
+ * Offloads: sums in both directions, and large TCP segments (TSO), which are fetched as one frame and cut at the wire; the kernel cuts them if `tso` is off.
+ * LIMIT: one queue, no interrupt moderation; descriptors are fetched and written back one by one; a large segment is cut when all of it is there.
  */
 #include "models/hypervisor/host-nic.h"
 
+#include "core/net/ethernet-regs.h"
+#include "core/net/segment.h"
 #include "core/trace/measure.h"
 
 #define BUFFER_KIB 64 /* of received frames. SPEC: 82576, 8.10.1 (RXPBS): the default of a port */
@@ -45,12 +48,13 @@ static void on_sent(struct iov_event *event)
     iov_span_mark(packet->span, self, IOV_PART_DEVICE, packet->stamp);
     iov_span_mark(packet->span, self, IOV_PART_QUEUE, now(self));
     self->sent_frames++;
-    self->wire_busy = now(self) + iov_packet_send(&self->wire, packet);
+    self->wire_busy =
+        now(self) + iov_segment_send(&self->wire, self->pool, packet, &self->tso_segments);
     if (self->transmit.first != NULL)
         iov_event_at(&self->sent, MAX(self->wire_busy, self->transmit.first->stamp));
 }
 
-void iov_host_nic_send(struct iov_host_nic *self, struct iov_packet *packet)
+static void enqueue(struct iov_host_nic *self, struct iov_packet *packet)
 {
     if (self->transmit.count >= self->ring) {
         drop(self, packet);
@@ -61,6 +65,36 @@ void iov_host_nic_send(struct iov_host_nic *self, struct iov_packet *packet)
     iov_packet_queue_push(&self->transmit, packet);
     if (!iov_event_armed(&self->sent))
         iov_event_at(&self->sent, MAX(self->wire_busy, packet->stamp));
+}
+
+unsigned iov_host_nic_frames(const struct iov_host_nic *self, const struct iov_packet *packet,
+                             iov_time *ret_cost)
+{
+    struct iov_segment_plan plan;
+
+    *ret_cost = 0;
+    if (packet->segment_size == 0 || self->tso ||
+        !iov_segment_plan(packet->data, packet->size, packet->size, packet->segment_size, &plan))
+        return 1;
+    *ret_cost = plan.count * self->gso;
+    return plan.count;
+}
+
+void iov_host_nic_send(struct iov_host_nic *self, struct iov_packet *packet)
+{
+    struct iov_packet_queue pieces = { 0 };
+
+    if (packet->segment_size == 0 || self->tso) {
+        enqueue(self, packet);
+        return;
+    }
+    if (!iov_segment_cut(self->pool, packet, &pieces)) {
+        (*self->drops)++;
+        self->model->run->measure->counters.drops++;
+    }
+    self->gso_segments += pieces.count;
+    while (pieces.first != NULL)
+        enqueue(self, iov_packet_queue_pop(&pieces));
 }
 
 /* ---- In ---- */
@@ -90,12 +124,79 @@ static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *pa
         drop(self, packet);
         return 0;
     }
+    if (self->rx_checksum && iov_segment_verify(packet->data, packet->size))
+        packet->flags |= IOV_PACKET_CHECKSUM_GOOD;
     iov_span_claim(packet->span, self, IOV_PART_WIRE, now(self));
     packet->stamp = cross(self, &self->storing, packet, self->in_frame) + self->in_latency;
     iov_packet_queue_push(&self->arriving, packet);
     if (!iov_event_armed(&self->arrived))
         iov_event_at(&self->arrived, packet->stamp);
     return 0;
+}
+
+/* The first frame's headers and all payload, in a packet that has room for more. */
+static struct iov_packet *large_new(struct iov_host_nic *self, struct iov_packet *first,
+                                    const struct iov_segment_data *data)
+{
+    struct iov_packet *large = iov_packet_new(self->pool, IOV_PACKET_MAX);
+
+    large->size = data->header + data->payload;
+    memcpy(large->data, first->data, large->size);
+    large->span = first->span;
+    large->stamp = first->stamp;
+    large->segment_size = (uint16_t)data->payload;
+    iov_packet_free(first);
+    return large;
+}
+
+/* Does the next frame go on where `packet`, which holds `payload` bytes in segments of `size`, ends? */
+static bool goes_on(const struct iov_packet *packet, uint32_t payload, uint32_t size,
+                    const struct iov_packet *next, struct iov_segment_data *ret_data)
+{
+    if (next == NULL || !(next->flags & IOV_PACKET_CHECKSUM_GOOD) ||
+        (next->span != NULL && packet->span != NULL))
+        return false;
+    *ret_data = iov_segment_data(next->data, next->size);
+    return ret_data->payload != 0 && ret_data->payload <= size &&
+           packet->size + ret_data->payload <= IOV_SEGMENT_MERGED_MAX &&
+           iov_segment_follows(packet->data, payload, next->data);
+}
+
+struct iov_packet *iov_host_nic_gro(struct iov_host_nic *self, unsigned *ret_merged)
+{
+    struct iov_packet *packet = iov_packet_queue_pop(&self->receive);
+    struct iov_segment_data data, more = { 0 };
+    bool last;
+
+    *ret_merged = 0;
+    if (packet == NULL || self->receive.first == NULL ||
+        !(packet->flags & IOV_PACKET_CHECKSUM_GOOD))
+        return packet;
+    data = iov_segment_data(packet->data, packet->size);
+    last = data.last || data.payload == 0;
+    while (!last &&
+           goes_on(packet, data.payload, *ret_merged > 0 ? packet->segment_size : data.payload,
+                   self->receive.first, &more)) {
+        struct iov_packet *next = iov_packet_queue_pop(&self->receive);
+
+        if ((*ret_merged)++ == 0)
+            packet = large_new(self, packet, &data);
+        memcpy(packet->data + packet->size, next->data + more.header, more.payload);
+        packet->size += more.payload;
+        data.payload += more.payload;
+        last = more.last || more.payload < packet->segment_size;
+        if (next->span != NULL)
+            packet->span = next->span;
+        iov_packet_free(next);
+    }
+    if (*ret_merged > 0) {
+        self->gro_segments += *ret_merged;
+        iov_segment_merged(packet->data, data.payload, last && more.last);
+        packet->flags = IOV_PACKET_NEEDS_CHECKSUM;
+        packet->checksum_start = ETHERNET_HEADER + IPV4_HEADER;
+        packet->checksum_place = ETHERNET_HEADER + IPV4_HEADER + TCP_CHECKSUM;
+    }
+    return packet;
 }
 
 static const struct iov_packet_ops wire_ops = { .receive = wire_receive };
@@ -105,6 +206,7 @@ static const struct iov_packet_ops wire_ops = { .receive = wire_receive };
 void iov_host_nic_init(struct iov_host_nic *self, IovModel *model)
 {
     self->model = model;
+    self->pool = iov_packet_pool_new();
     iov_event_init(&self->sent, model->kernel, on_sent, IOV_PRIORITY_DEFAULT);
     iov_event_init(&self->arrived, model->kernel, on_arrived, IOV_PRIORITY_DEFAULT);
 }
@@ -123,6 +225,28 @@ void iov_host_nic_clear(struct iov_host_nic *self)
         while ((packet = iov_packet_queue_pop(queues[i])) != NULL)
             iov_packet_free(packet);
     }
+    iov_packet_pool_unref(self->pool, self->model->kernel);
+    self->pool = NULL;
+    self->model = NULL;
+}
+
+static void describe_switch(IovModelClass *mc, size_t offset, const char *name, const char *text)
+{
+    iov_model_class_add_property(mc, &(struct iov_property){ .name = name,
+                                                             .type = IOV_VALUE_BOOL,
+                                                             .offset = (uint16_t)offset,
+                                                             .width = sizeof(bool),
+                                                             .highest = 1,
+                                                             .standard = 1,
+                                                             .text = text });
+}
+
+static void describe_statistic(IovModelClass *mc, size_t offset, const char *name, const char *text)
+{
+    iov_model_class_add_stat(mc, &(struct iov_stat){ .name = name,
+                                                     .type = IOV_STAT_TYPE_COUNT,
+                                                     .offset = (uint16_t)offset,
+                                                     .text = text });
 }
 
 static void describe_cost(IovModelClass *mc, size_t offset, const char *name, const char *text)
@@ -151,8 +275,18 @@ void iov_host_nic_describe(IovModelClass *mc, size_t offset)
                                                      .count = 1,
                                                      .ops = &wire_ops,
                                                      .text = "The physical NIC's wire" });
-    iov_model_class_add_stat(mc, &(struct iov_stat){ .name = "sent-frames",
-                                                     .type = IOV_STAT_TYPE_COUNT,
-                                                     .offset = PLACE(sent_frames),
-                                                     .text = "Frames to the wire" });
+    describe_cost(mc, PLACE(gso), "host-gso",
+                  "The kernel, each segment it cuts because the NIC does not");
+    describe_cost(mc, PLACE(gro), "host-gro",
+                  "The kernel, each received segment it adds to a large one");
+    describe_switch(mc, PLACE(tso), "tso", "The physical NIC cuts large TCP segments");
+    describe_switch(mc, PLACE(rx_checksum), "rx-checksum",
+                    "The physical NIC checks the sums of received frames");
+    describe_statistic(mc, PLACE(sent_frames), "sent-frames", "Frames to the wire");
+    describe_statistic(mc, PLACE(tso_segments), "tso-segments",
+                       "Segments that the physical NIC cut (TSO)");
+    describe_statistic(mc, PLACE(gso_segments), "gso-segments",
+                       "Segments that the kernel cut for it (GSO)");
+    describe_statistic(mc, PLACE(gro_segments), "gro-segments",
+                       "Received segments that became part of a large one (GRO)");
 }

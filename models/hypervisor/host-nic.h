@@ -11,8 +11,10 @@
 
 struct iov_host_nic {
     struct iov_packet_port wire; /* port of the model */
+    /* properties */
+    bool tso, rx_checksum;
     /* costs */
-    iov_time out_latency, in_latency, out_frame, in_frame, dma_kib;
+    iov_time out_latency, in_latency, out_frame, in_frame, dma_kib, gso, gro;
     /* set by the model before iov_host_nic_init() */
     uint64_t ring;                               /* descriptors of each ring */
     uint64_t *drops;                             /* statistic */
@@ -25,7 +27,8 @@ struct iov_host_nic {
     struct iov_event sent;
     struct iov_event arrived;
     iov_time wire_busy, fetching, storing; /* until when */
-    uint64_t sent_frames;                  /* statistic */
+    struct iov_packet_pool *pool;          /* of what is cut and put together */
+    uint64_t sent_frames, tso_segments, gso_segments, gro_segments; /* statistics */
 };
 
 /* Rows of costs, of the port `wire` and of the statistic for the NIC at `offset` in the model. */
@@ -33,6 +36,17 @@ void iov_host_nic_describe(IovModelClass *mc, size_t offset);
 void iov_host_nic_init(struct iov_host_nic *self, IovModel *model);
 /* Drops what is on its way. Accepts one that was never initialised. */
 void iov_host_nic_clear(struct iov_host_nic *self);
+/*
+ * Frames that the driver is going to handle for this one, which are more than one if it is a large segment and the NIC does not cut it; then the kernel does, and
+ * `*ret_cost` is the price of that.
+ */
+unsigned iov_host_nic_frames(const struct iov_host_nic *self, const struct iov_packet *packet,
+                             iov_time *ret_cost);
+/*
+ * GRO: takes the first frame of `receive` and all that go on with it, as one. NULL: there is none. `*ret_merged`: how many did; each costs the
+ * driver its price and `gro`.
+ */
+struct iov_packet *iov_host_nic_gro(struct iov_host_nic *self, unsigned *ret_merged);
 /* A frame into the transmit ring, its driver paid for; one that finds no descriptor is lost. */
 void iov_host_nic_send(struct iov_host_nic *self, struct iov_packet *packet);
 

@@ -12,6 +12,7 @@
  * counted. SPEC: xen/include/public/io/netif.h and ring.h. LIMIT: one request a frame, no extra segments, no segmentation or checksum offload, one
  * queue; a mapped page is given back when the frame has been handed on, not when the NIC has sent it.
  */
+#include "core/net/segment.h"
 #include "core/trace/measure.h"
 #include "models/hypervisor/bridge.h"
 #include "models/hypervisor/xen-regs.h"
@@ -47,7 +48,8 @@ struct _IovNetback {
     uint64_t queue_length;
     int grant;
     /* costs */
-    iov_time transmit_cost, receive_cost, queue_cost, copy_cost, map_cost, unmap_cost, copy_kib;
+    iov_time transmit_cost, receive_cost, queue_cost, copy_cost, map_cost, unmap_cost, copy_kib,
+        gso_cost;
     /* state */
     struct iov_measure *measure;
     IovXenDomain *domain;
@@ -333,6 +335,15 @@ static void deliver(struct iov_bridge_port *port, struct iov_exec *exec, struct 
 {
     IovNetback *self = iov_container_of(port, IovNetback, port);
 
+    if (packet->segment_size != 0) { /* the frontend takes none that large */
+        struct iov_packet_queue pieces = { 0 };
+
+        (void)iov_segment_cut(self->pool, packet, &pieces);
+        for (; pieces.first != NULL; owed = 0)
+            deliver(port, exec, iov_packet_queue_pop(&pieces), owed + self->gso_cost);
+        return;
+    }
+    iov_segment_sum(packet);
     if (exec != NULL)
         iov_exec_compute(exec, owed + self->queue_cost, IOV_PART_HOST);
     if (self->rx.bytes == NULL || self->broken || self->received.count >= self->queue_length) {
@@ -552,6 +563,8 @@ static void iov_netback_class_init(IovNetbackClass *klass)
              "A frame from the guest, up to the bridge, hypercalls apart");
     IOV_COST(mc, IovNetback, receive_cost, "netback-receive",
              "A frame for the guest, hypercalls apart");
+    IOV_COST(mc, IovNetback, gso_cost, "host-gso",
+             "Each segment that is cut for a frontend that takes no large ones");
     IOV_COST(mc, IovNetback, queue_cost, "netback-queue", "From the bridge to the back end's task");
     IOV_COST(mc, IovNetback, copy_cost, "xen-grant-copy",
              "One grant copy in a hypercall, its bytes apart");

@@ -69,7 +69,10 @@ static void drop(IovPollSwitch *self, struct iov_packet *packet)
 
 static void nic_send(IovPollSwitch *self, struct iov_thread *thread, struct iov_packet *packet)
 {
-    iov_thread_compute(thread, self->transmit_cost, IOV_PART_HOST);
+    iov_time cutting;
+    unsigned frames = iov_host_nic_frames(&self->nic, packet, &cutting);
+
+    iov_thread_compute(thread, cutting + frames * self->transmit_cost, IOV_PART_HOST);
     iov_host_nic_send(&self->nic, packet);
 }
 
@@ -94,10 +97,7 @@ static void flood(IovPollSwitch *self, int from, struct iov_thread *thread,
 
         if (port == from || port == last)
             continue;
-        copy = iov_packet_new(self->pool, packet->size);
-        memcpy(copy->data, packet->data, packet->size);
-        copy->flags = packet->flags;
-        copy->segment_size = packet->segment_size;
+        copy = iov_packet_copy(self->pool, packet);
         port_send(self, port, thread, copy);
     }
     if (last == NIC && from == NIC)

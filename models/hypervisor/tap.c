@@ -10,6 +10,7 @@
  * port of that one, which then has the NIC. LIMIT: no offloads, no netfilter, no
  * queueing discipline but first in, first out.
  */
+#include "core/net/segment.h"
 #include "core/trace/measure.h"
 #include "models/hypervisor/bridge.h"
 #include "models/hypervisor/host-nic.h"
@@ -28,6 +29,7 @@ struct _IovTap {
     uint64_t irq_cpu;
     uint64_t queue_length;
     int sender;
+    bool vnet_header;
     /* costs */
     iov_time write_cost, sendmsg_cost, bridge_cost, transmit_cost, receive_cost, queue_cost,
         copy_fixed, copy_kib;
@@ -74,8 +76,13 @@ static iov_time guest_receive(struct iov_packet_port *port, struct iov_packet *p
                         thread != NULL ? &thread->exec : NULL, packet, owed);
         return 0;
     }
+    iov_time cutting;
+    unsigned frames = iov_host_nic_frames(&self->nic, packet, &cutting);
+
     if (thread != NULL)
-        iov_thread_compute(thread, owed + self->bridge_cost + self->transmit_cost, IOV_PART_HOST);
+        iov_thread_compute(thread,
+                           owed + self->bridge_cost + cutting + frames * self->transmit_cost,
+                           IOV_PART_HOST);
     iov_host_nic_send(&self->nic, packet);
     return 0;
 }
@@ -84,12 +91,39 @@ static const struct iov_packet_ops guest_ops = { .receive = guest_receive };
 
 /* ---- In ---- */
 
+/* The reader takes no large segments: the kernel cuts. */
+static void deliver_cut(IovTap *self, struct iov_exec *exec, struct iov_packet *packet,
+                        iov_time owed)
+{
+    struct iov_packet_queue pieces = { 0 };
+
+    if (!iov_segment_cut(self->nic.pool, packet, &pieces)) {
+        self->drops++;
+        self->measure->counters.drops++;
+    }
+    self->nic.gso_segments += pieces.count;
+    for (packet = iov_packet_queue_pop(&pieces); packet != NULL;
+         packet = iov_packet_queue_pop(&pieces)) {
+        if (exec != NULL)
+            iov_exec_compute(exec, owed + self->nic.gso + self->queue_cost, IOV_PART_HOST);
+        owed = 0;
+        self->received_frames++;
+        iov_packet_send(&self->guest, packet);
+    }
+}
+
 /* From the bridge: the frame queues for the reader. */
 static void port_deliver(struct iov_bridge_port *port, struct iov_exec *exec,
                          struct iov_packet *packet, iov_time owed)
 {
     IovTap *self = iov_container_of(port, IovTap, port);
 
+    if (packet->segment_size != 0 && !self->vnet_header) {
+        deliver_cut(self, exec, packet, owed);
+        return;
+    }
+    if (!self->vnet_header)
+        iov_segment_sum(packet);
     if (exec != NULL)
         iov_exec_compute(exec, owed + self->queue_cost, IOV_PART_HOST);
     self->received_frames++;
@@ -156,6 +190,7 @@ static bool iov_tap_realize(IovModel *model, GError **error)
         if (!iov_bridge_attach((IovBridge *)(void *)self->bridge_ref, &self->port))
             return iov_model_fail(model, error, "bridge: all ports of '%s' are taken",
                                   self->bridge_ref->path);
+        self->nic.pool = iov_packet_pool_new();
         return true;
     }
     self->irq.handle = irq_handle;
@@ -171,7 +206,11 @@ static bool iov_tap_realize(IovModel *model, GError **error)
 
 static void iov_tap_unrealize(IovModel *model)
 {
-    iov_host_nic_clear(&((IovTap *)(void *)model)->nic);
+    IovTap *self = (IovTap *)(void *)model;
+
+    iov_host_nic_clear(&self->nic);
+    iov_packet_pool_unref(self->nic.pool, model->kernel); /* of one that is a port of a bridge */
+    self->nic.pool = NULL;
 }
 
 static void iov_tap_class_init(IovTapClass *klass)
@@ -201,6 +240,10 @@ static void iov_tap_class_init(IovTapClass *klass)
     IOV_PROP_COUNT(mc, IovTap, queue_length, 1, 65536, 1000, "Frames that each direction holds");
     IOV_PROP_ENUM(mc, IovTap, sender, senders, SENDER_PROCESS,
                   "Who sends: a process by a system call, or the kernel itself");
+    IOV_PROP_BOOL(
+        mc, IovTap, vnet_header, false,
+        "Its reader takes large segments and open sums (virtio-net); else the kernel cuts "
+        "and sums in front of it");
     IOV_COST(mc, IovTap, write_cost, "tap-write",
              "Writing one frame to the tap, copy and bridge apart");
     IOV_COST(mc, IovTap, sendmsg_cost, "tap-sendmsg",

@@ -12,6 +12,7 @@
 #include <glib.h>
 
 #include "core/net/ethernet-regs.h"
+#include "core/net/segment.h"
 #include "core/trace/measure.h"
 #include "models/hypervisor/igb-vmdq.h"
 #include "models/nic/igb-regs.h"
@@ -28,7 +29,7 @@ struct _IovVmdqQueue {
     IovModel *card_ref;
     uint64_t irq_cpu, memory;
     /* costs */
-    iov_time transmit_cost, receive_cost, copy_fixed, copy_kib;
+    iov_time transmit_cost, receive_cost, copy_fixed, copy_kib, gso_cost;
     /* ports */
     struct iov_packet_port guest;
     struct iov_mem_initiator device;
@@ -93,6 +94,22 @@ static iov_time guest_receive(struct iov_packet_port *port, struct iov_packet *p
 {
     IovVmdqQueue *self = iov_container_of(port, IovVmdqQueue, guest);
     struct iov_thread *thread = iov_host_current(self->host);
+
+    if (packet->segment_size != 0) { /* LIMIT: the NIC could cut it, by a context descriptor */
+        struct iov_packet_queue pieces = { 0 };
+
+        if (!iov_segment_cut(self->packets, packet, &pieces)) {
+            self->drops++;
+            self->measure->counters.drops++;
+        }
+        while (pieces.first != NULL) {
+            if (thread != NULL)
+                iov_thread_compute(thread, self->gso_cost, IOV_PART_HOST);
+            guest_receive(port, iov_packet_queue_pop(&pieces));
+        }
+        return 0;
+    }
+    iov_segment_sum(packet); /* LIMIT: likewise */
     iov_hpa buffer = self->tx_buffers + self->tx_use * ROOM;
     struct igb_tx_descriptor descriptor = {
         .address = buffer,
@@ -304,6 +321,7 @@ static void iov_vmdq_queue_class_init(IovVmdqQueueClass *klass)
                    "Host processor that takes the queue's interrupts");
     IOV_PROP_COUNT(mc, IovVmdqQueue, memory, 0, UINT64_MAX, 0xa0000000,
                    "Host memory of rings and buffers: there, or behind what is taken there");
+    IOV_COST(mc, IovVmdqQueue, gso_cost, "host-gso", "Each segment that the kernel cuts");
     IOV_COST(mc, IovVmdqQueue, transmit_cost, "host-nic-transmit", "NIC driver, one frame out");
     IOV_COST(mc, IovVmdqQueue, receive_cost, "host-nic-receive", "NIC driver, one frame in");
     IOV_COST(mc, IovVmdqQueue, copy_fixed, "copy-fixed", "A copy of payload: start");

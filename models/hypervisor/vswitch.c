@@ -87,7 +87,10 @@ static void charge(struct iov_thread *thread, iov_time cost)
 static void uplink_send(IovVswitch *self, struct iov_thread *thread, struct iov_packet *packet,
                         iov_time owed)
 {
-    charge(thread, owed + self->transmit_cost);
+    iov_time cutting;
+    unsigned frames = iov_host_nic_frames(&self->nic, packet, &cutting);
+
+    charge(thread, owed + cutting + frames * self->transmit_cost);
     iov_host_nic_send(&self->nic, packet);
 }
 
@@ -123,10 +126,7 @@ static void flood(IovVswitch *self, int from, struct iov_thread *thread, struct 
 
         if (port == from || port == last)
             continue;
-        copy = iov_packet_new(self->pool, packet->size);
-        memcpy(copy->data, packet->data, packet->size);
-        copy->flags = packet->flags;
-        copy->segment_size = packet->segment_size;
+        copy = iov_packet_copy(self->pool, packet);
         port_send(self, port, thread, copy, 0);
     }
     if (last != UPLINK)

@@ -115,6 +115,8 @@ struct _IovVirtioNet {
     uint64_t tx_bytes;
     uint64_t tx_malformed;
     uint64_t tx_large;
+    uint64_t tx_segments;
+    uint64_t rx_split;
     uint64_t rx_large;
     uint64_t rx_unsplit;
     uint64_t rx_frames;

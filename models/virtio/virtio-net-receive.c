@@ -4,6 +4,7 @@
  * are in memory. States and timing: see virtio-net.c.
  */
 #include "core/net/ethernet-regs.h"
+#include "core/net/segment.h"
 #include "models/virtio/virtio-net-private.h"
 
 /* Is the frame of this IP version? */
@@ -68,10 +69,17 @@ static uint16_t store_frame(struct iov_virtio_net_engine *engine, const struct i
         return 0;
     }
     header.num_buffers = count;
-    if ((packet->flags & (IOV_PACKET_CHECKSUM_GOOD | IOV_PACKET_NEEDS_CHECKSUM)) != 0 &&
-        iov_virtio_net_offload(net, VIRTIO_NET_F_GUEST_CSUM))
+    if (packet->flags & IOV_PACKET_NEEDS_CHECKSUM && packet->checksum_place != 0 &&
+        iov_virtio_net_offload(net, VIRTIO_NET_F_GUEST_CSUM)) {
+        header.flags = VIRTIO_NET_HDR_NEEDS_CSUM;
+        header.csum_start = packet->checksum_start;
+        header.csum_offset = (uint16_t)(packet->checksum_place - packet->checksum_start);
+    } else if ((packet->flags & (IOV_PACKET_CHECKSUM_GOOD | IOV_PACKET_NEEDS_CHECKSUM)) != 0 &&
+               iov_virtio_net_offload(net, VIRTIO_NET_F_GUEST_CSUM)) {
         header.flags = VIRTIO_NET_HDR_DATA_VALID;
+    }
     if (packet->segment_size != 0) {
+        header.hdr_len = packet->checksum_start + TCP_HEADER; /* a hint: options are left out */
         header.gso_type = is_version(packet, ETHERNET_TYPE_IPV4) ? VIRTIO_NET_HDR_GSO_TCPV4
                                                                  : VIRTIO_NET_HDR_GSO_TCPV6;
         header.gso_size = packet->segment_size;
@@ -187,12 +195,24 @@ static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *pa
     } else if (packet->size < IOV_VIRTIO_NET_FRAME_MIN ||
                !iov_virtio_net_accepts(net, packet->data, packet->size)) {
         net->rx_filtered++;
-    } else if (must_be_split(net, packet)) {
-        iov_virtio_net_drop(net, &net->rx_unsplit);
     } else if (engine->waiting.count >= net->backlog) {
         iov_virtio_net_drop(net, &net->rx_overrun);
     } else {
-        iov_packet_queue_push(&engine->waiting, packet);
+        if (net->placement == IOV_VIRTIO_NET_HARDWARE &&
+            iov_virtio_net_offload(net, VIRTIO_NET_F_GUEST_CSUM) && packet->flags == 0 &&
+            iov_segment_verify(packet->data, packet->size))
+            packet->flags = IOV_PACKET_CHECKSUM_GOOD;
+        if (must_be_split(net, packet)) {
+            net->rx_split++;
+            if (!iov_segment_cut(net->pool, packet, &engine->waiting))
+                iov_virtio_net_drop(net, &net->rx_unsplit);
+            if (engine->waiting.first == NULL)
+                return 0;
+        } else {
+            if (!iov_virtio_net_offload(net, VIRTIO_NET_F_GUEST_CSUM))
+                iov_segment_sum(packet);
+            iov_packet_queue_push(&engine->waiting, packet);
+        }
         if (engine->state == IOV_VIRTIO_NET_IDLE) {
             engine->state = IOV_VIRTIO_NET_STORE;
             iov_event_in(&engine->event, 0);

@@ -3,6 +3,7 @@
  * Transmit engine of virtio-net: takes a chain, reads header and frame, and, when they are there, sends the frame and gives
  * the chain back. States and timing: see virtio-net.c.
  */
+#include "core/net/segment.h"
 #include "models/virtio/virtio-net-private.h"
 
 /*
@@ -66,8 +67,11 @@ static void read_frame(struct iov_virtio_net_engine *engine, const struct iov_vi
                               &span))
         return;
     if ((header.flags & VIRTIO_NET_HDR_NEEDS_CSUM) != 0 &&
-        iov_virtio_has(&net->parent_instance, VIRTIO_NET_F_CSUM))
+        iov_virtio_has(&net->parent_instance, VIRTIO_NET_F_CSUM)) {
         engine->packet->flags |= IOV_PACKET_NEEDS_CHECKSUM;
+        engine->packet->checksum_start = header.csum_start;
+        engine->packet->checksum_place = (uint32_t)header.csum_start + header.csum_offset;
+    }
     if (header.gso_type != VIRTIO_NET_HDR_GSO_NONE) {
         engine->packet->segment_size = header.gso_size;
         net->tx_large++;
@@ -132,7 +136,10 @@ static bool tx_send(struct iov_virtio_net_engine *engine)
         if (net->active_pairs > 1)
             iov_flow_sent(net->flows, iov_flow_hash(packet->data, packet->size), engine->queue / 2,
                           iov_virtio_net_now(net));
-        busy = iov_packet_send(&net->wire, packet);
+        /* Hardware has the wire behind it; software a back end that may take it as it is. */
+        busy = net->placement == IOV_VIRTIO_NET_HARDWARE
+                   ? iov_segment_send(&net->wire, net->pool, packet, &net->tx_segments)
+                   : iov_packet_send(&net->wire, packet);
     }
     iov_virtio_dma_begin(dma);
     if (iov_virtq_fill(queue, dma, 0, engine->head, 0) && iov_virtq_publish(queue, dma, 1))

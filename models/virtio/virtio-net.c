@@ -22,7 +22,8 @@
  * and all steps fall into one instant. Likewise hardware holds the requests that it works on; in
  * software the thread that runs the device does.
  *
- * LIMIT: a large frame for a driver without segmentation is dropped, not split; no RSS by the driver's key (the device
+ * A large segment stays whole up to here: hardware cuts it at the wire, and one for a driver that does not take it is cut before it is stored.
+ * LIMIT: cutting takes no time in hardware, nor for the back end in front of such a driver; no RSS by the driver's key (the device
  * steers by itself: a flow's frames go to the pair that last sent for it) and no link changes; a frame that finds no buffer is dropped unless the device is paced.
  */
 #include "models/virtio/virtio-net-private.h"
@@ -419,10 +420,11 @@ static void iov_virtio_net_class_init(IovVirtioNetClass *klass)
     IOV_STAT_BYTES(mc, IovVirtioNet, tx_bytes, "Bytes of them");
     IOV_STAT(mc, IovVirtioNet, tx_malformed, "Transmit chains without a frame in them");
     IOV_STAT(mc, IovVirtioNet, tx_large, "Frames sent that are to be segmented");
+    IOV_STAT(mc, IovVirtioNet, tx_segments, "Segments of them, where the device cuts (hardware)");
     IOV_STAT(mc, IovVirtioNet, rx_frames, "Frames stored");
     IOV_STAT(mc, IovVirtioNet, rx_large, "Of them, segments that belong together as one");
-    IOV_STAT(mc, IovVirtioNet, rx_unsplit,
-             "Frames dropped that the driver would have to take in segments");
+    IOV_STAT(mc, IovVirtioNet, rx_split, "Large frames cut for a driver that does not take them");
+    IOV_STAT(mc, IovVirtioNet, rx_unsplit, "Large frames dropped that cannot be cut");
     IOV_STAT_BYTES(mc, IovVirtioNet, rx_bytes, "Bytes of them");
     IOV_STAT(mc, IovVirtioNet, rx_buffers, "Receive buffers they took");
     IOV_STAT(mc, IovVirtioNet, rx_no_buffer, "Frames dropped for want of a buffer");
