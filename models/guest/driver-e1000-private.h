@@ -7,10 +7,12 @@
 #define IOV_GUEST_DRIVER_E1000_PRIVATE_H
 
 #include "models/guest/guest-private.h"
+#include "models/guest/large-buffers.h"
 
 #define E1000_RING 256u
 #define E1000_RX_BUFFER 2048u
 #define E1000_TX_BUFFER 2048u
+#define E1000_TX_PIECE 4096u /* of a large segment, in one descriptor */
 
 enum e1000_latency { E1000_LOWEST_LATENCY, E1000_LOW_LATENCY, E1000_BULK_LATENCY };
 
@@ -33,8 +35,10 @@ struct e1000_driver {
         struct iov_guest_sent sent;
         uint64_t address; /* for the device */
         uint16_t last;    /* index of the frame's last descriptor, in its first one */
+        uint8_t large;    /* number of its large buffer, likewise; 0: none */
         bool first;
     } tx_info[E1000_RING];
+    struct iov_guest_large large;
     /* receive ring */
     iov_gpa rx_ring;
     iov_gpa rx_buffers;

@@ -7,7 +7,8 @@
  *   poll:       take back sent frames, take received frames and give buffers (W RDT if there were any), frames go up,
  *               W ITR if the load changed, W IMS, R STATUS (flush)
  *
- * A UDP frame takes two descriptors: the checksum is the adapter's work and a context descriptor says where it is.
+ * A UDP frame takes two descriptors: the checksum is the adapter's work and a context descriptor says where it is. So it does for a large
+ * segment, which the adapter cuts: a data descriptor for each 4 KiB. LIMIT: behind a remapping unit the kernel cuts it.
  */
 #include <glib.h>
 
@@ -63,6 +64,37 @@ static void put_tx(struct e1000_driver *self, struct iov_guest_cpu *cpu, const v
     self->tx_use = next_index(self->tx_use);
 }
 
+/* What the adapter needs to know of a large segment, and its data. */
+static void put_large(struct e1000_driver *self, struct iov_guest_cpu *cpu,
+                      const struct iov_guest_frame *frame, uint8_t number)
+{
+    uint64_t address = iov_guest_large_address(&self->large, number);
+    struct e1000_context_descriptor context = {
+        .ipcss = ETHERNET_HEADER,
+        .ipcso = ETHERNET_HEADER + IPV4_CHECKSUM,
+        .ipcse = ETHERNET_HEADER + IPV4_HEADER - 1,
+        .tucss = ETHERNET_HEADER + IPV4_HEADER,
+        .tucso = ETHERNET_HEADER + IPV4_HEADER + TCP_CHECKSUM,
+        .lower = E1000_TXD_DEXT | E1000_TXD_TYPE_CONTEXT | E1000_TXD_CONTEXT_TSE |
+                 E1000_TXD_CONTEXT_IP | E1000_TXD_CONTEXT_TCP | (frame->size - IOV_TCP_PAYLOAD_AT),
+        .header_length = IOV_TCP_PAYLOAD_AT,
+        .mss = frame->segment_size,
+    };
+    struct e1000_tx_descriptor data = { .upper = E1000_TXD_POPTS_TXSM | E1000_TXD_POPTS_IXSM };
+
+    put_tx(self, cpu, &context);
+    iov_guest_put_frame_for_tso(cpu, address, frame);
+    for (uint32_t done = 0, piece; done < frame->size; done += piece) {
+        bool last = frame->size - done <= E1000_TX_PIECE;
+
+        piece = last ? frame->size - done : E1000_TX_PIECE;
+        data.address = address + done;
+        data.lower = piece | E1000_TXD_DEXT | E1000_TXD_TYPE_DATA | E1000_TXD_IFCS | E1000_TXD_TSE |
+                     (last ? E1000_TXD_EOP | E1000_TXD_RS | E1000_TXD_IDE : 0);
+        put_tx(self, cpu, &data);
+    }
+}
+
 static void put_context(struct e1000_driver *self, struct iov_guest_cpu *cpu,
                         const struct iov_guest_frame *frame)
 {
@@ -96,21 +128,31 @@ bool iov_e1000_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
                         const struct iov_guest_frame *frame)
 {
     struct e1000_driver *self = from_dev(dev);
-    uint32_t needed = frame->checksum_offset != 0 ? 2 : 1;
+    bool large = frame->segment_size != 0;
+    uint32_t needed = large ? 1 + (frame->size + E1000_TX_PIECE - 1) / E1000_TX_PIECE
+                      : frame->checksum_offset != 0 ? 2
+                                                    : 1;
     uint32_t first = self->tx_use;
+    uint8_t number = 0;
 
-    if (tx_unused(self) < needed + 2) {
+    if (tx_unused(self) < needed + 2 || (large && self->large.count == 0)) {
         dev->tx[0].stopped = true;
         return false;
     }
     iov_guest_charge(cpu, cpu->guest->costs.e1000_tx);
-    if (frame->checksum_offset != 0)
+    if (frame->checksum_offset != 0 && !large)
         put_context(self, cpu, frame);
-    uint32_t last = self->tx_use;
+    uint32_t last = (first + needed - 1) % E1000_RING;
 
-    self->tx_info[last].address =
-        iov_guest_dma_map(cpu, self->tx_buffers + last * E1000_TX_BUFFER, frame->size);
-    put_data(self, cpu, frame);
+    if (large) {
+        number = iov_guest_large_take(&self->large);
+        put_large(self, cpu, frame, number);
+    } else {
+        self->tx_info[last].address =
+            iov_guest_dma_map(cpu, self->tx_buffers + last * E1000_TX_BUFFER, frame->size);
+        put_data(self, cpu, frame);
+    }
+    self->tx_info[first].large = number;
     self->tx_info[first].sent = (struct iov_guest_sent){ frame->span, frame->size, frame->socket };
     self->tx_info[first].last = (uint16_t)last;
     self->tx_info[first].first = true;
@@ -132,6 +174,7 @@ void iov_e1000_clean_tx(struct e1000_driver *self, struct iov_guest_cpu *cpu)
         if (!(descriptor.upper & E1000_TXD_STATUS_DD))
             break;
         self->tx_info[self->tx_clean].first = false;
+        iov_guest_large_give(&self->large, self->tx_info[self->tx_clean].large);
         self->tx_clean = next_index(last);
         self->tx_total.packets++;
         self->tx_total.bytes += sent.size;
@@ -433,6 +476,8 @@ bool iov_e1000_open_rings(struct e1000_driver *self, struct iov_guest_cpu *cpu)
     self->rx_device = iov_guest_dma_share(cpu, self->rx_ring, E1000_RING * E1000_DESCRIPTOR_SIZE);
     for (uint32_t i = 0; i < E1000_RING; i++)
         map_buffer(self, cpu, i);
+    self->dev.tso =
+        !iov_guest_dma_translates(cpu) && iov_guest_large_init(&self->large, self->guest, 1);
     return true;
 }
 

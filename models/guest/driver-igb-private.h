@@ -7,10 +7,12 @@
 #define IOV_GUEST_DRIVER_IGB_PRIVATE_H
 
 #include "models/guest/guest-private.h"
+#include "models/guest/large-buffers.h"
 
 #define IGB_RING 256u
 #define IGB_RX_ROOM 2048u
 #define IGB_TX_ROOM 2048u
+#define IGB_TX_PIECE 32768u /* of a large segment, in one descriptor */
 
 /* Entries of the MSI-X table, as Linux gives them out while queues are few. */
 enum igb_entry { IGB_ENTRY_OTHER, IGB_ENTRY_RX, IGB_ENTRY_TX, IGB_ENTRIES };
@@ -37,8 +39,10 @@ struct igb_driver {
         struct iov_guest_sent sent;
         uint64_t address; /* of the buffer, for the device */
         uint16_t last;    /* index of the frame's last descriptor, in its first one */
+        uint8_t large;    /* number of its large buffer, likewise; 0: none */
         bool first;
     } tx_info[IGB_RING];
+    struct iov_guest_large large;
     /* receive ring */
     iov_gpa rx_ring, rx_buffers;
     uint64_t rx_device;

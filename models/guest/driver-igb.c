@@ -9,7 +9,8 @@
  *
  * A UDP frame takes two descriptors: the checksum is the adapter's work and a context descriptor says where it is. Receive buffers
  * are halves of pages that stay mapped.
- * LIMIT: one queue pair, whatever the number of processors; no segmentation offload.
+ * A large segment takes a context descriptor with its MSS and a data descriptor for each 32 KiB; the adapter cuts it.
+ * LIMIT: one queue pair, whatever the number of processors; behind a remapping unit large segments are cut by the kernel.
  */
 #include <glib.h>
 
@@ -69,6 +70,35 @@ static void put_tx(struct igb_driver *self, struct iov_guest_cpu *cpu, const voi
     self->tx_use = next_index(self->tx_use);
 }
 
+/* What the adapter needs to know of a large segment, and its data. */
+static void put_large(struct igb_driver *self, struct iov_guest_cpu *cpu,
+                      const struct iov_guest_frame *frame, uint8_t number)
+{
+    uint64_t address = iov_guest_large_address(&self->large, number);
+    struct igb_tx_context context = {
+        .lengths = IPV4_HEADER | ETHERNET_HEADER << IGB_TXC_MACLEN_SHIFT,
+        .command = IGB_TXD_DEXT | IGB_TXD_TYPE_CONTEXT | IGB_TXC_IPV4 | IGB_TXC_TCP,
+        .mss = TCP_HEADER << IGB_TXC_L4LEN_SHIFT | (uint32_t)frame->segment_size
+                                                       << IGB_TXC_MSS_SHIFT,
+    };
+    struct igb_tx_descriptor data = {
+        .status = (frame->size - IOV_TCP_PAYLOAD_AT) << IGB_TXD_PAYLEN_SHIFT | IGB_TXD_TXSM |
+                  IGB_TXD_IXSM,
+    };
+
+    put_tx(self, cpu, &context);
+    iov_guest_put_frame_for_tso(cpu, address, frame);
+    for (uint32_t done = 0, piece; done < frame->size; done += piece) {
+        bool last = frame->size - done <= IGB_TX_PIECE;
+
+        piece = last ? frame->size - done : IGB_TX_PIECE;
+        data.address = address + done;
+        data.command = piece | IGB_TXD_DEXT | IGB_TXD_TYPE_DATA | IGB_TXD_IFCS | IGB_TXD_TSE |
+                       (last ? IGB_TXD_EOP | IGB_TXD_RS : 0);
+        put_tx(self, cpu, &data);
+    }
+}
+
 static void put_context(struct igb_driver *self, struct iov_guest_cpu *cpu,
                         const struct iov_guest_frame *frame)
 {
@@ -102,21 +132,31 @@ bool iov_igb_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
                       const struct iov_guest_frame *frame)
 {
     struct igb_driver *self = from_dev(dev);
-    uint32_t needed = frame->checksum_offset != 0 ? 2 : 1;
+    bool large = frame->segment_size != 0;
+    uint32_t needed = large ? 1 + (frame->size + IGB_TX_PIECE - 1) / IGB_TX_PIECE
+                      : frame->checksum_offset != 0 ? 2
+                                                    : 1;
     uint32_t first = self->tx_use;
+    uint8_t number = 0;
 
-    if (tx_unused(self) < needed + 3) {
+    if (tx_unused(self) < needed + 3 || (large && self->large.count == 0)) {
         dev->tx[0].stopped = !is_polled(self);
         return false;
     }
     iov_guest_charge(cpu, is_polled(self) ? cpu->guest->costs.pmd_tx : cpu->guest->costs.igb_tx);
-    if (frame->checksum_offset != 0)
+    if (frame->checksum_offset != 0 && !large)
         put_context(self, cpu, frame);
-    uint32_t last = self->tx_use;
+    uint32_t last = (first + needed - 1) % IGB_RING;
 
-    self->tx_info[last].address =
-        iov_guest_dma_map(cpu, self->tx_buffers + last * IGB_TX_ROOM, frame->size);
-    put_data(self, cpu, frame);
+    if (large) {
+        number = iov_guest_large_take(&self->large);
+        put_large(self, cpu, frame, number);
+    } else {
+        self->tx_info[last].address =
+            iov_guest_dma_map(cpu, self->tx_buffers + last * IGB_TX_ROOM, frame->size);
+        put_data(self, cpu, frame);
+    }
+    self->tx_info[first].large = number;
     self->tx_info[first].sent = (struct iov_guest_sent){ frame->span, frame->size, frame->socket };
     self->tx_info[first].last = (uint16_t)last;
     self->tx_info[first].first = true;
@@ -139,6 +179,7 @@ void iov_igb_clean_tx(struct igb_driver *self, struct iov_guest_cpu *cpu)
         if (!(descriptor.status & IGB_TXD_DD))
             break;
         self->tx_info[self->tx_clean].first = false;
+        iov_guest_large_give(&self->large, self->tx_info[self->tx_clean].large);
         self->tx_clean = next_index(last);
         self->tx_vector.packets++;
         self->tx_vector.bytes += sent.size;
@@ -390,6 +431,8 @@ bool iov_igb_allocate_rings(struct igb_driver *self, struct iov_guest_cpu *cpu)
     iov_exec_put(cpu->exec, self->rx_ring, zeros, sizeof zeros);
     self->tx_device = iov_guest_dma_share(cpu, self->tx_ring, sizeof zeros);
     self->rx_device = iov_guest_dma_share(cpu, self->rx_ring, sizeof zeros);
+    self->dev.tso = !is_polled(self) && !iov_guest_dma_translates(cpu) &&
+                    iov_guest_large_init(&self->large, guest, 1);
     for (uint32_t i = 0; i < IGB_RING; i++)
         self->rx_address[i] =
             iov_guest_dma_map(cpu, self->rx_buffers + i * IGB_RX_ROOM, IGB_RX_ROOM);

@@ -7,7 +7,7 @@
  *   interrupt:  nothing but scheduling the poll: the device has masked the vector
  *   poll:       take back sent frames, take received frames and give each buffer back, W RXPROD only if the device wants it; W IMR
  *
- * LIMIT: revision 1 of the interface: no receive data ring; no segmentation, no LRO, no RSS; the second receive ring is filled and its buffers
+ * LIMIT: revision 1 of the interface: no receive data ring; no LRO, no RSS; the second receive ring is filled and its buffers
  * are never needed (MTU 1500); BAR 1 is right behind BAR 0.
  */
 #include <glib.h>
@@ -15,12 +15,14 @@
 
 #include "models/guest/drivers-private.h"
 #include "models/guest/guest-private.h"
+#include "models/guest/large-buffers.h"
 #include "models/nic/vmxnet3-regs.h"
 
 #define TX_RING 512u
 #define RX_RING 1024u
 #define RX_RING2 256u
 #define RX_DONE (RX_RING + RX_RING2)
+#define LARGE_PIECES 5u /* of 16 KiB, and the headers */
 #define BUFFER 2048u
 #define TX_WAKE (TX_RING / 4)
 #define DESCRIPTOR ((uint32_t)sizeof(struct vmxnet3_descriptor))
@@ -45,6 +47,8 @@ struct driver {
     uint32_t tx_used;  /* how many it has */
     iov_gpa data, tx_buffers, rx_buffers[2];
     struct iov_guest_sent sent[TX_RING]; /* by a frame's last descriptor */
+    uint8_t large_number[TX_RING];       /* likewise; 0: no large buffer */
+    struct iov_guest_large large;
     struct iov_guest_napi napi;
     bool tx_locked;
 };
@@ -130,6 +134,37 @@ static struct vmxnet3_descriptor piece(const struct ring *ring, iov_gpa address,
                                             size | (ring->generation ? VMXNET3_TX_GENERATION : 0) };
 }
 
+/* A large segment: its headers go into the data ring, the rest is in pieces as large as a descriptor takes. */
+static void add_large(struct driver *self, struct iov_guest_cpu *cpu,
+                      const struct iov_guest_frame *frame)
+{
+    uint32_t first = self->tx.next, last = first, left = frame->size - IOV_TCP_PAYLOAD_AT;
+    iov_gpa slot = self->data + first * VMXNET3_TX_DATA;
+    struct vmxnet3_descriptor begin = piece(&self->tx, slot, IOV_TCP_PAYLOAD_AT);
+    uint8_t number = iov_guest_large_take(&self->large);
+    iov_gpa address = iov_guest_large_address(&self->large, number);
+
+    iov_exec_put_payload(cpu->exec, slot, frame->data, IOV_TCP_PAYLOAD_AT, frame->span);
+    iov_exec_put(cpu->exec, address, frame->more, left);
+    advance(&self->tx);
+    self->tx_used++;
+    for (uint32_t size; left > 0; left -= size, address += size) {
+        size = left <= VMXNET3_LENGTH ? left : VMXNET3_LENGTH + 1;
+        struct vmxnet3_descriptor rest = piece(&self->tx, address, size & VMXNET3_LENGTH);
+
+        last = self->tx.next;
+        rest.word3 = left == size ? VMXNET3_TX_END | VMXNET3_TX_COMPLETE : 0;
+        put_descriptor(cpu, &self->tx, last, &rest);
+        advance(&self->tx);
+        self->tx_used++;
+    }
+    begin.word2 |= (uint32_t)frame->segment_size << VMXNET3_TX_OFFSET_SHIFT;
+    begin.word3 |= IOV_TCP_PAYLOAD_AT | VMXNET3_TX_MODE_SEGMENTS << VMXNET3_TX_MODE_SHIFT;
+    self->sent[last] = (struct iov_guest_sent){ frame->span, frame->size, frame->socket };
+    self->large_number[last] = number;
+    put_descriptor(cpu, &self->tx, first, &begin);
+}
+
 /* The first descriptor is written last: with it the device has the frame. */
 static void add_frame(struct driver *self, struct iov_guest_cpu *cpu,
                       const struct iov_guest_frame *frame)
@@ -160,6 +195,7 @@ static void add_frame(struct driver *self, struct iov_guest_cpu *cpu,
         begin.word3 |= frame->checksum_start | VMXNET3_TX_MODE_CHECKSUM << VMXNET3_TX_MODE_SHIFT;
     }
     self->sent[last] = (struct iov_guest_sent){ frame->span, frame->size, frame->socket };
+    self->large_number[last] = 0;
     put_descriptor(cpu, &self->tx, first, &begin);
 }
 
@@ -193,13 +229,19 @@ static bool vmxnet3_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu 
     struct driver *self = from_dev(dev);
 
     lock_tx(self, cpu);
-    if (TX_RING - self->tx_used < 3) { /* one is never used, so that full is not empty */
+    bool large = frame->segment_size != 0;
+
+    if (TX_RING - self->tx_used < (large ? LARGE_PIECES + 1 : 3u) ||
+        (large && self->large.count == 0)) { /* one is never used, so that full is not empty */
         dev->tx[0].stopped = true;
         self->tx_locked = false;
         return false;
     }
     iov_guest_charge(cpu, cpu->guest->costs.vmxnet3_tx);
-    add_frame(self, cpu, frame);
+    if (large)
+        add_large(self, cpu, frame);
+    else
+        add_frame(self, cpu, frame);
     self->tx_locked = false;
     tell(self, cpu);
     return true;
@@ -219,6 +261,8 @@ static void clean_tx(struct driver *self, struct iov_guest_cpu *cpu)
             continue;
         }
         sent = self->sent[last];
+        iov_guest_large_give(&self->large, self->large_number[last]);
+        self->large_number[last] = 0;
         self->tx_clean = (last + 1) % TX_RING;
         self->tx_used -= count;
         iov_guest_charge(cpu, cpu->guest->costs.vmxnet3_tx_clean);
@@ -475,6 +519,7 @@ static bool vmxnet3_open(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu
 {
     struct driver *self = from_dev(dev);
 
+    self->dev.tso = iov_guest_large_init(&self->large, self->guest, 1);
     if (!allocate(self))
         return false;
     write_shared(self, cpu);

@@ -6,6 +6,8 @@
 #ifndef IOV_GUEST_LARGE_BUFFERS_H
 #define IOV_GUEST_LARGE_BUFFERS_H
 
+#include "core/net/ethernet-regs.h"
+#include "core/net/internet.h"
 #include "models/guest/guest-private.h"
 
 #define IOV_GUEST_LARGE 48u
@@ -58,6 +60,27 @@ static inline void iov_guest_put_frame(struct iov_guest_cpu *cpu, iov_gpa addres
     iov_exec_put_payload(cpu->exec, address, frame->data, IOV_TCP_PAYLOAD_AT, frame->span);
     iov_exec_put(cpu->exec, address + IOV_TCP_PAYLOAD_AT, frame->more,
                  frame->size - IOV_TCP_PAYLOAD_AT);
+}
+
+/*
+ * The same for adapters that fill in lengths and sums of each segment: IPv4's length and sum are 0, and the sum of TCP's pseudo header leaves its length
+ * out.
+ */
+static inline void iov_guest_put_frame_for_tso(struct iov_guest_cpu *cpu, iov_gpa address,
+                                               const struct iov_guest_frame *frame)
+{
+    uint8_t headers[IOV_TCP_PAYLOAD_AT];
+    uint8_t *ip = headers + ETHERNET_HEADER, *sum = ip + IPV4_HEADER + TCP_CHECKSUM;
+    uint32_t length = frame->size - ETHERNET_HEADER - IPV4_HEADER, open;
+
+    memcpy(headers, frame->data, sizeof headers);
+    iov_net_put16(ip + IPV4_LENGTH, 0);
+    iov_net_put16(ip + IPV4_CHECKSUM, 0);
+    open = iov_net_get16(sum) + (~length & 0xffff);
+    iov_net_put16(sum, (open & 0xffff) + (open >> 16));
+    iov_exec_put_payload(cpu->exec, address, headers, sizeof headers, frame->span);
+    iov_exec_put(cpu->exec, address + sizeof headers, frame->more,
+                 frame->size - (uint32_t)sizeof headers);
 }
 
 #endif

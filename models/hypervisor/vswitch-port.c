@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * vswitch-port - the place where a virtual NIC meets the vSwitch. It has no cost of its own; it is a part so that a wire can
- * name it, as it names a tap.
+ * name it, as it names a tap. A large segment for a guest is cut here. LIMIT: that takes no time, and no guest is given large segments (LRO).
  */
+#include "core/net/segment.h"
 #include "models/hypervisor/vswitch.h"
 
 G_DECLARE_FINAL_TYPE(IovVswitchPort, iov_vswitch_port, IOV, VSWITCH_PORT, IovModel)
@@ -15,6 +16,7 @@ struct _IovVswitchPort {
     struct iov_packet_port guest;
     /* state */
     struct iov_vswitch_port port;
+    struct iov_packet_pool *pool; /* of what is cut */
     /* statistics */
     uint64_t sent_frames, received_frames;
 };
@@ -37,8 +39,16 @@ static void deliver(struct iov_vswitch_port *port, struct iov_packet *packet)
 {
     IovVswitchPort *self = iov_container_of(port, IovVswitchPort, port);
 
-    self->received_frames++;
-    iov_packet_send(&self->guest, packet);
+    struct iov_packet_queue pieces = { 0 };
+
+    if (packet->segment_size == 0)
+        iov_packet_queue_push(&pieces, packet);
+    else
+        (void)iov_segment_cut(self->pool, packet, &pieces);
+    while (pieces.first != NULL) {
+        self->received_frames++;
+        iov_packet_send(&self->guest, iov_packet_queue_pop(&pieces));
+    }
 }
 
 static bool iov_vswitch_port_realize(IovModel *model, GError **error)
@@ -46,12 +56,21 @@ static bool iov_vswitch_port_realize(IovModel *model, GError **error)
     IovVswitchPort *self = (IovVswitchPort *)(void *)model;
 
     self->port.deliver = deliver;
+    self->pool = iov_packet_pool_new();
     if (!iov_model_realize(self->vswitch_ref, error))
         return false;
     if (!iov_vswitch_attach((IovVswitch *)(void *)self->vswitch_ref, &self->port))
         return iov_model_fail(model, error, "vswitch: all ports of '%s' are taken",
                               self->vswitch_ref->path);
     return true;
+}
+
+static void iov_vswitch_port_unrealize(IovModel *model)
+{
+    IovVswitchPort *self = (IovVswitchPort *)(void *)model;
+
+    iov_packet_pool_unref(self->pool, model->kernel);
+    self->pool = NULL;
 }
 
 static void iov_vswitch_port_class_init(IovVswitchPortClass *klass)
@@ -71,6 +90,7 @@ static void iov_vswitch_port_class_init(IovVswitchPortClass *klass)
     IOV_STAT(mc, IovVswitchPort, sent_frames, "Frames into the switch");
     IOV_STAT(mc, IovVswitchPort, received_frames, "Frames out of it");
     mc->realize = iov_vswitch_port_realize;
+    mc->unrealize = iov_vswitch_port_unrealize;
 }
 
 static void iov_vswitch_port_init(IovVswitchPort *self)

@@ -101,6 +101,8 @@ static bool offload_is_sound(const struct vmxnet3_descriptor *first, uint32_t si
     uint32_t start = first->word3 & VMXNET3_TX_HEADER;
     uint32_t place = first->word2 >> VMXNET3_TX_OFFSET_SHIFT;
 
+    if (mode == VMXNET3_TX_MODE_SEGMENTS)
+        return place > 0 && start > HEADER && start < size; /* the MSS; the headers' size */
     return mode == 0 ||
            (mode == VMXNET3_TX_MODE_CHECKSUM && start < size && place > start && place + 2 <= size);
 }
@@ -133,6 +135,8 @@ static struct iov_packet *read_frame(IovVmxnet3 *self, const struct vmxnet3_desc
     }
     if ((pieces[0].word3 >> VMXNET3_TX_MODE_SHIFT & 3) == VMXNET3_TX_MODE_CHECKSUM)
         packet->flags |= IOV_PACKET_NEEDS_CHECKSUM;
+    if ((pieces[0].word3 >> VMXNET3_TX_MODE_SHIFT & 3) == VMXNET3_TX_MODE_SEGMENTS)
+        packet->segment_size = (uint16_t)(pieces[0].word2 >> VMXNET3_TX_OFFSET_SHIFT);
     iov_span_claim(packet->span, self, IOV_PART_QUEUE, vmxnet3_now(self));
     return packet;
 }

@@ -195,6 +195,7 @@ static_assert(sizeof(struct vmxnet3_descriptor) == 16, "SPEC: GenericDesc");
 #define VMXNET3_TX_HEADER 0x3ffu         /* word 3: where the checksum begins */
 #define VMXNET3_TX_MODE_SHIFT 10         /* word 3: 0 none, 2 checksum, 3 segmentation */
 #define VMXNET3_TX_MODE_CHECKSUM 2u
+#define VMXNET3_TX_MODE_SEGMENTS 3u
 #define VMXNET3_TX_END (1u << 12)      /* word 3: last of a frame */
 #define VMXNET3_TX_COMPLETE (1u << 13) /* word 3: tell when it is sent */
 #define VMXNET3_TX_PIECES 16u          /* descriptors of a frame */

@@ -10,7 +10,7 @@
  * doorbell, up to `defer`) and looks at the ring itself every `defer-time`; a received frame or a look in vain ends that.
  *
  * A ring that makes no sense stops its queue: error in the shared area, event interrupt, counted.
- * LIMIT: revision 1, one queue a direction; no segmentation, no LRO, no VLANs, no group filter (multicast only if all are wanted), no wake-up
+ * LIMIT: revision 1, one queue a direction; large segments go out as they are, for the switch's NIC to cut; no LRO, no VLANs, no group filter (multicast only if all are wanted), no wake-up
  * patterns; a frame is complete as soon as it is taken; the rule of the threshold is ours, for the real one is not published.
  */
 #include "models/nic/vmxnet3-private.h"
