@@ -7,9 +7,12 @@
  * is programmed. From then on only interrupt entries change: each change is a descriptor in the invalidation queue with a wait
  * behind it, one write of the tail, and polling of the status.
  *
+ * With `scalable` the tables are those of scalable mode: each function has a PASID directory, a whole function that is given away is its PASID 0
+ * (RID_PASID), and parts of a function get PASIDs of their own, which are the machine's; descriptors have 256 bits.
+ *
  * A fault is an interrupt of processor 0: its handler reads the records and clears them, one after the other, as the real one does
  * before it writes to its log.
- * SPEC: VT-d 3.4, 5.1, 6.5.2, 7.3, 10.4. LIMIT: programming the unit at the start takes no time; nothing is unmapped; a function that
+ * SPEC: VT-d 3.4, 5.1, 6.5.2, 7.3, 9.2 to 9.6, 10.4. LIMIT: programming the unit at the start takes no time; nothing is unmapped; a function that
  * faults is not taken from its guest.
  */
 #include "models/hypervisor/host-iommu.h"
@@ -21,7 +24,7 @@
 #define PAGE UINT64_C(4096)
 #define LARGE_PAGE (UINT64_C(2) << 20)
 #define ENTRIES 512u
-#define QUEUE_ENTRIES 256u
+#define PASIDS (128u * VTD_SM_TABLE_ENTRIES) /* the smallest directory */
 #define REMAP_ENTRIES 256u
 #define REMAP_SIZE_FIELD 7u /* 2 to the power of this plus 1 */
 #define STATUS_DONE 2u
@@ -44,6 +47,7 @@ struct _IovHostIommu {
     bool interrupt_remapping;
     bool interrupt_posting;
     bool fault_event;
+    bool scalable;
     /* costs */
     iov_time entry_cost, fault_cost;
     /* ports */
@@ -61,9 +65,10 @@ struct _IovHostIommu {
     uint32_t tail;          /* of the queue */
     bool locked;
     unsigned next_entry;
+    uint32_t next_pasid;
     GArray *domains; /* struct domain; number 1 is the first */
     /* statistics */
-    uint64_t mapped_bytes, entry_writes, waits, polls, failures, fault_interrupts, faults,
+    uint64_t mapped_bytes, pasids, entry_writes, waits, polls, failures, fault_interrupts, faults,
         fault_overflows;
 };
 
@@ -157,12 +162,49 @@ static unsigned domain_find(IovHostIommu *self, iov_hpa memory, uint64_t size)
     return self->domains->len;
 }
 
-bool iov_host_iommu_attach(IovHostIommu *self, uint16_t requester, iov_hpa memory, uint64_t size,
-                           GError **error)
+/* The page that an entry leads to, which is made if there is none; 0 if there is no room. */
+static iov_hpa page_behind(IovHostIommu *self, iov_hpa entry, uint64_t bits)
+{
+    iov_hpa page = get(self, entry, 8) & ~(PAGE - 1);
+
+    if (page == 0) {
+        page = table_new(self);
+        if (page != 0)
+            put(self, entry, 8, page | bits);
+    }
+    return page;
+}
+
+/* Of a function in legacy mode. */
+static iov_hpa context_find(IovHostIommu *self, uint16_t requester)
+{
+    iov_hpa contexts = page_behind(self, self->root + 16u * (requester >> 8), VTD_ROOT_P);
+
+    return contexts == 0 ? 0 : contexts + 16u * (requester & 0xff);
+}
+
+/* The entry of a PASID of a function, in scalable mode; 0 if there is no room. */
+static iov_hpa pasid_find(IovHostIommu *self, uint16_t requester, uint32_t pasid)
+{
+    iov_hpa half = self->root + 16u * (requester >> 8) + (requester & 0x80 ? 8u : 0);
+    iov_hpa contexts = page_behind(self, half, VTD_ROOT_P), directory, table;
+
+    if (contexts == 0)
+        return 0;
+    directory = page_behind(self, contexts + (requester & 0x7fu) * VTD_SM_CONTEXT_SIZE,
+                            VTD_SM_CONTEXT_PASIDE | VTD_SM_ENTRY_P);
+    if (directory == 0)
+        return 0;
+    table = page_behind(self, directory + 8 * (pasid / VTD_SM_TABLE_ENTRIES), VTD_SM_ENTRY_P);
+    return table == 0 ? 0 : table + pasid % VTD_SM_TABLE_ENTRIES * VTD_SM_PASID_SIZE;
+}
+
+bool iov_host_iommu_attach_pasid(IovHostIommu *self, uint16_t requester, uint32_t pasid,
+                                 iov_hpa memory, uint64_t size, GError **error)
 {
     IovModel *model = &self->parent_instance;
+    iov_hpa entry, table;
     unsigned number;
-    iov_hpa contexts;
 
     if (!iov_model_realize(model, error))
         return false;
@@ -170,20 +212,37 @@ bool iov_host_iommu_attach(IovHostIommu *self, uint16_t requester, iov_hpa memor
         return iov_model_fail(model, error,
                               "page-size: memory at %#" PRIx64 " is not aligned to it", memory);
     number = domain_find(self, memory, size);
-    contexts = get(self, self->root + 16u * (requester >> 8), 8) & ~(PAGE - 1);
-    if (number != 0 && contexts == 0) {
-        contexts = table_new(self);
-        if (contexts != 0)
-            put(self, self->root + 16u * (requester >> 8), 8, contexts | VTD_ROOT_P);
-    }
-    if (number == 0 || contexts == 0)
+    entry = self->scalable ? pasid_find(self, requester, pasid) : context_find(self, requester);
+    if (number == 0 || entry == 0)
         return iov_model_fail(model, error, "tables-size: the tables do not fit");
-    contexts += 16u * (requester & 0xff);
-    if (get(self, contexts, 8) & VTD_CONTEXT_P)
+    if (get(self, entry, 8) & VTD_CONTEXT_P)
         return iov_model_fail(model, error, "function %04x has two owners", requester);
-    put(self, contexts + 8, 8, vtd_context_high((uint16_t)number, self->levels));
-    put(self, contexts, 8,
-        g_array_index(self->domains, struct domain, number - 1).table | VTD_CONTEXT_P);
+    table = g_array_index(self->domains, struct domain, number - 1).table;
+    put(self, entry + 8, 8,
+        self->scalable ? number : vtd_context_high((uint16_t)number, self->levels));
+    put(self, entry, 8,
+        self->scalable ? vtd_pasid_second(table, self->levels) : table | VTD_CONTEXT_P);
+    return true;
+}
+
+bool iov_host_iommu_attach(IovHostIommu *self, uint16_t requester, iov_hpa memory, uint64_t size,
+                           GError **error)
+{
+    return iov_host_iommu_attach_pasid(self, requester, 0, memory, size, error);
+}
+
+bool iov_host_iommu_pasid_alloc(IovHostIommu *self, uint32_t *ret_pasid, GError **error)
+{
+    IovModel *model = &self->parent_instance;
+
+    if (!iov_model_realize(model, error))
+        return false;
+    if (!self->scalable)
+        return iov_model_fail(model, error, "scalable: PASIDs need it");
+    if (self->next_pasid == PASIDS)
+        return iov_model_fail(model, error, "all PASIDs are taken");
+    *ret_pasid = ++self->next_pasid;
+    self->pasids++;
     return true;
 }
 
@@ -207,16 +266,23 @@ bool iov_host_iommu_entry_alloc(IovHostIommu *self, unsigned *ret_index)
     return true;
 }
 
-static void descriptor_put(IovHostIommu *self, struct iov_exec *exec, uint64_t low, uint64_t high)
+static unsigned descriptor_size(const IovHostIommu *self)
 {
-    const uint64_t words[2] = { low, high };
-
-    iov_exec_put(exec, self->queue + self->tail * sizeof words, words, sizeof words);
-    self->tail = (self->tail + 1) % QUEUE_ENTRIES;
+    return self->scalable ? 32 : 16;
 }
 
-/* With interrupts off, as under the real one's lock. */
-static bool submit(IovHostIommu *self, struct iov_exec *exec, uint64_t low, uint64_t high)
+static void descriptor_put(IovHostIommu *self, struct iov_exec *exec, uint64_t low, uint64_t high)
+{
+    const uint64_t words[4] = { low, high };
+    unsigned size = descriptor_size(self);
+
+    iov_exec_put(exec, self->queue + self->tail * size, words, size);
+    self->tail = (self->tail + 1) % ((unsigned)PAGE / size);
+}
+
+/* `count` descriptors and a wait, with interrupts off, as under the real one's lock. */
+static bool submit(IovHostIommu *self, struct iov_exec *exec, const uint64_t (*words)[2],
+                   unsigned count)
 {
     bool interrupts = exec->interrupts;
     uint32_t status = 0;
@@ -226,12 +292,13 @@ static bool submit(IovHostIommu *self, struct iov_exec *exec, uint64_t low, uint
     while (self->locked)
         iov_exec_do(exec, IOV_OP_PAUSE);
     self->locked = true;
-    descriptor_put(self, exec, low, high);
+    for (unsigned i = 0; i < count; i++)
+        descriptor_put(self, exec, words[i][0], words[i][1]);
     place = self->status + self->tail * sizeof status;
     iov_exec_put(exec, place, &status, sizeof status);
     descriptor_put(self, exec, vtd_inv_wait(STATUS_DONE), place);
     self->waits++;
-    iov_exec_store(exec, self->registers + VTD_IQT, 4, self->tail << 4);
+    iov_exec_store(exec, self->registers + VTD_IQT, 4, self->tail * descriptor_size(self));
     for (unsigned i = 0; i < TRIES; i++) {
         iov_exec_get(exec, place, &status, sizeof status);
         if (status == STATUS_DONE ||
@@ -257,7 +324,20 @@ bool iov_host_iommu_entry_write(IovHostIommu *self, struct iov_exec *exec, unsig
     self->entry_writes++;
     iov_exec_compute(exec, self->entry_cost, IOV_PART_HOST);
     iov_exec_put(exec, self->entries + index * sizeof words, words, sizeof words);
-    return submit(self, exec, vtd_inv_entry(index), 0);
+    return submit(self, exec, &(const uint64_t[2]){ vtd_inv_entry(index), 0 }, 1);
+}
+
+bool iov_host_iommu_flush_pasid(IovHostIommu *self, struct iov_exec *exec, uint16_t requester,
+                                uint32_t pasid)
+{
+    iov_hpa entry = pasid_find(self, requester, pasid);
+    uint16_t domain = (uint16_t)get(self, entry + 8, 8);
+    const uint64_t words[][2] = {
+        { vtd_inv_pasid_cache(VTD_PASID_CACHE_SELECTIVE, domain, pasid), 0 },
+        { vtd_inv_pasid_iotlb(VTD_GRANULARITY_DOMAIN, domain, pasid), 0 },
+    };
+
+    return submit(self, exec, words, G_N_ELEMENTS(words));
 }
 
 /* ---- Faults ---- */
@@ -308,6 +388,9 @@ static bool iov_host_iommu_realize(IovModel *model, GError **error)
         !(cap & (VTD_CAP_SAGAW_39 | VTD_CAP_SAGAW_48)))
         return iov_model_fail(model, error, "registers: there is no remapping unit at %#" PRIx64,
                               self->registers);
+    if (self->scalable && (~ecap & (VTD_ECAP_SMTS | VTD_ECAP_PASID)) != 0)
+        return iov_model_fail(model, error,
+                              "scalable: the remapping unit has no scalable mode with PASIDs");
     self->levels = cap & VTD_CAP_SAGAW_48 ? 4 : 3;
     self->remaps = self->interrupt_remapping && ecap & VTD_ECAP_IR;
     self->posts = self->remaps && self->interrupt_posting && cap & VTD_CAP_PI;
@@ -335,8 +418,10 @@ static void command(IovHostIommu *self, uint32_t bit)
 
 static void queue_add(IovHostIommu *self, uint64_t low, uint64_t high)
 {
-    put(self, self->queue + 16u * self->tail, 8, low);
-    put(self, self->queue + 16u * self->tail + 8, 8, high);
+    iov_hpa at = self->queue + self->tail * descriptor_size(self);
+
+    put(self, at, 8, low);
+    put(self, at + 8, 8, high);
     self->tail++;
 }
 
@@ -346,11 +431,14 @@ static void iov_host_iommu_start(IovModel *model)
     IovHostIommu *self = (IovHostIommu *)(void *)model;
 
     put(self, self->registers + VTD_IQT, 8, 0);
-    put(self, self->registers + VTD_IQA, 8, self->queue);
+    put(self, self->registers + VTD_IQA, 8, self->queue | (self->scalable ? VTD_IQA_DW : 0));
     command(self, VTD_G_QIE);
-    put(self, self->registers + VTD_RTADDR, 8, self->root);
+    put(self, self->registers + VTD_RTADDR, 8,
+        self->root | (self->scalable ? VTD_RTADDR_SCALABLE : 0));
     command(self, VTD_G_SRTP);
     queue_add(self, VTD_INV_CONTEXT | VTD_GRANULARITY_GLOBAL << VTD_INV_GRANULARITY_SHIFT, 0);
+    if (self->scalable)
+        queue_add(self, vtd_inv_pasid_cache(VTD_PASID_CACHE_GLOBAL, 0, 0), 0);
     queue_add(self, vtd_inv_iotlb(VTD_GRANULARITY_GLOBAL, 0), 0);
     if (self->remaps) {
         put(self, self->registers + VTD_IRTA, 8, self->entries | REMAP_SIZE_FIELD);
@@ -359,7 +447,7 @@ static void iov_host_iommu_start(IovModel *model)
         command(self, VTD_G_IRE);
     }
     queue_add(self, vtd_inv_wait(STATUS_DONE), self->status);
-    put(self, self->registers + VTD_IQT, 4, self->tail << 4);
+    put(self, self->registers + VTD_IQT, 4, self->tail * descriptor_size(self));
     command(self, VTD_G_TE);
     if (!self->fault_event)
         return;
@@ -402,11 +490,14 @@ static void iov_host_iommu_class_init(IovHostIommuClass *klass)
     IOV_PROP_BOOL(mc, IovHostIommu, interrupt_posting, true, "Post them, if the unit can");
     IOV_PROP_BOOL(mc, IovHostIommu, fault_event, true,
                   "Faults interrupt the host; off: they stay in their records");
+    IOV_PROP_BOOL(mc, IovHostIommu, scalable, false,
+                  "Tables of scalable mode: parts of a function get PASIDs");
     IOV_COST(mc, IovHostIommu, fault_cost, "host-iommu-fault", "Logging one fault");
     IOV_COST(mc, IovHostIommu, entry_cost, "host-iommu-entry",
              "Changing an interrupt entry, its invalidation apart");
     IOV_PORT_MEM_INITIATOR(mc, IovHostIommu, bus, "Host memory and the unit's registers");
     IOV_STAT_BYTES(mc, IovHostIommu, mapped_bytes, "Memory mapped for devices");
+    IOV_STAT(mc, IovHostIommu, pasids, "PASIDs given away");
     IOV_STAT(mc, IovHostIommu, entry_writes, "Interrupt entries written");
     IOV_STAT(mc, IovHostIommu, waits, "Batches of invalidations: writes of the queue's tail");
     IOV_STAT(mc, IovHostIommu, polls, "Looks at the status that came too early");

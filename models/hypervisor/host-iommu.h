@@ -16,6 +16,17 @@ G_DECLARE_FINAL_TYPE(IovHostIommu, iov_host_iommu, IOV, HOST_IOMMU, IovModel)
 bool iov_host_iommu_attach(IovHostIommu *iommu, uint16_t requester, iov_hpa memory, uint64_t size,
                            GError **error);
 
+/*
+ * In scalable mode: a PASID that nobody else in the machine has; and what attach does, for a function's requests with that PASID only. Slow plane, errors
+ * as above.
+ */
+bool iov_host_iommu_pasid_alloc(IovHostIommu *iommu, uint32_t *ret_pasid, GError **error);
+bool iov_host_iommu_attach_pasid(IovHostIommu *iommu, uint16_t requester, uint32_t pasid,
+                                 iov_hpa memory, uint64_t size, GError **error);
+/* Makes the unit forget what it holds of a PASID that is attached. `exec` does it and pays. False if the unit did not answer. */
+bool iov_host_iommu_flush_pasid(IovHostIommu *iommu, struct iov_exec *exec, uint16_t requester,
+                                uint32_t pasid);
+
 /* Does it remap interrupts, and can it post them? */
 bool iov_host_iommu_remaps(const IovHostIommu *iommu);
 bool iov_host_iommu_posts(const IovHostIommu *iommu);
