@@ -54,6 +54,16 @@ static bool throttle_passes(IovIgb *self, struct igb_vector *vector)
 
 /* ---- Several MSI-X vectors ---- */
 
+static void message_send(struct igb_vector *vector, iov_time delay, struct iov_span *span)
+{
+    struct igb_function *function = vector->function;
+
+    if (function->assignable)
+        function->nic->variant->message(function, vector->index, delay, span);
+    else
+        iov_pci_message(&function->space, vector->index, delay, span);
+}
+
 static void vector_try(struct igb_vector *vector, iov_time delay)
 {
     struct igb_function *function = vector->function;
@@ -72,7 +82,7 @@ static void vector_try(struct igb_vector *vector, iov_time delay)
         causes->told |= bit;
     if (function->nic->gpie & IGB_GPIE_EIAME)
         causes->eims &= ~(causes->eiam & bit);
-    iov_pci_message(&function->space, vector->index, delay, announced(function->nic, vector));
+    message_send(vector, delay, announced(function->nic, vector));
 }
 
 static void vectors_try(struct igb_function *function, uint32_t bits)

@@ -346,7 +346,9 @@ static uint32_t status_read(const IovIgb *self)
     bool master = iov_pci_master(&self->physical.space) && !(self->ctrl & IGB_CTRL_MASTER_DISABLE);
 
     return self->status | (self->link ? IGB_STATUS_LU : 0) | (master ? IGB_STATUS_MASTER : 0) |
-           (self->enabled != 0 ? IGB_STATUS_IOV | (self->enabled & 15) << IGB_STATUS_VFS_SHIFT : 0);
+           (self->enabled != 0 && !self->virtual[0].assignable
+                ? IGB_STATUS_IOV | (self->enabled & 15) << IGB_STATUS_VFS_SHIFT
+                : 0);
 }
 
 static bool active_read(IovIgb *self, uint32_t offset, bool peek, uint32_t *ret_value)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The igb's own header: its structs, and what its files ask of each other. igb.c describes the kind and answers the ports, igb-mac.c is the
+ * The igb family's own header: its structs, and what its files ask of each other. siov-nic.c has the kind siov-nic, whose parts are no virtual functions but
+ * assignable interfaces (ADIs); all else is both kinds'. igb.c describes parent and kind igb and answers the ports, igb-mac.c is the
  * register file, igb-phy.c EEPROM, semaphores and PHY, igb-irq.c causes, vectors and throttling, igb-rx.c, igb-tx.c and igb-wire.c move frames,
  * igb-filter.c says to whom a frame goes, igb-vf.c has the virtual functions and their registers, igb-vt.c what the physical one sees of them.
  *
@@ -15,8 +16,15 @@
 #include "core/pci/space.h"
 #include "models/nic/igb-regs.h"
 
-#define IOV_TYPE_IGB (iov_igb_get_type())
-G_DECLARE_FINAL_TYPE(IovIgb, iov_igb, IOV, IGB, IovModel)
+#define IOV_TYPE_IGB_FAMILY (iov_igb_family_get_type())
+GType iov_igb_family_get_type(void);
+typedef struct _IovIgb IovIgb;
+typedef struct _IovIgbClass IovIgbClass;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(IovIgb, g_object_unref)
+
+struct _IovIgbClass {
+    IovModelClass parent_class;
+};
 
 #define IGB_CACHE 64u          /* descriptors that a queue holds */
 #define IGB_FLIGHT 32u         /* descriptors whose data is on its way, a queue */
@@ -27,6 +35,15 @@ G_DECLARE_FINAL_TYPE(IovIgb, iov_igb, IOV, IGB, IovModel)
 #define IGB_PLAIN 64u
 
 struct igb_function;
+
+/* In what the kinds of the family differ. */
+struct igb_variant {
+    void (*space_init)(IovIgb *self);
+    /* With assignable interfaces instead of virtual functions; else NULL. */
+    void (*message)(struct igb_function *function, unsigned vector, iov_time delay,
+                    struct iov_span *span);
+    void (*reset)(IovIgb *self);
+};
 
 /* ---- Interrupts of a function ---- */
 
@@ -56,7 +73,9 @@ struct igb_function {
     IovIgb *nic;
     struct igb_causes causes;
     bool physical;
-    bool plugged; /* of a virtual function: it is on the bus */
+    bool plugged;    /* of a virtual function: it is on the bus */
+    bool assignable; /* an ADI: its requests are the physical function's, with `pasid` */
+    uint32_t pasid;  /* or IOV_NO_PASID */
     uint8_t pool;
     uint32_t received, sent, multicast, received_loop, sent_loop;
     uint64_t received_bytes, sent_bytes, received_loop_bytes, sent_loop_bytes;
@@ -154,6 +173,7 @@ struct igb_route {
 
 struct _IovIgb {
     IovModel parent_instance;
+    const struct igb_variant *variant; /* set by the kind */
     /* properties */
     char *mac;
     uint64_t requester, vectors, vfs, cache, reads;
@@ -250,6 +270,14 @@ bool igb_dma_read(struct igb_function *function, uint64_t address, void *data, u
 bool igb_dma_write(struct igb_function *function, uint64_t address, const void *data, uint32_t size,
                    iov_time *delay, struct iov_span *const *span);
 void igb_guest_fault(IovIgb *self);
+/* `what` as in iov_pci_space.changed. */
+void igb_pci_changed(struct iov_pci_function *function, unsigned what, uint16_t offset,
+                     uint16_t size);
+/* Accesses to the registers of a function, or of a part of it. */
+enum iov_status igb_function_read(struct igb_function *function, struct iov_mem_req *req,
+                                  uint32_t bar_size);
+enum iov_status igb_function_write(struct igb_function *function, const struct iov_mem_req *req,
+                                   uint32_t bar_size);
 void igb_drop(IovIgb *self);
 extern const struct iov_mem_target_ops igb_registers_ops, igb_virtual_registers_ops,
     igb_virtual_msix_ops;

@@ -238,7 +238,11 @@ static void function_go(struct igb_function *function)
 
 void igb_virtual_changed(IovIgb *self)
 {
-    unsigned wanted = MIN(iov_pci_vfs_enabled(&self->physical.space), (unsigned)self->vfs);
+    unsigned wanted;
+
+    if (self->variant->message != NULL)
+        return; /* assignable interfaces are always there */
+    wanted = MIN(iov_pci_vfs_enabled(&self->physical.space), (unsigned)self->vfs);
 
     for (; self->enabled > wanted; self->enabled--)
         function_go(&self->virtual[self->enabled - 1]);
@@ -273,8 +277,16 @@ static void function_init(IovIgb *self, unsigned index)
     struct igb_function *function = &self->virtual[index];
 
     function->nic = self;
-    function->pci = &function->slot;
     function->pool = (uint8_t)index;
+    function->pasid = IOV_NO_PASID;
+    igb_causes_init(function, IGB_VF_VECTORS);
+    if (self->variant->message != NULL) {
+        function->assignable = true;
+        function->pci = &self->pci;
+        own_queues(function, function);
+        return;
+    }
+    function->pci = &function->slot;
     function->slot.ops = &virtual_ops;
     function->slot.dma = &function->dma;
     function->space.changed = virtual_changed;
@@ -282,7 +294,6 @@ static void function_init(IovIgb *self, unsigned index)
     function->msix = (struct iov_mem_target){ &igb_virtual_msix_ops, IGB_MSIX_BAR_SIZE };
     iov_pci_space_init(&function->space, &function->slot, &header, NULL, capabilities,
                        G_N_ELEMENTS(capabilities) - (self->ats ? 0 : 1));
-    igb_causes_init(function, IGB_VF_VECTORS);
 }
 
 void igb_virtual_init(IovIgb *self)
@@ -290,6 +301,8 @@ void igb_virtual_init(IovIgb *self)
     self->virtual = g_new0(struct igb_function, MAX(self->vfs, 1));
     for (unsigned i = 0; i < self->vfs; i++)
         function_init(self, i);
+    if (self->variant->message != NULL)
+        self->enabled = (unsigned)self->vfs;
 }
 
 void igb_virtual_finish(IovIgb *self)

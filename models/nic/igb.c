@@ -13,7 +13,7 @@
 
 #include "core/trace/measure.h"
 
-G_DEFINE_FINAL_TYPE(IovIgb, iov_igb, IOV_TYPE_MODEL)
+G_DEFINE_ABSTRACT_TYPE(IovIgb, iov_igb_family, IOV_TYPE_MODEL)
 
 /* ---- Counting ---- */
 
@@ -76,14 +76,27 @@ bool igb_step_allowed(IovIgb *self, uint32_t *steps, iov_time *steps_at)
 
 /* ---- DMA ---- */
 
+/* An ADI's requests have a PASID, or are not sent. */
+static bool pasid_allowed(const struct igb_function *function)
+{
+    const struct iov_pci_space *space = &function->nic->physical.space;
+
+    return function->pasid != IOV_NO_PASID &&
+           iov_pci_get16(space, (uint16_t)(space->pasid + PCI_PASID_CTRL)) & PCI_PASID_CTRL_ENABLE;
+}
+
 static bool dma(struct igb_function *function, struct iov_mem_req *req, bool write)
 {
     IovIgb *self = function->nic;
     enum iov_status status = IOV_STATUS_UNSUPPORTED;
 
+    const struct iov_pci_space *space =
+        function->assignable ? &self->physical.space : &function->space;
+
     req->requester = function->pci->requester;
-    req->pasid = IOV_NO_PASID;
-    if (iov_pci_master(&function->space) && !(self->ctrl & IGB_CTRL_MASTER_DISABLE))
+    req->pasid = function->pasid;
+    if (iov_pci_master(space) && (!function->assignable || pasid_allowed(function)) &&
+        !(self->ctrl & IGB_CTRL_MASTER_DISABLE))
         status = write ? iov_mem_write_req(function->pci->dma, req)
                        : iov_mem_read_req(function->pci->dma, req);
     if (status != IOV_STATUS_OK)
@@ -143,8 +156,8 @@ static void word_write(struct igb_function *function, uint32_t offset, uint32_t 
 }
 
 /* Reads of any size see the 32-bit registers they touch, each read once. */
-static enum iov_status function_read(struct igb_function *function, struct iov_mem_req *req,
-                                     uint32_t bar_size)
+enum iov_status igb_function_read(struct igb_function *function, struct iov_mem_req *req,
+                                  uint32_t bar_size)
 {
     bool peek = req->flags & IOV_MEM_DEBUG;
     uint32_t offset = (uint32_t)req->address;
@@ -165,8 +178,8 @@ static enum iov_status function_read(struct igb_function *function, struct iov_m
 }
 
 /* SPEC: 82576, 8.1.1: registers are written as aligned 32-bit words; anything else is the driver's mistake and changes nothing. */
-static enum iov_status function_write(struct igb_function *function, const struct iov_mem_req *req,
-                                      uint32_t bar_size)
+enum iov_status igb_function_write(struct igb_function *function, const struct iov_mem_req *req,
+                                   uint32_t bar_size)
 {
     uint32_t offset = (uint32_t)req->address;
     uint64_t value = iov_mem_value(req);
@@ -187,12 +200,14 @@ static enum iov_status function_write(struct igb_function *function, const struc
 
 static enum iov_status registers_read(struct iov_mem_target *port, struct iov_mem_req *req)
 {
-    return function_read(&iov_container_of(port, IovIgb, registers)->physical, req, IGB_BAR_SIZE);
+    return igb_function_read(&iov_container_of(port, IovIgb, registers)->physical, req,
+                             IGB_BAR_SIZE);
 }
 
 static enum iov_status registers_write(struct iov_mem_target *port, struct iov_mem_req *req)
 {
-    return function_write(&iov_container_of(port, IovIgb, registers)->physical, req, IGB_BAR_SIZE);
+    return igb_function_write(&iov_container_of(port, IovIgb, registers)->physical, req,
+                              IGB_BAR_SIZE);
 }
 
 const struct iov_mem_target_ops igb_registers_ops = { .read = registers_read,
@@ -200,14 +215,14 @@ const struct iov_mem_target_ops igb_registers_ops = { .read = registers_read,
 
 static enum iov_status virtual_read(struct iov_mem_target *port, struct iov_mem_req *req)
 {
-    return function_read(iov_container_of(port, struct igb_function, registers), req,
-                         IGB_VF_BAR_SIZE);
+    return igb_function_read(iov_container_of(port, struct igb_function, registers), req,
+                             IGB_VF_BAR_SIZE);
 }
 
 static enum iov_status virtual_write(struct iov_mem_target *port, struct iov_mem_req *req)
 {
-    return function_write(iov_container_of(port, struct igb_function, registers), req,
-                          IGB_VF_BAR_SIZE);
+    return igb_function_write(iov_container_of(port, struct igb_function, registers), req,
+                              IGB_VF_BAR_SIZE);
 }
 
 const struct iov_mem_target_ops igb_virtual_registers_ops = { .read = virtual_read,
@@ -345,8 +360,8 @@ static const struct iov_pci_function_ops pci_ops = { .config_read = iov_pci_spac
                                                      .windows = iov_pci_space_windows,
                                                      .reset = pci_reset };
 
-static void pci_changed(struct iov_pci_function *function, unsigned what, uint16_t offset,
-                        uint16_t size)
+void igb_pci_changed(struct iov_pci_function *function, unsigned what, uint16_t offset,
+                     uint16_t size)
 {
     IovIgb *self = iov_container_of(function, IovIgb, pci);
 
@@ -409,7 +424,7 @@ static void space_init(IovIgb *self)
     if (self->ats)
         capabilities[count++] =
             (struct iov_pci_capability)IOV_PCI_ATS(.at = 0x1a0, .queue_depth = 32);
-    self->physical.space.changed = pci_changed;
+    self->physical.space.changed = igb_pci_changed;
     iov_pci_space_init(&self->physical.space, &self->pci, &header, bars, capabilities, count);
 }
 
@@ -428,6 +443,8 @@ void igb_reset(IovIgb *self)
     igb_causes_reset(&self->physical);
     for (unsigned i = 0; i < self->enabled; i++)
         igb_causes_reset(&self->virtual[i]);
+    if (self->variant->reset != NULL)
+        self->variant->reset(self);
     for (unsigned i = 0; i < self->queue_count; i++) {
         igb_rx_reset(&self->queues[i]);
         igb_tx_reset(&self->queues[i]);
@@ -467,7 +484,7 @@ static void queues_init(IovIgb *self)
     }
 }
 
-static bool iov_igb_realize(IovModel *model, GError **error)
+static bool iov_igb_family_realize(IovModel *model, GError **error)
 {
     IovIgb *self = (IovIgb *)(void *)model;
 
@@ -482,7 +499,7 @@ static bool iov_igb_realize(IovModel *model, GError **error)
     igb_wire_init(self);
     igb_causes_init(&self->physical, IGB_VECTORS_MAX);
     queues_init(self);
-    space_init(self);
+    self->variant->space_init(self);
     igb_virtual_init(self);
     igb_phy_reset(self); /* the cable has been plugged in long since */
     iov_event_disarm(&self->link_up);
@@ -492,7 +509,7 @@ static bool iov_igb_realize(IovModel *model, GError **error)
     return true;
 }
 
-static void iov_igb_unrealize(IovModel *model)
+static void iov_igb_family_unrealize(IovModel *model)
 {
     IovIgb *self = (IovIgb *)(void *)model;
 
@@ -508,13 +525,13 @@ static void iov_igb_unrealize(IovModel *model)
     self->queue_count = 0;
 }
 
-static void iov_igb_finalize(GObject *object)
+static void iov_igb_family_finalize(GObject *object)
 {
     IovIgb *self = (IovIgb *)(void *)object;
 
     iov_packet_pool_unref(self->pool, self->parent_instance.kernel);
     iov_pci_space_clear(&self->physical.space);
-    G_OBJECT_CLASS(iov_igb_parent_class)->finalize(object);
+    G_OBJECT_CLASS(iov_igb_family_parent_class)->finalize(object);
 }
 
 static void describe_ports(IovModelClass *mc)
@@ -554,22 +571,20 @@ static void describe_statistics(IovModelClass *mc)
              "The drivers' mistakes: bad rings, failed DMA, partial writes");
 }
 
-static void iov_igb_class_init(IovIgbClass *klass)
+static void iov_igb_family_class_init(IovIgbClass *klass)
 {
     IovModelClass *mc = IOV_MODEL_CLASS(klass);
 
-    iov_model_class_describe(mc, "igb", "Intel 82576 Gigabit Ethernet controller, with SR-IOV");
+    iov_model_class_describe(mc, "igb-family",
+                             "Parent of Gigabit controllers with pools of queues");
     IOV_PROP_STRING(mc, IovIgb, mac, "52:54:00:12:34:56", "Ethernet address");
     IOV_PROP_COUNT(mc, IovIgb, requester, 0, 0xffff, 0x0008,
                    "PCI requester ID without a slot: bus, device, function");
     IOV_PROP_COUNT(mc, IovIgb, vectors, 1, IGB_VECTORS_MAX, 10, "MSI-X vectors");
-    IOV_PROP_COUNT(mc, IovIgb, vfs, 0, IGB_POOLS_MAX - 1, 8,
-                   "Virtual functions; an 82576 has 8, with more there are more queues as well");
     IOV_PROP_COUNT(mc, IovIgb, cache, 1, IGB_CACHE, IGB_CACHE,
                    "Descriptors fetched at once, a queue");
     IOV_PROP_COUNT(mc, IovIgb, reads, 1, IGB_FLIGHT - 2, 8,
                    "Frames whose data is on its way at once, a queue");
-    IOV_PROP_BOOL(mc, IovIgb, ats, false, "The functions have the ATS capability");
     IOV_PROP_BOOL(mc, IovIgb, enabled_at_start, true,
                   "Command register and MSI-X are on, as a guest's PCI core leaves them");
     IOV_PROP_TIME(mc, IovIgb, negotiation, 0, 10 * IOV_SEC, 500 * IOV_MS,
@@ -577,12 +592,12 @@ static void iov_igb_class_init(IovIgbClass *klass)
     IOV_COST(mc, IovIgb, processing, "igb-processing", "Of a descriptor");
     describe_ports(mc);
     describe_statistics(mc);
-    mc->realize = iov_igb_realize;
-    mc->unrealize = iov_igb_unrealize;
-    G_OBJECT_CLASS(klass)->finalize = iov_igb_finalize;
+    mc->realize = iov_igb_family_realize;
+    mc->unrealize = iov_igb_family_unrealize;
+    G_OBJECT_CLASS(klass)->finalize = iov_igb_family_finalize;
 }
 
-static void iov_igb_init(IovIgb *self)
+static void iov_igb_family_init(IovIgb *self)
 {
     self->registers.size = IGB_BAR_SIZE;
     self->io.size = IGB_IO_SIZE;
@@ -593,5 +608,36 @@ static void iov_igb_init(IovIgb *self)
     self->physical.nic = self;
     self->physical.physical = true;
     self->physical.pci = &self->pci;
+    self->physical.pasid = IOV_NO_PASID;
     self->pool = iov_packet_pool_new();
+}
+
+/* ---- The 82576 ---- */
+
+static const struct igb_variant variant = { .space_init = space_init };
+
+typedef struct {
+    IovIgb parent_instance;
+} IovIgbCard;
+
+typedef struct {
+    IovIgbClass parent_class;
+} IovIgbCardClass;
+
+GType iov_igb_get_type(void);
+G_DEFINE_FINAL_TYPE(IovIgbCard, iov_igb, IOV_TYPE_IGB_FAMILY)
+
+static void iov_igb_class_init(IovIgbCardClass *klass)
+{
+    IovModelClass *mc = IOV_MODEL_CLASS(klass);
+
+    iov_model_class_describe(mc, "igb", "Intel 82576 Gigabit Ethernet controller, with SR-IOV");
+    IOV_PROP_COUNT(mc, IovIgb, vfs, 0, IGB_POOLS_MAX - 1, 8,
+                   "Virtual functions; an 82576 has 8, with more there are more queues as well");
+    IOV_PROP_BOOL(mc, IovIgb, ats, false, "The functions have the ATS capability");
+}
+
+static void iov_igb_init(IovIgbCard *self)
+{
+    self->parent_instance.variant = &variant;
 }

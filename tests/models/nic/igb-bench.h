@@ -25,6 +25,7 @@ struct igb_message {
     uint64_t address;
     uint32_t data;
     uint16_t requester;
+    uint32_t pasid;
     iov_time when;
     struct iov_span *span;
 };
@@ -38,6 +39,7 @@ struct igb_bench {
     struct igb_message messages[64];
     unsigned message_count;
     uint16_t requester; /* of the last DMA */
+    uint32_t pasid;     /* of the last one that was no message */
     struct bench_line line;
     struct bench_end end;
     uint32_t tails[IGB_QUEUES]; /* of transmit queues */
@@ -49,6 +51,7 @@ static inline enum iov_status fabric_read(struct iov_mem_target *port, struct io
 {
     (void)port;
     igb.requester = req->requester;
+    igb.pasid = req->pasid;
     return igb.memory->ops->read(igb.memory, req);
 }
 
@@ -56,13 +59,16 @@ static inline enum iov_status fabric_write(struct iov_mem_target *port, struct i
 {
     (void)port;
     igb.requester = req->requester;
-    if (req->address >> 20 != 0xfee)
+    if (req->address >> 20 != 0xfee) {
+        igb.pasid = req->pasid;
         return igb.memory->ops->write(igb.memory, req);
+    }
     if (igb.message_count < G_N_ELEMENTS(igb.messages))
         igb.messages[igb.message_count] =
             (struct igb_message){ .address = req->address,
                                   .data = (uint32_t)iov_mem_value(req),
                                   .requester = req->requester,
+                                  .pasid = req->pasid,
                                   .when = iov_now(igb.bench->run.kernel) + req->delay,
                                   .span = req->span };
     igb.message_count++;
@@ -97,13 +103,18 @@ static inline void run_for(iov_time duration)
 }
 
 /* Made, but not started: properties may be set. */
-static inline void igb_make(const struct bench_cost *costs)
+static inline void igb_make_kind(const char *kind, const struct bench_cost *costs)
 {
     igb = (struct igb_bench){ .bench = bench_new(costs) };
-    igb.nic = bench_add(igb.bench, "igb", "nic");
+    igb.nic = bench_add(igb.bench, kind, "nic");
     igb.dram = bench_add(igb.bench, "dram", "dram");
     bench_number(igb.dram, "size", RAM);
     igb.fabric.ops = &fabric_ops;
+}
+
+static inline void igb_make(const struct bench_cost *costs)
+{
+    igb_make_kind("igb", costs);
 }
 
 static inline void igb_start(void)
