@@ -8,6 +8,7 @@
  */
 #include "models/guest/driver-igb-private.h"
 #include "models/nic/igb-regs.h"
+#include "models/nic/siov-regs.h"
 
 #define EEPROM_TRACK 0x43 /* where newer images have a version */
 #define RESET_BEFORE (10 * IOV_MS)
@@ -57,14 +58,22 @@ static const uint16_t added_counters[] = {
     0x4104, 0x4108, 0x410c, 0x4110, 0x4118, 0x411c, 0x4120, 0x40bc, 0x40b4, 0x40b8,
 };
 
+/* What an assignable interface has in its page of doorbells is nowhere else. */
+uint64_t iov_igb_address(const struct igb_driver *self, uint32_t reg)
+{
+    uint32_t place = self->doorbells != 0 ? siov_doorbell_of(reg) : SIOV_NOT_FAST;
+
+    return place != SIOV_NOT_FAST ? self->doorbells + place : self->registers + reg;
+}
+
 uint32_t iov_igb_read(struct igb_driver *self, struct iov_guest_cpu *cpu, uint32_t reg)
 {
-    return (uint32_t)iov_guest_read(cpu, self->registers + reg, 4);
+    return (uint32_t)iov_guest_read(cpu, iov_igb_address(self, reg), 4);
 }
 
 void iov_igb_write(struct igb_driver *self, struct iov_guest_cpu *cpu, uint32_t reg, uint32_t value)
 {
-    iov_guest_write(cpu, self->registers + reg, 4, value);
+    iov_guest_write(cpu, iov_igb_address(self, reg), 4, value);
 }
 
 void iov_igb_flush(struct igb_driver *self, struct iov_guest_cpu *cpu)

@@ -30,6 +30,7 @@ struct igb_driver {
     struct iov_guest_netdev dev;
     IovLinuxGuest *guest;
     uint64_t registers, msix;
+    uint64_t doorbells; /* page of an assignable interface; 0: none */
     struct igb_vector_state rx_vector, tx_vector;
     /* transmit ring: tx_clean .. tx_use are the device's */
     iov_gpa tx_ring, tx_buffers;
@@ -55,6 +56,8 @@ struct igb_driver {
     uint32_t mailbox; /* of a virtual function: bits that a read has cleared */
 };
 
+/* Guest-physical address of a register. */
+uint64_t iov_igb_address(const struct igb_driver *self, uint32_t reg);
 uint32_t iov_igb_read(struct igb_driver *self, struct iov_guest_cpu *cpu, uint32_t reg);
 void iov_igb_write(struct igb_driver *self, struct iov_guest_cpu *cpu, uint32_t reg,
                    uint32_t value);

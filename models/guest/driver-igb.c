@@ -162,7 +162,7 @@ bool iov_igb_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
     self->tx_info[first].first = true;
     if (tx_unused(self) < TX_NEEDED)
         dev->tx[0].stopped = !is_polled(self);
-    iov_guest_kick(cpu, self->registers + IGB_TX_REG(0, IGB_QUEUE_TAIL), 4, self->tx_use);
+    iov_guest_kick(cpu, iov_igb_address(self, IGB_TX_REG(0, IGB_QUEUE_TAIL)), 4, self->tx_use);
     return true;
 }
 

@@ -10,6 +10,9 @@
  * igbvf-pmd is the same function under a poll-mode driver, as DPDK's: no vectors, no interrupts; a poll takes what is there and gives buffers back 32 at
  * a time.
  *
+ * With `doorbells` the function is an assignable interface: what is touched while frames flow lies in a page of its own, all else, the mailbox
+ * included, is emulated by the host's software.
+ *
  * LIMIT: throttling follows igb's rule; no VLANs, no multicast groups; one look at the link when it opens.
  */
 #include <glib.h>
@@ -300,6 +303,7 @@ static struct iov_guest_netdev *create(struct iov_guest_net *net,
     self->guest = net->guest;
     self->registers = self->guest->registers;
     self->msix = self->guest->msix;
+    self->doorbells = self->guest->doorbells;
     net->checksum_offload = true;
     iov_igb_vector_init(self, &self->rx_vector, ENTRY_RX, iov_igb_rx_poll);
     iov_igb_vector_init(self, &self->tx_vector, ENTRY_TX, NULL);

@@ -144,6 +144,7 @@ struct _IovLinuxGuest {
     uint64_t registers;
     uint64_t ports;
     uint64_t msix;
+    uint64_t doorbells;
     uint64_t gsi;
     uint64_t ioapic;
     uint64_t memory_base;

@@ -437,6 +437,9 @@ static void iov_linux_guest_class_init(IovLinuxGuestClass *klass)
                    "I/O ports of the device, for a reset through them");
     IOV_PROP_COUNT(mc, IovLinuxGuest, msix, 0, UINT64_MAX, 0,
                    "Guest-physical address of the device's MSI-X table");
+    IOV_PROP_COUNT(mc, IovLinuxGuest, doorbells, 0, UINT64_MAX, 0,
+                   "Guest-physical address of the page with an assignable interface's doorbells "
+                   "(driver igbvf); 0: they are among the registers");
     IOV_PROP_COUNT(mc, IovLinuxGuest, gsi, 0, 23, 21, "I/O APIC pin of the device");
     IOV_PROP_COUNT(mc, IovLinuxGuest, ioapic, 0, UINT64_MAX, 0xfec00000,
                    "Guest-physical address of the I/O APIC");
