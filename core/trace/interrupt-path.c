@@ -131,8 +131,11 @@ void iov_interrupt_owned(struct iov_interrupt_path *path, uint16_t requester, co
     if (path == NULL || path->owner_count == IOV_INTERRUPT_OWNERS)
         return;
     place = owner_place(path, requester);
-    if (place < path->owner_count && path->owners[place].requester == requester)
+    if (place < path->owner_count && path->owners[place].requester == requester) {
+        if (path->owners[place].guest != guest)
+            path->owners[place].guest = path; /* several: whose a message is cannot be told */
         return;
+    }
     memmove(&path->owners[place + 1], &path->owners[place],
             (path->owner_count - place) * sizeof path->owners[0]);
     path->owners[place].guest = guest;

@@ -64,7 +64,10 @@ IOV_API void iov_interrupt_path_reset(struct iov_interrupt_path *path);
 /* "link", "remap", ... */
 IOV_API const char *iov_interrupt_segment_name(enum iov_interrupt_segment segment);
 
-/* Function `requester` belongs to the kernel `guest`, which need not know its number. Slow plane. */
+/*
+ * Function `requester` belongs to the kernel `guest`, which need not know its number. If parts of it belong to several, their delivery is not noted. Slow
+ * plane.
+ */
 IOV_API void iov_interrupt_owned(struct iov_interrupt_path *path, uint16_t requester,
                                  const void *guest);
 /* A remapping unit made a message of a device's, `link` after the device wrote it; it took `remap`. */

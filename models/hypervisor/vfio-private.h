@@ -6,6 +6,7 @@
 #include "models/hypervisor/host-iommu.h"
 #include "models/hypervisor/igb-pf.h"
 #include "models/hypervisor/kvm.h"
+#include "models/hypervisor/vdcm.h"
 
 #define IOV_TYPE_VFIO (iov_vfio_get_type())
 G_DECLARE_FINAL_TYPE(IovVfio, iov_vfio, IOV, VFIO, IovModel)
@@ -36,6 +37,7 @@ struct _IovVfio {
     IovModel *vm_ref;
     IovModel *iommu_ref;
     IovModel *pf_ref;
+    IovModel *adi_ref;
     uint64_t cpu;
     uint64_t guest_address;
     uint64_t host_address;

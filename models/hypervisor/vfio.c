@@ -135,6 +135,15 @@ static bool iov_vfio_realize(IovModel *model, GError **error)
         self->host_table = vf.msix;
         self->cpu = vf.index % iov_host_cpu_count(self->host); /* they are spread */
     }
+    if (self->adi_ref != NULL) {
+        const struct iov_siov_adi *adi = iov_vdcm_adi((IovVdcm *)(void *)self->adi_ref);
+
+        if (!iov_model_realize(self->adi_ref, error))
+            return false;
+        self->requester = adi->requester;
+        self->host_table = adi->messages;
+        self->cpu = adi->index % iov_host_cpu_count(self->host);
+    }
     if (self->size > 0 &&
         !iov_kvm_map_passthrough(vm, self->guest_address, self->host_address, self->size))
         return iov_model_fail(model, error,
@@ -147,7 +156,7 @@ static bool iov_vfio_realize(IovModel *model, GError **error)
         return iov_model_fail(model, error, "cpu: no vector is left");
     iov_interrupt_owned(model->run->measure->interrupts, (uint16_t)self->requester,
                         iov_kvm_program(vm));
-    if (self->iommu != NULL) {
+    if (self->iommu != NULL && self->adi_ref == NULL) { /* an interface has its PASID's memory */
         iov_hpa memory;
         uint64_t size;
 
@@ -202,6 +211,15 @@ static void iov_vfio_class_init(IovVfioClass *klass)
                                     .text = "Driver of the physical function that gives away its "
                                             "next virtual one: requester, host-address and "
                                             "host-table are that one's" });
+    iov_model_class_add_property(
+        mc, &(struct iov_property){ .name = "adi",
+                                    .type = IOV_VALUE_REF,
+                                    .offset = G_STRUCT_OFFSET(IovVfio, adi_ref),
+                                    .width = sizeof(void *),
+                                    .kind = "vdcm",
+                                    .text = "What presents an assignable interface: interrupts "
+                                            "are that one's, and the table at host-table is its "
+                                            "part of the message storage" });
     IOV_PROP_COUNT(mc, IovVfio, cpu, 0, 63, 0, "Host processor that takes the device's interrupts");
     IOV_PROP_COUNT(mc, IovVfio, guest_address, 0, UINT64_MAX, 0,
                    "Guest-physical address of the registers");
