@@ -158,18 +158,32 @@ static bool is_broadcast(const uint8_t *address)
 }
 
 /* The place of an address among those that are received exactly, or -1. */
-static int exact_find(const IovIgb *self, const uint8_t *address)
+static int exact_search(const IovIgb *self, uint64_t filter)
 {
     unsigned count = self->pool_count > 8 ? IGB_X_RA_COUNT : IGB_RA_COUNT;
-    uint32_t low = (uint32_t)address[0] | (uint32_t)address[1] << 8 | (uint32_t)address[2] << 16 |
-                   (uint32_t)address[3] << 24;
-    uint32_t high = IGB_RAH_VALID | (uint32_t)address[4] | (uint32_t)address[5] << 8;
 
     for (unsigned i = 0; i < count; i++) {
-        if (self->ra[2 * i + 1] == high && self->ra[2 * i] == low)
+        if (self->ra[2 * i + 1] == filter >> 32 && self->ra[2 * i] == (uint32_t)filter)
             return (int)i;
     }
     return -1;
+}
+
+static int exact_find(IovIgb *self, const uint8_t *address)
+{
+    struct igb_address_place *known = &self->looked_up[address[5] % IGB_LOOKED_UP];
+    uint64_t filter = (uint64_t)IGB_RAH_VALID << 32;
+
+    for (unsigned i = 0; i < 6; i++)
+        filter |= (uint64_t)address[i] << (8 * i);
+    if (known->filter != filter)
+        *known = (struct igb_address_place){ filter, exact_search(self, filter) };
+    return known->place;
+}
+
+void igb_filter_addresses_changed(IovIgb *self)
+{
+    memset(self->looked_up, 0, sizeof self->looked_up);
 }
 
 /* SPEC: 82576, 7.1.2.1.2: MO picks which twelve of the address's last sixteen bits index the table. */
@@ -192,7 +206,7 @@ static bool vlan_accepts(const IovIgb *self, const struct iov_packet *packet)
     return self->vfta[id >> 5] >> (id & 31) & 1;
 }
 
-static bool address_accepts(const IovIgb *self, const uint8_t *address)
+static bool address_accepts(IovIgb *self, const uint8_t *address)
 {
     if (is_broadcast(address))
         return self->rctl & (IGB_RCTL_BAM | IGB_RCTL_MPE);
@@ -213,7 +227,12 @@ static uint64_t pools_with(const IovIgb *self, uint32_t flag)
     return pools;
 }
 
-static uint64_t pools_of_address(const IovIgb *self, const uint8_t *address)
+void igb_filter_pools_changed(IovIgb *self)
+{
+    self->untagged = pools_with(self, IGB_VMOLR_AUPE);
+}
+
+static uint64_t pools_of_address(IovIgb *self, const uint8_t *address)
 {
     uint64_t pools = 0;
     int exact;
@@ -239,7 +258,7 @@ static uint64_t pools_of_vlan(const IovIgb *self, const struct iov_packet *packe
     uint64_t pools = 0;
 
     if (!igb_filter_is_tagged(self, packet))
-        return pools_with(self, IGB_VMOLR_AUPE);
+        return self->untagged;
     if (!(self->rctl & IGB_RCTL_VFE))
         return UINT64_MAX;
     for (unsigned i = 0; i < IGB_VLVF_COUNT; i++) {
@@ -249,7 +268,7 @@ static uint64_t pools_of_vlan(const IovIgb *self, const struct iov_packet *packe
     return pools;
 }
 
-static uint64_t pools_of(const IovIgb *self, const struct iov_packet *packet)
+static uint64_t pools_of(IovIgb *self, const struct iov_packet *packet)
 {
     bool group = packet->data[0] & 1;
     uint64_t pools = pools_of_address(self, packet->data) & pools_of_vlan(self, packet);

@@ -145,6 +145,7 @@ static uint32_t address_read(const IovIgb *self, int index)
 
 static void address_write(IovIgb *self, int index, uint32_t value)
 {
+    igb_filter_addresses_changed(self);
     if (!(index & 1)) {
         self->ra[index] = value;
         return;
@@ -576,4 +577,5 @@ void igb_mac_reset(IovIgb *self)
     self->toeplitz_valid = false;
     self->ra[0] = (uint32_t)self->eeprom[1] << 16 | self->eeprom[0];
     self->ra[1] = IGB_RAH_VALID | self->eeprom[2];
+    igb_filter_addresses_changed(self);
 }

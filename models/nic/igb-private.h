@@ -163,6 +163,13 @@ struct igb_pool {
     uint32_t psrtype;
 };
 
+/* What a search of the address filters has found; a write of one of them forgets it. */
+enum { IGB_LOOKED_UP = 64 };
+struct igb_address_place {
+    uint64_t filter; /* RAH and RAL; 0: nothing is known */
+    int place;       /* of the filter, or -1 */
+};
+
 /* Where a frame goes. */
 struct igb_route {
     uint64_t pools; /* in the modes with pools */
@@ -201,6 +208,8 @@ struct _IovIgb {
     uint32_t eecd, plain[IGB_PLAIN]; /* registers without effect, in the order of igb-mac.c */
     uint32_t ra[2 * IGB_X_RA_COUNT], mta[128], vfta[128], uta[128], reta[32], rssrk[10];
     uint64_t ra_pools[IGB_X_RA_COUNT];
+    struct igb_address_place looked_up[IGB_LOOKED_UP];
+    uint64_t untagged; /* pools whose VMOLR has AUPE */
     uint32_t statistics[IGB_STATISTICS_COUNT];
     uint16_t eeprom[IGB_EEPROM_WORDS];
     uint16_t phy[32];
@@ -343,6 +352,9 @@ iov_time igb_rx_frame(IovIgb *self, struct iov_packet *packet);
 void igb_rx_deliver(IovIgb *self, struct iov_packet *packet, uint64_t pools);
 
 /* ---- igb-filter.c ---- */
+/* Registers that decide were written: what is remembered of the addresses, of the pools. */
+void igb_filter_addresses_changed(IovIgb *self);
+void igb_filter_pools_changed(IovIgb *self);
 /* False: the frame is for nobody here. */
 bool igb_filter_route(IovIgb *self, const struct iov_packet *packet, struct igb_route *ret_route);
 void igb_filter_hash(IovIgb *self, const struct iov_packet *packet, struct igb_route *route);

@@ -303,6 +303,7 @@ bool igb_vt_write(IovIgb *self, uint32_t offset, uint32_t value)
         set_write(self, set, (uint64_t)UINT32_MAX << shift, (uint64_t)value << shift);
     } else if (kept != NULL) {
         *kept = value;
+        igb_filter_pools_changed(self);
     } else if (vf >= 0) {
         mailbox_write(self, (unsigned)vf, value);
     } else if (offset >= IGB_VLVF(0) && offset < IGB_VLVF(IGB_VLVF_COUNT)) {
@@ -325,4 +326,5 @@ void igb_vt_reset(IovIgb *self)
     memset(self->vlvf_pools, 0, sizeof self->vlvf_pools);
     for (unsigned i = 0; i < IGB_POOLS_MAX; i++)
         self->pools[i] = (struct igb_pool){ .vmolr = IGB_VMOLR_RESET };
+    igb_filter_pools_changed(self);
 }
