@@ -24,6 +24,14 @@ G_DEFINE_TYPE(IovLinuxHost, iov_linux_host, IOV_TYPE_MODEL)
 
 /* ---- Run queues ---- */
 
+static void free_note(struct iov_host_cpu *cpu)
+{
+    uint64_t bit = UINT64_C(1) << cpu->index;
+
+    cpu->host->free =
+        cpu->current->idle && cpu->queued == 0 ? cpu->host->free | bit : cpu->host->free & ~bit;
+}
+
 static void queue_insert(struct iov_host_cpu *cpu, struct iov_thread *thread)
 {
     struct iov_thread **place = &cpu->queue;
@@ -33,6 +41,7 @@ static void queue_insert(struct iov_host_cpu *cpu, struct iov_thread *thread)
     thread->next = *place;
     *place = thread;
     cpu->queued++;
+    free_note(cpu);
 }
 
 static struct iov_thread *queue_pop(struct iov_host_cpu *cpu)
@@ -44,6 +53,7 @@ static struct iov_thread *queue_pop(struct iov_host_cpu *cpu)
     cpu->queue = thread->next;
     thread->next = NULL;
     cpu->queued--;
+    free_note(cpu);
     return thread;
 }
 
@@ -112,6 +122,7 @@ static void give(struct iov_host_cpu *cpu, struct iov_thread *to)
         cpu->host->measure->counters.domain_switches++;
     }
     cpu->current = to;
+    free_note(cpu);
     to->state = IOV_THREAD_RUNNING;
     to->since = iov_now(cpu->host->parent_instance.kernel);
     to->switches++;
@@ -270,17 +281,15 @@ static struct iov_host_cpu *cpu_choose(const struct iov_thread *thread)
 
     if (thread->cpu != NULL && thread->affinity >> thread->cpu->index & 1) {
         best = thread->cpu;
-        if (best->current->idle && best->queued == 0)
+        if (host->free >> best->index & 1)
             return best;
     }
+    if ((host->free & thread->affinity) != 0)
+        return &host->processors[__builtin_ctzll(host->free & thread->affinity)];
     for (unsigned i = 0; i < host->count; i++) {
         struct iov_host_cpu *cpu = &host->processors[i];
 
-        if (!(thread->affinity >> i & 1))
-            continue;
-        if (cpu->current->idle && cpu->queued == 0)
-            return cpu;
-        if (best == NULL || cpu->queued < best->queued)
+        if (thread->affinity >> i & 1 && (best == NULL || cpu->queued < best->queued))
             best = cpu;
     }
     return best;
@@ -467,6 +476,7 @@ static bool iov_linux_host_realize(IovModel *model, GError **error)
         cpu->idle->cpu = cpu;
         cpu->idle->state = IOV_THREAD_RUNNING;
         cpu->current = cpu->idle;
+        free_note(cpu);
     }
     return true;
 }
