@@ -98,6 +98,7 @@ struct iov_vmcs {
 /* ---- Cached translations ---- */
 
 enum { TLB_WAYS = 4, TLB_HINTS = 64, TLB_CONTEXTS = 256, VMCS_ACTIVE = 64, MSR_COUNT = 24 };
+enum { TLB_TABLES = 16 };
 enum {
     TLB_READ = 1 << 0,
     TLB_WRITE = 1 << 1,
@@ -112,6 +113,14 @@ struct iov_tlb_entry {
     iov_hpa address;  /* host-physical */
     uint32_t context; /* 0: invalid */
     uint32_t rights;  /* TLB_* */
+};
+
+/* A paging-structure cache: the page directory of a GiB of guest-physical addresses. */
+struct iov_tlb_table {
+    uint64_t region;        /* guest-physical >> 30 */
+    const uint8_t *entries; /* the bytes; NULL: nothing */
+    uint64_t rights;        /* of the levels above */
+    uint32_t context;
 };
 
 /* A tag (VPID, EPTP) has a number; invalidating the tag gives it a new one. */
@@ -184,7 +193,8 @@ struct _IovCpu {
     /* translations */
     struct iov_tlb_entry *tlb;
     struct iov_tlb_entry *tlb_hints[TLB_HINTS]; /* by page: where to look first; never NULL */
-    uint32_t tlb_sets;                          /* a power of two */
+    struct iov_tlb_table tables[TLB_TABLES];
+    uint32_t tlb_sets; /* a power of two */
     uint32_t tlb_turn;
     uint32_t context; /* of what runs now */
     uint32_t next_context;

@@ -11,6 +11,8 @@
  * levels. Pages of 2 MiB and 1 GiB are cached in pieces of 4 KiB. The guest's own paging is not
  * modelled: a linear address only names a cached piece.
  */
+#include <string.h>
+
 #include "models/cpu/cpu-private.h"
 
 /* ---- The walk ---- */
@@ -34,24 +36,64 @@ static bool misconfigured(uint64_t entry, unsigned level, bool leaf)
     return entry & ((UINT64_C(1) << (12 + 9 * level)) - 1) & ~PAGE_MASK;
 }
 
+/* SPEC: 29.4.1: paging-structure caches: the levels above need not be read again until they are invalidated. */
+static struct iov_tlb_table *table_slot(IovCpu *self, uint64_t region)
+{
+    return &self->tables[(region ^ self->context) % TLB_TABLES];
+}
+
+static const uint8_t *table_find(IovCpu *self, iov_gpa address, uint64_t *rights)
+{
+    const struct iov_tlb_table *table = table_slot(self, address >> 30);
+
+    if (table->context != self->context || table->region != address >> 30)
+        return NULL;
+    *rights = table->rights;
+    return table->entries;
+}
+
+static void table_keep(IovCpu *self, iov_gpa address, iov_hpa entries, uint64_t rights)
+{
+    *table_slot(self, address >> 30) =
+        (struct iov_tlb_table){ address >> 30, iov_cpu_pointer(self, entries), rights,
+                                self->context };
+}
+
+/* SPEC: 29.4.3.1: a violation invalidates what would be used for its address. */
+static enum iov_ept_outcome violation(IovCpu *self, iov_gpa address)
+{
+    struct iov_tlb_table *table = table_slot(self, address >> 30);
+
+    if (table->region == address >> 30)
+        table->entries = NULL;
+    return IOV_EPT_VIOLATION;
+}
+
 enum iov_ept_outcome iov_ept_walk(IovCpu *self, uint64_t eptp, iov_gpa address, uint32_t access,
                                   struct iov_ept_result *ret_result)
 {
     iov_hpa table = eptp & PHYSICAL_ADDRESS_MASK & ~PAGE_MASK;
     uint64_t rights = IOV_EPT_RWX;
+    const uint8_t *known = table_find(self, address, &rights);
 
-    *ret_result = (struct iov_ept_result){ 0 };
+    *ret_result = (struct iov_ept_result){ .steps = known != NULL ? 2 : 0 };
     if (address >> 48 != 0)
         return IOV_EPT_VIOLATION;
-    for (unsigned level = 3;; level--) {
+    for (unsigned level = known != NULL ? 1 : 3;; level--) {
         unsigned shift = 12 + 9 * level;
-        uint64_t entry = iov_cpu_read64(self, table + (address >> shift & 511) * 8);
-        bool leaf = level == 0 || ((level == 1 || level == 2) && entry & IOV_EPT_LARGE);
+        uint64_t place = (address >> shift & 511) * 8, entry;
+        bool leaf;
 
+        if (known != NULL)
+            memcpy(&entry, known + place, sizeof entry);
+        else
+            entry = iov_cpu_read64(self, table + place);
+        known = NULL;
+        leaf = level == 0 || ((level == 1 || level == 2) && entry & IOV_EPT_LARGE);
         ret_result->steps++;
         if (!(entry & IOV_EPT_RWX)) {
             ret_result->rights = 0;
-            return IOV_EPT_VIOLATION;
+            return violation(self, address);
         }
         if (misconfigured(entry, level, leaf))
             return IOV_EPT_MISCONFIGURED;
@@ -64,9 +106,11 @@ enum iov_ept_outcome iov_ept_walk(IovCpu *self, uint64_t eptp, iov_gpa address, 
             ret_result->page =
                 ((entry & PHYSICAL_ADDRESS_MASK & ~offset_mask) | (address & offset_mask)) &
                 ~PAGE_MASK;
-            return (rights & access) == access ? IOV_EPT_MAPPED : IOV_EPT_VIOLATION;
+            return (rights & access) == access ? IOV_EPT_MAPPED : violation(self, address);
         }
         table = entry & PHYSICAL_ADDRESS_MASK & ~PAGE_MASK;
+        if (level == 2)
+            table_keep(self, address, table, rights);
     }
 }
 

@@ -180,7 +180,7 @@ static void load_guest(struct iov_exec *exec, IovCpu *self, struct iov_vmcs *vmc
     timer_start(self, vmcs);
     self->entries++;
     self->non_root = true;
-    self->attention = true;
+    self->attention = iov_vmx_watchful(self, exec) || vmcs->threshold_pending || vmcs->trap_pending;
     self->processor.running = exec;
 }
 
@@ -249,6 +249,7 @@ static void inject(struct iov_exec *exec)
         break;
     case IOV_EVENT_OTHER: /* 27.6.2: a pending MTF exit */
         vmcs->trap_pending = true;
+        self->attention = true;
         break;
     case IOV_EVENT_NMI: /* blocked until IRET */
         vmcs->field[VMCS_GUEST_INTERRUPTIBILITY] |= IOV_INTERRUPTIBILITY_NMI;
