@@ -14,8 +14,9 @@
 #define IGB_TX_ROOM 2048u
 #define IGB_TX_PIECE 32768u /* of a large segment, in one descriptor */
 
-/* Entries of the MSI-X table, as Linux gives them out while queues are few. */
-enum igb_entry { IGB_ENTRY_OTHER, IGB_ENTRY_RX, IGB_ENTRY_TX, IGB_ENTRIES };
+#define IGB_RINGS 8u /* pairs that the driver takes of an 82576 */
+/* Entries of the MSI-X table: one for the link, then those of the receive queues, then those of the transmit queues; if queues are many a pair shares one. */
+#define IGB_ENTRY_OTHER 0u
 
 /* A vector with its share of the queues, and how often it may interrupt. */
 struct igb_vector_state {
@@ -26,11 +27,12 @@ struct igb_vector_state {
     uint32_t packets, bytes; /* since the last time it was looked at */
 };
 
-struct igb_driver {
-    struct iov_guest_netdev dev;
-    IovLinuxGuest *guest;
-    uint64_t registers, msix;
-    uint64_t doorbells; /* page of an assignable interface; 0: none */
+struct igb_driver;
+
+/* A pair of queues. */
+struct igb_ring {
+    struct igb_driver *driver;
+    unsigned index;
     struct igb_vector_state rx_vector, tx_vector;
     /* transmit ring: tx_clean .. tx_use are the device's */
     iov_gpa tx_ring, tx_buffers;
@@ -49,6 +51,16 @@ struct igb_driver {
     uint64_t rx_device;
     uint64_t rx_address[IGB_RING];
     uint32_t rx_use, rx_clean;
+};
+
+struct igb_driver {
+    struct iov_guest_netdev dev;
+    IovLinuxGuest *guest;
+    uint64_t registers, msix;
+    uint64_t doorbells;     /* page of an assignable interface; 0: none */
+    struct igb_ring *rings; /* `count` of them: dev.queues */
+    unsigned count;
+    bool paired;             /* both queues of a pair have the vector of the receive queue */
     bool gigabit;            /* the link is up at 1000 Mb/s */
     bool link_asked;         /* somebody wants to know whether there is a link */
     bool flow_control_known; /* the EEPROM's default was read */
@@ -103,15 +115,18 @@ uint32_t iov_igb_next_itr(const struct igb_driver *self, const struct igb_vector
 
 /* ---- What moves frames, for both drivers ---- */
 
+/* `count` pairs, in no memory yet; vectors as igb has them. */
+void iov_igb_make_rings(struct igb_driver *self, unsigned count);
+void iov_igb_free_rings(struct igb_driver *self);
 bool iov_igb_allocate_rings(struct igb_driver *self, struct iov_guest_cpu *cpu);
 bool iov_igb_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
                       const struct iov_guest_frame *frame);
 /* Takes back what was sent. */
-void iov_igb_clean_tx(struct igb_driver *self, struct iov_guest_cpu *cpu);
+void iov_igb_clean_tx(struct igb_ring *self, struct iov_guest_cpu *cpu);
 /* Gives the adapter all free buffers. */
-void iov_igb_give_buffers(struct igb_driver *self, struct iov_guest_cpu *cpu);
+void iov_igb_give_buffers(struct igb_ring *self, struct iov_guest_cpu *cpu);
 /* Takes received frames; buffers go back `batch` at a time. */
-unsigned iov_igb_clean_rx(struct igb_driver *self, struct iov_guest_cpu *cpu, unsigned budget,
+unsigned iov_igb_clean_rx(struct igb_ring *self, struct iov_guest_cpu *cpu, unsigned budget,
                           unsigned batch);
 unsigned iov_igb_rx_poll(struct iov_guest_napi *napi, struct iov_guest_cpu *cpu, unsigned budget);
 void iov_igb_vector_init(struct igb_driver *self, struct igb_vector_state *vector, unsigned entry,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The igb driver's fast half, with the accesses of Linux 6.1's igb: one queue pair, three MSI-X vectors (link, receive, transmit).
+ * The igb driver's fast half, with the accesses of Linux 6.1's igb: a queue pair for each processor, up to eight; MSI-X vectors for
+ * the link, each receive and each transmit queue, or, with more than four pairs, each pair. Received flows are spread by the adapter's hash (RSS).
  *
  *   transmit:   descriptors, W TDT
  *   interrupt:  W EITR if the load has changed; the rest in a poll (the device has masked the vector by itself: EIAC, EIAM)
@@ -10,7 +11,8 @@
  * A UDP frame takes two descriptors: the checksum is the adapter's work and a context descriptor says where it is. Receive buffers
  * are halves of pages that stay mapped.
  * A large segment takes a context descriptor with its MSS and a data descriptor for each 32 KiB; the adapter cuts it.
- * LIMIT: one queue pair, whatever the number of processors; behind a remapping unit large segments are cut by the kernel.
+ * LIMIT: a processor sends by its own queue, as if XPS had been set up (Linux's igb leaves the choice to a hash of the flow); behind a
+ * remapping unit large segments are cut by the kernel.
  */
 #include <glib.h>
 
@@ -50,19 +52,19 @@ static uint32_t next_index(uint32_t index)
     return (index + 1) % IGB_RING;
 }
 
-static uint32_t tx_unused(const struct igb_driver *self)
+static uint32_t tx_unused(const struct igb_ring *self)
 {
     return (self->tx_clean - self->tx_use - 1 + IGB_RING) % IGB_RING;
 }
 
-static uint32_t rx_unused(const struct igb_driver *self)
+static uint32_t rx_unused(const struct igb_ring *self)
 {
     return (self->rx_clean - self->rx_use - 1 + IGB_RING) % IGB_RING;
 }
 
 /* ---- Transmit ---- */
 
-static void put_tx(struct igb_driver *self, struct iov_guest_cpu *cpu, const void *descriptor)
+static void put_tx(struct igb_ring *self, struct iov_guest_cpu *cpu, const void *descriptor)
 {
     iov_exec_put(cpu->exec, self->tx_ring + self->tx_use * IGB_DESCRIPTOR_SIZE, descriptor,
                  IGB_DESCRIPTOR_SIZE);
@@ -71,7 +73,7 @@ static void put_tx(struct igb_driver *self, struct iov_guest_cpu *cpu, const voi
 }
 
 /* What the adapter needs to know of a large segment, and its data. */
-static void put_large(struct igb_driver *self, struct iov_guest_cpu *cpu,
+static void put_large(struct igb_ring *self, struct iov_guest_cpu *cpu,
                       const struct iov_guest_frame *frame, uint8_t number)
 {
     uint64_t address = iov_guest_large_address(&self->large, number);
@@ -99,7 +101,7 @@ static void put_large(struct igb_driver *self, struct iov_guest_cpu *cpu,
     }
 }
 
-static void put_context(struct igb_driver *self, struct iov_guest_cpu *cpu,
+static void put_context(struct igb_ring *self, struct iov_guest_cpu *cpu,
                         const struct iov_guest_frame *frame)
 {
     uint32_t network = frame->checksum_start - ETHERNET_HEADER;
@@ -112,7 +114,7 @@ static void put_context(struct igb_driver *self, struct iov_guest_cpu *cpu,
     put_tx(self, cpu, &context);
 }
 
-static void put_data(struct igb_driver *self, struct iov_guest_cpu *cpu,
+static void put_data(struct igb_ring *self, struct iov_guest_cpu *cpu,
                      const struct iov_guest_frame *frame)
 {
     iov_gpa buffer = self->tx_buffers + self->tx_use * IGB_TX_ROOM;
@@ -131,7 +133,7 @@ static void put_data(struct igb_driver *self, struct iov_guest_cpu *cpu,
 bool iov_igb_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
                       const struct iov_guest_frame *frame)
 {
-    struct igb_driver *self = from_dev(dev);
+    struct igb_ring *self = &from_dev(dev)->rings[is_polled(from_dev(dev)) ? 0 : frame->queue];
     bool large = frame->segment_size != 0;
     uint32_t needed = large ? 1 + (frame->size + IGB_TX_PIECE - 1) / IGB_TX_PIECE
                       : frame->checksum_offset != 0 ? 2
@@ -140,10 +142,11 @@ bool iov_igb_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
     uint8_t number = 0;
 
     if (tx_unused(self) < needed + 3 || (large && self->large.count == 0)) {
-        dev->tx[0].stopped = !is_polled(self);
+        dev->tx[self->index].stopped = !is_polled(self->driver);
         return false;
     }
-    iov_guest_charge(cpu, is_polled(self) ? cpu->guest->costs.pmd_tx : cpu->guest->costs.igb_tx);
+    iov_guest_charge(cpu,
+                     is_polled(self->driver) ? cpu->guest->costs.pmd_tx : cpu->guest->costs.igb_tx);
     if (frame->checksum_offset != 0 && !large)
         put_context(self, cpu, frame);
     uint32_t last = (first + needed - 1) % IGB_RING;
@@ -161,13 +164,14 @@ bool iov_igb_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
     self->tx_info[first].last = (uint16_t)last;
     self->tx_info[first].first = true;
     if (tx_unused(self) < TX_NEEDED)
-        dev->tx[0].stopped = !is_polled(self);
-    iov_guest_kick(cpu, iov_igb_address(self, IGB_TX_REG(0, IGB_QUEUE_TAIL)), 4, self->tx_use);
+        dev->tx[self->index].stopped = !is_polled(self->driver);
+    iov_guest_kick(cpu, iov_igb_address(self->driver, IGB_TX_REG(self->index, IGB_QUEUE_TAIL)), 4,
+                   self->tx_use);
     return true;
 }
 
 /* Takes back what was sent. */
-void iov_igb_clean_tx(struct igb_driver *self, struct iov_guest_cpu *cpu)
+void iov_igb_clean_tx(struct igb_ring *self, struct iov_guest_cpu *cpu)
 {
     while (self->tx_info[self->tx_clean].first) {
         uint32_t last = self->tx_info[self->tx_clean].last;
@@ -183,19 +187,19 @@ void iov_igb_clean_tx(struct igb_driver *self, struct iov_guest_cpu *cpu)
         self->tx_clean = next_index(last);
         self->tx_vector.packets++;
         self->tx_vector.bytes += sent.size;
-        if (!is_polled(self)) /* the other one's price of a frame has it */
+        if (!is_polled(self->driver)) /* the other one's price of a frame has it */
             iov_guest_charge(cpu, cpu->guest->costs.igb_tx_clean);
         iov_guest_dma_unmap(cpu, self->tx_info[last].address, sent.size);
-        iov_guest_netdev_sent(&self->dev, cpu, &sent);
+        iov_guest_netdev_sent(&self->driver->dev, cpu, &sent);
     }
-    if (self->dev.tx[0].stopped && tx_unused(self) >= 2 * TX_NEEDED)
-        iov_guest_netdev_wake(&self->dev, cpu, 0);
+    if (self->driver->dev.tx[self->index].stopped && tx_unused(self) >= 2 * TX_NEEDED)
+        iov_guest_netdev_wake(&self->driver->dev, cpu, self->index);
 }
 
 /* ---- Receive ---- */
 
 /* Gives the adapter all free buffers. */
-void iov_igb_give_buffers(struct igb_driver *self, struct iov_guest_cpu *cpu)
+void iov_igb_give_buffers(struct igb_ring *self, struct iov_guest_cpu *cpu)
 {
     static const struct igb_rx_read nothing;
     uint32_t count = rx_unused(self);
@@ -212,10 +216,10 @@ void iov_igb_give_buffers(struct igb_driver *self, struct iov_guest_cpu *cpu)
     /* The one behind must not look used. */
     iov_exec_put(cpu->exec, self->rx_ring + self->rx_use * IGB_DESCRIPTOR_SIZE, &nothing,
                  sizeof nothing);
-    iov_igb_write(self, cpu, IGB_RX_REG(0, IGB_QUEUE_TAIL), self->rx_use);
+    iov_igb_write(self->driver, cpu, IGB_RX_REG(self->index, IGB_QUEUE_TAIL), self->rx_use);
 }
 
-static void take_frame(struct igb_driver *self, struct iov_guest_cpu *cpu,
+static void take_frame(struct igb_ring *self, struct iov_guest_cpu *cpu,
                        const struct igb_rx_done *descriptor)
 {
     struct iov_guest_frame *frame = iov_guest_napi_frame(&self->rx_vector.napi);
@@ -233,11 +237,12 @@ static void take_frame(struct igb_driver *self, struct iov_guest_cpu *cpu,
     frame->size = (uint16_t)size;
     frame->checksum_start = descriptor->status & (IGB_RXD_L4CS | IGB_RXD_UDPCS) &&
                             !(descriptor->status & (IGB_RXD_L4E | IGB_RXD_IPE));
-    iov_guest_charge(cpu, is_polled(self) ? cpu->guest->costs.pmd_rx : cpu->guest->costs.igb_rx);
+    iov_guest_charge(cpu,
+                     is_polled(self->driver) ? cpu->guest->costs.pmd_rx : cpu->guest->costs.igb_rx);
     iov_guest_napi_receive(cpu, &self->rx_vector.napi);
 }
 
-unsigned iov_igb_clean_rx(struct igb_driver *self, struct iov_guest_cpu *cpu, unsigned budget,
+unsigned iov_igb_clean_rx(struct igb_ring *self, struct iov_guest_cpu *cpu, unsigned budget,
                           unsigned batch)
 {
     unsigned done = 0;
@@ -330,16 +335,16 @@ static void on_ring(struct igb_driver *self, struct iov_guest_cpu *cpu,
 
 static void on_rx(void *context, struct iov_guest_cpu *cpu)
 {
-    struct igb_driver *self = context;
+    struct igb_ring *ring = context;
 
-    on_ring(self, cpu, &self->rx_vector);
+    on_ring(ring->driver, cpu, &ring->rx_vector);
 }
 
 static void on_tx(void *context, struct iov_guest_cpu *cpu)
 {
-    struct igb_driver *self = context;
+    struct igb_ring *ring = context;
 
-    on_ring(self, cpu, &self->tx_vector);
+    on_ring(ring->driver, cpu, &ring->tx_vector);
 }
 
 static void on_other(void *context, struct iov_guest_cpu *cpu)
@@ -357,7 +362,10 @@ static void on_other(void *context, struct iov_guest_cpu *cpu)
 
 unsigned iov_igb_rx_poll(struct iov_guest_napi *napi, struct iov_guest_cpu *cpu, unsigned budget)
 {
-    struct igb_driver *self = iov_container_of(napi, struct igb_driver, rx_vector.napi);
+    struct igb_ring *self = iov_container_of(napi, struct igb_ring, rx_vector.napi);
+
+    if (self->driver->paired)
+        iov_igb_clean_tx(self, cpu);
     unsigned done = iov_igb_clean_rx(self, cpu, budget, RX_BUFFER_WRITE);
 
     iov_igb_give_buffers(self, cpu);
@@ -365,61 +373,74 @@ unsigned iov_igb_rx_poll(struct iov_guest_napi *napi, struct iov_guest_cpu *cpu,
     if (done >= budget)
         return budget;
     if (iov_guest_napi_complete(cpu, napi))
-        iov_igb_enable_vector(self, cpu, &self->rx_vector);
+        iov_igb_enable_vector(self->driver, cpu, &self->rx_vector);
     return done;
 }
 
 static unsigned tx_poll(struct iov_guest_napi *napi, struct iov_guest_cpu *cpu, unsigned budget)
 {
-    struct igb_driver *self = iov_container_of(napi, struct igb_driver, tx_vector.napi);
+    struct igb_ring *self = iov_container_of(napi, struct igb_ring, tx_vector.napi);
 
     (void)budget; /* taking back is not counted */
     iov_igb_clean_tx(self, cpu);
     if (iov_guest_napi_complete(cpu, napi))
-        iov_igb_enable_vector(self, cpu, &self->tx_vector);
+        iov_igb_enable_vector(self->driver, cpu, &self->tx_vector);
     return 0;
 }
 
 /* ---- Open ---- */
 
-static void configure_tx(struct igb_driver *self, struct iov_guest_cpu *cpu)
+static void configure_tx(struct igb_ring *ring, struct iov_guest_cpu *cpu)
 {
-    iov_igb_write(self, cpu, IGB_TX_REG(0, IGB_QUEUE_DCTL), 0);
+    struct igb_driver *self = ring->driver;
+
+    iov_igb_write(self, cpu, IGB_TX_REG(ring->index, IGB_QUEUE_DCTL), 0);
     iov_igb_flush(self, cpu);
     iov_guest_delay(cpu, 10 * IOV_MS);
-    iov_igb_write(self, cpu, IGB_TX_REG(0, IGB_QUEUE_LEN), IGB_RING * IGB_DESCRIPTOR_SIZE);
-    iov_igb_write(self, cpu, IGB_TX_REG(0, IGB_QUEUE_BAL), (uint32_t)self->tx_device);
-    iov_igb_write(self, cpu, IGB_TX_REG(0, IGB_QUEUE_BAH), (uint32_t)(self->tx_device >> 32));
-    iov_igb_write(self, cpu, IGB_TX_REG(0, IGB_QUEUE_HEAD), 0);
-    iov_igb_write(self, cpu, IGB_TX_REG(0, IGB_QUEUE_TAIL), 0);
-    iov_igb_write(self, cpu, IGB_TX_REG(0, IGB_QUEUE_DCTL), THRESHOLDS_TX | IGB_DCTL_ENABLE);
+    iov_igb_write(self, cpu, IGB_TX_REG(ring->index, IGB_QUEUE_LEN),
+                  IGB_RING * IGB_DESCRIPTOR_SIZE);
+    iov_igb_write(self, cpu, IGB_TX_REG(ring->index, IGB_QUEUE_BAL), (uint32_t)ring->tx_device);
+    iov_igb_write(self, cpu, IGB_TX_REG(ring->index, IGB_QUEUE_BAH),
+                  (uint32_t)(ring->tx_device >> 32));
+    iov_igb_write(self, cpu, IGB_TX_REG(ring->index, IGB_QUEUE_HEAD), 0);
+    iov_igb_write(self, cpu, IGB_TX_REG(ring->index, IGB_QUEUE_TAIL), 0);
+    iov_igb_write(self, cpu, IGB_TX_REG(ring->index, IGB_QUEUE_DCTL),
+                  THRESHOLDS_TX | IGB_DCTL_ENABLE);
 }
 
-static void configure_rx(struct igb_driver *self, struct iov_guest_cpu *cpu)
+static void configure_rx(struct igb_ring *ring, struct iov_guest_cpu *cpu)
 {
-    iov_igb_set_address(self, cpu);
-    iov_igb_write(self, cpu, IGB_RX_REG(0, IGB_QUEUE_DCTL), 0);
-    iov_igb_write(self, cpu, IGB_RX_REG(0, IGB_QUEUE_BAL), (uint32_t)self->rx_device);
-    iov_igb_write(self, cpu, IGB_RX_REG(0, IGB_QUEUE_BAH), (uint32_t)(self->rx_device >> 32));
-    iov_igb_write(self, cpu, IGB_RX_REG(0, IGB_QUEUE_LEN), IGB_RING * IGB_DESCRIPTOR_SIZE);
-    iov_igb_write(self, cpu, IGB_RX_REG(0, IGB_QUEUE_HEAD), 0);
-    iov_igb_write(self, cpu, IGB_RX_REG(0, IGB_QUEUE_TAIL), 0);
-    iov_igb_write(self, cpu, IGB_RX_REG(0, IGB_QUEUE_SRRCTL),
+    struct igb_driver *self = ring->driver;
+
+    iov_igb_write(self, cpu, IGB_RX_REG(ring->index, IGB_QUEUE_DCTL), 0);
+    iov_igb_write(self, cpu, IGB_RX_REG(ring->index, IGB_QUEUE_BAL), (uint32_t)ring->rx_device);
+    iov_igb_write(self, cpu, IGB_RX_REG(ring->index, IGB_QUEUE_BAH),
+                  (uint32_t)(ring->rx_device >> 32));
+    iov_igb_write(self, cpu, IGB_RX_REG(ring->index, IGB_QUEUE_LEN),
+                  IGB_RING * IGB_DESCRIPTOR_SIZE);
+    iov_igb_write(self, cpu, IGB_RX_REG(ring->index, IGB_QUEUE_HEAD), 0);
+    iov_igb_write(self, cpu, IGB_RX_REG(ring->index, IGB_QUEUE_TAIL), 0);
+    iov_igb_write(self, cpu, IGB_RX_REG(ring->index, IGB_QUEUE_SRRCTL),
                   IGB_RX_ROOM / 1024 | 4u << IGB_SRRCTL_HEADER_SHIFT |
                       IGB_SRRCTL_TYPE_ONE_BUFFER << IGB_SRRCTL_TYPE_SHIFT);
-    uint32_t pool = iov_igb_read(self, cpu, IGB_VMOLR(0)) & ~IGB_VMOLR_RSSE;
+    uint32_t pool = iov_igb_read(self, cpu, IGB_VMOLR(ring->index & 7)) & ~IGB_VMOLR_RSSE;
 
-    iov_igb_write(self, cpu, IGB_VMOLR(0), pool | IGB_VMOLR_AUPE | IGB_VMOLR_BAM);
-    iov_igb_write(self, cpu, IGB_RX_REG(0, IGB_QUEUE_DCTL), THRESHOLDS_RX | IGB_DCTL_ENABLE);
-    uint32_t filter = iov_igb_read(self, cpu, IGB_RFCTL);
-
-    iov_igb_write(self, cpu, IGB_RFCTL, filter | 1u << 16); /* IPv6 options are not looked at */
+    iov_igb_write(self, cpu, IGB_VMOLR(ring->index & 7), pool | IGB_VMOLR_AUPE | IGB_VMOLR_BAM);
+    iov_igb_write(self, cpu, IGB_RX_REG(ring->index, IGB_QUEUE_DCTL),
+                  THRESHOLDS_RX | IGB_DCTL_ENABLE);
 }
 
-bool iov_igb_allocate_rings(struct igb_driver *self, struct iov_guest_cpu *cpu)
+static void ignore_ipv6_options(struct igb_driver *self, struct iov_guest_cpu *cpu)
+{
+    uint32_t filter = iov_igb_read(self, cpu, IGB_RFCTL);
+
+    iov_igb_write(self, cpu, IGB_RFCTL, filter | 1u << 16);
+}
+
+static bool allocate_ring(struct igb_ring *self, struct iov_guest_cpu *cpu)
 {
     static const uint8_t zeros[IGB_RING * IGB_DESCRIPTOR_SIZE];
-    IovLinuxGuest *guest = self->guest;
+    IovLinuxGuest *guest = cpu->guest;
 
     self->tx_ring = iov_guest_allocate(guest, sizeof zeros, 4096);
     self->rx_ring = iov_guest_allocate(guest, sizeof zeros, 4096);
@@ -431,50 +452,86 @@ bool iov_igb_allocate_rings(struct igb_driver *self, struct iov_guest_cpu *cpu)
     iov_exec_put(cpu->exec, self->rx_ring, zeros, sizeof zeros);
     self->tx_device = iov_guest_dma_share(cpu, self->tx_ring, sizeof zeros);
     self->rx_device = iov_guest_dma_share(cpu, self->rx_ring, sizeof zeros);
-    self->dev.tso = !is_polled(self) && !iov_guest_dma_translates(cpu) &&
-                    iov_guest_large_init(&self->large, guest, 1);
+    self->driver->dev.tso =
+        self->driver->dev.tso && iov_guest_large_init(&self->large, guest, self->driver->count);
     for (uint32_t i = 0; i < IGB_RING; i++)
         self->rx_address[i] =
             iov_guest_dma_map(cpu, self->rx_buffers + i * IGB_RX_ROOM, IGB_RX_ROOM);
     return true;
 }
 
-/* The entry of IVAR in `column` (0: receive, 1: transmit) for the vector. */
-static void assign_vector(struct igb_driver *self, struct iov_guest_cpu *cpu,
-                          struct igb_vector_state *vector, unsigned column)
+bool iov_igb_allocate_rings(struct igb_driver *self, struct iov_guest_cpu *cpu)
 {
-    uint32_t entry = (vector->entry | IGB_IVAR_VALID) << (8 * column);
-    uint32_t row = iov_igb_read(self, cpu, IGB_IVAR(0)) & ~(0xffu << (8 * column));
+    self->dev.tso = !is_polled(self) && !iov_guest_dma_translates(cpu);
+    for (unsigned i = 0; i < self->count; i++) {
+        if (!allocate_ring(&self->rings[i], cpu))
+            return false;
+    }
+    return true;
+}
 
-    iov_igb_write(self, cpu, IGB_IVAR(0), row | entry);
+/* The entry of IVAR for the vector: receive queues in the even bytes, transmit queues in the odd ones. */
+static void assign_vector(struct igb_ring *ring, struct iov_guest_cpu *cpu,
+                          struct igb_vector_state *vector, bool transmit)
+{
+    struct igb_driver *self = ring->driver;
+    unsigned shift = transmit ? 8 : 0;
+    uint32_t entry = (vector->entry | IGB_IVAR_VALID) << shift;
+    uint32_t row = iov_igb_read(self, cpu, IGB_IVAR(ring->index)) & ~(0xffu << shift);
+
+    iov_igb_write(self, cpu, IGB_IVAR(ring->index), row | entry);
     vector->set_itr = true;
+}
+
+static unsigned entry_count(const struct igb_driver *self)
+{
+    return 1 + self->count * (self->paired ? 1 : 2);
+}
+
+static bool request_vector(struct igb_ring *ring, struct iov_guest_cpu *cpu,
+                           struct igb_vector_state *vector,
+                           void (*handler)(void *, struct iov_guest_cpu *))
+{
+    uint8_t number = iov_guest_request_queue_irq(cpu->guest, ring->index, handler, ring);
+
+    if (number == 0)
+        return false;
+    iov_igb_start_vector(ring->driver, cpu, vector->entry, number);
+    return true;
 }
 
 static bool request_interrupts(struct igb_driver *self, struct iov_guest_cpu *cpu)
 {
-    static void (*const handlers[IGB_ENTRIES])(void *, struct iov_guest_cpu *) = {
-        [IGB_ENTRY_OTHER] = on_other, [IGB_ENTRY_RX] = on_rx, [IGB_ENTRY_TX] = on_tx
-    };
+    uint8_t other = iov_guest_request_irq(self->guest, false, on_other, self);
 
-    for (unsigned i = 0; i < IGB_ENTRIES; i++) {
-        uint8_t vector = iov_guest_request_irq(self->guest, false, handlers[i], self);
-
-        if (vector == 0)
+    if (other == 0)
+        return false;
+    iov_igb_start_vector(self, cpu, IGB_ENTRY_OTHER, other);
+    for (unsigned i = 0; i < self->count; i++) {
+        if (!request_vector(&self->rings[i], cpu, &self->rings[i].rx_vector, on_rx))
             return false;
-        iov_igb_start_vector(self, cpu, i, vector);
+    }
+    for (unsigned i = 0; i < self->count && !self->paired; i++) {
+        if (!request_vector(&self->rings[i], cpu, &self->rings[i].tx_vector, on_tx))
+            return false;
     }
     iov_igb_write(self, cpu, IGB_GPIE,
                   IGB_GPIE_MULTIPLE_MSIX | IGB_GPIE_PBA | IGB_GPIE_EIAME | IGB_GPIE_NSICR);
     iov_igb_write(self, cpu, IGB_IVAR_MISC, (IGB_ENTRY_OTHER | IGB_IVAR_VALID) << 8);
-    assign_vector(self, cpu, &self->rx_vector, 0);
-    assign_vector(self, cpu, &self->tx_vector, 1);
+    for (unsigned i = 0; i < self->count; i++) {
+        assign_vector(&self->rings[i], cpu, &self->rings[i].rx_vector, false);
+        if (self->paired)
+            assign_vector(&self->rings[i], cpu, &self->rings[i].rx_vector, true);
+    }
+    for (unsigned i = 0; i < self->count && !self->paired; i++)
+        assign_vector(&self->rings[i], cpu, &self->rings[i].tx_vector, true);
     iov_igb_flush(self, cpu);
     return true;
 }
 
 static void enable_interrupts(struct igb_driver *self, struct iov_guest_cpu *cpu)
 {
-    uint32_t all = ENTRY_BIT(IGB_ENTRIES) - 1;
+    uint32_t all = ENTRY_BIT(entry_count(self)) - 1;
     uint32_t clear = iov_igb_read(self, cpu, IGB_EIAC);
 
     iov_igb_write(self, cpu, IGB_EIAC, clear | all);
@@ -513,9 +570,14 @@ static bool igb_open(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
         return false;
     iov_igb_power_up_link(self, cpu);
     iov_igb_configure(self, cpu);
-    configure_tx(self, cpu);
-    configure_rx(self, cpu);
-    iov_igb_give_buffers(self, cpu);
+    for (unsigned i = 0; i < self->count; i++)
+        configure_tx(&self->rings[i], cpu);
+    iov_igb_set_address(self, cpu);
+    for (unsigned i = 0; i < self->count; i++)
+        configure_rx(&self->rings[i], cpu);
+    ignore_ipv6_options(self, cpu);
+    for (unsigned i = 0; i < self->count; i++)
+        iov_igb_give_buffers(&self->rings[i], cpu);
     if (!request_interrupts(self, cpu))
         return false;
     iov_igb_read(self, cpu, TIME_CAUSES);
@@ -540,6 +602,32 @@ void iov_igb_vector_init(struct igb_driver *self, struct igb_vector_state *vecto
     iov_guest_napi_init(&vector->napi, &self->dev, poll);
 }
 
+void iov_igb_make_rings(struct igb_driver *self, unsigned count)
+{
+    self->rings = g_new0(struct igb_ring, count);
+    self->count = count;
+    self->paired = count > IGB_RINGS / 2; /* vectors are few */
+    self->dev.queues = count;
+    for (unsigned i = 0; i < count; i++) {
+        struct igb_ring *ring = &self->rings[i];
+
+        ring->driver = self;
+        ring->index = i;
+        iov_igb_vector_init(self, &ring->rx_vector, 1 + i, iov_igb_rx_poll);
+        iov_igb_vector_init(self, &ring->tx_vector, 1 + count + i, tx_poll);
+    }
+}
+
+void iov_igb_free_rings(struct igb_driver *self)
+{
+    for (unsigned i = 0; i < self->count; i++) {
+        iov_guest_napi_finish(&self->rings[i].rx_vector.napi);
+        iov_guest_napi_finish(&self->rings[i].tx_vector.napi);
+    }
+    g_clear_pointer(&self->rings, g_free);
+    self->count = 0;
+}
+
 static struct iov_guest_netdev *igb_create(struct iov_guest_net *net)
 {
     struct igb_driver *self = g_new0(struct igb_driver, 1);
@@ -549,8 +637,6 @@ static struct iov_guest_netdev *igb_create(struct iov_guest_net *net)
     self->registers = self->guest->registers;
     self->msix = self->guest->msix;
     net->checksum_offload = true;
-    iov_igb_vector_init(self, &self->rx_vector, IGB_ENTRY_RX, iov_igb_rx_poll);
-    iov_igb_vector_init(self, &self->tx_vector, IGB_ENTRY_TX, tx_poll);
     return &self->dev;
 }
 
@@ -558,8 +644,7 @@ static void igb_destroy(struct iov_guest_netdev *dev)
 {
     struct igb_driver *self = from_dev(dev);
 
-    iov_guest_napi_finish(&self->rx_vector.napi);
-    iov_guest_napi_finish(&self->tx_vector.napi);
+    iov_igb_free_rings(self);
     g_free(self);
 }
 

@@ -13,7 +13,8 @@
  * With `doorbells` the function is an assignable interface: what is touched while frames flow lies in a page of its own, all else, the mailbox
  * included, is emulated by the host's software.
  *
- * LIMIT: throttling follows igb's rule; no VLANs, no multicast groups; one look at the link when it opens.
+ * LIMIT: throttling follows igb's rule; one queue pair, as Linux's driver has it, of the two that the
+ * hardware has; no VLANs, no multicast groups; one look at the link when it opens.
  */
 #include <glib.h>
 
@@ -141,17 +142,17 @@ static void on_tx(void *context, struct iov_guest_cpu *cpu)
 {
     struct igb_driver *self = context;
 
-    iov_igb_write_itr(self, cpu, &self->tx_vector);
-    iov_igb_clean_tx(self, cpu);
-    iov_igb_enable_vector(self, cpu, &self->tx_vector);
+    iov_igb_write_itr(self, cpu, &self->rings[0].tx_vector);
+    iov_igb_clean_tx(&self->rings[0], cpu);
+    iov_igb_enable_vector(self, cpu, &self->rings[0].tx_vector);
 }
 
 static void on_rx(void *context, struct iov_guest_cpu *cpu)
 {
     struct igb_driver *self = context;
 
-    iov_igb_write_itr(self, cpu, &self->rx_vector);
-    iov_guest_napi_schedule(cpu, &self->rx_vector.napi);
+    iov_igb_write_itr(self, cpu, &self->rings[0].rx_vector);
+    iov_guest_napi_schedule(cpu, &self->rings[0].rx_vector.napi);
 }
 
 static void on_mailbox(void *context, struct iov_guest_cpu *cpu)
@@ -168,6 +169,7 @@ static bool request_interrupts(struct igb_driver *self, struct iov_guest_cpu *cp
         [ENTRY_TX] = on_tx, [ENTRY_RX] = on_rx, [ENTRY_MAILBOX] = on_mailbox
     };
     uint32_t all = (1u << ENTRIES) - 1;
+    struct igb_ring *ring = &self->rings[0];
 
     for (unsigned i = 0; i < ENTRIES; i++) {
         uint8_t vector = iov_guest_request_irq(self->guest, false, handlers[i], self);
@@ -182,9 +184,9 @@ static bool request_interrupts(struct igb_driver *self, struct iov_guest_cpu *cp
     iov_igb_write(self, cpu, IGB_VF_IVAR, row);
     iov_igb_read(self, cpu, IGB_VF_IVAR);
     iov_igb_write(self, cpu, IGB_VF_IVAR, row | IGB_IVAR_VALID | ENTRY_RX);
-    self->tx_vector.set_itr = self->rx_vector.set_itr = true;
-    iov_igb_write_itr(self, cpu, &self->tx_vector);
-    iov_igb_write_itr(self, cpu, &self->rx_vector);
+    ring->tx_vector.set_itr = ring->rx_vector.set_itr = true;
+    iov_igb_write_itr(self, cpu, &ring->tx_vector);
+    iov_igb_write_itr(self, cpu, &ring->rx_vector);
     iov_igb_write(self, cpu, IGB_VF_IVAR_MISC, IGB_IVAR_VALID | ENTRY_MAILBOX);
     iov_igb_write(self, cpu, IGB_VF_EIAC, all);
     iov_igb_write(self, cpu, IGB_VF_EIAM, all);
@@ -221,7 +223,7 @@ static bool configure(struct igb_driver *self, struct iov_guest_cpu *cpu)
     if (!ask(self, cpu, groups, 2, 1))
         return false;
     queue_off(self, cpu, IGB_TX_OLD);
-    queue_place(self, cpu, IGB_TX_OLD, self->tx_device);
+    queue_place(self, cpu, IGB_TX_OLD, self->rings[0].tx_device);
     iov_igb_write(self, cpu, IGB_TX_OLD + IGB_QUEUE_DCA,
                   iov_igb_read(self, cpu, IGB_TX_OLD + IGB_QUEUE_DCA));
     iov_igb_write(self, cpu, IGB_TX_OLD + IGB_QUEUE_DCTL, IGB_DCTL_ENABLE);
@@ -229,7 +231,7 @@ static bool configure(struct igb_driver *self, struct iov_guest_cpu *cpu)
                   IGB_RX_ROOM / 1024 | IGB_SRRCTL_TYPE_ONE_BUFFER << IGB_SRRCTL_TYPE_SHIFT |
                       IGB_SRRCTL_DROP);
     queue_off(self, cpu, IGB_RX_OLD);
-    queue_place(self, cpu, IGB_RX_OLD, self->rx_device);
+    queue_place(self, cpu, IGB_RX_OLD, self->rings[0].rx_device);
     if (!ask(self, cpu, length, 2, 1))
         return false;
     iov_igb_write(self, cpu, IGB_RX_OLD + IGB_QUEUE_DCTL, THRESHOLDS_RX | IGB_DCTL_ENABLE);
@@ -243,7 +245,7 @@ static bool igbvf_open(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
     if (!iov_igb_allocate_rings(self, cpu) || !configure(self, cpu) ||
         !request_interrupts(self, cpu))
         return false;
-    iov_igb_give_buffers(self, cpu);
+    iov_igb_give_buffers(&self->rings[0], cpu);
     for (unsigned i = 0; i < LINK_TRIES; i++) {
         if (iov_igb_read(self, cpu, IGB_VF_STATUS) & IGB_STATUS_LU) {
             self->gigabit = true;
@@ -267,21 +269,21 @@ static bool pmd_open(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
 
     if (!iov_igb_allocate_rings(self, cpu) || !configure(self, cpu))
         return false;
-    iov_igb_give_buffers(self, cpu);
+    iov_igb_give_buffers(&self->rings[0], cpu);
     return iov_igb_read(self, cpu, IGB_VF_STATUS) & IGB_STATUS_LU;
 }
 
 static bool pmd_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
                          const struct iov_guest_frame *frame)
 {
-    iov_igb_clean_tx(from_dev(dev), cpu);
+    iov_igb_clean_tx(&from_dev(dev)->rings[0], cpu);
     iov_guest_work_for(cpu, frame->span);
     return iov_igb_transmit(dev, cpu, frame);
 }
 
 static unsigned pmd_poll(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
 {
-    struct igb_driver *self = from_dev(dev);
+    struct igb_ring *self = &from_dev(dev)->rings[0];
     uint32_t before = self->tx_clean;
 
     iov_guest_charge(cpu, cpu->guest->costs.pmd_poll);
@@ -305,8 +307,9 @@ static struct iov_guest_netdev *create(struct iov_guest_net *net,
     self->msix = self->guest->msix;
     self->doorbells = self->guest->doorbells;
     net->checksum_offload = true;
-    iov_igb_vector_init(self, &self->rx_vector, ENTRY_RX, iov_igb_rx_poll);
-    iov_igb_vector_init(self, &self->tx_vector, ENTRY_TX, NULL);
+    iov_igb_make_rings(self, 1);
+    self->rings[0].rx_vector.entry = ENTRY_RX;
+    self->rings[0].tx_vector.entry = ENTRY_TX;
     return &self->dev;
 }
 
@@ -324,8 +327,7 @@ static void igbvf_destroy(struct iov_guest_netdev *dev)
 {
     struct igb_driver *self = from_dev(dev);
 
-    iov_guest_napi_finish(&self->rx_vector.napi);
-    iov_guest_napi_finish(&self->tx_vector.napi);
+    iov_igb_free_rings(self);
     g_free(self);
 }
 

@@ -159,6 +159,7 @@ struct _IovLinuxGuest {
     uint64_t interrupt_cpu;
     uint64_t queues;
     int irq_affinity;
+    bool rss_udp;
     struct iov_count_list irq_cpus;
     uint64_t apic_timer;
     int iommu_mode;

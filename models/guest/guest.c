@@ -469,6 +469,9 @@ static void iov_linux_guest_class_init(IovLinuxGuestClass *klass)
                   "from interrupt-cpu; pinned: that one takes all");
     IOV_PROP_COUNT_LIST(mc, IovLinuxGuest, irq_cpus, 0, IOV_GUEST_CPUS - 1,
                         "Processor of each queue's interrupts in turn, in place of irq-affinity");
+    IOV_PROP_BOOL(mc, IovLinuxGuest, rss_udp, false,
+                  "igb: ports of UDP count in the adapter's hash, as ethtool's rx-flow-hash udp4 "
+                  "sdfn has it");
     IOV_PROP_FREQUENCY(mc, IovLinuxGuest, apic_timer, 1000000, 10000000000, 1000000000,
                        "Input of the APIC timer, where there is no TSC deadline");
     describe_iommu(mc);
