@@ -120,6 +120,8 @@ ParameterizedTestParameters(steady_state, requests_go_round_without_the_heap)
 {
     static struct run_case cases[] = {
         { "net-rr", "sriov-vf", false },
+        { "net-rr", "siov-adi", false },
+        { "udp-stream", "siov-adi", false },
         { "net-rr", "guest-dpdk-vf", false },
         { "udp-stream", "sriov-vf", false },
         { "net-rr", "bare-metal-igb", false },
