@@ -4,10 +4,10 @@
 
 #define THREE "vms=[{ name: vm0 }, { name: vm1 }, { name: vm2 }]"
 
-static const char *const strategies[] = { "strategy=virtio-net", "strategy=vhost-net",
-                                          "strategy=siov-adi",   "strategy=vhost-user",
-                                          "strategy=xen-pv",     "strategy=xen-hvm",
-                                          "strategy=vmdq",       "strategy=emulated-e1000e" };
+static const char *const strategies[] = { "strategy=virtio-net",      "strategy=vhost-net",
+                                          "strategy=vhost-user",      "strategy=xen-pv",
+                                          "strategy=xen-hvm",         "strategy=vmdq",
+                                          "strategy=emulated-e1000e", "strategy=siov-adi" };
 
 Test(several_guests, get_their_own_answers)
 {

@@ -105,7 +105,8 @@ Test(zero_costs, leave_links_devices_and_interrupt_messages_where_devices_are_ha
                                               "assigned-nic-dma", "assigned-nic-unsafe",
                                               "assigned-e1000",   "eli",
                                               "sriov-vf",         "bare-metal-igb",
-                                              "bare-metal",       "vdpa" };
+                                              "bare-metal",       "vdpa",
+                                              "siov-adi" };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(strategies); i++) {
         struct iov_experiment *run = run_without_software(strategies[i]);
