@@ -79,6 +79,9 @@ uint32_t pcie_request_header(uint64_t address);
 #define PCIE_MESSAGE_BYTES 24u
 /* A posted write, cut at MPS and at multiples of it. */
 uint64_t pcie_write_bytes(const struct pcie_link *link, uint64_t address, uint32_t size);
+/* What a PASID adds to such a write: a prefix of a DWORD to each TLP. */
+#define PCIE_PASID_PREFIX 4u
+uint64_t pcie_write_prefixes(const struct pcie_link *link, uint64_t address, uint32_t size);
 /* The completions of one read request: cut at RCB first, then at MPS. */
 uint64_t pcie_completion_bytes(const struct pcie_link *link, uint64_t address, uint32_t size);
 /* Bytes of the first read request for [address, address + size): up to MRRS, not across a multiple of it. */

@@ -102,6 +102,11 @@ uint64_t pcie_write_bytes(const struct pcie_link *link, uint64_t address, uint32
            pieces(address, size, link->settings.max_payload) * pcie_request_header(address);
 }
 
+uint64_t pcie_write_prefixes(const struct pcie_link *link, uint64_t address, uint32_t size)
+{
+    return pieces(address, size, link->settings.max_payload) * PCIE_PASID_PREFIX;
+}
+
 uint64_t pcie_completion_bytes(const struct pcie_link *link, uint64_t address, uint32_t size)
 {
     uint64_t boundary = link->settings.completion_boundary, payload = link->settings.max_payload;

@@ -133,6 +133,7 @@ static enum iov_status upstream_read(struct iov_mem_target *port, struct iov_mem
     struct pcie_link *link = &self->link;
     iov_time now = iov_now(self->parent_instance.kernel), begin = now + req->delay, at, end = 0;
     iov_time answer = 0; /* from the request on the root port to its data */
+    uint32_t prefix = req->pasid != IOV_NO_PASID ? PCIE_PASID_PREFIX : 0;
     enum iov_status status = IOV_STATUS_OK;
 
     if (req->flags & IOV_MEM_DEBUG)
@@ -147,7 +148,7 @@ static enum iov_status upstream_read(struct iov_mem_target *port, struct iov_mem
 
         size = MAX(pcie_read_piece(link, address, req->size - done), 1);
         at = pcie_credits_take(&link->nonposted, 0, pcie_tag_take(&link->tags, begin));
-        at = carry(self, &link->up, req->requester, pcie_request_header(address), at);
+        at = carry(self, &link->up, req->requester, pcie_request_header(address) + prefix, at);
         if (done == 0) {
             req->delay = at + self->root_complex - now;
             status = iov_mem_read_req(&self->bus, req);
@@ -172,6 +173,7 @@ static enum iov_status upstream_write(struct iov_mem_target *port, struct iov_me
     struct pcie_link *link = &self->link;
     iov_time now = iov_now(self->parent_instance.kernel), at;
     enum iov_status status;
+    uint64_t bytes;
 
     if (req->flags & IOV_MEM_DEBUG)
         return iov_mem_write_req(&self->bus, req);
@@ -181,8 +183,10 @@ static enum iov_status upstream_write(struct iov_mem_target *port, struct iov_me
     if (!pcie_has_link(self))
         return inside_write(self, req);
     at = pcie_credits_take(&link->posted, req->size, now + req->delay);
-    at = pcie_send(link, &link->up, req->requester, pcie_write_bytes(link, req->address, req->size),
-                   now, at);
+    bytes = pcie_write_bytes(link, req->address, req->size);
+    if (req->pasid != IOV_NO_PASID)
+        bytes += pcie_write_prefixes(link, req->address, req->size);
+    at = pcie_send(link, &link->up, req->requester, bytes, now, at);
     req->delay = at + self->link_latency + self->switch_latency + self->root_complex - now;
     status = iov_mem_write_req(&self->bus, req);
     pcie_credits_return(&link->posted, req->size, now + req->delay);

@@ -73,6 +73,14 @@ Test(link, headers_have_the_published_sizes)
     cr_assert(eq(u32, PCIE_COMPLETION_HEADER, 20));
 }
 
+Test(link, a_pasid_is_a_prefix_of_each_request)
+{
+    make(3, 8, 256);
+    cr_assert(eq(u64, pcie_write_prefixes(&link, 0, 64), 4));
+    cr_assert(eq(u64, pcie_write_prefixes(&link, 192, 1024), 5 * 4));
+    pcie_link_clear(&link);
+}
+
 Test(link, a_stream_of_writes_of_any_size_follows_the_formula_within_one_percent)
 {
     make(3, 8, 256);

@@ -185,6 +185,11 @@ Test(lspci, has_no_complaint_about_any_kind_that_goes_into_a_slot)
     path = dump(iov_model_port(host, "slots", 0));
     text = lspci(path, "-vvv");
     no_complaint(text);
+    /* Of the card with assignable interfaces: Scalable IOV, and PASIDs of 20 bits. */
+    cr_assert(ne(
+        ptr, strstr(text, "[160 v1] Designated Vendor-Specific: Vendor=8086 ID=0005 Rev=0 Len=24"),
+        NULL));
+    cr_assert(ne(ptr, strstr(text, "[150 v1] Process Address Space ID (PASID)"), NULL));
     tree = lspci(path, "-t");
     cr_assert(ne(ptr, strstr(tree, "[0000:00]"), NULL), "%s", tree);
     g_unlink(path);

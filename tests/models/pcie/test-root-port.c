@@ -56,6 +56,29 @@ static iov_time access_delay(struct iov_mem_target *target, uint64_t address, ui
     return req.delay;
 }
 
+static iov_time delay_with_pasid(uint32_t pasid, uint32_t size, bool write)
+{
+    static uint8_t bytes[4096];
+    struct iov_mem_req req = bench_req(0x1000, bytes, size);
+
+    req.pasid = pasid;
+    cr_assert(eq(int,
+                 write ? upstream->ops->write(upstream, &req) : upstream->ops->read(upstream, &req),
+                 IOV_STATUS_OK));
+    iov_kernel_run_until(bench->run.kernel, iov_now(bench->run.kernel) + IOV_MS);
+    return req.delay;
+}
+
+Test(root_port, a_dma_with_pasid_is_a_dword_longer)
+{
+    iov_time read = delay_with_pasid(IOV_NO_PASID, 64, false);
+    iov_time write = delay_with_pasid(IOV_NO_PASID, 64, true);
+    iov_time longer = delay_with_pasid(5, 64, false) - read;
+
+    cr_assert(lt(u64, 0, longer));
+    cr_assert(eq(u64, delay_with_pasid(5, 64, true) - write, longer));
+}
+
 Test(root_port, a_dma_read_of_64_bytes_takes_what_was_measured)
 {
     iov_time delay = access_delay(upstream, 0, 64, false);
