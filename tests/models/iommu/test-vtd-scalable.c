@@ -225,7 +225,7 @@ Test(vtd_scalable, a_fault_is_recorded_with_its_pasid)
     cr_assert(eq(int, access_by(PASID_B, IOVA + 0x1234, true), IOV_STATUS_FAULT));
     high = reg_read_wide(&vtd, VTD_FRCD + 8);
     cr_assert(high & VTD_FRCD_F && high & VTD_FRCD_PP);
-    cr_assert(not(high & (VTD_FRCD_EXE | VTD_FRCD_PRIV | VTD_FRCD_READ)));
+    cr_assert(eq(u64, high & (VTD_FRCD_EXE | VTD_FRCD_PRIV | VTD_FRCD_READ), 0));
     cr_assert(eq(u64, high >> VTD_FRCD_PV_SHIFT & 0xfffff, PASID_B));
     cr_assert(eq(u64, high & 0xffff, DEVICE));
     cr_assert(eq(u64, reg_read_wide(&vtd, VTD_FRCD), IOVA + 0x1000));
