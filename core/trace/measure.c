@@ -80,6 +80,11 @@ void iov_measure_free(struct iov_measure *measure)
         iov_histogram_free(measure->guests[k].latency);
     }
     g_free(measure->guests);
+    for (unsigned k = 0; k < measure->virtual_count; k++) {
+        g_free(measure->virtuals[k]->name);
+        g_free(measure->virtuals[k]);
+    }
+    g_free(measure->virtuals);
     g_array_unref(measure->private_data->watched);
     g_free(measure->private_data);
     g_free(measure);
@@ -189,12 +194,19 @@ static void clear_guests(struct iov_measure *measure)
     }
 }
 
+static void clear_virtuals(struct iov_measure *measure)
+{
+    for (unsigned i = 0; i < measure->virtual_count; i++)
+        *measure->virtuals[i] = (struct iov_virtual_use){ .name = measure->virtuals[i]->name };
+}
+
 void iov_measure_begin(struct iov_measure *measure)
 {
     clear_counters(&measure->counters);
     drop_phases(measure);
     iov_histogram_reset(measure->latency);
     clear_guests(measure);
+    clear_virtuals(measure);
     iov_interrupt_path_reset(measure->interrupts);
     memset(measure->parts_high, 0, sizeof measure->parts_high);
     memset(measure->parts_low, 0, sizeof measure->parts_low);
@@ -221,6 +233,17 @@ void iov_measure_begin(struct iov_measure *measure)
 }
 
 /* ---- Guests ---- */
+
+struct iov_virtual_use *iov_measure_virtual(struct iov_measure *measure, const char *name)
+{
+    struct iov_virtual_use *use = g_new0(struct iov_virtual_use, 1);
+
+    use->name = g_strdup(name);
+    measure->virtuals =
+        g_renew(struct iov_virtual_use *, measure->virtuals, measure->virtual_count + 1);
+    measure->virtuals[measure->virtual_count++] = use;
+    return use;
+}
 
 unsigned iov_measure_join(struct iov_measure *measure, const char *name)
 {

@@ -89,6 +89,15 @@ struct iov_delivery {
     uint64_t arrived, arrived_bytes;
 };
 
+/* What one virtual processor of a guest with several took on; whoever counts writes here. */
+struct iov_virtual_use {
+    char *name;          /* "vm0/vcpu0" */
+    uint64_t interrupts; /* of devices */
+    uint64_t ipis;       /* interrupts of other processors */
+    uint64_t frames;     /* received, that it brought up its stack */
+    uint64_t wakeups;    /* tasks of other processors that it woke */
+};
+
 /* One guest's share of the measurement. */
 struct iov_guest_use {
     char *name; /* "vm0" */
@@ -126,6 +135,8 @@ struct iov_measure {
     unsigned thread_count;
     struct iov_guest_use *guests;
     unsigned guest_count;
+    struct iov_virtual_use **virtuals; /* in the order of their making */
+    unsigned virtual_count;
     struct iov_waterfall *waterfall; /* of one request: iov_measure_explain() */
     uint64_t explained; /* its number, from 1, among those begun since iov_measure_begin() */
     uint64_t begun;     /* requests since then */
@@ -164,6 +175,8 @@ IOV_API void iov_measure_end(struct iov_measure *measure, bool complete);
  * A guest's workload takes part: the measurement opens when all that do are ready, and the run ends when all have finished, so that
  * every guest works under the load of all others for as long as it is measured. Returns the guest's number. The name is copied. Slow plane.
  */
+/* A place to count in, as long as the measurement lives; it begins anew with it. The name is copied. Slow plane. */
+IOV_API struct iov_virtual_use *iov_measure_virtual(struct iov_measure *measure, const char *name);
 IOV_API unsigned iov_measure_join(struct iov_measure *measure, const char *name);
 IOV_API void iov_measure_guest_ready(struct iov_measure *measure, unsigned guest);
 IOV_API void iov_measure_guest_finished(struct iov_measure *measure, unsigned guest);

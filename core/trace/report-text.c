@@ -196,6 +196,28 @@ static void put_guests(GString *text, const struct iov_measure *measure)
                            iov_report_ratio(rate, iov_measure_fairness(measure), 1000000, 4));
 }
 
+static void put_virtuals(GString *text, const struct iov_measure *measure)
+{
+    if (measure->virtual_count == 0)
+        return;
+    g_string_append_printf(text, "\n%-*s %14s %14s %14s %14s\n", NAME_WIDTH - 8,
+                           "virtual processor", "interrupts/op", "IPIs/op", "frames/op",
+                           "wake-ups/op");
+    for (unsigned i = 0; i < measure->virtual_count; i++) {
+        const struct iov_virtual_use *use = measure->virtuals[i];
+        const uint64_t counts[] = { use->interrupts, use->ipis, use->frames, use->wakeups };
+
+        g_string_append_printf(text, "  %-*s", NAME_WIDTH - 10, use->name);
+        for (unsigned k = 0; k < G_N_ELEMENTS(counts); k++) {
+            char number[REPORT_NUMBER_SIZE];
+
+            g_string_append_printf(text, " %14s",
+                                   iov_report_ratio(number, counts[k], measure->operations, 4));
+        }
+        g_string_append_c(text, '\n');
+    }
+}
+
 static void put_phases(GString *text, const struct iov_measure *measure)
 {
     if (measure->phases == NULL)
@@ -227,6 +249,7 @@ char *iov_report_text(const struct iov_report *report)
         put_costs(text, report->measure);
         put_interrupts(text, report->measure->interrupts);
         put_guests(text, report->measure);
+        put_virtuals(text, report->measure);
     }
     put_phases(text, report->measure);
     return g_string_free(text, FALSE);

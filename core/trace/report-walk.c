@@ -381,6 +381,24 @@ static void walk_guests(const struct iov_measure *measure, struct report_visitor
                     "Jain's index of the guests' operations: 1 if all did as many");
 }
 
+static void walk_virtuals(const struct iov_measure *measure, struct report_visitor *visitor)
+{
+    if (measure->virtual_count == 0)
+        return;
+    visitor->begin(visitor, "virtual_processors", false);
+    for (unsigned i = 0; i < measure->virtual_count; i++) {
+        const struct iov_virtual_use *use = measure->virtuals[i];
+
+        visitor->begin(visitor, use->name, false);
+        put_count(visitor, "interrupts", use->interrupts, "", "Device interrupts it took");
+        put_count(visitor, "ipis", use->ipis, "", "Interrupts of other processors it took");
+        put_count(visitor, "frames", use->frames, "", "Received frames it brought up its stack");
+        put_count(visitor, "wakeups", use->wakeups, "", "Tasks of other processors it woke");
+        visitor->end(visitor, false);
+    }
+    visitor->end(visitor, false);
+}
+
 static void walk_regions(const struct iov_counters *counters, struct report_visitor *visitor)
 {
     visitor->begin(visitor, "regions", false);
@@ -503,6 +521,7 @@ void iov_report_walk(const struct iov_report *report, struct report_visitor *vis
     walk_cpu(measure, visitor);
     walk_threads(measure, visitor);
     walk_guests(measure, visitor);
+    walk_virtuals(measure, visitor);
     walk_regions(&measure->counters, visitor);
     walk_phases(measure, visitor);
     visitor->begin(visitor, "models", false);

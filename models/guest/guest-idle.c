@@ -322,6 +322,8 @@ void iov_guest_wake(struct iov_guest_cpu *cpu, struct iov_guest_cpu *target)
     target->waiting = false;
     iov_guest_charge(cpu, cpu->guest->costs.wake_up);
     target->need_resched = true;
+    if (target != cpu && cpu->use != NULL)
+        cpu->use->wakeups++;
     iov_spin_end(&target->idle_spin);
     /* An idle processor that sleeps needs an interrupt; one that polls sees the flag. */
     if (target == cpu || !target->asleep)

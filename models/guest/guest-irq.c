@@ -326,6 +326,8 @@ static void device_interrupt(struct iov_guest_cpu *cpu, uint8_t vector)
     const struct iov_guest_irq *irq = &guest->irqs[vector];
 
     guest->device_interrupts++;
+    if (cpu->use != NULL)
+        cpu->use->interrupts++;
     guest->measure->counters.interrupts++;
     cpu->handler_began = iov_guest_now(cpu);
     iov_interrupt_taken(guest->measure->interrupts, guest, (uint16_t)guest->requester,
@@ -394,6 +396,8 @@ void iov_guest_program_interrupt(struct iov_program *program, struct iov_exec *e
         guest->measure->counters.timer_accesses += guest->measure->counters.apic_accesses - before;
     } else if (vector == IOV_GUEST_VECTOR_RESCHEDULE) {
         guest->reschedule_interrupts++;
+        if (cpu->use != NULL)
+            cpu->use->ipis++;
         end_of_interrupt(cpu);
         iov_guest_charge(cpu, guest->costs.reschedule);
     } else if (guest->irqs[vector].handler != NULL) {

@@ -93,6 +93,7 @@ struct iov_guest_costs {
 
 struct iov_guest_cpu {
     IovLinuxGuest *guest;
+    struct iov_virtual_use *use; /* counts of a processor that is one of several, or NULL */
     struct iov_exec *exec;
     struct iov_span *span; /* the request this processor works for now */
     unsigned index;

@@ -7,6 +7,8 @@
  * LIMIT: no user space, no PCI enumeration (addresses of the device are properties), FS and GS base are not written
  * at a context switch (processors since Ivy Bridge use an instruction that never exits).
  */
+#include <string.h>
+
 #include "models/guest/guest-private.h"
 
 G_DEFINE_FINAL_TYPE(IovLinuxGuest, iov_linux_guest, IOV_TYPE_MODEL)
@@ -148,6 +150,16 @@ static void wait_for_start(struct iov_guest_cpu *cpu)
     }
 }
 
+/* Processors are called as the VM's threads are: "vm0/vcpu1" of "vm0/guest". */
+static struct iov_virtual_use *join(const IovLinuxGuest *self, unsigned index)
+{
+    const char *path = self->parent_instance.path, *slash = strrchr(path, '/');
+    g_autofree char *name =
+        g_strdup_printf("%.*svcpu%u", slash != NULL ? (int)(slash - path) + 1 : 0, path, index);
+
+    return iov_measure_virtual(self->measure, name);
+}
+
 static void program_start(struct iov_program *program, struct iov_exec *exec, unsigned index)
 {
     IovLinuxGuest *self = iov_container_of(program, IovLinuxGuest, program);
@@ -166,6 +178,8 @@ static void program_start(struct iov_program *program, struct iov_exec *exec, un
     iov_guest_boot_apic(cpu);
     iov_guest_start_timer(cpu);
     iov_exec_do(exec, IOV_OP_STI);
+    if (iov_guest_processors(self) > 1)
+        cpu->use = join(self, index);
     cpu->booted = true;
     unsigned task = 0;
     bool runs = has_task(self, index, &task);

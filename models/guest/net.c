@@ -513,6 +513,8 @@ void iov_guest_poll_complete(struct iov_guest_cpu *cpu, struct iov_guest_napi *n
 
 void iov_guest_napi_receive(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)
 {
+    if (cpu->use != NULL)
+        cpu->use->frames++;
     struct iov_guest_frame *frame = &napi->batch[napi->batched];
 
     if (!napi->dev->net->rx_checksum)
