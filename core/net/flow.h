@@ -3,7 +3,7 @@
  * Automatic receive steering: frames of a flow go to the queue that last sent for it, as Linux's tap and a virtio device do it.
  *
  * SPEC: virtio 1.2, 5.1.6.5.5 (the device follows the transmit queues). Sizes and ages are those of Linux's tun.
- * LIMIT: a flow whose hash falls on another's place takes it (Linux chains up to 4096); IPv4 without options, TCP and UDP: everything
+ * LIMIT: a fifth flow whose hash falls on the same four places takes that of the one that was silent longest (Linux chains up to 4096); IPv4 without options, TCP and UDP: everything
  * else is one flow.
  */
 #ifndef IOV_NET_FLOW_H
@@ -16,7 +16,8 @@
 
 IOV_BEGIN_DECLS
 
-#define IOV_FLOW_PLACES 1024u
+#define IOV_FLOW_SETS 1024u
+#define IOV_FLOW_WAYS 4u
 #define IOV_FLOW_AGE (3 * IOV_SEC) /* a flow that was silent for so long is forgotten */
 
 struct iov_flow_table {
@@ -24,7 +25,7 @@ struct iov_flow_table {
         uint32_t hash; /* 0: free */
         uint32_t queue;
         iov_time seen;
-    } places[IOV_FLOW_PLACES];
+    } places[IOV_FLOW_SETS][IOV_FLOW_WAYS];
 };
 
 /* The same for both directions of a flow; 0 for a frame that belongs to none. Any bytes will do. */

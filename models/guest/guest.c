@@ -459,7 +459,7 @@ static void iov_linux_guest_class_init(IovLinuxGuestClass *klass)
                    "Guest-physical address of the I/O APIC");
     IOV_PROP_COUNT(mc, IovLinuxGuest, memory_base, 4096, UINT64_MAX / 2, 0x100000,
                    "Guest-physical address of the memory the kernel uses");
-    IOV_PROP_SIZE(mc, IovLinuxGuest, memory_size, 4096, UINT64_MAX / 2, 16 * 1024 * 1024,
+    IOV_PROP_SIZE(mc, IovLinuxGuest, memory_size, 4096, UINT64_MAX / 2, 64 * 1024 * 1024,
                   "And how much of it");
     IOV_PROP_ENUM(mc, IovLinuxGuest, apic, apic_names, IOV_GUEST_APIC_AUTO,
                   "How the local APIC is reached; auto: as CPUID offers");

@@ -36,6 +36,21 @@ Test(flow, both_directions_have_one_hash_and_ports_have_different_ones)
     }
 }
 
+/* Sums and differences of their ports are alike. */
+Test(flow, neighbouring_ports_at_both_ends_do_not_fall_together)
+{
+    static uint32_t hashes[16 * 64];
+    uint8_t frame[64];
+
+    for (uint32_t i = 0; i < 16 * 64; i++) {
+        make(frame, (uint16_t)(40000 + i / 64), false);
+        iov_net_put16(frame + ETHERNET_HEADER + IPV4_HEADER + 2, 7 + i % 64);
+        hashes[i] = iov_flow_hash(frame, 64);
+        for (uint32_t k = 0; k < i; k++)
+            cr_assert(ne(u32, hashes[k], hashes[i]));
+    }
+}
+
 Test(flow, what_is_no_datagram_or_segment_has_none)
 {
     uint8_t frame[64];
@@ -65,6 +80,21 @@ Test(flow, a_flow_follows_the_queue_that_sent_last_until_it_was_silent_for_three
     iov_flow_sent(&table, hash, chosen, IOV_SEC);
     cr_assert(eq(uint, iov_flow_queue(&table, hash, 4, IOV_SEC + IOV_FLOW_AGE), chosen));
     cr_assert(eq(uint, iov_flow_queue(&table, hash, 4, IOV_SEC + IOV_FLOW_AGE + 1), unknown));
+}
+
+Test(flow, flows_on_the_same_place_have_four_of_them_and_then_the_oldest_goes)
+{
+    static struct iov_flow_table table;
+
+    for (uint32_t i = 0; i < IOV_FLOW_WAYS; i++)
+        iov_flow_sent(&table, 5 + i * IOV_FLOW_SETS, 3, IOV_MS * (i + 1));
+    for (uint32_t i = 0; i < IOV_FLOW_WAYS; i++)
+        cr_assert(eq(uint, iov_flow_queue(&table, 5 + i * IOV_FLOW_SETS, 4, IOV_SEC), 3));
+    iov_flow_sent(&table, 5, 2, IOV_SEC); /* so the second is the oldest */
+    iov_flow_sent(&table, 5 + IOV_FLOW_WAYS * IOV_FLOW_SETS, 3, IOV_SEC);
+    cr_assert(eq(uint, iov_flow_queue(&table, 5, 4, IOV_SEC), 2));
+    cr_assert(eq(uint, iov_flow_queue(&table, 5 + IOV_FLOW_SETS, 4, IOV_SEC), 0));
+    cr_assert(eq(uint, iov_flow_queue(&table, 5 + 2 * IOV_FLOW_SETS, 4, IOV_SEC), 3));
 }
 
 Test(flow, a_queue_that_is_no_longer_there_is_not_chosen)
