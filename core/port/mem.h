@@ -37,6 +37,10 @@ enum {
                                     stored; read: returned) */
     IOV_MEM_INTERRUPT =
         1 << 2, /* an interrupt message (written by the interrupt fabric, not by a DMA engine) */
+    IOV_MEM_AT_ONCE =
+        1
+        << 4, /* a device's write that is seen before it has arrived: it will read, in the call, what the
+                                 other side answers to it */
     IOV_MEM_DEBUG = 1 << 3, /* a tool looks: no time, no side effects, no statistics */
 };
 
@@ -49,6 +53,7 @@ struct iov_mem_req {
     uint32_t pasid;       /* or IOV_NO_PASID */
     iov_time delay;       /* see above */
     iov_time translation; /* how much of `delay` an IOMMU took */
+    iov_time arrival;     /* out, of a write: from now until memory has it; 0 if nobody said so */
     struct iov_span *
         span; /* with IOV_MEM_PAYLOAD; for an interrupt message the request it announces; or NULL */
 };

@@ -81,6 +81,7 @@ static enum iov_status pieces_move(IovVtd *self, struct iov_mem_req *req, bool w
             req->span = piece.span;
         req->delay = MAX(req->delay, piece.delay);
         req->translation = MAX(req->translation, piece.translation);
+        req->arrival = MAX(req->arrival, piece.arrival);
     }
     return result;
 }

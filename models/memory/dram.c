@@ -6,8 +6,9 @@
  * was never written reads as zero. A write of payload leaves a tag with the request's span at its
  * first byte, and the payload read that starts at that byte takes it, so a request can be followed
  * through buffers. Tags live in a table of fixed size; when a set is full its oldest tag gives way.
- * Timing: a read takes the cost dram-access, a write is posted and takes none.
- * LIMIT: no banks, channels or caches; a tag is found by its exact first byte only.
+ * Timing: a read takes the cost dram-access, a write is posted and takes none. What a device writes of up to 64 bytes (descriptors, indices: what software
+ * polls) is there when it has arrived, and until then only for devices whose reads arrive later.
+ * LIMIT: no banks, channels or caches; a tag is found by its exact first byte only; longer writes of devices are there at once, behind those before them.
  */
 #include <string.h>
 
@@ -18,6 +19,7 @@
 #define CHUNK_SIZE (UINT64_C(1) << CHUNK_SHIFT)
 #define TAG_SETS 1024u /* a power of two */
 #define TAG_WAYS 8u
+#define HELD_MAX 64u /* bytes of a write that waits for its arrival */
 
 #define IOV_TYPE_DRAM (iov_dram_get_type())
 G_DECLARE_FINAL_TYPE(IovDram, iov_dram, IOV, DRAM, IovModel)
@@ -32,6 +34,16 @@ struct tag_set {
     unsigned next; /* the way that gives way next */
 };
 
+/* A device's write on its way. */
+struct held {
+    struct held *next;
+    iov_time due;
+    uint64_t address;
+    uint32_t size;
+    uint16_t requester;
+    uint8_t bytes[HELD_MAX];
+};
+
 struct _IovDram {
     IovModel parent_instance;
     uint64_t size;              /* property */
@@ -40,6 +52,9 @@ struct _IovDram {
     uint8_t **chunks;
     GPtrArray *present; /* the chunks that are there: `chunks` is too long to search at the end */
     struct tag_set *tags;
+    struct iov_pool *pool;
+    struct held *held, *last_held;                     /* in the order of their arrival */
+    struct iov_event arrival;                          /* armed for the first */
     uint64_t reads, writes, read_bytes, written_bytes; /* statistics */
     uint64_t tags_lost;
 };
@@ -151,6 +166,112 @@ static inline uint8_t *whole(const IovDram *self, const struct iov_mem_req *req)
     return chunk != NULL && req->size <= CHUNK_SIZE - offset ? chunk + offset : NULL;
 }
 
+static void write_bytes(IovDram *self, const struct iov_mem_req *req)
+{
+    uint8_t *bytes = whole(self, req);
+
+    if (G_LIKELY(bytes != NULL))
+        iov_mem_copy(bytes, req->data, req->size);
+    else
+        write_pieces(self, req->address, req->data, req->size);
+}
+
+/* ---- Writes on their way ---- */
+
+static void held_land(IovDram *self, struct held *held)
+{
+    struct iov_mem_req req = { .address = held->address, .data = held->bytes, .size = held->size };
+
+    write_bytes(self, &req);
+    iov_pool_give(self->pool, held);
+}
+
+static void on_arrival(struct iov_event *event)
+{
+    IovDram *self = iov_container_of(event, IovDram, arrival);
+
+    while (self->held != NULL && self->held->due <= event->when) {
+        struct held *held = self->held;
+
+        self->held = held->next;
+        held_land(self, held);
+    }
+    if (self->held != NULL)
+        iov_event_at(event, self->held->due);
+}
+
+static void hold(IovDram *self, const struct iov_mem_req *req)
+{
+    struct held *held = iov_pool_take(self->pool), **place = &self->held;
+
+    held->due = iov_now(self->parent_instance.kernel) + req->delay;
+    held->address = req->address;
+    held->size = req->size;
+    held->requester = req->requester;
+    memcpy(held->bytes, req->data, req->size);
+    if (self->held != NULL && self->last_held->due <= held->due)
+        place = &self->last_held->next;
+    while (*place != NULL && (*place)->due <= held->due)
+        place = &(*place)->next;
+    held->next = *place;
+    *place = held;
+    if (held->next == NULL)
+        self->last_held = held;
+    if (self->held == held) {
+        iov_event_disarm(&self->arrival);
+        iov_event_at(&self->arrival, held->due);
+    }
+}
+
+static bool overlap(const struct held *held, const struct iov_mem_req *req)
+{
+    return held->address < req->address + req->size && req->address < held->address + held->size;
+}
+
+/* A write that does not wait comes behind those of the same bytes that do. */
+static __attribute__((noinline)) void land_before(IovDram *self, const struct iov_mem_req *req)
+{
+    struct held **place = &self->held;
+
+    self->last_held = NULL;
+    while (*place != NULL) {
+        struct held *held = *place;
+
+        if (overlap(held, req)) {
+            *place = held->next;
+            held_land(self, held);
+        } else {
+            self->last_held = held;
+            place = &held->next;
+        }
+    }
+    if (self->held == NULL)
+        iov_event_disarm(&self->arrival);
+}
+
+/* What will have arrived before a read that is on its way. SPEC: PCI Express 5.0, 2.4.1: it does not pass its own function's writes. */
+static __attribute__((noinline)) void add_held(const IovDram *self, const struct iov_mem_req *req)
+{
+    iov_time until = iov_now(self->parent_instance.kernel) + req->delay;
+
+    for (const struct held *held = self->held; held != NULL; held = held->next) {
+        uint64_t first = MAX(held->address, req->address);
+        uint64_t end = MIN(held->address + held->size, req->address + req->size);
+
+        if (first < end && (held->due <= until || held->requester == req->requester))
+            memcpy((uint8_t *)req->data + (first - req->address),
+                   held->bytes + (first - held->address), end - first);
+    }
+}
+
+static inline bool waits(const struct iov_mem_req *req)
+{
+    return req->requester != 0 && req->delay > 0 && req->size <= HELD_MAX &&
+           !(req->flags & (IOV_MEM_AT_ONCE | IOV_MEM_DEBUG));
+}
+
+/* ---- Port ---- */
+
 static enum iov_status dram_read(struct iov_mem_target *port, struct iov_mem_req *req)
 {
     IovDram *self = iov_container_of(port, IovDram, port);
@@ -163,6 +284,8 @@ static enum iov_status dram_read(struct iov_mem_target *port, struct iov_mem_req
         iov_mem_copy(req->data, bytes, req->size);
     else
         read_pieces(self, req->address, req->data, req->size);
+    if (G_UNLIKELY(self->held != NULL))
+        add_held(self, req);
     if (req->flags & IOV_MEM_DEBUG)
         return IOV_STATUS_OK;
     if (req->flags & IOV_MEM_PAYLOAD)
@@ -176,15 +299,17 @@ static enum iov_status dram_read(struct iov_mem_target *port, struct iov_mem_req
 static enum iov_status dram_write(struct iov_mem_target *port, struct iov_mem_req *req)
 {
     IovDram *self = iov_container_of(port, IovDram, port);
-    uint8_t *bytes;
 
     if (!inside(self, req))
         return IOV_STATUS_UNSUPPORTED;
-    bytes = whole(self, req);
-    if (G_LIKELY(bytes != NULL))
-        iov_mem_copy(bytes, req->data, req->size);
-    else
-        write_pieces(self, req->address, req->data, req->size);
+    req->arrival = req->delay;
+    if (waits(req)) {
+        hold(self, req);
+    } else {
+        if (G_UNLIKELY(self->held != NULL) && req->requester != 0)
+            land_before(self, req);
+        write_bytes(self, req);
+    }
     if (req->flags & IOV_MEM_DEBUG)
         return IOV_STATUS_OK;
     if (req->flags & IOV_MEM_PAYLOAD)
@@ -220,6 +345,9 @@ static bool iov_dram_prepare(IovModel *model, GError **error)
 
     (void)error;
     self->port.size = self->size;
+    if (self->pool == NULL)
+        self->pool = iov_pool_new(sizeof(struct held));
+    iov_event_init(&self->arrival, model->kernel, on_arrival, IOV_PRIORITY_FIRST);
     if (self->chunks == NULL) {
         self->chunks = g_new0(uint8_t *, (self->size + CHUNK_SIZE - 1) >> CHUNK_SHIFT);
         self->tags = g_new0(struct tag_set, TAG_SETS);
@@ -227,10 +355,27 @@ static bool iov_dram_prepare(IovModel *model, GError **error)
     return true;
 }
 
+static void iov_dram_unrealize(IovModel *model)
+{
+    IovDram *self = (IovDram *)(void *)model;
+
+    if (self->pool == NULL)
+        return;
+    iov_event_disarm(&self->arrival);
+    while (self->held != NULL) { /* they land; time is over */
+        struct held *held = self->held;
+
+        self->held = held->next;
+        held_land(self, held);
+    }
+}
+
 static void iov_dram_finalize(GObject *object)
 {
     IovDram *self = (IovDram *)(void *)object;
 
+    if (self->pool != NULL)
+        iov_pool_free(self->pool);
     g_ptr_array_unref(self->present);
     g_free(self->chunks);
     g_free(self->tags);
@@ -252,6 +397,7 @@ static void iov_dram_class_init(IovDramClass *klass)
     IOV_STAT_BYTES(mc, IovDram, written_bytes, "Bytes written");
     IOV_STAT(mc, IovDram, tags_lost, "Payload tags that gave way to newer ones");
     mc->prepare = iov_dram_prepare;
+    mc->unrealize = iov_dram_unrealize;
     G_OBJECT_CLASS(klass)->finalize = iov_dram_finalize;
 }
 

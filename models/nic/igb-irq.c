@@ -201,6 +201,25 @@ static uint32_t queue_entry(const struct igb_queue *queue, bool transmit)
     return owner->causes.ivar[queue->index & 7] >> (16 * (column & 1) + (transmit ? 8 : 0)) & 0xff;
 }
 
+/* A program that polls finds what was written when it is in memory. */
+void igb_on_changed(struct iov_event *event)
+{
+    IovIgb *self = iov_container_of(event, IovIgb, tell_changed);
+
+    iov_notify_signal(&self->changed, NULL);
+    if (self->changed_until > igb_now(self))
+        iov_event_at(event, self->changed_until);
+}
+
+static void tell_changed(IovIgb *self)
+{
+    if (self->changed.peer == NULL)
+        return;
+    self->changed_until = self->written;
+    if (!iov_event_armed(&self->tell_changed))
+        iov_event_at(&self->tell_changed, self->written);
+}
+
 void igb_queue_raise(struct igb_queue *queue, bool transmit, iov_time delay, struct iov_span *span)
 {
     struct igb_function *owner = queue->owner;
@@ -208,7 +227,7 @@ void igb_queue_raise(struct igb_queue *queue, bool transmit, iov_time delay, str
     struct igb_vector *vector = &owner->causes.vectors[entry & IGB_IVAR_VECTOR];
     uint32_t bit = 1u << (entry & IGB_IVAR_VECTOR);
 
-    iov_notify_signal(&queue->nic->changed, NULL);
+    tell_changed(queue->nic);
     if (owner->physical && !igb_is_multiple_msix(queue->nic)) {
         if (span != NULL)
             owner->causes.vectors[0].span = span;

@@ -195,6 +195,8 @@ struct _IovIgb {
     struct iov_packet_port wire;
     struct iov_pci_function pci;
     struct iov_notify_source changed;
+    struct iov_event tell_changed;   /* what was written is in memory */
+    iov_time written, changed_until; /* when the last write is there; when the last told of is */
     /* statistics */
     uint64_t frames_sent, frames_received, bytes_sent, bytes_received, frames_looped;
     uint64_t frames_dropped, frames_filtered, frames_spoofed, interrupts, throttled, guest_faults;
@@ -326,6 +328,7 @@ void igb_other_raise(IovIgb *self, uint32_t causes);
 void igb_other_update(IovIgb *self);
 uint32_t igb_icr_read(IovIgb *self, bool peek);
 /* A queue wrote a descriptor back; `delay`: until the write has left. */
+void igb_on_changed(struct iov_event *event);
 void igb_queue_raise(struct igb_queue *queue, bool transmit, iov_time delay, struct iov_span *span);
 /* The mailbox's vector of a virtual function. */
 void igb_mailbox_raise(struct igb_function *function);

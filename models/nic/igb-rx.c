@@ -384,7 +384,7 @@ static iov_time step_store(struct igb_queue *queue)
     if (rx->stored < total)
         return delay;
     iov_packet_queue_pop(&rx->fifo);
-    iov_span_mark(packet->span, self, IOV_PART_PCIE, igb_now(self) + delay);
+    iov_span_mark(packet->span, self, IOV_PART_PCIE, self->written);
     statistics(queue, packet);
     rx->stored = 0;
     rx->begun = false;

@@ -135,6 +135,7 @@ bool igb_dma_write(struct igb_function *function, uint64_t address, const void *
     memcpy(&req.data, &data, sizeof data); /* requests hold what is written as `void *`, too */
     done = dma(function, &req, true);
     *delay = req.delay;
+    function->nic->written = igb_now(function->nic) + MAX(req.delay, req.arrival);
     return done;
 }
 
@@ -497,6 +498,7 @@ static bool iov_igb_family_realize(IovModel *model, GError **error)
     iov_event_init(&self->link_up, model->kernel, igb_on_link_up, IOV_PRIORITY_DEFAULT);
     igb_eeprom_init(self);
     igb_wire_init(self);
+    iov_event_init(&self->tell_changed, model->kernel, igb_on_changed, IOV_PRIORITY_DEFAULT);
     igb_causes_init(&self->physical, IGB_VECTORS_MAX);
     queues_init(self);
     self->variant->space_init(self);
@@ -515,6 +517,7 @@ static void iov_igb_family_unrealize(IovModel *model)
 
     if (self->queues == NULL)
         return; /* realize failed */
+    iov_event_disarm(&self->tell_changed);
     igb_reset(self);
     iov_event_disarm(&self->link_up);
     igb_virtual_finish(self);

@@ -19,6 +19,11 @@
 #include "models/nic/peer-clients.h"
 #include "models/nic/peer-tcp.h"
 
+/*
+ * Silence after which the source takes the end of what it sent for lost: nothing came behind it that would be acknowledged twice.
+ * SPEC: RFC 8985, 7.2: two round trips, here with the least that a tick of 1 ms gives. LIMIT: all is sent again, not the last segment.
+ */
+#define PROBE (2 * IOV_MS)
 #define PEER_SPANS 8192 /* more than rings and queues hold */
 #define PEER_FLOWS 64   /* that a source sends to */
 #define PEER_HEADERS (ETHERNET_HEADER + IPV4_HEADER + UDP_HEADER)
@@ -55,12 +60,13 @@ struct _IovPeer {
     struct peer_clients clients;
     struct peer_tcp tcp;
     struct iov_event
-        stream; /* of a TCP source: the wire takes the next segment, or nothing moved for IOV_TCP_RETRANSMIT */
+        stream; /* of a TCP source: the wire takes the next segment, or nothing moved for PROBE, then IOV_TCP_RETRANSMIT */
     struct iov_span *spans; /* of datagrams on their way: PEER_SPANS */
     uint64_t generated;
     bool generating;
     int stream_state;
-    uint64_t since_acknowledge;                                                 /* datagrams */
+    bool probed;                /* and nothing came back since */
+    uint64_t since_acknowledge; /* datagrams */
     uint64_t frames_received, frames_sent, bytes_received, bytes_sent, ignored; /* statistics */
     uint64_t requests, requests_lost;                                           /* statistics */
 };
@@ -367,6 +373,7 @@ static void clients_init(IovPeer *self)
 /* What came in may have made room. While the wire sets the pace, the next segment is on its way anyway. */
 static void stream_go_on(IovPeer *self)
 {
+    self->probed = false;
     if (self->role != ROLE_SOURCE || self->stream_state == STREAM_SENDING)
         return;
     self->stream_state = STREAM_SENDING;
@@ -387,7 +394,8 @@ static void on_stream(struct iov_event *event)
     }
     packet = peer_tcp_next(&self->tcp, self->pool);
     self->stream_state = packet != NULL ? STREAM_SENDING : STREAM_WAITING;
-    busy = packet != NULL ? send(self, packet) : IOV_TCP_RETRANSMIT;
+    self->probed |= late;
+    busy = packet != NULL ? send(self, packet) : self->probed ? IOV_TCP_RETRANSMIT : PROBE;
     iov_event_in(event, MAX(busy, IOV_NS));
 }
 

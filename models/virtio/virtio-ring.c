@@ -17,7 +17,7 @@ bool iov_virtio_dma_access(struct iov_virtio_dma *dma, uint64_t address, void *d
         .data = data,
         .size = size,
         .requester = dma->requester,
-        .flags = flags,
+        .flags = flags | IOV_MEM_AT_ONCE, /* suppression is read with it */
         .pasid = IOV_NO_PASID,
         .delay = dma->delay,
         .span = span != NULL ? *span : NULL,

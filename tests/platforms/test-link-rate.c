@@ -129,3 +129,19 @@ Test(link_rate, the_host_s_own_nic_has_the_assigned_one_s_pace)
     iov_experiment_free(host);
     iov_experiment_free(assigned);
 }
+
+/* A program that polls finds a descriptor when it has crossed the link, not before. */
+Test(link_rate, parts_add_up_when_a_polling_program_receives)
+{
+    static const char *const polling[] = { "guest-dpdk-vf", "guest-dpdk" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(polling); i++) {
+        for (unsigned mbps = 1000; mbps <= 10000; mbps += 4500) {
+            struct iov_experiment *run = stream(polling[i], "rx", 700, mbps, 3000);
+
+            cr_assert(eq(u64, iov_experiment_measure(run)->mismatches, 0), "%s at %u", polling[i],
+                      mbps);
+            iov_experiment_free(run);
+        }
+    }
+}

@@ -100,12 +100,17 @@ Test(zero_costs, leave_wire_peer_and_the_host_s_nic_where_devices_are_software)
 
 Test(zero_costs, leave_links_devices_and_interrupt_messages_where_devices_are_hardware)
 {
-    /* LIMIT: not guest-dpdk-vf, whose program sees a descriptor before its write has crossed the link. */
-    static const char *const strategies[] = { "assigned-nic",     "assigned-nic-remapped",
-                                              "assigned-nic-dma", "assigned-nic-unsafe",
-                                              "assigned-e1000",   "eli",
-                                              "sriov-vf",         "bare-metal-igb",
-                                              "bare-metal",       "vdpa",
+    static const char *const strategies[] = { "assigned-nic",
+                                              "assigned-nic-remapped",
+                                              "assigned-nic-dma",
+                                              "assigned-nic-unsafe",
+                                              "assigned-e1000",
+                                              "eli",
+                                              "sriov-vf",
+                                              "guest-dpdk-vf",
+                                              "bare-metal-igb",
+                                              "bare-metal",
+                                              "vdpa",
                                               "siov-adi" };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(strategies); i++) {

@@ -295,11 +295,17 @@ static enum iov_status move(struct world *world, unsigned device, uint64_t iova,
                             uint32_t size, bool write)
 {
     struct iov_mem_req req = bench_req(iova, data, size);
+    enum iov_status status;
 
     if (world->port == NULL)
         return dma_by(&world->vtd, (uint16_t)device, iova, data, size, write);
     req.requester = (uint16_t)device;
-    return write ? iov_mem_write_req(&world->dma, &req) : iov_mem_read_req(&world->dma, &req);
+    if (!write)
+        return iov_mem_read_req(&world->dma, &req);
+    status = iov_mem_write_req(&world->dma, &req);
+    cr_assert(iov_kernel_run_until(world->vtd.bench->run.kernel,
+                                   iov_now(world->vtd.bench->run.kernel) + req.arrival));
+    return status;
 }
 
 static void random_dma(struct world *world)

@@ -149,3 +149,88 @@ Test(dram, the_table_of_tags_is_bounded_and_keeps_the_newest)
     cr_assert(eq(uint, found, 256));
     cr_assert(ge(u64, bench_stat(dram, "tags-lost"), 20000 - 8192));
 }
+
+/* ---- Writes on their way ---- */
+
+static void pass(iov_time duration)
+{
+    cr_assert(iov_kernel_run_until(bench->run.kernel, iov_now(bench->run.kernel) + duration));
+}
+
+static uint64_t now_is(uint64_t address)
+{
+    uint64_t size = 0, value;
+
+    memcpy(&value, port->ops->direct(port, address, &size), sizeof value);
+    return value;
+}
+
+static void device_write(uint64_t address, uint64_t value, iov_time delay, uint16_t flags)
+{
+    struct iov_mem_req req = bench_req(address, &value, 8);
+
+    req.requester = 0x0100;
+    req.delay = delay;
+    req.flags = flags;
+    cr_assert(eq(int, port->ops->write(port, &req), IOV_STATUS_OK));
+    cr_assert(eq(u64, req.arrival, delay));
+}
+
+static uint64_t device_read(uint16_t requester, uint64_t address, iov_time delay)
+{
+    uint64_t value = 0;
+    struct iov_mem_req req = bench_req(address, &value, 8);
+
+    req.requester = requester;
+    req.delay = delay;
+    cr_assert(eq(int, port->ops->read(port, &req), IOV_STATUS_OK));
+    return value;
+}
+
+Test(dram, what_a_device_writes_is_there_when_it_has_arrived)
+{
+    device_write(0x1000, 7, 300 * IOV_NS, 0);
+    pass(299 * IOV_NS);
+    cr_assert(eq(u64, now_is(0x1000), 0));
+    pass(IOV_NS);
+    cr_assert(eq(u64, now_is(0x1000), 7));
+}
+
+Test(dram, a_device_s_read_sees_the_writes_that_arrive_before_it)
+{
+    device_write(0x1004, 7, 300 * IOV_NS, 0);
+    cr_assert(eq(u64, device_read(0x0200, 0x1000, 299 * IOV_NS), 0));
+    cr_assert(eq(u64, device_read(0x0200, 0x1000, 300 * IOV_NS), UINT64_C(7) << 32));
+    cr_assert(eq(u64, device_read(0x0100, 0x1000, 200 * IOV_NS), UINT64_C(7) << 32)); /* its own */
+    cr_assert(eq(u64, now_is(0x1000), 0));
+}
+
+Test(dram, writes_arrive_in_the_order_of_their_time)
+{
+    device_write(0x1000, 3, 300 * IOV_NS, 0);
+    device_write(0x1000, 1, 100 * IOV_NS, 0);
+    device_write(0x1000, 2, 200 * IOV_NS, 0);
+    for (unsigned i = 1; i <= 3; i++) {
+        pass(100 * IOV_NS);
+        cr_assert(eq(u64, now_is(0x1000), i));
+    }
+}
+
+Test(dram, a_write_that_does_not_wait_is_behind_those_of_its_bytes_that_did)
+{
+    uint8_t block[128];
+    struct iov_mem_req req = bench_req(0x1000, block, sizeof block);
+
+    memset(block, 0x55, sizeof block);
+    req.requester = 0x0100;
+    req.delay = 400 * IOV_NS;
+    device_write(0x1000, 3, 300 * IOV_NS, 0);
+    device_write(0x2000, 4, 300 * IOV_NS, 0);
+    cr_assert(eq(int, port->ops->write(port, &req), IOV_STATUS_OK));
+    device_write(0x2008, 5, 300 * IOV_NS, IOV_MEM_AT_ONCE);
+    cr_assert(eq(u64, now_is(0x2008), 5));
+    cr_assert(eq(u64, now_is(0x2000), 0));
+    pass(IOV_US);
+    cr_assert(eq(u64, now_is(0x1000), UINT64_C(0x5555555555555555)));
+    cr_assert(eq(u64, now_is(0x2000), 4));
+}
