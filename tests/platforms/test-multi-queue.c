@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Guests of several virtual processors and queues: who takes which interrupt, where frames go up, what it costs when the task is elsewhere. The reasoning is on
+ * the page docs/models/linux-guest.md.
+ */
+#include "tests/platforms/platform.h"
+
+static const struct iov_virtual_use *virtual_of(const struct iov_experiment *run, unsigned index)
+{
+    cr_assert(lt(uint, index, iov_experiment_measure(run)->virtual_count));
+    return iov_experiment_measure(run)->virtuals[index];
+}
+
+static uint64_t rate_of(const struct iov_experiment *run)
+{
+    const struct iov_measure *measure = iov_experiment_measure(run);
+
+    return (uint64_t)((unsigned __int128)measure->operations * IOV_SEC /
+                      (measure->end - measure->begin));
+}
+
+/* Share of the received frames that a virtual processor took up, in per cent. */
+static uint64_t share_of_frames(const struct iov_experiment *run, unsigned index)
+{
+    uint64_t all = 0;
+
+    for (unsigned i = 0; i < iov_experiment_measure(run)->virtual_count; i++)
+        all += virtual_of(run, i)->frames;
+    return (virtual_of(run, index)->frames * 100 + all / 2) / all;
+}
+
+static void expect_refusal(const char *config, const char *const *sets, const char *reason)
+{
+    g_autofree char *file = g_build_filename(IOV_SOURCE_DIR, "configs", config, NULL);
+    g_auto(GStrv) path = iov_data_path(file);
+    struct iov_config_options options = { (const char *const *)path, sets };
+    GError *error = NULL;
+    struct iov_experiment *experiment = iov_experiment_open(file, &options, &error);
+
+    if (experiment != NULL) {
+        cr_assert(not(iov_experiment_run(experiment, NULL, &error)));
+        iov_experiment_free(experiment);
+    }
+    cr_assert_not_null(error);
+    cr_assert_not_null(strstr(error->message, reason), "%s", error->message);
+    g_error_free(error);
+}
+
+#define REFUSED(config, reason, ...) \
+    expect_refusal(config, (const char *const[]){ __VA_ARGS__, NULL }, reason)
+
+/* ---- Spread and pinned ---- */
+
+Test(multi_queue, spread_each_processor_takes_the_interrupts_and_frames_of_its_own_flows)
+{
+    struct iov_experiment *run = RUN("multi-queue.yaml", "workload.operations=8000");
+
+    cr_assert(eq(uint, iov_experiment_measure(run)->virtual_count, 4));
+    for (unsigned i = 0; i < 4; i++) {
+        cr_assert(gt(u64, virtual_of(run, i)->interrupts, 0));
+        cr_assert(eq(u64, share_of_frames(run, i), 25));
+        cr_assert(eq(u64, virtual_of(run, i)->ipis, 0));
+        cr_assert(eq(u64, virtual_of(run, i)->wakeups, 0));
+    }
+    cr_assert(eq(u64, iov_experiment_measure(run)->mismatches, 0));
+    iov_experiment_free(run);
+}
+
+Test(multi_queue, pinned_one_takes_all_and_wakes_the_tasks_of_the_others_by_interrupts)
+{
+    struct iov_experiment *run = RUN("multi-queue.yaml", "guest.irq-affinity=pinned",
+                                     "workload.flows=4", "workload.operations=8000");
+
+    cr_assert(eq(u64, share_of_frames(run, 0), 100));
+    for (unsigned i = 1; i < 4; i++) {
+        cr_assert(eq(u64, virtual_of(run, i)->interrupts, 0));
+        cr_assert(gt(u64, virtual_of(run, i)->ipis, 1000));
+    }
+    cr_assert(gt(u64, virtual_of(run, 0)->wakeups, 5000));
+    iov_experiment_free(run);
+}
+
+/* One flow whose task is not where the interrupts are: each answer takes one more wake-up, interrupt, and exit of the sender; the woken processor's HLT is one already. */
+Test(multi_queue, a_task_away_from_its_interrupts_costs_an_ipi_and_an_exit_for_each_answer)
+{
+    struct iov_experiment *here = RUN("multi-queue.yaml", "workload.flows=1",
+                                      "guest.irq-affinity=pinned", "workload.operations=5000");
+    struct iov_experiment *away =
+        RUN("multi-queue.yaml", "workload.flows=1", "guest.irq-affinity=pinned", "workload.cpu=1",
+            "workload.operations=5000");
+    struct iov_experiment *posted =
+        RUN("multi-queue.yaml", "workload.flows=1", "guest.irq-affinity=pinned", "workload.cpu=1",
+            "vm.apic-virtualisation=on", "workload.operations=5000");
+
+    cr_assert(eq(u64, virtual_of(here, 0)->wakeups, 0));
+    cr_assert_about(per_op(away, virtual_of(away, 0)->wakeups), 1);
+    cr_assert_about(per_op(away, virtual_of(away, 1)->ipis), 1);
+    cr_assert_about(exits_per_op(away, IOV_EXIT_MSR_WRITE) - exits_per_op(here, IOV_EXIT_MSR_WRITE),
+                    1);
+    cr_assert(gt(u64, median_of(away), median_of(here)));
+    /* Posted: the sender still exits, the interrupt itself needs no injection. */
+    cr_assert_about(per_op(posted, virtual_of(posted, 1)->ipis), 1);
+    cr_assert_about(exits_per_op(posted, IOV_EXIT_MSR_WRITE), 1);
+    cr_assert_about(per_op(posted, counters_of(posted)->injections), 0);
+    iov_experiment_free(here);
+    iov_experiment_free(away);
+    iov_experiment_free(posted);
+}
+
+Test(multi_queue, throughput_grows_with_the_processors_when_spread_and_not_when_pinned)
+{
+    static const char *const strategies[] = { "strategy=vhost-net", "strategy=assigned-nic" };
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct iov_experiment *one = RUN("multi-queue.yaml", strategies[i],
+                                         "parameters.processors=1", "workload.operations=8000");
+        struct iov_experiment *two = RUN("multi-queue.yaml", strategies[i],
+                                         "parameters.processors=2", "workload.operations=8000");
+        struct iov_experiment *four =
+            RUN("multi-queue.yaml", strategies[i], "workload.operations=8000");
+        struct iov_experiment *pinned =
+            RUN("multi-queue.yaml", strategies[i], "guest.irq-affinity=pinned",
+                "workload.operations=8000");
+
+        cr_assert(gt(u64, rate_of(two) * 10, rate_of(one) * 19));
+        cr_assert(gt(u64, rate_of(four) * 10, rate_of(one) * 38));
+        cr_assert(lt(u64, rate_of(pinned) * 10, rate_of(four) * 8));
+        cr_assert(eq(uint, iov_experiment_measure(one)->virtual_count, 0));
+        iov_experiment_free(one);
+        iov_experiment_free(two);
+        iov_experiment_free(four);
+        iov_experiment_free(pinned);
+    }
+}
+
+Test(multi_queue, an_explicit_list_says_who_takes_each_queues_interrupts)
+{
+    struct iov_experiment *run =
+        RUN("multi-queue.yaml", "guest.irq-cpus=[3, 1]", "workload.operations=8000");
+
+    for (unsigned i = 0; i < 4; i++)
+        cr_assert(eq(int, virtual_of(run, i)->interrupts > 0, i == 1 || i == 3), "vcpu%u", i);
+    iov_experiment_free(run);
+}
+
+/* ---- Numbers that do not match ---- */
+
+/* Groups of three, three and two neighbours; the first of each takes its queue's interrupts. */
+Test(multi_queue, more_processors_than_queues_share_them_in_groups_of_neighbours)
+{
+    struct iov_experiment *run = RUN("multi-queue.yaml", "parameters.processors=8",
+                                     "parameters.queues=3", "workload.operations=8000");
+
+    for (unsigned i = 0; i < 8; i++)
+        cr_assert(eq(int, virtual_of(run, i)->interrupts > 0, i == 0 || i == 3 || i == 6), "vcpu%u",
+                  i);
+    cr_assert(eq(u64, stat_of(run, "vm0/workload", "lost"), 0));
+    iov_experiment_free(run);
+}
+
+Test(multi_queue, more_queues_than_processors_leave_some_unused)
+{
+    struct iov_experiment *run = RUN("multi-queue.yaml", "parameters.processors=2",
+                                     "parameters.queues=5", "workload.operations=8000");
+
+    cr_assert(eq(u64, share_of_frames(run, 0), 50));
+    cr_assert(eq(u64, share_of_frames(run, 1), 50));
+    iov_experiment_free(run);
+}
+
+Test(multi_queue, without_indirect_descriptors_the_driver_stays_with_one_pair)
+{
+    struct iov_experiment *run =
+        RUN("multi-queue.yaml", "parts.nic.indirect=off", "workload.operations=4000");
+
+    cr_assert(eq(u64, share_of_frames(run, 0), 100));
+    cr_assert(eq(u64, stat_of(run, "vm0/guest", "device-errors"), 0));
+    iov_experiment_free(run);
+}
+
+Test(multi_queue, every_ring_and_back_end_with_four_pairs_finishes)
+{
+    static const char *const settings[] = { "strategy=virtio-net",
+                                            "strategy=vhost-user",
+                                            "strategy=sidecore",
+                                            "strategy=vdpa",
+                                            "strategy=virtio-packed",
+                                            "parameters.packed=on",
+                                            "parameters.event-index=off",
+                                            "vm.x2apic=off",
+                                            "guest.idle=poll",
+                                            "strategy=sriov-vf" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(settings); i++) {
+        struct iov_experiment *run =
+            RUN("multi-queue.yaml", settings[i], "workload.operations=3000");
+
+        cr_assert(eq(u64, iov_experiment_measure(run)->operations, 3000), "%s", settings[i]);
+        cr_assert(eq(u64, iov_experiment_measure(run)->mismatches, 0), "%s", settings[i]);
+        cr_assert(eq(u64, stat_of(run, "vm0/workload", "lost"), 0), "%s", settings[i]);
+        iov_experiment_free(run);
+    }
+}
+
+/* ---- The adapter's hash ---- */
+
+static struct iov_experiment *run_rss(const char *udp)
+{
+    return RUN("multi-queue.yaml", "strategy=assigned-nic", udp, "workload.kind=udp-stream",
+               "workload.direction=rx", "parts.peer.role=source", "parts.peer.source-interval=4us",
+               "workload.flows=8", "workload.operations=8000");
+}
+
+/*
+ * Flows f = 0 to 7 from 10.0.0.2:(7 + f) to 10.0.0.1:(40000 + f % 4) under the key of the published verification suite, redirection table in
+ * four blocks: one flow to queue 0, three to queue 1, four to queue 2.
+ */
+Test(multi_queue, the_adapter_spreads_flows_by_the_published_hash_and_the_redirection_table)
+{
+    struct iov_experiment *run = run_rss("guest.rss-udp=on");
+
+    cr_assert(eq(u64, share_of_frames(run, 0), 13)); /* 12.5 */
+    cr_assert(eq(u64, share_of_frames(run, 1), 38));
+    cr_assert(eq(u64, share_of_frames(run, 2), 50));
+    cr_assert(eq(u64, share_of_frames(run, 3), 0));
+    iov_experiment_free(run);
+}
+
+Test(multi_queue, without_ports_in_the_hash_all_udp_of_a_peer_goes_to_one_queue)
+{
+    struct iov_experiment *run = run_rss("guest.rss-udp=off");
+    unsigned busy = 0;
+
+    for (unsigned i = 0; i < 4; i++)
+        busy += virtual_of(run, i)->frames > 0;
+    cr_assert(eq(uint, busy, 1));
+    iov_experiment_free(run);
+}
+
+/* Eight pairs: the vectors no longer suffice for two each. */
+Test(multi_queue, the_adapters_eight_pairs_share_a_vector_each)
+{
+    struct iov_experiment *run = RUN("multi-queue.yaml", "strategy=assigned-nic",
+                                     "parameters.processors=8", "workload.operations=8000");
+
+    for (unsigned i = 0; i < 8; i++)
+        cr_assert(gt(u64, virtual_of(run, i)->interrupts, 0));
+    cr_assert(eq(u64, stat_of(run, "vm0/workload", "lost"), 0));
+    iov_experiment_free(run);
+}
+
+/* ---- Streams and connections ---- */
+
+Test(multi_queue, connections_run_on_processors_of_their_own)
+{
+    struct iov_experiment *one = RUN("multi-queue.yaml", "workload.kind=tcp-rr", "workload.flows=1",
+                                     "workload.operations=3000");
+    struct iov_experiment *four = RUN("multi-queue.yaml", "workload.kind=tcp-rr",
+                                      "workload.flows=4", "workload.operations=3000");
+
+    cr_assert(gt(u64, rate_of(four) * 10, rate_of(one) * 35));
+    for (unsigned i = 0; i < 4; i++)
+        cr_assert(eq(u64, share_of_frames(four, i), 25));
+    iov_experiment_free(one);
+    iov_experiment_free(four);
+}
+
+/* ---- Overcommit ---- */
+
+Test(multi_queue, four_virtual_processors_on_two_lose_no_wake_up)
+{
+    struct iov_experiment *run =
+        RUN("multi-queue.yaml", "vm.pin=[0, 1]", "guest.irq-affinity=pinned", "workload.flows=8",
+            "workload.operations=50000");
+
+    cr_assert(eq(u64, iov_experiment_measure(run)->operations, 50000));
+    cr_assert(eq(u64, stat_of(run, "vm0/workload", "lost"), 0));
+    iov_experiment_free(run);
+}
+
+/* ---- The user's mistakes ---- */
+
+Test(multi_queue, what_cannot_be_is_refused_with_a_reason)
+{
+    REFUSED("multi-queue.yaml", "64 processors", "parameters.processors=65", "parameters.queues=4");
+    REFUSED("multi-queue.yaml", "processor of its own", "workload.kind=tcp-rr", "workload.flows=5");
+    REFUSED("multi-queue.yaml", "poll-mode driver", "strategy=guest-dpdk", "workload.flows=2");
+    REFUSED("multi-queue.yaml", "this workload has one", "workload.kind=ping", "workload.flows=2");
+    REFUSED("multi-queue.yaml", "queue-pairs", "parameters.queues=17");
+}
