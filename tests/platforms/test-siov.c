@@ -298,6 +298,22 @@ static void scribble(struct iov_experiment *run, uint32_t seed)
     }
 }
 
+Test(siov, a_guest_cannot_give_itself_the_other_s_pasid)
+{
+    struct iov_experiment *run = two_guests(NULL);
+    IovModel *vdcm = iov_platform_find(iov_experiment_platform(run), "vm0/vdcm");
+    struct iov_mem_target *port = iov_model_port(vdcm, "registers", 0);
+    uint64_t before;
+
+    run_until_finished(run, 100);
+    before = stat_of(run, "vm0/vdcm", "refused");
+    emulated_write(port, SIOV_PASID, SIOV_PASID_VALID | 2);
+    cr_assert(eq(u64, stat_of(run, "vm0/vdcm", "refused"), before + 1));
+    cr_assert(eq(u64, host(run, INTERFACES + SIOV_WINDOWS(0) + SIOV_PASID, 4, 0, false),
+                 SIOV_PASID_VALID | 1));
+    iov_experiment_free(run);
+}
+
 static void send_reset(struct iov_experiment *run)
 {
     IovModel *vdcm = iov_platform_find(iov_experiment_platform(run), "vm0/vdcm");
