@@ -30,6 +30,8 @@ typedef struct {
     /* ports */
     struct iov_mem_target interfaces;
     /* state */
+    bool
+        sending; /* a message is on its way: what it makes this card send waits for the next change of its mask */
     struct ims_entry ims[SIOV_ADIS_MAX * SIOV_IMS_ENTRIES];
     /* statistics */
     uint64_t messages, messages_pending;
@@ -64,9 +66,13 @@ static void ims_send(IovSiovNic *self, struct ims_entry *entry, iov_time delay,
         .span = span,
     };
 
-    entry->pending = false;
+    entry->pending = self->sending;
+    if (self->sending) /* LIMIT: a message to this card itself sends no other one */
+        return;
     self->messages++;
+    self->sending = true;
     (void)iov_mem_write_req(family->pci.dma, &req); /* posted: a message to nowhere is lost */
+    self->sending = false;
 }
 
 static void ims_message(struct igb_function *function, unsigned vector, iov_time delay,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as the drivers of an igb and its virtual functions: the first byte chooses how much of the set-up is done properly, the rest is a
+ * Any bytes as the drivers of an igb and its virtual functions, or of a siov-nic and its interfaces: the first byte chooses how much of the set-up is done properly, the rest is a
  * list of operations on registers, MSI-X tables, configuration spaces and memory, with frames and time in between. Nothing may end the host,
  * what the device sends is a frame, and a function's DMA carries a number of the device.
  */
@@ -14,6 +14,7 @@
 #include "core/pci/space.h"
 #include "core/trace/measure.h"
 #include "models/nic/igb-regs.h"
+#include "models/nic/siov-regs.h"
 
 #define RAM_SIZE 0x10000u
 #define TX_RING 0x1000u
@@ -52,6 +53,7 @@ struct machine {
     struct iov_packet_port cable;
     struct iov_packet_pool *pool;
     unsigned frames;
+    bool assignable; /* the card is a siov-nic */
 };
 
 static iov_time cable_receive(struct iov_packet_port *port, struct iov_packet *packet)
@@ -162,10 +164,24 @@ static void enable_functions(struct machine *machine)
     mem_access(machine->registers, IGB_VT_CTL, 4, IGB_VT_CTL_REPLICATE, true);
 }
 
+static void enable_interfaces(struct machine *machine)
+{
+    config_write(machine, 0, PCI_BASE_ADDRESS_4, 4, VF_BAR0);
+    config_write(machine, 0, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    config_write(machine, 0, 0x156, 2, PCI_PASID_CTRL_ENABLE);
+    for (unsigned i = 0; i < 3; i++) {
+        virtual_access(machine, VF_BAR0 + SIOV_WINDOWS(i) + SIOV_PASID, 4, SIOV_PASID_VALID | i,
+                       true);
+        virtual_access(machine, VF_BAR0 + SIOV_IMS(i) + SIOV_IMS_CONTROL, 4, 0, true);
+    }
+}
+
 static void set_up(struct machine *machine, unsigned how)
 {
     struct iov_mem_target *registers = machine->registers;
 
+    if (how & 1 && machine->assignable)
+        enable_interfaces(machine);
     if (how & 1)
         enable_functions(machine);
     for (unsigned queue = 0; queue < 4; queue++) {
@@ -230,6 +246,12 @@ static void operation(struct machine *machine, struct input *input)
         break;
     case 3: /* a virtual function's registers or its table */
         where = (uint32_t)take(input, 2);
+        if (machine->assignable) {
+            where = code & 16 ? SIOV_IMS(0) + where % 0x400 : where & 0x1ffff;
+            where += code & 32 && !(code & 16) ? SIOV_WINDOWS(0) : 0;
+            virtual_access(machine, VF_BAR0 + where, 4, take(input, 4), code & 8);
+            break;
+        }
         virtual_access(machine, (code & 16 ? VF_BAR3 : VF_BAR0) + where, code & 32 ? size : 4,
                        take(input, 4), code & 8);
         break;
@@ -257,13 +279,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input input = { data, size };
     struct iov_cost_table table = { .lookup = lookup };
     struct iov_run run = { .kernel = iov_kernel_new(), .seed = 1, .costs = &table };
-    IovModel *nic = iov_model_new("igb", "nic", &run, NULL);
+    unsigned how = (unsigned)take(&input, 1);
+    IovModel *nic = iov_model_new(how & 0x80 ? "siov-nic" : "igb", "nic", &run, NULL);
     IovModel *dram = iov_model_new("dram", "dram", &run, NULL);
     struct machine machine = { .kernel = run.kernel,
                                .fabric.ops = &fabric_ops,
                                .cable.ops = &cable_ops,
-                               .pool = iov_packet_pool_new() };
-    unsigned how = (unsigned)take(&input, 1);
+                               .pool = iov_packet_pool_new(),
+                               .assignable = how & 0x80 };
 
     run.measure = iov_measure_new(run.kernel);
     machine.bus = (struct iov_pci_bus){ .ops = &bus_ops, .upstream = &machine.fabric };

@@ -271,6 +271,29 @@ Test(siov_nic, a_masked_message_waits_for_its_mask)
     cr_assert(eq(u32, bar_reg(SIOV_IMS(1) + SIOV_IMS_ENTRY + SIOV_IMS_CONTROL), 0));
 }
 
+static enum iov_status loop_write(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    if (req->address >= BAR && req->address < BAR + SIOV_BAR_SIZE)
+        return iov_mem_map_access(&bus.memory, req, true);
+    return fabric_write(port, req);
+}
+
+static const struct iov_mem_target_ops loop_ops = { .read = fabric_read, .write = loop_write };
+
+Test(siov_nic, a_message_to_the_card_itself_does_not_go_round_for_ever)
+{
+    adi_open(0);
+    igb.fabric.ops = &loop_ops;
+    bar_set(SIOV_IMS(0) + SIOV_IMS_ADDRESS, (uint32_t)BAR + (IGB_VF_EICS & 0xfff));
+    bar_set(SIOV_IMS(0) + SIOV_IMS_DATA, 1);
+    window_set(0, IGB_VF_EIAM, 0); /* its vector is never masked */
+    doorbell(0, IGB_VF_EICS & 0xfff, 1);
+    run();
+    cr_assert(eq(u64, bench_stat(igb.nic, "messages"), 1));
+    cr_assert(eq(u32, bar_reg(SIOV_IMS(0) + SIOV_IMS_CONTROL), SIOV_IMS_PENDING));
+    igb.fabric.ops = &fabric_ops;
+}
+
 Test(siov_nic, entries_keep_address_and_data)
 {
     bar_set(SIOV_IMS(3) + SIOV_IMS_ADDRESS, 0xfee00123);
