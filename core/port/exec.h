@@ -200,6 +200,8 @@ struct iov_spin {
     iov_time period;
     iov_time until; /* when the look that finds it is over */
     bool found;
+    bool
+        pauses; /* each look has a PAUSE (SDM vol. 3C, 26.1.3): where loops of them exit, the spin is over at once */
 };
 
 /* Outcomes of VMX instructions (SDM vol. 3C, 31.2): the error numbers of VMfailValid are in

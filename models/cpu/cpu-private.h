@@ -340,6 +340,8 @@ enum iov_vmx_decision iov_vmx_decide(IovCpu *self, struct iov_vmcs *vmcs, struct
 /* Does exception `vector` exit? Fills `exit` then. */
 bool iov_vmx_exception_exits(const struct iov_vmcs *vmcs, uint8_t vector, uint32_t error_code,
                              uint64_t linear, struct iov_exit *exit);
+/* Does a loop with one PAUSE each `period` exit, now or later? */
+bool iov_vmx_pauses_exit(const IovCpu *self, const struct iov_vmcs *vmcs, iov_time period);
 bool iov_exception_has_error(uint8_t vector);
 uint32_t iov_op_length(const struct iov_op *op);
 

@@ -322,6 +322,9 @@ static void spin(struct iov_exec *exec, struct iov_spin *look, enum iov_part par
     if (exec->blocking != 0)
         exec->blocking = 0;
     look->processor = exec->processor;
+    if (look->pauses && exec->vmcs != NULL &&
+        iov_vmx_pauses_exit(iov_cpu_of(exec), exec->vmcs, look->period))
+        return;
     for (;;) {
         IovCpu *self;
 

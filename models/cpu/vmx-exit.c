@@ -283,6 +283,13 @@ static iov_time tsc_ticks(const IovCpu *self, uint64_t ticks)
     return (iov_time)((unsigned __int128)ticks * IOV_SEC / self->frequency);
 }
 
+bool iov_vmx_pauses_exit(const IovCpu *self, const struct iov_vmcs *vmcs, iov_time period)
+{
+    return iov_vmcs_primary(vmcs, IOV_PRIMARY_PAUSE) ||
+           (iov_vmcs_secondary(vmcs, IOV_SECONDARY_PAUSE_LOOP) &&
+            period <= tsc_ticks(self, vmcs->field[VMCS_PLE_GAP]));
+}
+
 static enum iov_vmx_decision decide_pause(IovCpu *self, struct iov_vmcs *vmcs,
                                           struct iov_exit *exit)
 {

@@ -186,19 +186,30 @@ static void restart_tick(struct iov_guest_cpu *cpu)
         write_timer(cpu, next_timer(cpu));
 }
 
-/* Polls until there is something to do or the time is up. */
+/* Polls until there is something to do or the time is up. A look tells how long looks take (there was no interrupt in the shortest), the others are no
+ * events. */
 static void poll(struct iov_guest_cpu *cpu, iov_time limit)
 {
     iov_time until = limit == IOV_TIME_MAX ? IOV_TIME_MAX : iov_guest_now(cpu) + limit;
 
     while (!cpu->need_resched && iov_guest_now(cpu) < until) {
-        cpu->guest->idle_polls++;
-        iov_time begin = iov_guest_now(cpu);
+        iov_time begin = iov_guest_now(cpu), look;
 
+        cpu->guest->idle_polls++;
         iov_exec_do(cpu->exec, IOV_OP_PAUSE);
         iov_exec_compute(cpu->exec, cpu->guest->costs.idle_poll, IOV_PART_GUEST);
-        if (iov_guest_now(cpu) == begin && !cpu->need_resched) /* looks that take no time */
-            iov_exec_spin(cpu->exec, &cpu->idle_spin, 0, until - begin, IOV_PART_GUEST);
+        look = iov_guest_now(cpu) - begin;
+        if (cpu->idle_look == 0 || look < cpu->idle_look)
+            cpu->idle_look = look;
+        if (cpu->need_resched || iov_guest_now(cpu) >= until)
+            return;
+        if (cpu->exec->processor->ops->spin == NULL)
+            continue;
+        begin = iov_guest_now(cpu);
+        cpu->idle_spin.pauses = cpu->idle_look != 0; /* in no time no loop exits */
+        iov_exec_spin(cpu->exec, &cpu->idle_spin, cpu->idle_look, until - begin, IOV_PART_GUEST);
+        if (cpu->idle_look != 0)
+            cpu->guest->idle_polls += (iov_guest_now(cpu) - begin) / cpu->idle_look;
     }
 }
 

@@ -108,7 +108,8 @@ struct iov_guest_cpu {
     uint32_t softirqs; /* raised, bit per enum iov_guest_softirq */
     unsigned task;     /* number of its task among the workload's; 0 as well if it has none */
     bool waiting;      /* the task waits for a wake-up */
-    struct iov_spin idle_spin; /* polling when polls take no time */
+    struct iov_spin idle_spin;
+    iov_time idle_look; /* the shortest look so far; 0: none yet */
     bool need_resched;
     bool idle;                    /* the idle loop has the processor */
     bool asleep;                  /* and is about to HLT, or has */

@@ -750,6 +750,25 @@ Test(pause_loop, exits_when_a_loop_outlasts_its_window)
     bench_free(bench);
 }
 
+static void look_with_pauses(struct bench *bench)
+{
+    struct iov_spin look = { .pauses = true };
+
+    iov_exec_spin(&bench->guest, &look, 50 * IOV_NS, IOV_US, IOV_PART_GUEST);
+    cr_assert(eq(u64, iov_now(bench->kernel) - look.begin, 0), "loops of these exit");
+    iov_exec_spin(&bench->guest, &look, 101 * IOV_NS, IOV_US, IOV_PART_GUEST);
+    cr_assert(eq(u64, iov_now(bench->kernel) - look.begin, IOV_US), "these make no loop");
+}
+
+Test(pause_loop, is_no_spin_where_it_would_exit)
+{
+    struct bench *bench = bench_new();
+
+    bench_run_guest(bench, pause_loops, look_with_pauses);
+    cr_assert(bench->done);
+    bench_free(bench);
+}
+
 static void filter_page_faults(struct bench *bench)
 {
     /* SPEC: 25.6.3: with the bit clear, those that do not match exit. */
