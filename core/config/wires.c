@@ -212,6 +212,8 @@ static void for_each_wire(const struct parts *parts,
 
     for (const struct iov_node *wire = wires != NULL ? wires->children : NULL; wire != NULL;
          wire = wire->next) {
+        if (g_strcmp0(iov_node_text(wire, "to"), "none") == 0)
+            continue; /* a strategy's wire that only some experiments want */
         if (!names_per_vm_part(parts, wire, "from") && !names_per_vm_part(parts, wire, "to")) {
             visit(context, -1, wire);
             continue;

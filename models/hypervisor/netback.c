@@ -50,8 +50,10 @@ struct _IovNetback {
     /* costs */
     iov_time transmit_cost, receive_cost, queue_cost, copy_cost, map_cost, unmap_cost, copy_kib,
         gso_cost;
+    struct iov_packet_port netdev; /* port */
     /* state */
     struct iov_measure *measure;
+    struct iov_thread *sending; /* to `netdev` */
     IovXenDomain *domain;
     IovXenVm *vm;
     IovBridge *bridge;
@@ -245,6 +247,18 @@ static void tx_grants(IovNetback *self, struct iov_thread *thread, unsigned coun
         iov_xen_domain_hypercall(self->domain, thread, map);
 }
 
+/* To the bridge, or to a program in the domain. */
+static void send(IovNetback *self, struct iov_thread *thread, struct iov_packet *packet)
+{
+    if (self->netdev.peer == NULL) {
+        iov_bridge_send(self->bridge, &self->port, &thread->exec, packet, 0);
+        return;
+    }
+    self->sending = thread;
+    iov_packet_send(&self->netdev, packet);
+    self->sending = NULL;
+}
+
 static void tx_send(IovNetback *self, struct iov_thread *thread, const struct request *request)
 {
     struct iov_packet *packet = iov_packet_new(self->pool, request->wire.size);
@@ -260,7 +274,7 @@ static void tx_send(IovNetback *self, struct iov_thread *thread, const struct re
         tx_push(self, thread);
     }
     self->frames_sent++;
-    iov_bridge_send(self->bridge, &self->port, &thread->exec, packet, 0);
+    send(self, thread, packet);
     thread->exec.span = NULL;
     if (!mapped)
         return;
@@ -355,6 +369,17 @@ static void deliver(struct iov_bridge_port *port, struct iov_exec *exec, struct 
     iov_packet_queue_push(&self->received, packet);
     iov_xen_domain_queue(self->domain, &self->receive, exec, packet->span);
 }
+
+/* From a program in the domain: in the call that took its request, or in an event. */
+static iov_time netdev_receive(struct iov_packet_port *port, struct iov_packet *packet)
+{
+    IovNetback *self = iov_container_of(port, IovNetback, netdev);
+
+    deliver(&self->port, self->sending != NULL ? &self->sending->exec : NULL, packet, 0);
+    return 0;
+}
+
+static const struct iov_packet_ops netdev_ops = { .receive = netdev_receive };
 
 /* One frame into the page of the next request; false if the request was no good. */
 static bool rx_put(IovNetback *self, struct iov_packet *packet)
@@ -554,6 +579,9 @@ static void iov_netback_class_init(IovNetbackClass *klass)
     reference(mc, "vm", G_STRUCT_OFFSET(IovNetback, vm_ref), "xen-vm", "The guest it serves");
     reference(mc, "bridge", G_STRUCT_OFFSET(IovNetback, bridge_ref), "bridge",
               "The bridge of the domain that it is a port of");
+    IOV_PORT_PACKET_END(
+        mc, IovNetback, netdev, &netdev_ops,
+        "In place of the bridge: a program in the domain, as at a socket of its own");
     IOV_PROP_COUNT(mc, IovNetback, store, 0, UINT32_MAX, 0x2000,
                    "Guest-physical address of what both ends know of each other");
     IOV_PROP_COUNT(mc, IovNetback, queue_length, 1, 65536, 1000, "Frames that wait for the guest");

@@ -139,6 +139,26 @@ Test(xen, hvm_a_local_peer_saves_one_interrupt_and_five_accesses)
     iov_experiment_free(run);
 }
 
+Test(xen, pv_a_local_peer_spares_nic_and_wire_and_no_hypercall_of_the_guest)
+{
+    struct iov_experiment *far = RUN("net-rr.yaml", "strategy=xen-pv");
+    struct iov_experiment *near = RUN("net-rr-local.yaml", "strategy=xen-pv");
+    const struct iov_measure *measure = iov_experiment_measure(near);
+
+    cr_assert(eq(u64, measure->mismatches, 0));
+    cr_assert(eq(u64,
+                 measure->parts_low[IOV_PART_DEVICE] + measure->parts_low[IOV_PART_WIRE] +
+                     measure->parts_low[IOV_PART_PEER],
+                 0));
+    cr_assert(eq(u64, stat_of(near, "bridge", "forwarded"), 0));
+    cr_assert(eq(u64, counters_of(near)->device_accesses, 0));
+    cr_assert_about(per_op(near, stat_of(near, "vm0", "hypercalls")),
+                    per_op(far, stat_of(far, "vm0", "hypercalls")));
+    cr_assert(lt(u64, median_of(near) + 12 * IOV_US, median_of(far)));
+    iov_experiment_free(far);
+    iov_experiment_free(near);
+}
+
 Test(xen, hvm_dom0_makes_a_hypercall_for_each_answer_each_line_and_each_sleep)
 {
     struct iov_experiment *run = RUN("net-rr-local.yaml", "strategy=xen-hvm");
