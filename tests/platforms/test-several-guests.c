@@ -4,10 +4,16 @@
 
 #define THREE "vms=[{ name: vm0 }, { name: vm1 }, { name: vm2 }]"
 
-static const char *const strategies[] = { "strategy=virtio-net",      "strategy=vhost-net",
-                                          "strategy=vhost-user",      "strategy=xen-pv",
-                                          "strategy=xen-hvm",         "strategy=vmdq",
-                                          "strategy=emulated-e1000e", "strategy=siov-adi" };
+static const char *const strategies[] = {
+    "strategy=virtio-net",      "strategy=vhost-net",
+    "strategy=vhost-user",      "strategy=xen-pv",
+    "strategy=xen-hvm",         "strategy=vmdq",
+    "strategy=emulated-e1000e", "strategy=siov-adi",
+    "strategy=emulated-e1000",  "strategy=emulated-e1000-iommu",
+    "strategy=esxi-e1000",      "strategy=esxi-vmxnet",
+    "strategy=sidecore",        "strategy=guest-dpdk",
+    "strategy=sriov-vf"
+};
 
 Test(several_guests, get_their_own_answers)
 {
