@@ -5,6 +5,8 @@
 #include "core/net/ethernet-regs.h"
 #include "core/net/internet.h"
 
+#define WINDOW_MAX \
+    (4u << 20)   /* a congestion window grows no further: Linux's largest socket buffer */
 #define SCALE 7u /* of the windows that are told: Linux's for buffers of its usual size */
 #define DONT_FRAGMENT 0x4000u
 #define TIME_TO_LIVE 64u
@@ -18,9 +20,12 @@ static bool before(uint32_t a, uint32_t b)
 
 void iov_tcp_init(struct iov_tcp *tcp, const struct iov_tcp_address *own, uint32_t window)
 {
-    *tcp = (struct iov_tcp){
-        .own = *own, .receive_window = window, .acknowledge_every = 2, .push = true
-    };
+    *tcp = (struct iov_tcp){ .own = *own,
+                             .receive_window = window,
+                             .acknowledge_every = 2,
+                             .push = true,
+                             .congestion_window = IOV_TCP_FIRST,
+                             .threshold = UINT32_MAX };
 }
 
 void iov_tcp_connect(struct iov_tcp *tcp, const struct iov_tcp_address *peer)
@@ -131,6 +136,17 @@ static bool is_duplicate(const struct iov_tcp *tcp, const struct iov_tcp_segment
            segment->size == 0 && window == tcp->send_window;
 }
 
+/* `size` bytes arrived. SPEC: RFC 5681 3.1 with RFC 3465's counting of bytes; a window that is not used does not grow (RFC 7661 4.2). */
+static void grow(struct iov_tcp *tcp, uint32_t size)
+{
+    uint32_t window = tcp->congestion_window;
+
+    if (size == 0 || window >= WINDOW_MAX || 2 * (tcp->next - tcp->unacknowledged) < window)
+        return;
+    tcp->congestion_window +=
+        window < tcp->threshold ? size : (uint32_t)((uint64_t)IOV_TCP_MSS * size / window);
+}
+
 static unsigned take_acknowledgement(struct iov_tcp *tcp, const struct iov_tcp_segment *segment)
 {
     uint32_t window = segment->window << tcp->send_scale, room = iov_tcp_room(tcp);
@@ -146,6 +162,7 @@ static unsigned take_acknowledgement(struct iov_tcp *tcp, const struct iov_tcp_s
         return IOV_TCP_ROOM;
     }
     tcp->duplicate_acknowledgements = 0;
+    grow(tcp, segment->acknowledge - tcp->unacknowledged);
     tcp->unacknowledged = segment->acknowledge;
     if (before(tcp->next, tcp->unacknowledged)) /* it went back, and need not have */
         tcp->next = tcp->unacknowledged;
@@ -156,11 +173,12 @@ static unsigned take_acknowledgement(struct iov_tcp *tcp, const struct iov_tcp_s
 static unsigned take_data(struct iov_tcp *tcp, const struct iov_tcp_segment *segment)
 {
     if (segment->sequence != tcp->expected) { /* SPEC: RFC 5681 4.2: at once */
-        if (before(segment->sequence, tcp->expected))
+        if (before(segment->sequence, tcp->expected)) {
             tcp->duplicates++;
-        else
-            tcp->gaps++;
-        return IOV_TCP_ANSWER;
+            return IOV_TCP_ANSWER;
+        }
+        tcp->gaps++;
+        return IOV_TCP_ANSWER | IOV_TCP_GAP;
     }
     tcp->expected += segment->size;
     tcp->segments += segment->segments > 1 ? segment->segments : 1;
@@ -194,14 +212,19 @@ unsigned iov_tcp_take(struct iov_tcp *tcp, const struct iov_tcp_segment *segment
 uint32_t iov_tcp_room(const struct iov_tcp *tcp)
 {
     uint32_t sent = tcp->next - tcp->unacknowledged;
+    uint32_t window =
+        tcp->send_window < tcp->congestion_window ? tcp->send_window : tcp->congestion_window;
 
-    return tcp->state == IOV_TCP_ESTABLISHED && sent < tcp->send_window ? tcp->send_window - sent
-                                                                        : 0;
+    return tcp->state == IOV_TCP_ESTABLISHED && sent < window ? window - sent : 0;
 }
 
 void iov_tcp_go_back(struct iov_tcp *tcp)
 {
+    uint32_t half = (tcp->highest - tcp->unacknowledged) / 2;
+
     tcp->go_backs++;
+    tcp->threshold = half > IOV_TCP_AGAIN ? half : IOV_TCP_AGAIN;
+    tcp->congestion_window = IOV_TCP_AGAIN;
     tcp->next = tcp->unacknowledged;
 }
 

@@ -5,8 +5,9 @@
  *
  * SPEC: RFC 9293 (segments, handshake, windows), RFC 7323 2 (window scale), RFC 5681 3.2 (three duplicate acknowledgements: go back), 4.2 (an acknowledgement for every second full segment; at once
  * for what is out of order), RFC 6298 (the timer is the owner's).
- * LIMIT: no congestion window (the path of a run is a LAN whose only queue is a ring: the peer's window is the limit), no SACK, no
- * timestamps, no urgent data; what comes out of order is dropped and asked for again.
+ * The congestion window is RFC 5681 3.1's: slow start, congestion avoidance, counted in bytes; after a loss it begins anew (4.1's restart), since what
+ * comes out of order is dropped and everything from there on is sent again.
+ * LIMIT: no SACK and so no fast recovery, no timestamps, no urgent data.
  */
 #ifndef IOV_NET_TCP_H
 #define IOV_NET_TCP_H
@@ -22,7 +23,9 @@ IOV_BEGIN_DECLS
 #define IOV_TCP_PAYLOAD_AT 54u /* in a frame without options: Ethernet, IPv4, TCP */
 /* Without an acknowledgement for so long, what was sent is sent again: Linux's TCP_RTO_MIN. */
 #define IOV_TCP_RETRANSMIT (200 * IOV_MS)
-#define IOV_TCP_MSS 1460u /* of an MTU of 1500 */
+#define IOV_TCP_MSS 1460u                /* of an MTU of 1500 */
+#define IOV_TCP_FIRST (10 * IOV_TCP_MSS) /* SPEC: RFC 6928 2: the first congestion window */
+#define IOV_TCP_AGAIN (2 * IOV_TCP_MSS)  /* after a loss: what is acknowledged at once */
 
 enum iov_tcp_state { IOV_TCP_CLOSED, IOV_TCP_SYN_SENT, IOV_TCP_SYN_RECEIVED, IOV_TCP_ESTABLISHED };
 
@@ -39,6 +42,8 @@ struct iov_tcp {
     uint32_t highest;                   /* behind the last byte that was ever sent */
     uint32_t expected;                  /* receive sequence */
     uint32_t send_window;               /* bytes beyond `unacknowledged` that the peer takes */
+    uint32_t congestion_window;         /* and that the path does */
+    uint32_t threshold;                 /* of slow start */
     uint32_t receive_window;            /* bytes that are offered to it: a multiple of 1 << 7 */
     uint32_t recover;                   /* going back counts as done when this is acknowledged */
     uint8_t duplicate_acknowledgements; /* in a row */
@@ -68,6 +73,7 @@ enum {
     IOV_TCP_DATA = 1 << 2,    /* the payload is the next in order */
     IOV_TCP_ANSWER = 1 << 3,  /* an acknowledgement is due now */
     IOV_TCP_DELAYED = 1 << 4, /* one is due later, if nothing else takes it along */
+    IOV_TCP_GAP = 1 << 5,     /* something before it is missing */
 };
 
 /* A closed end; `window` is what it offers. */

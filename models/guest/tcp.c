@@ -23,6 +23,7 @@
     131072u /* of the socket's receive buffer: Linux's default, the half that is for data */
 #define SEND_WINDOW 131072u
 #define TRIES 5
+#define DUPLICATES 3       /* SPEC: RFC 5681 3.2: so many let a sender go back */
 #define PATTERN (1u << 16) /* of payload: a byte for each sequence number in it */
 
 /* What the socket still has room for is what is offered. */
@@ -82,6 +83,8 @@ static uint32_t next_piece(const struct iov_guest_net *net, const struct iov_gue
     if (room >= wanted)
         return wanted;
     window = socket->tcp.send_window < SEND_WINDOW ? socket->tcp.send_window : SEND_WINDOW;
+    if (socket->tcp.congestion_window < window)
+        window = socket->tcp.congestion_window;
     piece = room - room % IOV_TCP_MSS;
     if (!net->gso || (piece < window / 3 && socket->tcp.next != socket->tcp.unacknowledged))
         return 0;
@@ -107,6 +110,18 @@ static struct iov_guest_socket *find_socket(struct iov_guest_net *net,
     return index < net->socket_count ? &net->sockets[index] : NULL;
 }
 
+/*
+ * One acknowledgement; `segments` of the wire that came behind a gap are as many duplicates as make the sender go back. LIMIT: Linux says the same by one
+ * with SACK.
+ */
+static void answer(struct iov_guest_cpu *cpu, struct iov_guest_socket *socket, uint32_t segments)
+{
+    uint32_t count = segments < 1 ? 1 : segments < DUPLICATES ? segments : DUPLICATES;
+
+    while (count-- > 0)
+        send_segment(cpu, socket, 0, NULL, cpu->guest->costs.tcp_ack);
+}
+
 bool iov_guest_tcp_deliver(struct iov_guest_cpu *cpu, const struct iov_guest_frame *frame)
 {
     struct iov_guest_net *net = &cpu->guest->net;
@@ -126,7 +141,7 @@ bool iov_guest_tcp_deliver(struct iov_guest_cpu *cpu, const struct iov_guest_fra
     if (result & IOV_TCP_DATA)
         iov_guest_net_queue(cpu, socket, frame, segment.at, segment.size);
     if (result & IOV_TCP_ANSWER)
-        send_segment(cpu, socket, 0, NULL, cpu->guest->costs.tcp_ack);
+        answer(cpu, socket, result & IOV_TCP_GAP ? segment.segments : 1);
     if (result & (IOV_TCP_ROOM | IOV_TCP_OPENED)) {
         if (result & IOV_TCP_OPENED || iov_guest_tcp_may_go(net, socket))
             iov_guest_net_wake_writer(cpu, socket);

@@ -58,8 +58,10 @@ static bool answer_data(struct peer_tcp *self, struct peer_connection *connectio
                         struct iov_packet *packet, const struct iov_tcp_segment *segment,
                         unsigned result)
 {
-    if (self->role == PEER_TCP_SOURCE && connection->tcp.state == IOV_TCP_ESTABLISHED)
+    if (self->role == PEER_TCP_SOURCE && connection->tcp.state == IOV_TCP_ESTABLISHED) {
         connection->owed = UINT32_MAX;
+        connection->tcp.push = false; /* what it writes has no end */
+    }
     if (self->role == PEER_TCP_ECHO && segment->size <= IOV_TCP_MSS &&
         iov_tcp_room(&connection->tcp) >= segment->size) {
         if (segment->at != IOV_TCP_PAYLOAD_AT)

@@ -8,7 +8,7 @@
 #include "core/net/tcp.h"
 
 static struct iov_tcp client, server;
-static uint8_t frame[2048];
+static uint8_t frame[4096];
 
 static const struct iov_tcp_address client_address = { { 2, 0, 0, 0, 0, 1 }, 0x0a000001, 40000 };
 static const struct iov_tcp_address server_address = { { 2, 0, 0, 0, 0, 2 }, 0x0a000002, 7 };
@@ -45,8 +45,9 @@ Test(tcp, a_handshake_opens_both_ends_with_scaled_windows)
     cr_assert(eq(int, client.state, IOV_TCP_ESTABLISHED));
     cr_assert(eq(int, server.state, IOV_TCP_ESTABLISHED));
     carry(&server, &client, 0, false);
-    cr_assert(eq(u32, iov_tcp_room(&client), 1 << 20));
-    cr_assert(eq(u32, iov_tcp_room(&server), 131072));
+    cr_assert(eq(u32, client.send_window, 1 << 20));
+    cr_assert(eq(u32, server.send_window, 131072));
+    cr_assert(eq(u32, iov_tcp_room(&client), IOV_TCP_FIRST));
     cr_assert(eq(u16, server.peer.port, 40000));
 }
 
@@ -72,6 +73,7 @@ Test(tcp, an_answer_with_data_takes_the_acknowledgement_along)
 
 Test(tcp, a_full_window_stops_the_sender)
 {
+    server.congestion_window = 1 << 20;
     while (iov_tcp_room(&server) >= IOV_TCP_MSS)
         carry(&server, &client, IOV_TCP_MSS, true);
     cr_assert(eq(u32, (server.next - server.unacknowledged) / IOV_TCP_MSS, 131072 / IOV_TCP_MSS));
@@ -84,7 +86,7 @@ Test(tcp, a_gap_is_answered_at_once_and_three_such_answers_send_the_sender_back)
     carry(&server, &client, 0, false); /* its window, scaled */
     carry(&client, &server, 1000, true);
     for (unsigned i = 0; i < 3; i++) {
-        cr_assert(eq(uint, carry(&client, &server, 1000, false), IOV_TCP_ANSWER));
+        cr_assert(eq(uint, carry(&client, &server, 1000, false), IOV_TCP_ANSWER | IOV_TCP_GAP));
         carry(&server, &client, 0, false);
     }
     cr_assert(eq(u64, client.go_backs, 1));
@@ -93,6 +95,58 @@ Test(tcp, a_gap_is_answered_at_once_and_three_such_answers_send_the_sender_back)
     for (unsigned i = 0; i < 4; i++)
         carry(&client, &server, 1000, false);
     cr_assert(eq(u32, server.expected, client.next));
+}
+
+/* The client sends what it may; the server acknowledges all of it at once. */
+static void send_all(void)
+{
+    while (iov_tcp_room(&client) >= IOV_TCP_MSS)
+        carry(&client, &server, IOV_TCP_MSS, false);
+    carry(&server, &client, 0, false);
+}
+
+Test(tcp,
+     the_congestion_window_doubles_with_each_flight_until_a_loss_and_grows_slowly_after_half_of_it)
+{
+    uint32_t grown;
+
+    for (unsigned i = 0; i < 3; i++) {
+        grown = client.congestion_window;
+        send_all();
+        cr_assert(eq(u32, client.congestion_window, 2 * grown));
+    }
+    client.congestion_window = 20 * IOV_TCP_MSS;
+    for (unsigned i = 0; i < 20; i++)
+        carry(&client, &server, IOV_TCP_MSS, i == 0);
+    iov_tcp_go_back(&client);
+    cr_assert(eq(u32, client.congestion_window, IOV_TCP_AGAIN));
+    cr_assert(eq(u32, client.threshold, 10 * IOV_TCP_MSS));
+    for (unsigned i = 0; i < 3; i++)
+        send_all();
+    grown = client.congestion_window;
+    cr_assert(ge(u32, grown, client.threshold));
+    send_all();
+    cr_assert(gt(u32, client.congestion_window, grown));
+    cr_assert(le(u32, client.congestion_window, grown + IOV_TCP_MSS));
+}
+
+Test(tcp, a_segment_that_stands_for_several_is_acknowledged_at_once)
+{
+    struct iov_tcp_segment segment;
+    uint32_t length = iov_tcp_build(&client, frame, 2 * IOV_TCP_MSS, false);
+
+    cr_assert(iov_tcp_parse(frame, length, server.own.ip, server.own.port, false, &segment));
+    segment.segments = 2;
+    cr_assert(eq(uint, iov_tcp_take(&server, &segment, frame), IOV_TCP_DATA | IOV_TCP_ANSWER));
+}
+
+Test(tcp, only_the_end_of_what_was_written_is_pushed)
+{
+    iov_tcp_build(&client, frame, 100, false);
+    cr_assert(ne(uint, frame[ETHERNET_HEADER + IPV4_HEADER + TCP_FLAGS] & TCP_FLAG_PSH, 0));
+    client.push = false;
+    iov_tcp_build(&client, frame, 100, false);
+    cr_assert(zero(uint, frame[ETHERNET_HEADER + IPV4_HEADER + TCP_FLAGS] & TCP_FLAG_PSH));
 }
 
 Test(tcp, what_was_sent_twice_is_taken_once)
