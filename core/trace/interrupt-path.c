@@ -44,15 +44,15 @@ static void drop(struct iov_interrupt_path *path, unsigned index)
             (path->count - index) * sizeof path->records[0]);
 }
 
-/* Place of the first owner whose requester is not below `requester`. */
-static unsigned owner_place(const struct iov_interrupt_path *path, uint16_t requester)
+/* Place of the first owner whose source is not below `source`. */
+static unsigned owner_place(const struct iov_interrupt_path *path, uint32_t source)
 {
     unsigned low = 0, high = path->owner_count;
 
     while (low < high) {
         unsigned middle = (low + high) / 2;
 
-        if (path->owners[middle].requester < requester)
+        if (path->owners[middle].source < source)
             low = middle + 1;
         else
             high = middle;
@@ -60,22 +60,24 @@ static unsigned owner_place(const struct iov_interrupt_path *path, uint16_t requ
     return low;
 }
 
-static const void *owner_of(const struct iov_interrupt_path *path, uint16_t requester)
+static const void *owner_of(const struct iov_interrupt_path *path, uint32_t source)
 {
-    unsigned place = owner_place(path, requester);
-    bool known = place < path->owner_count && path->owners[place].requester == requester;
+    unsigned place = owner_place(path, source);
+    bool known = place < path->owner_count && path->owners[place].source == source;
 
-    return known ? path->owners[place].guest : NULL;
+    if (known)
+        return path->owners[place].guest;
+    return source >> 16 != 0 ? owner_of(path, source & 0xffff) : NULL;
 }
 
-static void add(struct iov_interrupt_path *path, uint16_t requester, iov_time accepted)
+static void add(struct iov_interrupt_path *path, uint32_t source, iov_time accepted)
 {
     if (path->count == IOV_INTERRUPT_RECORDS) {
         path->forgotten++;
         drop(path, 0);
     }
     path->records[path->count++] =
-        (struct iov_interrupt_record){ accepted, owner_of(path, requester), requester };
+        (struct iov_interrupt_record){ accepted, owner_of(path, source), (uint16_t)source };
 }
 
 static void note(struct iov_interrupt_path *path, enum iov_interrupt_segment segment,
@@ -84,17 +86,17 @@ static void note(struct iov_interrupt_path *path, enum iov_interrupt_segment seg
     iov_histogram_record(path->segments[segment], duration);
 }
 
-void iov_interrupt_remapped(struct iov_interrupt_path *path, uint16_t requester, iov_time link,
+void iov_interrupt_remapped(struct iov_interrupt_path *path, uint32_t source, iov_time link,
                             iov_time remap)
 {
     if (path == NULL)
         return;
     note(path, IOV_INTERRUPT_LINK, link);
     note(path, IOV_INTERRUPT_REMAP, remap);
-    add(path, requester, IOV_TIME_MAX);
+    add(path, source, IOV_TIME_MAX);
 }
 
-void iov_interrupt_posted(struct iov_interrupt_path *path, uint16_t requester, iov_time link,
+void iov_interrupt_posted(struct iov_interrupt_path *path, uint32_t source, iov_time link,
                           iov_time remap, iov_time post, bool notify, iov_time when)
 {
     if (path == NULL)
@@ -103,7 +105,7 @@ void iov_interrupt_posted(struct iov_interrupt_path *path, uint16_t requester, i
     note(path, IOV_INTERRUPT_REMAP, remap);
     note(path, IOV_INTERRUPT_POST, post);
     *(notify ? &path->posted : &path->gathered) += 1;
-    add(path, requester, notify ? IOV_TIME_MAX : when);
+    add(path, source, notify ? IOV_TIME_MAX : when);
 }
 
 void iov_interrupt_routed(struct iov_interrupt_path *path, uint16_t requester, iov_time link,
@@ -124,22 +126,19 @@ void iov_interrupt_routed(struct iov_interrupt_path *path, uint16_t requester, i
     add(path, requester, when);
 }
 
-void iov_interrupt_owned(struct iov_interrupt_path *path, uint16_t requester, const void *guest)
+void iov_interrupt_owned(struct iov_interrupt_path *path, uint32_t source, const void *guest)
 {
     unsigned place;
 
     if (path == NULL || path->owner_count == IOV_INTERRUPT_OWNERS)
         return;
-    place = owner_place(path, requester);
-    if (place < path->owner_count && path->owners[place].requester == requester) {
-        if (path->owners[place].guest != guest)
-            path->owners[place].guest = path; /* several: whose a message is cannot be told */
+    place = owner_place(path, source);
+    if (place < path->owner_count && path->owners[place].source == source)
         return;
-    }
     memmove(&path->owners[place + 1], &path->owners[place],
             (path->owner_count - place) * sizeof path->owners[0]);
     path->owners[place].guest = guest;
-    path->owners[place].requester = requester;
+    path->owners[place].source = source;
     path->owner_count++;
 }
 

@@ -50,8 +50,8 @@ struct iov_interrupt_path {
     unsigned count;
     struct {
         const void *guest;
-        uint16_t requester;
-    } owners[IOV_INTERRUPT_OWNERS]; /* of functions that were given away, by requester */
+        uint32_t source;
+    } owners[IOV_INTERRUPT_OWNERS]; /* of what was given away, by source */
     unsigned owner_count;
     uint64_t posted;    /* notifications were sent */
     uint64_t gathered;  /* posted, and nobody was notified */
@@ -65,20 +65,25 @@ IOV_API void iov_interrupt_path_reset(struct iov_interrupt_path *path);
 IOV_API const char *iov_interrupt_segment_name(enum iov_interrupt_segment segment);
 
 /*
- * Function `requester` belongs to the kernel `guest`, which need not know its number. If parts of it belong to several, their delivery is not noted. Slow
- * plane.
+ * Whose a message is: a function's, or that of one entry of a remapping table, where parts of a function belong to several. Both forms may be
+ * given wherever a source is asked for.
  */
-IOV_API void iov_interrupt_owned(struct iov_interrupt_path *path, uint16_t requester,
+static inline uint32_t iov_interrupt_source(uint16_t requester, unsigned entry)
+{
+    return (uint32_t)(entry + 1) << 16 | requester;
+}
+
+/* Function or entry `source` belongs to the kernel `guest`, which need not know its number. Slow plane. */
+IOV_API void iov_interrupt_owned(struct iov_interrupt_path *path, uint32_t source,
                                  const void *guest);
 /* A remapping unit made a message of a device's, `link` after the device wrote it; it took `remap`. */
-IOV_API void iov_interrupt_remapped(struct iov_interrupt_path *path, uint16_t requester,
-                                    iov_time link, iov_time remap);
+IOV_API void iov_interrupt_remapped(struct iov_interrupt_path *path, uint32_t source, iov_time link,
+                                    iov_time remap);
 /*
  * It posted the message, which took `post` more. Without `notify` that is the end of the way for now: the descriptor has it at `when`.
  */
-IOV_API void iov_interrupt_posted(struct iov_interrupt_path *path, uint16_t requester,
-                                  iov_time link, iov_time remap, iov_time post, bool notify,
-                                  iov_time when);
+IOV_API void iov_interrupt_posted(struct iov_interrupt_path *path, uint32_t source, iov_time link,
+                                  iov_time remap, iov_time post, bool notify, iov_time when);
 /* A message reaches a local APIC at `when`, `route` after it came. If no unit remapped it, `link` is its way so far. */
 IOV_API void iov_interrupt_routed(struct iov_interrupt_path *path, uint16_t requester,
                                   iov_time link, iov_time route, iov_time when);

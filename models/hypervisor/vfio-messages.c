@@ -13,6 +13,7 @@
  */
 #include "models/hypervisor/vfio-private.h"
 
+#include "core/trace/measure.h"
 #include "models/iommu/vtd-regs.h"
 #include "models/irq/ioapic-regs.h"
 
@@ -252,6 +253,10 @@ bool iov_vfio_vectors_init(IovVfio *self, GError **error)
         if (self->iommu != NULL && iov_host_iommu_remaps(self->iommu) &&
             !iov_host_iommu_entry_alloc(self->iommu, &vector->entry))
             return iov_model_fail(model, error, "vectors: no interrupt entry is left");
+        if (self->adi_ref != NULL) /* others have entries of the same function */
+            iov_interrupt_owned(model->run->measure->interrupts,
+                                iov_interrupt_source((uint16_t)self->requester, vector->entry),
+                                iov_kvm_program(self->vm));
     }
     return true;
 }

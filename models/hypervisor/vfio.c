@@ -154,8 +154,9 @@ static bool iov_vfio_realize(IovModel *model, GError **error)
         !iov_host_irq_alloc(self->host, (unsigned)self->cpu, &self->message_irq,
                             &self->message_vector))
         return iov_model_fail(model, error, "cpu: no vector is left");
-    iov_interrupt_owned(model->run->measure->interrupts, (uint16_t)self->requester,
-                        iov_kvm_program(vm));
+    if (self->adi_ref == NULL)
+        iov_interrupt_owned(model->run->measure->interrupts, (uint16_t)self->requester,
+                            iov_kvm_program(vm));
     if (self->iommu != NULL && self->adi_ref == NULL) { /* an interface has its PASID's memory */
         iov_hpa memory;
         uint64_t size;

@@ -137,8 +137,9 @@ static enum iov_status interrupt_remap(struct interrupt *interrupt)
     if (low & VTD_IRTE_RH)
         address |= 0x8;
     self->interrupts_remapped++;
-    iov_interrupt_remapped(path_of(self), interrupt->req->requester, interrupt->req->delay,
-                           interrupt->delay);
+    iov_interrupt_remapped(path_of(self),
+                           iov_interrupt_source(interrupt->req->requester, interrupt->index),
+                           interrupt->req->delay, interrupt->delay);
     return vtd_message_send(self, address, data, interrupt->req->requester,
                             interrupt->req->delay + interrupt->delay, interrupt->req->span);
 }

@@ -58,7 +58,8 @@ static enum iov_status post_do(const struct vtd_post *post)
     if (!descriptor_move(post, words, true))
         return post_block(post, VTD_FAULT_PD_ACCESS, 0);
     self->interrupts_posted++;
-    iov_interrupt_posted(measure != NULL ? measure->interrupts : NULL, post->requester, post->link,
+    iov_interrupt_posted(measure != NULL ? measure->interrupts : NULL,
+                         iov_interrupt_source(post->requester, post->index), post->link,
                          post->remap, post->time, notify, iov_now(self->parent_instance.kernel));
     if (!notify)
         return IOV_STATUS_OK;

@@ -85,6 +85,21 @@ Test(interrupt_path, a_device_that_nobody_serves_is_forgotten_from_the_oldest_on
     cr_assert(eq(u64, path->records[0].accepted, 3));
 }
 
+Test(interrupt_path, parts_of_a_function_are_told_apart_by_their_table_entries)
+{
+    iov_interrupt_owned(path, iov_interrupt_source(OTHER, 3), &guest);
+    iov_interrupt_owned(path, iov_interrupt_source(OTHER, 4), &stranger);
+    iov_interrupt_posted(path, iov_interrupt_source(OTHER, 4), 700, 20, 200, false, 100);
+    iov_interrupt_taken(path, &guest, NIC, 500);
+    cr_assert(eq(u64, count(IOV_INTERRUPT_DELIVER), 0));
+    iov_interrupt_taken(path, &stranger, NIC, 600);
+    cr_assert(eq(u64, mean(IOV_INTERRUPT_DELIVER), 500));
+    iov_interrupt_owned(path, OTHER, &guest); /* what has no entry of its own is the function's */
+    iov_interrupt_posted(path, iov_interrupt_source(OTHER, 9), 700, 20, 200, false, 1000);
+    iov_interrupt_taken(path, &guest, NIC, 1500);
+    cr_assert(eq(u64, count(IOV_INTERRUPT_DELIVER), 2));
+}
+
 Test(interrupt_path, a_function_that_was_given_away_is_served_by_its_owner_only)
 {
     iov_interrupt_owned(path, OTHER, &guest);
