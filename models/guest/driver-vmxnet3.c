@@ -519,9 +519,9 @@ static bool vmxnet3_open(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu
 {
     struct driver *self = from_dev(dev);
 
-    self->dev.tso = iov_guest_large_init(&self->large, self->guest, 1);
     if (!allocate(self))
         return false;
+    self->dev.tso = iov_guest_large_init(&self->large, self->guest, 1);
     write_shared(self, cpu);
     fill(self, cpu);
     if (!request_interrupts(self, cpu))
