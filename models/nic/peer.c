@@ -65,8 +65,9 @@ struct _IovPeer {
     uint64_t generated;
     bool generating;
     int stream_state;
-    bool probed;                /* and nothing came back since */
-    uint64_t since_acknowledge; /* datagrams */
+    bool probed; /* and nothing came back since */
+    bool introduced;
+    uint64_t since_acknowledge;                                                 /* datagrams */
     uint64_t frames_received, frames_sent, bytes_received, bytes_sent, ignored; /* statistics */
     uint64_t requests, requests_lost;                                           /* statistics */
 };
@@ -250,6 +251,33 @@ static void on_answer(struct iov_event *event)
         iov_event_at(event, self->answers.first->stamp);
     iov_span_mark(packet->span, self, IOV_PART_PEER, iov_now(self->parent_instance.kernel));
     send(self, packet);
+}
+
+/*
+ * Guests know the peer's address and do not ask for it; a peer that only listens would never be heard of, and switches would send what is for it
+ * everywhere. So it answers the first sender as if it had asked.
+ */
+static void introduce(IovPeer *self, const struct iov_packet *to)
+{
+    struct iov_packet *packet = iov_packet_new(self->pool, ETHERNET_MIN);
+    uint8_t *arp = packet->data + ETHERNET_HEADER;
+
+    memset(packet->data, 0, ETHERNET_MIN);
+    memcpy(packet->data + ETHERNET_DESTINATION, to->data + ETHERNET_SOURCE, ETHERNET_ADDRESS);
+    memcpy(packet->data + ETHERNET_SOURCE, self->own_mac, ETHERNET_ADDRESS);
+    iov_net_put16(packet->data + ETHERNET_TYPE, ETHERNET_TYPE_ARP);
+    iov_net_put16(arp + ARP_HARDWARE, 1);
+    iov_net_put16(arp + ARP_PROTOCOL, ETHERNET_TYPE_IPV4);
+    arp[ARP_HARDWARE_SIZE] = ETHERNET_ADDRESS;
+    arp[ARP_PROTOCOL_SIZE] = 4;
+    iov_net_put16(arp + ARP_OPERATION, ARP_REPLY);
+    memcpy(arp + ARP_SENDER_HARDWARE, self->own_mac, ETHERNET_ADDRESS);
+    memcpy(arp + ARP_SENDER_PROTOCOL, self->own_address, 4);
+    memcpy(arp + ARP_TARGET_HARDWARE, to->data + ETHERNET_SOURCE, ETHERNET_ADDRESS);
+    if (ipv4_of(to, &(uint32_t){ 0 }) != NULL)
+        memcpy(arp + ARP_TARGET_PROTOCOL, to->data + ETHERNET_HEADER + IPV4_SOURCE, 4);
+    self->introduced = true;
+    answer(self, packet);
 }
 
 /* ---- The source ---- */
@@ -442,6 +470,8 @@ static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *pa
         self->ignored++;
         break;
     case ROLE_SINK:
+        if (!self->introduced && self->acknowledge == 0 && packet->size >= ETHERNET_HEADER)
+            introduce(self, packet);
         if (make_acknowledgement(self, packet)) {
             answer(self, packet);
             return 0;
@@ -492,6 +522,7 @@ static bool iov_peer_realize(IovModel *model, GError **error)
     iov_event_init(&self->generate, model->kernel, on_generate, IOV_PRIORITY_DEFAULT);
     iov_event_init(&self->stream, model->kernel, on_stream, IOV_PRIORITY_DEFAULT);
     clients_init(self);
+    self->introduced = false;
     if (self->role == ROLE_SOURCE)
         self->spans = g_renew(struct iov_span, self->spans, PEER_SPANS);
     peer_tcp_clear(&self->tcp);

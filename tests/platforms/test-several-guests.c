@@ -55,6 +55,23 @@ Test(several_guests, are_told_apart_by_address_once_they_have_been_seen)
     iov_experiment_free(process);
 }
 
+Test(several_guests, do_not_hear_what_others_send_to_somebody_who_only_listens)
+{
+    static const char *const names[][3] = { { "strategy=vhost-net", "bridge" },
+                                            { "strategy=virtio-net", "bridge" },
+                                            { "strategy=xen-pv", "bridge" },
+                                            { "strategy=vhost-user", "switch" } };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+        struct iov_experiment *run =
+            RUN("udp-stream.yaml", names[i][0], THREE, "workload.operations=1000");
+
+        cr_assert(eq(u64, stat_of(run, names[i][1], "flooded"), 0), "%s", names[i][0]);
+        cr_assert(eq(u64, stat_of(run, "vm1/guest", "foreign-frames"), 0), "%s", names[i][0]);
+        iov_experiment_free(run);
+    }
+}
+
 Test(several_guests, have_memory_of_their_own)
 {
     struct iov_experiment *run =

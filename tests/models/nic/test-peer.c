@@ -204,6 +204,23 @@ Test(peer, a_sink_acknowledges_every_nth_datagram)
     cr_assert(eq(u64, bench_stat(peer, "frames-received"), 7));
 }
 
+Test(peer, a_sink_that_says_nothing_introduces_itself_once)
+{
+    const uint8_t *data;
+
+    bench_string(peer, "role", "sink");
+    bench_start(bench);
+    for (unsigned i = 0; i < 7; i++)
+        iov_packet_send(&end.port, udp(1000));
+    run();
+    cr_assert(eq(u32, end.queue.count, 1));
+    data = end.queue.first->data;
+    cr_assert(zero(int, memcmp(data, "\x52\x54\x00\x00\x00\x01\x52\x54\x00\x00\x00\x02", 12)));
+    cr_assert(eq(u8, data[21], ARP_REPLY));
+    cr_assert(zero(int, memcmp(data + 22, "\x52\x54\x00\x00\x00\x02\x0a\x00\x00\x02", 10)));
+    cr_assert(zero(int, memcmp(data + 32, "\x52\x54\x00\x00\x00\x01\x0a\x00\x00\x01", 10)));
+}
+
 Test(peer, a_source_sends_to_whoever_sent_first_at_its_interval)
 {
     bench_string(peer, "role", "source");
