@@ -257,6 +257,25 @@ Test(cli_run, compare_prints_a_row_for_each_value)
     cr_assert(eq(uint, count_files("out"), 4));
 }
 
+Test(cli_run, compare_says_where_drops_begin_and_leaves_it_out_where_there_are_none)
+{
+    const char *rate = IOV_SOURCE_DIR "/configs/udp-rate.yaml";
+    g_autofree char *csv = NULL;
+
+    iovsim("compare", rate, "--over", "workload.packet-rate=100000,600000", "--set",
+           "workload.operations=2000", "--set", "strategy=vhost-net", "-o", "out");
+    ended_with(0);
+    says(out, "\nframes dropped ");
+    says(out, "\ndrops begin ");
+    says(out, " between 100000 and 600000\n");
+    csv = get_file("out/compare.csv");
+    says(csv, ",dedicated_cores,drops_per_op,dropped_share,");
+    iovsim("compare", rate, "--over", "workload.packet-rate=50000,100000", "--set",
+           "workload.operations=2000", "--set", "strategy=vhost-net");
+    ended_with(0);
+    cr_assert(strstr(out, "drop") == NULL);
+}
+
 Test(cli_run, compare_takes_all_strategies_if_nothing_is_said)
 {
     put_file("platforms/strategies/one.yaml", "iovsim: 1\nworkload: {latency: 1us}\n");

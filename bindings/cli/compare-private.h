@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What `iovsim compare` keeps of a run, and the table that it makes of several. */
+#ifndef IOV_CLI_COMPARE_PRIVATE_H
+#define IOV_CLI_COMPARE_PRIVATE_H
+
+#include <glib.h>
+
+#include "core/trace/measure.h"
+
+/* A word for a column of its own: time of a thread, a fact about the strategy. */
+struct cell {
+    char *column;
+    char *text;
+};
+
+/* One row: what a run measured, per operation. */
+struct row {
+    char *name;
+    uint64_t operations;
+    double exits[IOV_MEASURE_REASONS];
+    double exits_total;
+    double device_accesses;
+    double device_exits;
+    double user_exits;
+    double interrupts;
+    double switches;
+    double copies;
+    double drops;
+    double drop_share; /* of what was offered or arrived */
+    double p50_us;
+    double p99_us;
+    double p999_us;
+    double cpu_us;
+    double rate;
+    double gbps;
+    unsigned dedicated;
+    double parts_us[IOV_PART_COUNT];
+    double mean_us;
+    GArray *threads; /* struct cell */
+    GArray *guests;  /* struct cell: of several */
+    GArray *facts;   /* struct cell */
+};
+
+/* The table and the CSV of `rows` (struct row), whose first column is called `key`; free with g_free(). */
+char *compare_table(const GPtrArray *rows, const char *key);
+char *compare_csv(const GPtrArray *rows, const char *key);
+
+#endif

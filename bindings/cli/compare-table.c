@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tables of `iovsim compare`. Columns without any value are left out; where frames were dropped there is a block of its own, and the knee if the key is a rate. */
+#include <stdio.h>
+#include <string.h>
+
+#include "bindings/cli/compare-private.h"
+
+/* ---- Blocks of the table ---- */
+
+static const struct row *row_at(const GPtrArray *rows, unsigned index)
+{
+    return g_ptr_array_index(rows, index);
+}
+
+static int name_width(const GPtrArray *rows, const char *title)
+{
+    size_t width = strlen(title);
+
+    for (unsigned i = 0; i < rows->len; i++)
+        width = MAX(width, strlen(row_at(rows, i)->name));
+    return (int)width;
+}
+
+static void add_figures(GString *out, const GPtrArray *rows, const char *title, int width)
+{
+    g_string_append_printf(out,
+                           "%-*s   exits  device  to user    irqs  switches  copies  p50 us  p99 "
+                           "us  p99.9 us     ops/s   Gb/s  CPU us  "
+                           " full\n",
+                           width, title);
+    for (unsigned i = 0; i < rows->len; i++) {
+        const struct row *row = row_at(rows, i);
+
+        g_string_append_printf(out,
+                               "%-*s  %6.2f  %6.2f  %7.2f  %6.2f  %8.2f  %6.2f  %6.2f  %6.2f  "
+                               "%8.2f  %8.0f  %5.2f  %6.2f  %5u\n",
+                               width, row->name, row->exits_total, row->device_exits,
+                               row->user_exits, row->interrupts, row->switches, row->copies,
+                               row->p50_us, row->p99_us, row->p999_us, row->rate, row->gbps,
+                               row->cpu_us, row->dedicated);
+    }
+    g_string_append_printf(
+        out,
+        "%-*s  exits, device (of its registers), to user, irqs, switches, "
+        "copies, CPU: for each operation; full: threads that never let their processor go\n",
+        width, "");
+}
+
+/* A block with a column for each of `columns`; text() gives "" for nothing. */
+static void add_block(GString *out, const GPtrArray *rows, const char *title, int width,
+                      const GPtrArray *columns,
+                      const char *(*text)(const struct row *row, const char *column, char *buffer))
+{
+    char buffer[32];
+
+    g_string_append_printf(out, "\n%-*s", width, title);
+    for (unsigned column = 0; column < columns->len; column++)
+        g_string_append_printf(out, "  %6s", (const char *)g_ptr_array_index(columns, column));
+    g_string_append_c(out, '\n');
+    for (unsigned i = 0; i < rows->len; i++) {
+        g_string_append_printf(out, "%-*s", width, row_at(rows, i)->name);
+        for (unsigned column = 0; column < columns->len; column++) {
+            const char *name = g_ptr_array_index(columns, column);
+
+            g_string_append_printf(out, "  %*s", (int)MAX(strlen(name), 6),
+                                   text(row_at(rows, i), name, buffer));
+        }
+        g_string_append_c(out, '\n');
+    }
+}
+
+static const char *part_column(unsigned column)
+{
+    return iov_part_name((enum iov_part)column);
+}
+
+static const char *number_text(char *buffer, double value)
+{
+    g_snprintf(buffer, 32, "%.2f", value);
+    return buffer;
+}
+
+static const char *exit_text(const struct row *row, const char *column, char *buffer)
+{
+    for (unsigned i = 0; i < IOV_MEASURE_REASONS; i++) {
+        if (g_strcmp0(iov_exit_reason_name(i), column) == 0)
+            return number_text(buffer, row->exits[i]);
+    }
+    return "";
+}
+
+static const char *part_text(const struct row *row, const char *column, char *buffer)
+{
+    for (unsigned i = 0; i < IOV_PART_COUNT; i++) {
+        if (strcmp(part_column(i), column) == 0)
+            return number_text(buffer, row->parts_us[i]);
+    }
+    return "";
+}
+
+static const char *drops_text(const struct row *row, const char *column, char *buffer)
+{
+    bool share = column[0] == '%';
+
+    return number_text(buffer, share ? 100 * row->drop_share : row->drops);
+}
+
+static const char *cell_text(const GArray *cells, const char *column)
+{
+    for (unsigned i = 0; i < cells->len; i++) {
+        if (strcmp(g_array_index(cells, struct cell, i).column, column) == 0)
+            return g_array_index(cells, struct cell, i).text;
+    }
+    return "-";
+}
+
+static const char *thread_text(const struct row *row, const char *column, char *buffer)
+{
+    (void)buffer;
+    return cell_text(row->threads, column);
+}
+
+static const char *guest_text(const struct row *row, const char *column, char *buffer)
+{
+    (void)buffer;
+    return cell_text(row->guests, column);
+}
+
+static const char *fact_text(const struct row *row, const char *column, char *buffer)
+{
+    (void)buffer;
+    return cell_text(row->facts, column);
+}
+
+/* The names of those columns of an array of doubles that any row has something in. */
+static GPtrArray *used_columns(const GPtrArray *rows, size_t offset, unsigned count,
+                               const char *(*name)(unsigned column))
+{
+    GPtrArray *columns = g_ptr_array_new();
+
+    for (unsigned column = 0; column < count; column++) {
+        bool used = false;
+
+        for (unsigned i = 0; i < rows->len; i++) {
+            double value;
+
+            memcpy(&value, (const char *)row_at(rows, i) + offset + column * sizeof value,
+                   sizeof value);
+            used |= value >= 0.005;
+        }
+        if (used && name(column) != NULL)
+            g_ptr_array_add(columns, (char *)(uintptr_t)name(column));
+    }
+    return columns;
+}
+
+/* The columns of all rows' cells, in the order of their coming. */
+static GPtrArray *cell_columns(const GPtrArray *rows, size_t offset)
+{
+    GPtrArray *columns = g_ptr_array_new();
+
+    for (unsigned i = 0; i < rows->len; i++) {
+        const GArray *cells = G_STRUCT_MEMBER(GArray *, row_at(rows, i), offset);
+
+        for (unsigned k = 0; k < cells->len; k++) {
+            char *column = g_array_index(cells, struct cell, k).column;
+
+            if (!g_ptr_array_find_with_equal_func(columns, column, g_str_equal, NULL))
+                g_ptr_array_add(columns, column);
+        }
+    }
+    return columns;
+}
+
+/* Only where some were: the knee of a load that is offered whatever becomes of it. */
+static void add_drops(GString *out, const GPtrArray *rows, int width)
+{
+    g_autoptr(GPtrArray) columns = g_ptr_array_new();
+    double all = 0;
+
+    for (unsigned i = 0; i < rows->len; i++)
+        all += row_at(rows, i)->drops;
+    g_ptr_array_add(columns, (char *)(uintptr_t) "an op done");
+    g_ptr_array_add(columns, (char *)(uintptr_t) "% of all");
+    if (all > 0)
+        add_block(out, rows, "frames dropped", width, columns, drops_text);
+}
+
+/* The row's value of the key as a number; false for anything else, such as a strategy. */
+static bool offered(const struct row *row, double *ret_value)
+{
+    char *end;
+
+    *ret_value = g_ascii_strtod(row->name, &end);
+    return end != row->name && (*end == '\0' || g_ascii_isalpha(*end)); /* a unit */
+}
+
+/* Between which two values the drops begin, if the values rise and the first had none. */
+static void add_knee(GString *out, const GPtrArray *rows, int width)
+{
+    double before, value;
+
+    if (rows->len < 2 || row_at(rows, 0)->drops > 0 || !offered(row_at(rows, 0), &before))
+        return;
+    for (unsigned i = 1; i < rows->len; i++, before = value) {
+        if (!offered(row_at(rows, i), &value) || value <= before)
+            return;
+        if (row_at(rows, i)->drops > 0) {
+            g_string_append_printf(out, "%-*s  between %s and %s\n", width, "drops begin",
+                                   row_at(rows, i - 1)->name, row_at(rows, i)->name);
+            return;
+        }
+    }
+}
+
+char *compare_table(const GPtrArray *rows, const char *key)
+{
+    GString *out = g_string_new(NULL);
+    int width = MAX(name_width(rows, key), name_width(rows, "mean latency by part, us"));
+    g_autoptr(GPtrArray) exits = used_columns(rows, G_STRUCT_OFFSET(struct row, exits),
+                                              IOV_MEASURE_REASONS, iov_exit_reason_name);
+    g_autoptr(GPtrArray) parts =
+        used_columns(rows, G_STRUCT_OFFSET(struct row, parts_us), IOV_PART_COUNT, part_column);
+    g_autoptr(GPtrArray) threads = cell_columns(rows, G_STRUCT_OFFSET(struct row, threads));
+    g_autoptr(GPtrArray) guests = cell_columns(rows, G_STRUCT_OFFSET(struct row, guests));
+    g_autoptr(GPtrArray) facts = cell_columns(rows, G_STRUCT_OFFSET(struct row, facts));
+
+    add_figures(out, rows, key, width);
+    add_drops(out, rows, width);
+    add_knee(out, rows, width);
+    add_block(out, rows, "exits/op by reason", width, exits, exit_text);
+    add_block(out, rows, "mean latency by part, us", width, parts, part_text);
+    add_block(out, rows, "CPU us/op by thread", width, threads, thread_text);
+    if (guests->len > 0)
+        add_block(out, rows, "several guests", width, guests, guest_text);
+    if (facts->len > 0)
+        add_block(out, rows, "what it needs and allows", width, facts, fact_text);
+    return g_string_free(out, FALSE);
+}
+
+char *compare_csv(const GPtrArray *rows, const char *key)
+{
+    GString *out = g_string_new(key);
+
+    g_string_append(
+        out,
+        ",operations,exits_per_op,device_accesses_per_op,device_exits_per_op,user_exits_per_op,"
+        "interrupts_per_op,context_switches_per_op,copies_per_op,p50_us,p99_us,p999_us,mean_us,"
+        "host_cpu_us_per_op,ops_per_s,gbps,dedicated_cores,drops_per_op,dropped_share");
+    for (unsigned part = 0; part < IOV_PART_COUNT; part++)
+        g_string_append_printf(out, ",%s_us", part_column(part));
+    g_string_append_c(out, '\n');
+    for (unsigned i = 0; i < rows->len; i++) {
+        const struct row *row = row_at(rows, i);
+
+        g_string_append_printf(
+            out,
+            "%s,%" G_GUINT64_FORMAT
+            ",%.4f,%.4f,%.4f,%.4f,%.4f,%.4f,%.4f,%.3f,%.3f,%.3f,%.3f,%.3f,%.1f,%.4f,%u,%.4f,%.4f",
+            row->name, row->operations, row->exits_total, row->device_accesses, row->device_exits,
+            row->user_exits, row->interrupts, row->switches, row->copies, row->p50_us, row->p99_us,
+            row->p999_us, row->mean_us, row->cpu_us, row->rate, row->gbps, row->dedicated,
+            row->drops, row->drop_share);
+        for (unsigned part = 0; part < IOV_PART_COUNT; part++)
+            g_string_append_printf(out, ",%.4f", row->parts_us[part]);
+        g_string_append_c(out, '\n');
+    }
+    return g_string_free(out, FALSE);
+}
