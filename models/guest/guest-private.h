@@ -246,7 +246,7 @@ iov_time iov_guest_now(const struct iov_guest_cpu *cpu);
 unsigned iov_guest_processors(const IovLinuxGuest *guest);
 /* Waits until all of them have booted. */
 void iov_guest_wait_processors(struct iov_guest_cpu *cpu);
-/* Pairs that a driver uses of a device with `most`: one a processor, or as `queues` says. */
+/* Pairs that a driver uses of a device with `most`: one a processor, and no more than `queues`. */
 unsigned iov_guest_queue_pairs(const IovLinuxGuest *guest, unsigned most);
 /* Queue of processor `index`, and the first processor of a queue: neighbours share one when there are more processors than queues. */
 unsigned iov_guest_queue_of(const IovLinuxGuest *guest, unsigned index);

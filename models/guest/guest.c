@@ -82,10 +82,10 @@ void iov_guest_wait_processors(struct iov_guest_cpu *cpu)
 
 unsigned iov_guest_queue_pairs(const IovLinuxGuest *guest, unsigned most)
 {
-    unsigned wanted = guest->queues != 0 ? (unsigned)guest->queues : iov_guest_processors(guest);
+    unsigned limit = guest->queues != 0 ? (unsigned)guest->queues : IOV_GUEST_QUEUES;
 
-    most = MIN(most, IOV_GUEST_QUEUES);
-    return MAX(MIN(wanted, most), 1);
+    most = MIN(most, limit);
+    return MAX(MIN(iov_guest_processors(guest), most), 1);
 }
 
 /* As Linux deals out processors: groups of neighbours, the first ones larger by one if they cannot be equal. */
@@ -252,6 +252,8 @@ static bool guest_realize(IovModel *model, GError **error)
     self->region_ioapic = iov_measure_region(self->measure, "ioapic");
     self->region_iommu = iov_measure_region(self->measure, "intel_iommu");
     self->next_memory = self->memory_base;
+    self->tasks_started = false;
+    memset(self->cpus, 0, sizeof self->cpus);
     if (self->workload != NULL && IOV_WORKLOAD_GET_CLASS(self->workload)->run == NULL)
         return iov_model_fail(model, error, "workload '%s' is not a program of this guest kernel",
                               self->workload->path);
@@ -476,8 +478,9 @@ static void iov_linux_guest_class_init(IovLinuxGuestClass *klass)
                   "Use KVM's paravirtual EOI if it is offered");
     IOV_PROP_COUNT(mc, IovLinuxGuest, interrupt_cpu, 0, IOV_GUEST_CPUS - 1, 0,
                    "Processor that takes device interrupts, the first one of several");
-    IOV_PROP_COUNT(mc, IovLinuxGuest, queues, 0, IOV_GUEST_QUEUES, 0,
-                   "Queue pairs that the driver uses at most; 0: one a processor");
+    IOV_PROP_COUNT(
+        mc, IovLinuxGuest, queues, 0, IOV_GUEST_QUEUES, 0,
+        "Queue pairs that the driver uses at most, one a processor; 0: as many as the device has");
     IOV_PROP_ENUM(mc, IovLinuxGuest, irq_affinity, affinity_names, IOV_GUEST_SPREAD,
                   "Processors of the queues' interrupts: spread: those that use the queue, counted "
                   "from interrupt-cpu; pinned: that one takes all");

@@ -93,6 +93,7 @@ static bool workload_realize(IovModel *model, GError **error)
     self->measure = model->run->measure;
     if (self->measure != NULL)
         join(self);
+    self->started = false;
     self->span_count = MAX(IOV_WORKLOAD_SPANS,
                            IOV_WORKLOAD_FLOW_SPANS * MIN((unsigned)self->flows, IOV_GUEST_CPUS));
     self->spans = g_new0(struct iov_span, self->span_count);

@@ -180,26 +180,54 @@ Test(multi_queue, without_indirect_descriptors_the_driver_stays_with_one_pair)
     iov_experiment_free(run);
 }
 
-Test(multi_queue, every_ring_and_back_end_with_four_pairs_finishes)
+Test(multi_queue, queues_limits_what_the_driver_uses)
 {
-    static const char *const settings[] = { "strategy=virtio-net",
-                                            "strategy=vhost-user",
-                                            "strategy=sidecore",
-                                            "strategy=vdpa",
-                                            "strategy=virtio-packed",
-                                            "parameters.packed=on",
-                                            "parameters.event-index=off",
-                                            "vm.x2apic=off",
-                                            "guest.idle=poll",
-                                            "strategy=sriov-vf" };
+    struct iov_experiment *run =
+        RUN("multi-queue.yaml", "guest.queues=2", "workload.operations=4000");
+
+    for (unsigned i = 0; i < 4; i++)
+        cr_assert(eq(int, virtual_of(run, i)->interrupts > 0, i == 0 || i == 2), "vcpu%u", i);
+    iov_experiment_free(run);
+}
+
+Test(multi_queue, every_ring_and_back_end_with_four_pairs_uses_them_all)
+{
+    static const char *const settings[] = {
+        "strategy=virtio-net",  "strategy=vhost-user",        "strategy=sidecore",
+        "strategy=vdpa",        "strategy=bare-metal-igb",    "strategy=virtio-packed",
+        "parameters.packed=on", "parameters.event-index=off", "vm.x2apic=off",
+        "guest.idle=poll",
+    };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(settings); i++) {
+        bool bare = strstr(settings[i], "bare") != NULL;
         struct iov_experiment *run =
-            RUN("multi-queue.yaml", settings[i], "workload.operations=3000");
+            RUN("multi-queue.yaml", settings[i], "workload.operations=3000",
+                bare ? "vms=[{ name: vm0, cpus: [cpu0, cpu1, cpu2, cpu3] }]" : "seed=1");
 
         cr_assert(eq(u64, iov_experiment_measure(run)->operations, 3000), "%s", settings[i]);
         cr_assert(eq(u64, iov_experiment_measure(run)->mismatches, 0), "%s", settings[i]);
         cr_assert(eq(u64, stat_of(run, "vm0/workload", "lost"), 0), "%s", settings[i]);
+        for (unsigned k = 0; k < 4; k++)
+            cr_assert(gt(u64, virtual_of(run, k)->frames, 0), "%s: vcpu%u", settings[i], k);
+        iov_experiment_free(run);
+    }
+}
+
+/* The drivers of all other devices have one queue pair, whose interrupts go to processor 0. */
+Test(multi_queue, a_device_with_one_pair_serves_tasks_everywhere)
+{
+    static const char *const strategies[] = { "strategy=sriov-vf",        "strategy=emulated-e1000",
+                                              "strategy=emulated-e1000e", "strategy=esxi-vmxnet",
+                                              "strategy=xen-pv",          "strategy=vmdq" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(strategies); i++) {
+        struct iov_experiment *run =
+            RUN("multi-queue.yaml", strategies[i], "workload.flows=8", "workload.operations=1000");
+
+        cr_assert(eq(u64, share_of_frames(run, 0), 100), "%s", strategies[i]);
+        cr_assert(eq(u64, stat_of(run, "vm0/workload", "lost"), 0), "%s", strategies[i]);
+        cr_assert(eq(u64, stat_of(run, "vm0/guest", "device-errors"), 0), "%s", strategies[i]);
         iov_experiment_free(run);
     }
 }
