@@ -6,7 +6,8 @@
  * (host-nic-dma-kib, host-nic-out-frame); then the wire takes the frame, and its descriptor is free. In: likewise up to the descriptor's
  * write-back (host-nic-in, host-nic-in-frame); frames wait in the NIC's buffer while the slot is slower than the wire.
  * Offloads: sums in both directions, and large TCP segments (TSO), which are fetched as one frame and cut at the wire; the kernel cuts them if `tso` is off.
- * LIMIT: one queue, no interrupt moderation; descriptors are fetched and written back one by one; a large segment is cut when all of it is there.
+ * With `rx-usecs` the driver is told of frames no more often than that: several go up together then, which gives GRO something to do.
+ * LIMIT: one queue; descriptors are fetched and written back one by one; a large segment is cut when all of it is there.
  */
 #include "models/hypervisor/host-nic.h"
 
@@ -99,6 +100,22 @@ void iov_host_nic_send(struct iov_host_nic *self, struct iov_packet *packet)
 
 /* ---- In ---- */
 
+static void on_moderated(struct iov_event *event)
+{
+    struct iov_host_nic *self = iov_container_of(event, struct iov_host_nic, moderated);
+
+    self->told = now(self);
+    self->received(self);
+}
+
+static void tell(struct iov_host_nic *self)
+{
+    if (self->rx_usecs == 0)
+        self->received(self);
+    else if (!iov_event_armed(&self->moderated))
+        iov_event_at(&self->moderated, MAX(now(self), self->told + self->rx_usecs));
+}
+
 static void on_arrived(struct iov_event *event)
 {
     struct iov_host_nic *self = iov_container_of(event, struct iov_host_nic, arrived);
@@ -111,7 +128,7 @@ static void on_arrived(struct iov_event *event)
     }
     if (self->arriving.first != NULL)
         iov_event_at(event, self->arriving.first->stamp);
-    self->received(self);
+    tell(self);
 }
 
 static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *packet)
@@ -209,6 +226,7 @@ void iov_host_nic_init(struct iov_host_nic *self, IovModel *model)
     self->pool = iov_packet_pool_new();
     iov_event_init(&self->sent, model->kernel, on_sent, IOV_PRIORITY_DEFAULT);
     iov_event_init(&self->arrived, model->kernel, on_arrived, IOV_PRIORITY_DEFAULT);
+    iov_event_init(&self->moderated, model->kernel, on_moderated, IOV_PRIORITY_DEFAULT);
 }
 
 void iov_host_nic_clear(struct iov_host_nic *self)
@@ -219,6 +237,7 @@ void iov_host_nic_clear(struct iov_host_nic *self)
         return;
     iov_event_disarm(&self->sent);
     iov_event_disarm(&self->arrived);
+    iov_event_disarm(&self->moderated);
     for (unsigned i = 0; i < G_N_ELEMENTS(queues); i++) {
         struct iov_packet *packet;
 
@@ -282,6 +301,14 @@ void iov_host_nic_describe(IovModelClass *mc, size_t offset)
     describe_switch(mc, PLACE(tso), "tso", "The physical NIC cuts large TCP segments");
     describe_switch(mc, PLACE(rx_checksum), "rx-checksum",
                     "The physical NIC checks the sums of received frames");
+    iov_model_class_add_property(
+        mc, &(struct iov_property){ .name = "rx-usecs",
+                                    .type = IOV_VALUE_TIME,
+                                    .offset = (uint16_t)PLACE(rx_usecs),
+                                    .width = sizeof(iov_time),
+                                    .highest = IOV_SEC,
+                                    .text = "Shortest time between two interrupts for received "
+                                            "frames; 0: each frame is told of" });
     describe_statistic(mc, PLACE(sent_frames), "sent-frames", "Frames to the wire");
     describe_statistic(mc, PLACE(tso_segments), "tso-segments",
                        "Segments that the physical NIC cut (TSO)");

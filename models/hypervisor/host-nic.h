@@ -13,6 +13,7 @@ struct iov_host_nic {
     struct iov_packet_port wire; /* port of the model */
     /* properties */
     bool tso, rx_checksum;
+    iov_time rx_usecs;
     /* costs */
     iov_time out_latency, in_latency, out_frame, in_frame, dma_kib, gso, gro;
     /* set by the model before iov_host_nic_init() */
@@ -26,6 +27,8 @@ struct iov_host_nic {
     struct iov_packet_queue receive;  /* in memory, for the driver */
     struct iov_event sent;
     struct iov_event arrived;
+    struct iov_event moderated;            /* the driver is told of what has come meanwhile */
+    iov_time told;                         /* when it was last */
     iov_time wire_busy, fetching, storing; /* until when */
     struct iov_packet_pool *pool;          /* of what is cut and put together */
     uint64_t sent_frames, tso_segments, gso_segments, gro_segments; /* statistics */

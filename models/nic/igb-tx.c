@@ -88,6 +88,9 @@ static void segment_headers(const struct igb_tx *tx, uint8_t *data, uint32_t siz
         igb_put16(sequence + 2, number);
         if (!last)
             data[l4 + TCP_FLAGS] &= (uint8_t) ~(TCP_FLAG_FIN | TCP_FLAG_PSH);
+        if (tx->segments >
+            0) /* SPEC: 82576, 8.12.7, 8.12.8 (DTXTCPFLGL, DTXTCPFLGH): the defaults */
+            data[l4 + TCP_FLAGS] &= (uint8_t)~TCP_FLAG_CWR;
     } else if (!context->tcp && l4 + UDP_HEADER <= size) {
         igb_put16(data + l4 + UDP_LENGTH, size - l4);
     }

@@ -5,9 +5,13 @@
  * Each direction carries one frame at a time: a frame waits until the one before it has left, takes its bytes and the overhead of
  * preamble, FCS and gap at the rate, and arrives, complete, the delay later. Bytes that wait are bounded by `queue`; a frame
  * beyond is lost. A sender that heeds the time it is told (until the wire takes the next frame) never waits here.
- * A frame that an offload left to be segmented takes the time of its segments.
+ * A frame that an offload left to be segmented takes the time of its segments. With `capture` all frames of both directions go into a pcap file, stamped
+ * with the time at which they begin.
  * LIMIT: no errors, no flow control, store and forward only.
  */
+#include <errno.h>
+#include <stdio.h>
+
 #include "core/net/ethernet-regs.h"
 #include "core/object/model.h"
 #include "core/trace/measure.h"
@@ -33,8 +37,10 @@ struct _IovWire {
     iov_time longest;         /* the time that `queue` bytes take */
     struct iov_packet_port a; /* port */
     struct iov_packet_port b; /* port */
+    char *capture;            /* property */
+    FILE *file;               /* of it, or NULL */
     struct direction from_a, from_b;
-    uint64_t frames, bytes, drops, busy; /* statistics */
+    uint64_t frames, bytes, drops, busy, capture_failures; /* statistics */
 };
 
 G_DEFINE_FINAL_TYPE(IovWire, iov_wire, IOV_TYPE_MODEL)
@@ -55,6 +61,42 @@ static iov_time serialisation(const IovWire *self, uint64_t bytes)
     return self->rate == 0 ? 0 : (bytes * 8 * IOV_SEC + self->rate - 1) / self->rate;
 }
 
+/* pcap with nanoseconds, in the byte order of the machine. */
+struct capture_header {
+    uint32_t magic;
+    uint16_t major, minor;
+    uint32_t zone, accuracy, longest, type;
+};
+struct capture_record {
+    uint32_t seconds, nanoseconds, kept, size;
+};
+
+static bool capture_open(IovWire *self, GError **error)
+{
+    static const struct capture_header header = { 0xa1b23c4d, 2, 4, 0, 0, IOV_PACKET_MAX, 1 };
+
+    self->file = fopen(self->capture, "wb");
+    if (self->file == NULL || fwrite(&header, sizeof header, 1, self->file) != 1)
+        return iov_model_fail(&self->parent_instance, error, "capture: '%s': %s", self->capture,
+                              g_strerror(errno));
+    return true;
+}
+
+static void capture_frame(IovWire *self, const struct iov_packet *packet, iov_time when)
+{
+    struct capture_record record = { .seconds = (uint32_t)(when / IOV_SEC),
+                                     .nanoseconds = (uint32_t)(when % IOV_SEC / IOV_NS),
+                                     .kept = packet->size,
+                                     .size = packet->size };
+
+    if (fwrite(&record, sizeof record, 1, self->file) != 1 ||
+        fwrite(packet->data, packet->size, 1, self->file) != 1) { /* a full disk */
+        fclose(self->file);
+        self->file = NULL;
+        self->capture_failures++;
+    }
+}
+
 static iov_time carry(IovWire *self, struct direction *direction, struct iov_packet *packet)
 {
     iov_time now = iov_now(self->parent_instance.kernel);
@@ -73,6 +115,8 @@ static iov_time carry(IovWire *self, struct direction *direction, struct iov_pac
     self->frames++;
     self->bytes += packet->size;
     self->busy += taken;
+    if (self->file != NULL)
+        capture_frame(self, packet, begin);
     direction->busy_until = begin + taken;
     packet->stamp = direction->busy_until + self->delay;
     if (packet->span != NULL && packet->span->ends_at_device) {
@@ -132,7 +176,8 @@ static bool iov_wire_realize(IovModel *model, GError **error)
 {
     IovWire *self = (IovWire *)(void *)model;
 
-    (void)error;
+    if (self->capture[0] != '\0' && !capture_open(self, error))
+        return false;
     if (self->rate != 0)
         self->longest = (iov_time)((unsigned __int128)self->queue * 8 * IOV_SEC / self->rate);
     direction_init(self, &self->from_a, &self->b);
@@ -155,6 +200,9 @@ static void iov_wire_unrealize(IovModel *model)
 
     direction_clear(&self->from_a);
     direction_clear(&self->from_b);
+    if (self->file != NULL)
+        fclose(self->file);
+    self->file = NULL;
 }
 
 static void iov_wire_class_init(IovWireClass *klass)
@@ -167,12 +215,14 @@ static void iov_wire_class_init(IovWireClass *klass)
     IOV_PROP_TIME(mc, IovWire, delay, 0, IOV_SEC, 500 * IOV_NS,
                   "Propagation and both transceivers");
     IOV_PROP_SIZE(mc, IovWire, queue, 0, 1 << 30, 1 << 20, "Bytes that may wait in one direction");
+    IOV_PROP_STRING(mc, IovWire, capture, "", "A pcap file for all frames; none if empty");
     IOV_PORT_PACKET_END(mc, IovWire, a, &a_ops, "One end");
     IOV_PORT_PACKET_END(mc, IovWire, b, &b_ops, "The other end");
     IOV_STAT(mc, IovWire, frames, "Frames carried, both directions");
     IOV_STAT_BYTES(mc, IovWire, bytes, "Bytes of frames, without overhead");
     IOV_STAT(mc, IovWire, drops, "Frames lost because too many waited");
     IOV_STAT_TIME(mc, IovWire, busy, "Time of serialisation, both directions added");
+    IOV_STAT(mc, IovWire, capture_failures, "Captures that ended because the file took no more");
     mc->realize = iov_wire_realize;
     mc->unrealize = iov_wire_unrealize;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The host's bridge with three taps and a wire: who gets a frame, what it costs its sender, and what a NIC that never rests does. */
+#include "core/net/ethernet-regs.h"
+#include "core/net/segment.h"
+#include "core/net/tcp.h"
 #include "models/hypervisor/mac-table.h"
 #include "tests/models/hypervisor/machine.h"
 
@@ -14,6 +17,8 @@ static const struct bench_cost costs[] = {
     { "host-nic-in", 1000 * IOV_NS },
     { "copy-fixed", 50 * IOV_NS },
     { "host-interrupt", 300 * IOV_NS },
+    { "host-gso", 50 * IOV_NS },
+    { "host-gro", 30 * IOV_NS },
     { NULL, 0 },
 };
 
@@ -37,6 +42,8 @@ static void set_up(bool anti_spoof)
         cr_assert(iov_model_set_ref(taps[i], "bridge", bridge, NULL));
         cr_assert(iov_model_set_string(taps[i], "sender", "kernel", NULL));
     }
+    bench_number(taps[1], "vnet-header",
+                 1); /* a reader that takes large segments; the others do not */
     machine_wire(&machine);
     for (unsigned i = 0; i < TAPS; i++)
         bench_end_connect(machine.bench, &guests[i], taps[i], "guest");
@@ -92,8 +99,26 @@ static struct iov_packet *frame(struct bench_end *end, uint8_t to, uint8_t from)
 static struct {
     unsigned tap;
     uint8_t to, from;
+    bool large;
     iov_time took;
 } sending;
+
+/* Four segments in one: of 1000 bytes of payload each, but the last. */
+static struct iov_packet *large_frame(struct bench_end *end, uint8_t to, uint8_t from)
+{
+    struct iov_tcp tcp = { .state = IOV_TCP_ESTABLISHED,
+                           .own = { { 2, 0, 0, 0, 0, from }, 0x0a000001, 40000 },
+                           .peer = { { 2, 0, 0, 0, 0, to }, 0x0a000002, 7 } };
+    struct iov_packet *packet = iov_packet_new(end->pool, IOV_TCP_PAYLOAD_AT + 3100);
+
+    memset(packet->data, 0x5a, packet->size);
+    iov_tcp_build(&tcp, packet->data, 3100, true);
+    packet->flags = IOV_PACKET_NEEDS_CHECKSUM;
+    packet->checksum_start = ETHERNET_HEADER + IPV4_HEADER;
+    packet->checksum_place = ETHERNET_HEADER + IPV4_HEADER + TCP_CHECKSUM;
+    packet->segment_size = 1000;
+    return packet;
+}
 
 static void send_main(void *argument)
 {
@@ -101,7 +126,8 @@ static void send_main(void *argument)
     iov_time begin = machine_now(&machine);
 
     (void)argument;
-    iov_packet_send(&end->port, frame(end, sending.to, sending.from));
+    iov_packet_send(&end->port, sending.large ? large_frame(end, sending.to, sending.from)
+                                              : frame(end, sending.to, sending.from));
     sending.took = machine_now(&machine) - begin;
 }
 
@@ -117,6 +143,13 @@ static void send_as(uint8_t from, unsigned tap, uint8_t to)
 static void send_from(unsigned tap, uint8_t to)
 {
     send_as((uint8_t)tap, tap, to);
+}
+
+static void send_large(unsigned tap, uint8_t to)
+{
+    sending.large = true;
+    send_as((uint8_t)tap, tap, to);
+    sending.large = false;
 }
 
 static void arrive(uint8_t to, uint8_t from)
@@ -254,4 +287,79 @@ Test(mac_table, holds_hundreds_of_addresses_at_once)
     }
     cr_assert(eq(uint, lost, 0));
     g_free(table);
+}
+
+static void expect_segments(struct bench_end *end, unsigned count)
+{
+    cr_assert(eq(u32, end->queue.count, count));
+    for (struct iov_packet *packet = end->queue.first; packet != NULL; packet = packet->next) {
+        cr_assert(eq(u32, packet->size, IOV_TCP_PAYLOAD_AT + (packet->next != NULL ? 1000 : 100)));
+        cr_assert(zero(u16, packet->segment_size));
+        cr_assert(iov_segment_verify(packet->data, packet->size));
+    }
+}
+
+Test(bridge, a_large_segment_stays_whole_between_guests_that_take_it)
+{
+    send_from(1, FAR);
+    drain(&guests[0]);
+    drain(&guests[2]);
+    drain(&wire);
+    send_large(0, 1);
+    expect(0, 1, 0, 0);
+    cr_assert(eq(u16, guests[1].queue.first->segment_size, 1000));
+    cr_assert(eq(u32, guests[1].queue.first->size, IOV_TCP_PAYLOAD_AT + 3100));
+    cr_assert(eq(u16, guests[1].queue.first->flags, IOV_PACKET_NEEDS_CHECKSUM));
+}
+
+Test(bridge, it_is_cut_in_front_of_a_guest_that_does_not)
+{
+    iov_time whole;
+
+    send_from(1, FAR);
+    send_from(2, FAR);
+    send_large(0, 1);
+    whole = sending.took;
+    drain(&guests[2]);
+    send_large(0, 2);
+    expect_segments(&guests[2], 4);
+    /* Four pieces, and three more places in the tap's queue. */
+    cr_assert(eq(u64, sending.took - whole, 4 * 50 * IOV_NS + 3 * 200 * IOV_NS));
+    cr_assert(eq(u64, bench_stat(taps[2], "gso-segments"), 4));
+}
+
+Test(bridge, the_nic_cuts_it_at_the_wire_or_the_kernel_in_front_of_the_nic)
+{
+    iov_time with;
+
+    arrive(7, FAR); /* where that is */
+    send_large(0, FAR);
+    expect_segments(&wire, 4);
+    with = sending.took;
+    cr_assert(eq(u64, bench_stat(bridge, "tso-segments"), 4));
+    drain(&wire);
+    bench_number(bridge, "tso", false);
+    send_large(0, FAR);
+    expect_segments(&wire, 4);
+    cr_assert(eq(u64, sending.took - with, 4 * 50 * IOV_NS + 3 * 400 * IOV_NS));
+    cr_assert(eq(u64, bench_stat(bridge, "gso-segments"), 4));
+}
+
+Test(bridge, segments_that_wait_in_the_nic_go_up_as_one)
+{
+    struct iov_packet_queue pieces = { 0 };
+
+    send_from(1, FAR);
+    drain(&wire);
+    bench_number(bridge, "rx-usecs", 100 * IOV_US);
+    cr_assert(iov_segment_cut(wire.pool, large_frame(&wire, 1, FAR), &pieces));
+    while (pieces.first != NULL)
+        iov_packet_send(&wire.port, iov_packet_queue_pop(&pieces));
+    machine_run(&machine, IOV_MS);
+    cr_assert(eq(u32, guests[1].queue.count, 1));
+    cr_assert(eq(u32, guests[1].queue.last->size, IOV_TCP_PAYLOAD_AT + 3100));
+    cr_assert(eq(u16, guests[1].queue.last->segment_size, 1000));
+    cr_assert(eq(u64, bench_stat(bridge, "gro-segments"), 3));
+    iov_segment_sum(guests[1].queue.last);
+    cr_assert(iov_segment_verify(guests[1].queue.last->data, guests[1].queue.last->size));
 }
