@@ -24,7 +24,7 @@
  * SPEC: RFC 8985, 7.2: two round trips, here with the least that a tick of 1 ms gives. LIMIT: all is sent again, not the last segment.
  */
 #define PROBE (2 * IOV_MS)
-#define PEER_SPANS 8192 /* more than rings and queues hold */
+#define PEER_SPANS 32768 /* more than come while one waits in rings and queues */
 #define PEER_FLOWS 64   /* that a source sends to */
 #define PEER_HEADERS (ETHERNET_HEADER + IPV4_HEADER + UDP_HEADER)
 

@@ -281,6 +281,22 @@ Test(multi_queue, the_adapters_eight_pairs_share_a_vector_each)
 
 /* ---- Streams and connections ---- */
 
+/* One processor has no time left for its program; two take everything, if both take interrupts. */
+Test(multi_queue, a_received_stream_needs_two_processors_with_interrupts_of_their_own)
+{
+    struct iov_experiment *one = RUN("multi-queue-rx.yaml", "parameters.processors=1");
+    struct iov_experiment *two = RUN("multi-queue-rx.yaml", "parameters.processors=2");
+    struct iov_experiment *pinned =
+        RUN("multi-queue-rx.yaml", "parameters.processors=2", "guest.irq-affinity=pinned");
+
+    cr_assert(gt(u64, counters_of(one)->drops, iov_experiment_measure(one)->operations));
+    cr_assert(eq(u64, counters_of(two)->drops, 0));
+    cr_assert(gt(u64, counters_of(pinned)->drops, 0));
+    iov_experiment_free(one);
+    iov_experiment_free(two);
+    iov_experiment_free(pinned);
+}
+
 Test(multi_queue, connections_run_on_processors_of_their_own)
 {
     struct iov_experiment *one = RUN("multi-queue.yaml", "workload.kind=tcp-rr", "workload.flows=1",
