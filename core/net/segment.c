@@ -56,7 +56,7 @@ bool iov_segment_plan(const uint8_t *data, uint32_t held, uint32_t size, uint32_
 
     held = held < size ? held : size;
     plan.network = network_of(data, held, &plan.ipv6);
-    if (plan.network == 0 || mss == 0)
+    if (plan.network == 0 || mss < IOV_SEGMENT_MIN)
         return false;
     header = network_header(data + plan.network, plan.ipv6, &protocol);
     plan.transport = plan.network + header;

@@ -13,6 +13,9 @@
 
 IOV_BEGIN_DECLS
 
+/* The smallest MSS that is cut to, as in Linux: it keeps one frame of a guest from becoming 65,000. */
+#define IOV_SEGMENT_MIN 48u
+
 /* How a frame is cut. */
 struct iov_segment_plan {
     uint32_t network;   /* where the IP header is */
@@ -25,7 +28,7 @@ struct iov_segment_plan {
 };
 
 /*
- * Reads the headers; `data` holds at least the first `held` of the frame's `size` bytes. False: not a TCP frame whose lengths hold, or `mss` is 0. A frame that is one segment
+ * Reads the headers; `data` holds at least the first `held` of the frame's `size` bytes. False: not a TCP frame whose lengths hold, or `mss` is too small. A frame that is one segment
  * has a plan, too.
  */
 IOV_API bool iov_segment_plan(const uint8_t *data, uint32_t held, uint32_t size, uint32_t mss,

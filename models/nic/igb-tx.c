@@ -345,8 +345,8 @@ static bool data_issue(struct igb_queue *queue, struct igb_tx_descriptor *descri
     descriptor->command = (descriptor->command & ~IGB_TXD_LENGTH) | length;
     end = length == 0;
     over = end && descriptor->command & IGB_TXD_EOP;
-    if (over && !tx->broken && !tx->segment && tx->packet == NULL)
-        frame_break(queue); /* nothing in it */
+    if (over && !tx->broken && tx->segments == 0 && tx->packet == NULL)
+        frame_break(queue); /* nothing in it, or not even all headers */
     if (over)
         legacy_sum(queue, descriptor);
     if (full || over || end) {

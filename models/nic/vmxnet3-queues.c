@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "core/net/segment.h"
+
 #define HEADER 14u  /* of Ethernet */
 #define DOUBLING 4u /* doorbells in a row */
 
@@ -111,6 +113,7 @@ static struct iov_packet *read_frame(IovVmxnet3 *self, const struct vmxnet3_desc
                                      unsigned count)
 {
     struct iov_packet *packet;
+    struct iov_segment_plan plan;
     uint32_t size = 0, done = 0;
 
     for (unsigned i = 0; i < count; i++)
@@ -137,6 +140,12 @@ static struct iov_packet *read_frame(IovVmxnet3 *self, const struct vmxnet3_desc
         packet->flags |= IOV_PACKET_NEEDS_CHECKSUM;
     if ((pieces[0].word3 >> VMXNET3_TX_MODE_SHIFT & 3) == VMXNET3_TX_MODE_SEGMENTS)
         packet->segment_size = (uint16_t)(pieces[0].word2 >> VMXNET3_TX_OFFSET_SHIFT);
+    if (packet->segment_size != 0 &&
+        !iov_segment_plan(packet->data, packet->size, packet->size, packet->segment_size, &plan)) {
+        iov_packet_free(packet);
+        vmxnet3_drop(self, &self->tx_malformed);
+        return NULL;
+    }
     iov_span_claim(packet->span, self, IOV_PART_QUEUE, vmxnet3_now(self));
     return packet;
 }

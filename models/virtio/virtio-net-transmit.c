@@ -36,6 +36,13 @@ static bool is_sound(const IovVirtioNet *net, const struct virtio_net_hdr *heade
     return offered && open_checksum && header->gso_size > 0;
 }
 
+static bool can_be_cut(const struct iov_packet *packet)
+{
+    struct iov_segment_plan plan;
+
+    return iov_segment_plan(packet->data, packet->size, packet->size, packet->segment_size, &plan);
+}
+
 /* Reads header and frame of the chain just taken. A frame that makes no sense is completed unsent.
  */
 static void read_frame(struct iov_virtio_net_engine *engine, const struct iov_virtq_chain *chain)
@@ -75,6 +82,12 @@ static void read_frame(struct iov_virtio_net_engine *engine, const struct iov_vi
     if (header.gso_type != VIRTIO_NET_HDR_GSO_NONE) {
         engine->packet->segment_size = header.gso_size;
         net->tx_large++;
+        if (!can_be_cut(engine->packet)) {
+            iov_packet_free(engine->packet);
+            engine->packet = NULL;
+            iov_virtio_net_drop(net, &net->tx_malformed);
+            return;
+        }
     }
     engine->packet->span = span;
     iov_virtio_net_take(net, span, iov_virtio_net_now(net) + before);

@@ -182,6 +182,10 @@ static void inject(struct bench *bench, struct input *input)
     struct iov_packet *packet = iov_packet_new(bench->pool, 1 + take(input, 2) % 4096);
 
     memset(packet->data, (int)take(input, 1), packet->size);
+    if (packet->size % 4 == 3) { /* a large segment, or what says so */
+        packet->segment_size = (uint16_t)(packet->size / 5);
+        packet->flags = IOV_PACKET_NEEDS_CHECKSUM;
+    }
     iov_packet_send(&bench->wire, packet);
 }
 
@@ -249,6 +253,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                        : "reset",
                          NULL);
     iov_model_set_string(bench.model, "placement", options & 16 ? "hardware" : "software", NULL);
+    iov_model_set_number(bench.model, "checksum", 1, NULL);
+    iov_model_set_number(bench.model, "segmentation", 1, NULL);
     iov_model_set_number(bench.model, "poll-mode", (options & 32) != 0, NULL);
     bench.registers = iov_model_port(bench.model, "registers", 0);
     bench.msix = iov_model_port(bench.model, "msix", 0);

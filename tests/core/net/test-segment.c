@@ -199,9 +199,9 @@ Test(segment, frames_that_are_no_whole_tcp_segments_have_no_plan)
     struct iov_packet *packet = large_new(3000);
     struct iov_segment_plan plan;
 
-    cr_assert(iov_segment_plan(packet->data, packet->size, packet->size, 1, &plan));
-    cr_assert(eq(u32, plan.count, 3000));
-    cr_assert(not(iov_segment_plan(packet->data, packet->size, packet->size, 0, &plan)));
+    cr_assert(iov_segment_plan(packet->data, packet->size, packet->size, 48, &plan));
+    cr_assert(eq(u32, plan.count, 63));
+    cr_assert(not(iov_segment_plan(packet->data, packet->size, packet->size, 47, &plan)));
     for (uint32_t size = 0; size < IOV_TCP_PAYLOAD_AT; size++)
         cr_assert(not(iov_segment_plan(packet->data, size, size, MSS, &plan)));
     packet->data[IP + IPV4_FRAGMENT] |= 0x20;

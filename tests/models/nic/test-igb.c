@@ -705,6 +705,53 @@ Test(igb, the_smallest_segments_of_the_largest_send_are_as_many_as_they_should_b
     cr_assert(eq(u32, reg(IGB_TX_REG(0, IGB_QUEUE_HEAD)), 3));
 }
 
+static void describe_large(uint32_t size, uint32_t payload, bool last)
+{
+    describe(0, BUFFERS,
+             size | IGB_TXD_DEXT | IGB_TXD_TYPE_DATA | IGB_TXD_TSE | (last ? IGB_TXD_EOP : 0),
+             payload << IGB_TXD_PAYLEN_SHIFT | IGB_TXD_IXSM | IGB_TXD_TXSM);
+}
+
+Test(igb, large_sends_that_make_no_sense_are_counted_and_stop_nothing)
+{
+    open_transmit(0);
+    put_datagram(IPV4_PROTOCOL_TCP, 3000);
+    describe_context(0, IGB_TXC_TCP, TCP_HEADER, 0); /* no MSS */
+    describe_large(2000, 1946, true);
+    describe_context(0, IGB_TXC_TCP, TCP_HEADER, 0xffff); /* segments longer than any frame */
+    describe_large(2000, 1946, true);
+    describe_context(0, IGB_TXC_TCP, TCP_HEADER, 1000);
+    describe_large(30, 1946, true); /* shorter than its headers */
+    cr_assert(eq(u64, bench_stat(igb.nic, "guest-faults"), 0));
+    transmit(0);
+    cr_assert(eq(u32, igb.end.queue.count, 0));
+    cr_assert(eq(u64, bench_stat(igb.nic, "guest-faults"), 3));
+    cr_assert(eq(u64, bench_stat(igb.nic, "frames-dropped"), 3));
+    describe_large(2054, 5, true); /* a length that is not true: all bytes go out */
+    describe_large(2054, 260000, true);
+    transmit(0);
+    cr_assert(eq(u32, igb.end.queue.count, 4));
+    cr_assert(eq(u64, bench_stat(igb.nic, "guest-faults"), 3));
+}
+
+Test(igb, headers_may_come_in_several_descriptors)
+{
+    open_transmit(0);
+    put_datagram(IPV4_PROTOCOL_TCP, 3000);
+    bench_write(igb.memory, BUFFERS + 34 + TCP_OFFSET, 1, 0x50);
+    describe_context(0, IGB_TXC_TCP, TCP_HEADER, 1000);
+    for (uint32_t at = 0; at < 54; at += 18)
+        describe(0, BUFFERS + at, 18 | IGB_TXD_DEXT | IGB_TXD_TYPE_DATA | IGB_TXD_TSE,
+                 1500u << IGB_TXD_PAYLEN_SHIFT | IGB_TXD_IXSM | IGB_TXD_TXSM);
+    describe(0, BUFFERS + 54, 1500 | IGB_TXD_DEXT | IGB_TXD_TYPE_DATA | IGB_TXD_TSE | IGB_TXD_EOP,
+             0);
+    transmit(0);
+    cr_assert(eq(u32, igb.end.queue.count, 2));
+    cr_assert(eq(u32, igb.end.queue.first->size, 1054));
+    cr_assert(eq(u32, igb.end.queue.last->size, 554));
+    cr_assert(eq(u32, sum_of(igb.end.queue.last->data + 14, IPV4_HEADER), 0xffff));
+}
+
 Test(igb, a_queue_that_is_turned_off_in_the_middle_forgets_what_it_did)
 {
     open_transmit(0);

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "core/net/segment.h"
 #include "tests/models/virtio/virtio-driver.h"
 
 #define VECTOR_RX 0x41
@@ -309,9 +310,11 @@ static struct virtio_net_hdr large_header(void)
 /* A frame of 30,000 bytes behind `header`. */
 static void send_large(const struct virtio_net_hdr *header)
 {
+    static const uint8_t headers[] = { [12] = 0x08, 0, 0x45, [23] = 6, [46] = 0x50 };
     uint16_t index = tx.next_avail % tx.size;
 
     iov_fake_mem_put(mem, 0x300000, header, HEADER, NULL);
+    iov_fake_mem_put(mem, 0x300000 + HEADER, headers, sizeof headers, NULL);
     driver_desc(&tx, index, 0x300000, HEADER + 30000, 0, 0);
     driver_offer(&tx, index);
     driver_kick(bench, &tx);
@@ -336,7 +339,7 @@ Test(net, a_large_segment_leaves_whole_with_the_size_of_its_pieces)
 
 Test(net, segments_that_make_no_sense_are_dropped)
 {
-    struct virtio_net_hdr cases[6];
+    struct virtio_net_hdr cases[7];
 
     start("kind: virtio-net\nchecksum: on\nsegmentation: on\n", 0);
     for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++)
@@ -347,12 +350,45 @@ Test(net, segments_that_make_no_sense_are_dropped)
     cases[3].gso_type = 0x7f;
     cases[4].csum_start = 29999;
     cases[5].csum_offset = UINT16_MAX;
+    cases[6].gso_size = 47; /* 639 segments of one frame */
     for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
         send_large(&cases[i]);
         cr_assert(eq(u64, stat("tx-malformed"), i + 1), "case %u", i);
     }
     cr_assert(eq(uint, wire->received, 0));
     cr_assert(eq(u16, driver_used_index(&tx), G_N_ELEMENTS(cases)));
+}
+
+Test(net, a_large_frame_without_tcp_headers_is_dropped)
+{
+    struct virtio_net_hdr header = large_header();
+    uint16_t index;
+
+    start("kind: virtio-net\nchecksum: on\nsegmentation: on\n", 0);
+    index = tx.next_avail % tx.size;
+    iov_fake_mem_put(mem, 0x310000, &header, HEADER, NULL);
+    driver_desc(&tx, index, 0x310000, HEADER + 30000, 0, 0);
+    driver_offer(&tx, index);
+    driver_kick(bench, &tx);
+    iov_harness_settle(bench);
+    cr_assert(eq(u64, stat("tx-malformed"), 1));
+    cr_assert(eq(uint, wire->received, 0));
+    cr_assert(eq(u16, driver_used_index(&tx), 1));
+}
+
+Test(net, hardware_cuts_at_its_wire_and_sums_every_piece)
+{
+    struct virtio_net_hdr header = large_header();
+    struct iov_packet *packet;
+
+    start("kind: virtio-net\nplacement: hardware\nchecksum: on\nsegmentation: on\n", 0);
+    send_large(&header);
+    cr_assert(eq(u64, stat("tx-segments"), 21));
+    for (unsigned i = 0; (packet = iov_fake_packet_take(wire)) != NULL; i++) {
+        cr_assert(eq(u32, packet->size, i < 20 ? 54 + 1448 : 54 + (30000 - 54) % 1448));
+        cr_assert(iov_segment_verify(packet->data, packet->size));
+        iov_packet_free(packet);
+    }
 }
 
 Test(net, segmentation_is_not_offered_without_checksums)
@@ -404,6 +440,70 @@ Test(net, a_large_frame_is_dropped_for_a_driver_that_takes_none)
     inject_large(0x1234);
     cr_assert(eq(u64, stat("rx-unsplit"), 2));
     cr_assert(eq(u16, driver_used_index(&rx), 0));
+}
+
+static void inject_tcp(uint16_t segment)
+{
+    static const uint8_t headers[] = {
+        0x52, 0x54, 0, 0x12, 0x34, 0x56, [12] = 0x08, 0, 0x45, [23] = 6, [46] = 0x50
+    };
+    struct iov_packet_port *end = iov_model_port(bench->model, "wire", 0);
+    struct iov_packet_pool *pool = iov_packet_pool_new();
+    struct iov_packet *packet = iov_packet_new(pool, 54 + 2500);
+
+    memset(packet->data, 0, packet->size);
+    memcpy(packet->data, headers, sizeof headers);
+    packet->data[16] = (uint8_t)((40 + 2500) >> 8);
+    packet->data[17] = (uint8_t)(40 + 2500);
+    packet->flags = IOV_PACKET_NEEDS_CHECKSUM;
+    packet->checksum_start = 34;
+    packet->checksum_place = 50;
+    packet->segment_size = segment;
+    end->ops->receive(end, packet);
+    iov_harness_settle(bench);
+    iov_packet_pool_unref(pool, NULL);
+}
+
+Test(net, a_large_frame_is_cut_for_a_driver_that_takes_none)
+{
+    struct virtio_net_hdr header;
+
+    start("kind: virtio-net\nchecksum: on\nsegmentation: on\n",
+          VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_TSO4));
+    offer_buffers(32, 1526);
+    inject_tcp(1000);
+    cr_assert(eq(u64, stat("rx-split"), 1));
+    cr_assert(eq(u64, stat("rx-frames"), 3));
+    cr_assert(eq(u32, driver_used_elem(&rx, 0).length, HEADER + 1054));
+    cr_assert(eq(u32, driver_used_elem(&rx, 2).length, HEADER + 554));
+    memcpy(&header, mem->ram + RX_BUFFERS, sizeof header);
+    cr_assert(eq(u8, header.gso_type, VIRTIO_NET_HDR_GSO_NONE));
+    cr_assert(iov_segment_verify(mem->ram + RX_BUFFERS + HEADER, 1054));
+}
+
+Test(net, an_open_sum_is_told_to_a_driver_that_takes_it)
+{
+    struct virtio_net_hdr header;
+
+    start("kind: virtio-net\nchecksum: on\nsegmentation: on\n", 0);
+    offer_buffers(32, 3000);
+    inject_tcp(0);
+    memcpy(&header, mem->ram + RX_BUFFERS, sizeof header);
+    cr_assert(eq(u8, header.flags, VIRTIO_NET_HDR_NEEDS_CSUM));
+    cr_assert(eq(u16, header.csum_start, 34));
+    cr_assert(eq(u16, header.csum_offset, 16));
+}
+
+Test(net, an_open_sum_is_completed_for_a_driver_that_takes_none)
+{
+    struct virtio_net_hdr header;
+
+    start("kind: virtio-net\nchecksum: off\n", 0);
+    offer_buffers(32, 3000);
+    inject_tcp(0);
+    memcpy(&header, mem->ram + RX_BUFFERS, sizeof header);
+    cr_assert(zero(u8, header.flags));
+    cr_assert(ne(u64, iov_fake_mem_get(mem, RX_BUFFERS + HEADER + 50, 2), 0));
 }
 
 /* ---- Receive ---- */
