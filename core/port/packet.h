@@ -64,6 +64,11 @@ struct iov_packet_port;
 struct iov_packet_ops {
     /* Takes ownership of `packet`. Returns the time from now until another frame can be taken. */
     iov_time (*receive)(struct iov_packet_port *port, struct iov_packet *packet);
+    /*
+     * The address (6 bytes) that the station behind this end was given, as whoever made the machine knows it. False, or NULL: there is
+     * no single one. After realize.
+     */
+    bool (*station)(struct iov_packet_port *port, uint8_t *ret_address);
 };
 
 struct iov_packet_port {
@@ -78,6 +83,13 @@ static inline iov_time iov_packet_send(struct iov_packet_port *port, struct iov_
         return port->peer->ops->receive(port->peer, packet);
     iov_packet_free(packet);
     return 0;
+}
+
+/* Who is at the other end; false if nobody says. */
+static inline bool iov_packet_station(struct iov_packet_port *port, uint8_t *ret_address)
+{
+    return port->peer != NULL && port->peer->ops->station != NULL &&
+           port->peer->ops->station(port->peer, ret_address);
 }
 
 /* A queue of frames, first in first out. Initialise with zeros. */

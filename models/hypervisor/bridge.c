@@ -64,6 +64,11 @@ bool iov_bridge_attach(IovBridge *self, struct iov_bridge_port *port)
     return true;
 }
 
+static const uint8_t *address_of(const struct iov_bridge_port *port)
+{
+    return port->has_address ? port->address : NULL;
+}
+
 static void drop(IovBridge *self, struct iov_packet *packet)
 {
     self->drops++;
@@ -130,7 +135,8 @@ static void forward(IovBridge *self, int from, struct iov_exec *exec, struct iov
         drop(self, packet);
         return;
     }
-    if (from != NIC && self->anti_spoof && !iov_mac_admit(&self->addresses, packet->data, from)) {
+    if (from != NIC && self->anti_spoof &&
+        !iov_mac_admit(&self->addresses, packet->data, from, address_of(self->ports[from]))) {
         charge(exec, owed);
         self->spoofed++;
         drop(self, packet);
@@ -336,7 +342,7 @@ static void iov_bridge_class_init(IovBridgeClass *klass)
     IOV_PROP_COUNT(mc, IovBridge, queue_length, 1, 65536, 1000,
                    "Frames that the NIC holds each way");
     IOV_PROP_BOOL(mc, IovBridge, anti_spoof, true,
-                  "A guest's port sends under the address of its first frame only");
+                  "A guest sends under the address of its device only");
     IOV_PROP_BOOL(mc, IovBridge, gro, true, "Received TCP segments that wait are put together");
     IOV_COST(mc, IovBridge, bridge_cost, "host-bridge", "One frame through the bridge");
     IOV_COST(mc, IovBridge, transmit_cost, "host-nic-transmit", "NIC driver, one frame out");

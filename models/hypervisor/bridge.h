@@ -17,6 +17,8 @@ struct iov_bridge_port {
     void (*deliver)(struct iov_bridge_port *port, struct iov_exec *exec, struct iov_packet *packet,
                     iov_time owed);
     int number;
+    bool has_address; /* set by the owner before frames flow: the only address that its guest has */
+    uint8_t address[6];
 };
 
 /* False: all ports are taken. Slow plane. */

@@ -272,7 +272,14 @@ static iov_time netdev_receive(struct iov_packet_port *port, struct iov_packet *
     return 0;
 }
 
-static const struct iov_packet_ops netdev_ops = { .receive = netdev_receive };
+/* The device's. */
+static bool netdev_station(struct iov_packet_port *port, uint8_t *ret_address)
+{
+    return iov_packet_station(&iov_container_of(port, IovEsxiVmm, netdev)->frames, ret_address);
+}
+
+static const struct iov_packet_ops netdev_ops = { .receive = netdev_receive,
+                                                  .station = netdev_station };
 
 /* ---- Ports: the device's memory, interrupts, registers ---- */
 

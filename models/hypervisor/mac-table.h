@@ -67,14 +67,17 @@ static inline void iov_mac_learn(struct iov_mac_table *table, const uint8_t *hea
 }
 
 /*
- * Whether a guest may send the frame from its port `port`: its address is the first that it sends under, unless somebody else was
- * seen with that one, and it has no other.
+ * Whether a guest may send the frame from its port `port`: only under the address `given` to it. Where that is not known (NULL), its address is the
+ * first that it sends under, unless somebody else was seen with that one.
  */
-static inline bool iov_mac_admit(struct iov_mac_table *table, const uint8_t *header, int port)
+static inline bool iov_mac_admit(struct iov_mac_table *table, const uint8_t *header, int port,
+                                 const uint8_t *given)
 {
     const uint8_t *source = header + IOV_MAC_BYTES;
     const struct iov_mac_slot *slot;
 
+    if (given != NULL)
+        return memcmp(given, source, IOV_MAC_BYTES) == 0;
     if (table->owned[port])
         return memcmp(table->owner[port], source, IOV_MAC_BYTES) == 0;
     slot = iov_mac_slot(table, source);

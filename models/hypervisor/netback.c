@@ -532,6 +532,8 @@ static bool iov_netback_realize(IovModel *model, GError **error)
         return false;
     store->backend = iov_xen_domain_channels(self->domain)->id;
     mac_of_path(model->path, store->mac);
+    memcpy(self->port.address, store->mac, sizeof store->mac);
+    self->port.has_address = true;
     return true;
 }
 

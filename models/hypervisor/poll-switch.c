@@ -106,6 +106,15 @@ static void flood(IovPollSwitch *self, int from, struct iov_thread *thread,
         port_send(self, last, thread, packet);
 }
 
+/* Whether a guest may send this: only under the address that its device was given. */
+static bool admit(IovPollSwitch *self, int port, const struct iov_packet *packet)
+{
+    uint8_t given[IOV_MAC_BYTES];
+    bool known = iov_packet_station(&self->ports[port]->frames, given);
+
+    return iov_mac_admit(&self->addresses, packet->data, port, known ? given : NULL);
+}
+
 void iov_poll_switch_forward(IovPollSwitch *self, int port, struct iov_thread *thread,
                              struct iov_packet *packet)
 {
@@ -117,7 +126,7 @@ void iov_poll_switch_forward(IovPollSwitch *self, int port, struct iov_thread *t
         drop(self, packet);
         return;
     }
-    if (port != NIC && self->anti_spoof && !iov_mac_admit(&self->addresses, packet->data, port)) {
+    if (port != NIC && self->anti_spoof && !admit(self, port, packet)) {
         self->spoofed++;
         drop(self, packet);
         return;
@@ -214,7 +223,7 @@ static void iov_poll_switch_class_init(IovPollSwitchClass *klass)
     IOV_PROP_COUNT(mc, IovPollSwitch, burst, 1, 1024, 32, "Frames of one look at the NIC");
     IOV_PROP_COUNT(mc, IovPollSwitch, ring, 1, 65536, 2048, "Frames that the NIC holds each way");
     IOV_PROP_BOOL(mc, IovPollSwitch, anti_spoof, true,
-                  "A guest's port sends under the address of its first frame only");
+                  "A guest sends under the address of its device only");
     IOV_COST(mc, IovPollSwitch, burst_cost, "dpdk-burst", "A burst besides the frames in it");
     IOV_COST(mc, IovPollSwitch, receive_cost, "dpdk-nic-receive",
              "One frame out of the NIC's receive ring");

@@ -204,6 +204,13 @@ static bool iov_tap_realize(IovModel *model, GError **error)
     return true;
 }
 
+static void iov_tap_start(IovModel *model)
+{
+    IovTap *self = (IovTap *)(void *)model;
+
+    self->port.has_address = iov_packet_station(&self->guest, self->port.address);
+}
+
 static void iov_tap_unrealize(IovModel *model)
 {
     IovTap *self = (IovTap *)(void *)model;
@@ -261,6 +268,7 @@ static void iov_tap_class_init(IovTapClass *klass)
     IOV_STAT(mc, IovTap, interrupts, "Interrupts of the physical NIC");
     IOV_STAT(mc, IovTap, drops, "Frames lost for want of room");
     mc->realize = iov_tap_realize;
+    mc->start = iov_tap_start;
     mc->unrealize = iov_tap_unrealize;
 }
 

@@ -65,6 +65,13 @@ static bool iov_vswitch_port_realize(IovModel *model, GError **error)
     return true;
 }
 
+static void iov_vswitch_port_start(IovModel *model)
+{
+    IovVswitchPort *self = (IovVswitchPort *)(void *)model;
+
+    self->port.has_address = iov_packet_station(&self->guest, self->port.address);
+}
+
 static void iov_vswitch_port_unrealize(IovModel *model)
 {
     IovVswitchPort *self = (IovVswitchPort *)(void *)model;
@@ -90,6 +97,7 @@ static void iov_vswitch_port_class_init(IovVswitchPortClass *klass)
     IOV_STAT(mc, IovVswitchPort, sent_frames, "Frames into the switch");
     IOV_STAT(mc, IovVswitchPort, received_frames, "Frames out of it");
     mc->realize = iov_vswitch_port_realize;
+    mc->start = iov_vswitch_port_start;
     mc->unrealize = iov_vswitch_port_unrealize;
 }
 

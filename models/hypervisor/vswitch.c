@@ -69,6 +69,11 @@ IovLinuxHost *iov_vswitch_host(IovVswitch *self)
     return self->host;
 }
 
+static const uint8_t *address_of(const struct iov_vswitch_port *port)
+{
+    return port->has_address ? port->address : NULL;
+}
+
 static void drop(IovVswitch *self, struct iov_packet *packet)
 {
     self->drops++;
@@ -149,7 +154,7 @@ static void forward(IovVswitch *self, int from, struct iov_thread *thread,
         return;
     }
     if (from != UPLINK && self->anti_spoof &&
-        !iov_mac_admit(&self->addresses, packet->data, from)) {
+        !iov_mac_admit(&self->addresses, packet->data, from, address_of(self->ports[from]))) {
         charge(thread, owed);
         self->spoofed++;
         drop(self, packet);
@@ -339,7 +344,7 @@ static void iov_vswitch_class_init(IovVswitchClass *klass)
     IOV_PROP_COUNT(mc, IovVswitch, queue_length, 1, 65536, 1000,
                    "Frames that the NIC holds each way, and frames between guests");
     IOV_PROP_BOOL(mc, IovVswitch, anti_spoof, true,
-                  "A guest's port sends under the address of its first frame only");
+                  "A guest sends under the address of its device only");
     IOV_COST(mc, IovVswitch, switch_cost, "esxi-switch", "One frame through the vSwitch");
     IOV_COST(mc, IovVswitch, transmit_cost, "esxi-nic-transmit", "NIC driver, one frame out");
     IOV_COST(mc, IovVswitch, receive_cost, "esxi-nic-receive", "NIC driver, one frame in");

@@ -13,6 +13,8 @@ G_DECLARE_FINAL_TYPE(IovVswitch, iov_vswitch, IOV, VSWITCH, IovModel)
 struct iov_vswitch_port {
     void (*deliver)(struct iov_vswitch_port *port, struct iov_packet *packet);
     int number;
+    bool has_address; /* set by the owner before frames flow: the only address that its guest has */
+    uint8_t address[6];
 };
 
 /* False: all ports are taken. Slow plane. */

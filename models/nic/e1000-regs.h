@@ -141,6 +141,7 @@ static_assert(sizeof(struct e1000_rx_writeback) == 16, "SPEC: 82574, 7.1.6");
 #define E1000_STATISTICS 0x4000
 #define E1000_STATISTICS_COUNT 64
 #define E1000_CRCERRS 0x4000
+#define E1000_RLEC 0x4040
 #define E1000_MPC 0x4010
 #define E1000_PRC64 0x405c
 #define E1000_PRC127 0x4060

@@ -96,15 +96,27 @@ static iov_time drop(IovE1000 *self, struct iov_packet *packet)
     return 0;
 }
 
+/*
+ * A frame that is too short to have a header, or too long. Senders here leave padding to the hardware, so a frame below 60 bytes is
+ * padded and no runt.
+ */
+static iov_time drop_length(IovE1000 *self, struct iov_packet *packet, uint32_t counter)
+{
+    e1000_count(self, counter, 1);
+    e1000_count(self, E1000_RLEC, 1);
+    return drop(self, packet);
+}
+
 iov_time e1000_rx_frame(IovE1000 *self, struct iov_packet *packet)
 {
     uint32_t on_wire;
 
     if (!e1000_is_software(self))
         iov_span_claim(packet->span, self, IOV_PART_WIRE, e1000_now(self));
-    if (!(self->status & E1000_STATUS_LU) || !(self->rctl & E1000_RCTL_EN) ||
-        packet->size < ETHERNET_HEADER)
+    if (!(self->status & E1000_STATUS_LU) || !(self->rctl & E1000_RCTL_EN))
         return drop(self, packet);
+    if (packet->size < ETHERNET_HEADER)
+        return drop_length(self, packet, E1000_RUC);
     if (packet->size < ETHERNET_MIN) {
         memset(packet->data + packet->size, 0, ETHERNET_MIN - packet->size);
         packet->size = ETHERNET_MIN;
@@ -113,10 +125,8 @@ iov_time e1000_rx_frame(IovE1000 *self, struct iov_packet *packet)
     e1000_count(self, E1000_TPR, 1);
     e1000_count64(self, E1000_TORL, on_wire);
     if (on_wire > E1000_FRAME_MAX ||
-        (on_wire > FRAME_LONG && !(self->rctl & (E1000_RCTL_LPE | E1000_RCTL_SBP)))) {
-        e1000_count(self, E1000_ROC, 1);
-        return drop(self, packet);
-    }
+        (on_wire > FRAME_LONG && !(self->rctl & (E1000_RCTL_LPE | E1000_RCTL_SBP))))
+        return drop_length(self, packet, E1000_ROC);
     if (!filter_accepts(self, packet)) {
         self->frames_filtered++;
         iov_packet_free(packet);

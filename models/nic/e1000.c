@@ -286,7 +286,15 @@ static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *pa
     return e1000_rx_frame(iov_container_of(port, IovE1000, wire), packet);
 }
 
-static const struct iov_packet_ops wire_ops = { .receive = wire_receive };
+static bool wire_station(struct iov_packet_port *port, uint8_t *ret_address)
+{
+    const IovE1000 *self = iov_container_of(port, IovE1000, wire);
+
+    memcpy(ret_address, self->address, 6);
+    return true;
+}
+
+static const struct iov_packet_ops wire_ops = { .receive = wire_receive, .station = wire_station };
 
 /* ---- Life ---- */
 

@@ -127,16 +127,30 @@ static bool length_accepts(const IovIgb *self, uint32_t on_wire)
     return on_wire <= (self->rctl & IGB_RCTL_LPE ? self->rlpml : FRAME_LONG);
 }
 
+/*
+ * A frame that is too short to have a header, or too long. Senders here leave padding to the hardware, so a frame below 60 bytes is
+ * padded and no runt.
+ */
+static iov_time drop_length(IovIgb *self, struct iov_packet *packet, uint32_t counter)
+{
+    igb_count(self, counter, 1);
+    igb_count(self, IGB_RLEC, 1);
+    drop(self, packet);
+    return 0;
+}
+
 iov_time igb_rx_frame(IovIgb *self, struct iov_packet *packet)
 {
     struct igb_route route;
     uint32_t on_wire;
 
     iov_span_claim(packet->span, self, IOV_PART_WIRE, igb_now(self));
-    if (!self->link || !(self->rctl & IGB_RCTL_EN) || packet->size < ETHERNET_HEADER) {
+    if (!self->link || !(self->rctl & IGB_RCTL_EN)) {
         drop(self, packet);
         return 0;
     }
+    if (packet->size < ETHERNET_HEADER)
+        return drop_length(self, packet, IGB_RUC);
     if (packet->size < ETHERNET_MIN) {
         memset(packet->data + packet->size, 0, ETHERNET_MIN - packet->size);
         packet->size = ETHERNET_MIN;
@@ -144,11 +158,8 @@ iov_time igb_rx_frame(IovIgb *self, struct iov_packet *packet)
     on_wire = packet->size + ETHERNET_FCS;
     igb_count(self, IGB_TPR, 1);
     igb_count64(self, IGB_TORL, on_wire);
-    if (!length_accepts(self, on_wire)) {
-        igb_count(self, IGB_ROC, 1);
-        drop(self, packet);
-        return 0;
-    }
+    if (!length_accepts(self, on_wire))
+        return drop_length(self, packet, IGB_ROC);
     if (!igb_filter_route(self, packet, &route)) {
         self->frames_filtered++;
         iov_packet_free(packet);

@@ -11,6 +11,7 @@
 #include "core/object/model.h"
 
 #define BYTES_MAX (256u << 20)
+#define DAY_NS (UINT64_C(86400) * 1000000000)
 
 G_GNUC_PRINTF(3, 4)
 static bool fail(GError **error, const char *path, const char *format, ...)
@@ -55,25 +56,25 @@ static bool read_all(struct pcap_file *file, pcap_t *pcap, const char *path, GEr
     struct pcap_pkthdr *header;
     const uint8_t *data;
     uint64_t first = 0, last = 0;
-    bool any = false;
+    unsigned read = 0;
     int result;
 
     while ((result = pcap_next_ex(pcap, &header, &data)) == 1) {
         uint64_t stamp = stamp_of(header);
 
-        if (!any)
+        if (read++ == 0)
             first = last = stamp;
-        any = true;
         file->late += stamp < last;
         last = MAX(stamp, last);
-        if (last - first > IOV_TIME_MAX / IOV_NS / 4)
-            return fail(error, path, "times of more than %d days", 26);
+        if (last - first > PCAP_DAYS_MAX * DAY_NS)
+            return fail(error, path, "frame %u is more than %u days later than the first", read,
+                        PCAP_DAYS_MAX);
         add(file, header, data, (last - first) * IOV_NS);
         if (file->bytes->len > BYTES_MAX)
             return fail(error, path, "more than 256 MiB of frames");
     }
     if (result != PCAP_ERROR_BREAK) /* of a file: its end */
-        return fail(error, path, "%s", pcap_geterr(pcap));
+        return fail(error, path, "after %u frames: %s", read, pcap_geterr(pcap));
     if (file->frames->len == 0)
         return fail(error, path, "no frame in it that a guest could get");
     return true;

@@ -8,6 +8,8 @@
 
 #include "core/kernel/time.h"
 
+#define PCAP_DAYS_MAX 50u /* that a file may take */
+
 struct pcap_frame {
     iov_time when; /* since the first */
     uint32_t size;

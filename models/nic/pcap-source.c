@@ -14,6 +14,7 @@
 #include "models/nic/pcap-file.h"
 
 #define SPANS 8192 /* more than rings and queues hold */
+#define LONGEST (PCAP_DAYS_MAX * UINT64_C(86400) * IOV_SEC)
 
 G_DECLARE_FINAL_TYPE(IovPcapSource, iov_pcap_source, IOV, PCAP_SOURCE, IovModel)
 
@@ -33,7 +34,8 @@ struct _IovPcapSource {
     uint8_t sender[ETHERNET_ADDRESS];
     uint8_t sender_address[4];
     uint8_t sender_port[2];
-    uint64_t frames_sent, bytes_sent, frames_received, oversize, cut_frames; /* statistics */
+    uint64_t frames_sent, bytes_sent, frames_received, oversize, cut_frames,
+        late_frames; /* statistics */
 };
 
 G_DEFINE_FINAL_TYPE(IovPcapSource, iov_pcap_source, IOV_TYPE_MODEL)
@@ -157,6 +159,7 @@ static void iov_pcap_source_update(IovModel *model)
 
     self->oversize = self->frames.oversize;
     self->cut_frames = self->frames.cut;
+    self->late_frames = self->frames.late;
 }
 
 static bool iov_pcap_source_realize(IovModel *model, GError **error)
@@ -169,6 +172,11 @@ static bool iov_pcap_source_realize(IovModel *model, GError **error)
         g_error_free(problem);
         return false;
     }
+    if ((unsigned __int128)frame_at(self, self->frames.frames->len - 1)->when * self->time_scale /
+            100 >
+        LONGEST)
+        return iov_model_fail(model, error, "time-scale: the file would take more than %u days",
+                              PCAP_DAYS_MAX);
     self->spans = g_renew(struct iov_span, self->spans, SPANS);
     iov_event_init(&self->next, model->kernel, on_next, IOV_PRIORITY_DEFAULT);
     return true;
@@ -204,8 +212,11 @@ static void iov_pcap_source_class_init(IovPcapSourceClass *klass)
     IOV_STAT(mc, IovPcapSource, frames_sent, "Frames sent");
     IOV_STAT_BYTES(mc, IovPcapSource, bytes_sent, "Bytes of frames sent");
     IOV_STAT(mc, IovPcapSource, frames_received, "Frames that arrived");
-    IOV_STAT(mc, IovPcapSource, oversize, "Frames of the file left out for their size");
+    IOV_STAT(mc, IovPcapSource, oversize,
+             "Frames of the file left out: longer than a frame can be, or without a whole header");
     IOV_STAT(mc, IovPcapSource, cut_frames, "Frames of the file that were not captured as a whole");
+    IOV_STAT(mc, IovPcapSource, late_frames,
+             "Frames of the file that are older than the one before: played right after it");
     mc->realize = iov_pcap_source_realize;
     mc->unrealize = iov_pcap_source_unrealize;
     mc->update_statistics = iov_pcap_source_update;

@@ -135,7 +135,15 @@ static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *pa
     return 0;
 }
 
-static const struct iov_packet_ops wire_ops = { .receive = wire_receive };
+static bool wire_station(struct iov_packet_port *port, uint8_t *ret_address)
+{
+    const IovVmxnet3 *self = iov_container_of(port, IovVmxnet3, wire);
+
+    memcpy(ret_address, self->address, 6);
+    return true;
+}
+
+static const struct iov_packet_ops wire_ops = { .receive = wire_receive, .station = wire_station };
 
 /* ---- Commands ---- */
 

@@ -223,4 +223,13 @@ static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *pa
     return 0;
 }
 
-const struct iov_packet_ops iov_virtio_net_wire_ops = { .receive = wire_receive };
+static bool wire_station(struct iov_packet_port *port, uint8_t *ret_address)
+{
+    const IovVirtioNet *self = iov_container_of(port, IovVirtioNet, wire);
+
+    memcpy(ret_address, self->address, 6);
+    return true;
+}
+
+const struct iov_packet_ops iov_virtio_net_wire_ops = { .receive = wire_receive,
+                                                        .station = wire_station };

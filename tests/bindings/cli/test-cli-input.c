@@ -245,6 +245,29 @@ Test(cli_input, a_file_that_is_not_there)
             "bad.yaml:2:11: there is no strategy 'nowhere'; there are: none in the search path");
 }
 
+/* The first `size` bytes of a capture, with its link type changed. */
+static void put_capture(gsize size, char link)
+{
+    g_autofree char *bytes = NULL, *path = in_folder("x.pcap");
+    gsize length;
+
+    cr_assert(
+        g_file_get_contents(IOV_SOURCE_DIR "/tests/data/datagrams.pcap", &bytes, &length, NULL));
+    bytes[20] = link;
+    cr_assert(g_file_set_contents(path, bytes, (gssize)MIN(size, length), NULL));
+}
+
+Test(cli_input, a_capture_that_is_cut_off_or_of_another_link_type)
+{
+    const char *const text = "iovsim: 1\nparts: {far: {kind: pcap-source, file: ./x.pcap}}\n";
+
+    put_capture(5000, 1);
+    refuses(text, "bad.yaml:2:21: far: file: ");
+    refuses(text, "x.pcap: after 11 frames: truncated dump file");
+    put_capture(5000, 113);
+    refuses(text, "its link type is LINUX_SLL; only Ethernet (EN10MB) can arrive at a NIC");
+}
+
 Test(cli_input, a_strategy_that_is_nearly_there)
 {
     put_file("platforms/strategies/fast-lane.yaml", "iovsim: 1\n");

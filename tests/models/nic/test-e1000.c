@@ -792,6 +792,24 @@ Test(e1000, oversize_frames_need_lpe)
     cr_assert(eq(u64, bench_stat(nic, "frames-received"), 1));
 }
 
+Test(e1000, lengths_that_cannot_be_are_counted_and_a_full_tagged_frame_is_none)
+{
+    struct iov_packet *stump = frame(60);
+
+    open_receive(0);
+    stump->size = 13;
+    receive(stump);
+    cr_assert(eq(u32, reg(E1000_RLEC), 1));
+    cr_assert(eq(u32, reg(E1000_RUC), 1));
+    receive(frame(1518)); /* with a tag and without FCS */
+    cr_assert(eq(u64, bench_stat(nic, "frames-received"), 1));
+    receive(frame(1519));
+    cr_assert(eq(u32, reg(E1000_RLEC), 1));
+    cr_assert(eq(u32, reg(E1000_ROC), 1));
+    cr_assert(eq(u64, bench_stat(nic, "frames-dropped"), 2));
+    cr_assert(eq(u64, bench_stat(nic, "frames-received"), 1));
+}
+
 Test(e1000, without_link_or_receiver_frames_are_lost)
 {
     receive(frame(100));

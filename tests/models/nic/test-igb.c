@@ -436,6 +436,24 @@ Test(igb, frames_for_others_too_long_or_on_other_vlans_do_not_pass)
     cr_assert(eq(u64, bench_stat(igb.nic, "frames-received"), 3));
 }
 
+Test(igb, lengths_that_cannot_be_are_counted_and_a_full_tagged_frame_is_none)
+{
+    struct iov_packet *stump = frame(60);
+
+    open_receive(0, 0);
+    stump->size = 13;
+    receive(stump);
+    cr_assert(eq(u32, reg(IGB_RLEC), 1));
+    cr_assert(eq(u32, reg(IGB_RUC), 1));
+    receive(frame(1518)); /* with a tag and without FCS */
+    cr_assert(eq(u64, bench_stat(igb.nic, "frames-received"), 1));
+    receive(frame(1519));
+    cr_assert(eq(u32, reg(IGB_RLEC), 1));
+    cr_assert(eq(u32, reg(IGB_ROC), 1));
+    cr_assert(eq(u64, bench_stat(igb.nic, "frames-dropped"), 2));
+    cr_assert(eq(u64, bench_stat(igb.nic, "frames-received"), 1));
+}
+
 Test(igb, received_sums_are_checked)
 {
     struct iov_packet *good = datagram(IPV4_PROTOCOL_UDP, 1, 2, 3, 4, 100), *bad;

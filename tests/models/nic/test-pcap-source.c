@@ -200,6 +200,27 @@ Test(pcap_source, frames_captured_in_part_have_their_length_and_those_too_long_a
     cr_assert(eq(u64, bench_stat(source, "oversize"), FRAMES));
 }
 
+/* One frame at each of these times. */
+static GByteArray *timed(const uint32_t (*times)[2])
+{
+    GByteArray *file = pcap(1, 200, 200);
+
+    for (unsigned i = 0; i < FRAMES; i++)
+        memcpy(file->data + 24 + i * (16 + 200), times[i], sizeof times[i]);
+    return file;
+}
+
+Test(pcap_source, a_frame_older_than_the_one_before_comes_right_after_it)
+{
+    const uint32_t times[FRAMES][2] = { { 100, 50 }, { 99, 0 }, { 100, 60 }, { 0, 0 } };
+
+    store(timed(times), UINT32_MAX);
+    end.busy = IOV_US;
+    begin();
+    expect_frames(FRAMES, 200, 11 * IOV_US);
+    cr_assert(eq(u64, bench_stat(source, "late-frames"), 2));
+}
+
 /* ---- Files that are no good ---- */
 
 static void expect_refusal(const char *why)
@@ -219,13 +240,25 @@ Test(pcap_source, a_file_that_is_cut_off_is_refused)
 
     g_byte_array_unref(whole);
     store(pcap(1, 200, 200), size - 1);
-    expect_refusal("truncated");
+    expect_refusal("after 3 frames: truncated");
     store(pcap(1, 200, 200), 24 + 5);
     expect_refusal("truncated");
     store(pcapng(200), 48 + 100);
     expect_refusal("truncated");
     store(pcap(1, 200, 200), 10);
     expect_refusal("truncated");
+}
+
+Test(pcap_source, times_that_no_run_reaches_are_refused)
+{
+    const uint32_t far[FRAMES][2] = { { 0, 0 }, { 1, 0 }, { 2000000000, 0 }, { 2000000000, 0 } };
+    const uint32_t weeks[FRAMES][2] = { { 0, 0 }, { 1, 0 }, { 2, 0 }, { 1000000, 0 } };
+
+    store(timed(far), UINT32_MAX);
+    expect_refusal("frame 3 is more than 50 days later");
+    store(timed(weeks), UINT32_MAX);
+    bench_number(source, "time-scale", 1000);
+    cr_assert_not(IOV_MODEL_GET_CLASS(source)->realize(source, NULL));
 }
 
 Test(pcap_source, another_link_type_is_refused_by_name)
