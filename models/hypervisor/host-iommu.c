@@ -10,7 +10,7 @@
  * With `scalable` the tables are those of scalable mode: each function has a PASID directory, a whole function that is given away is its PASID 0
  * (RID_PASID), and parts of a function get PASIDs of their own, which are the machine's; descriptors have 256 bits.
  *
- * A fault is an interrupt of processor 0: its handler reads the records and clears them, one after the other, as the real one does
+ * A fault is an interrupt of processor `fault-cpu`: its handler reads the records and clears them, one after the other, as the real one does
  * before it writes to its log.
  * SPEC: VT-d 3.4, 5.1, 6.5.2, 7.3, 9.2 to 9.6, 10.4. LIMIT: programming the unit at the start takes no time; nothing is unmapped; a function that
  * faults is not taken from its guest.
@@ -47,6 +47,7 @@ struct _IovHostIommu {
     bool interrupt_remapping;
     bool interrupt_posting;
     bool fault_event;
+    uint64_t fault_cpu;
     bool scalable;
     /* costs */
     iov_time entry_cost, fault_cost;
@@ -399,7 +400,11 @@ static bool iov_host_iommu_realize(IovModel *model, GError **error)
     self->fault_irq.handle = fault_handle;
     if (!iov_model_realize(self->host_ref, error))
         return false;
-    if (!iov_host_irq_alloc(self->host, 0, &self->fault_irq, &self->fault_vector))
+    if (self->fault_cpu >= iov_host_cpu_count(self->host))
+        return iov_model_fail(model, error, "fault-cpu: the host has %u processors",
+                              iov_host_cpu_count(self->host));
+    if (!iov_host_irq_alloc(self->host, (unsigned)self->fault_cpu, &self->fault_irq,
+                            &self->fault_vector))
         return iov_model_fail(model, error, "the host has no vector left for faults");
     self->root = table_new(self);
     self->queue = table_new(self);
@@ -453,7 +458,7 @@ static void iov_host_iommu_start(IovModel *model)
         return;
     put(self, self->registers + VTD_FEDATA, 4, self->fault_vector);
     put(self, self->registers + VTD_FEADDR, 4,
-        VTD_MSI_FIRST | iov_host_processor(self->host, 0)->apic_id << 12);
+        VTD_MSI_FIRST | iov_host_processor(self->host, (unsigned)self->fault_cpu)->apic_id << 12);
     put(self, self->registers + VTD_FECTL, 4, 0);
 }
 
@@ -490,6 +495,8 @@ static void iov_host_iommu_class_init(IovHostIommuClass *klass)
     IOV_PROP_BOOL(mc, IovHostIommu, interrupt_posting, true, "Post them, if the unit can");
     IOV_PROP_BOOL(mc, IovHostIommu, fault_event, true,
                   "Faults interrupt the host; off: they stay in their records");
+    IOV_PROP_COUNT(mc, IovHostIommu, fault_cpu, 0, 63, 0,
+                   "Host processor that takes fault interrupts");
     IOV_PROP_BOOL(mc, IovHostIommu, scalable, false,
                   "Tables of scalable mode: parts of a function get PASIDs");
     IOV_COST(mc, IovHostIommu, fault_cost, "host-iommu-fault", "Logging one fault");

@@ -442,16 +442,20 @@ static inline char *neighbours_script(const uint8_t *bytes, size_t size)
 /* The configuration of a case, and what vm0 gets undisturbed: made once. */
 struct neighbours_reference {
     struct iov_config *config;
+    unsigned
+        uses; /* of the configuration: each platform leaves something in it, up to its limit of values */
     char *text;
 };
 
 static inline void neighbours_refer(struct neighbours_reference *reference,
                                     const struct neighbours_case *what, bool memory)
 {
-    if (reference->config != NULL)
-        return;
-    reference->config = neighbours_load(what);
-    reference->text = neighbours_run(what, reference->config, "", memory, NULL);
+    if (reference->config == NULL || ++reference->uses % 256 == 0) {
+        iov_config_free(reference->config);
+        reference->config = neighbours_load(what);
+    }
+    if (reference->text == NULL)
+        reference->text = neighbours_run(what, reference->config, "", memory, NULL);
 }
 
 #endif
