@@ -31,6 +31,7 @@ struct iov_packet {
     uint16_t flags;          /* IOV_PACKET_* */
     uint32_t payload;        /* on a wire: of a request that was done when its frame was sent */
     uint32_t guest;          /* whose */
+    uint16_t vlan;           /* free for the owner, e.g. a tag that it took out */
     uint8_t queue;           /* receive queue that a tap has chosen, and 1; 0: nobody has */
     uint16_t checksum_start; /* IOV_PACKET_NEEDS_CHECKSUM: summed from here to the end ... */
     uint32_t checksum_place; /* ... and put here; 0: where the headers say */

@@ -4,7 +4,7 @@
  * address and an MSI-X vector; frames from one guest to another are passed on by the switch in the card. No virtual function is enabled and the host
  * itself has no queue. What moves a guest's frames is the kind vmdq-queue.
  *
- * LIMIT: setting up the port takes no time (it is over before guests start); no VLANs, no multicast groups but broadcast; one pair of queues a
+ * LIMIT: setting up the port takes no time (it is over before guests start); no multicast groups but broadcast; one pair of queues a
  * guest; no remapping unit in the card's way.
  */
 #include "models/hypervisor/igb-vmdq.h"
@@ -27,6 +27,12 @@ struct _IovIgbVmdq {
     struct iov_mem_initiator config, bus;
     /* state */
     unsigned taken;
+    uint8_t addresses
+        [POOLS]
+        [6]; /* of the entries of the address table, one for each pool that has one of its own */
+    uint32_t address_pools[POOLS];
+    uint16_t vlans[POOLS]; /* of the entries of the VLAN table; 0: free */
+    uint32_t vlan_pools[POOLS];
     struct iov_event set_up;
 };
 
@@ -69,20 +75,59 @@ void iov_igb_vmdq_set(IovIgbVmdq *card, uint32_t reg, uint32_t value)
     poke(&card->bus, card->registers + reg, 4, value);
 }
 
-void iov_igb_vmdq_open(IovIgbVmdq *card, unsigned pool, const uint8_t address[6], unsigned cpu,
-                       uint8_t vector)
+/* The entry that has the address already, or the pool's own. */
+static void address_open(IovIgbVmdq *card, unsigned pool, const uint8_t address[6])
 {
-    uint32_t id = iov_host_processor(iov_igb_vmdq_host(card), cpu)->apic_id;
-    uint64_t entry = card->msix + pool * MSIX_ENTRY;
+    unsigned entry = 0;
     uint8_t bytes[8] = { 0 };
     uint32_t words[2];
 
+    while (entry < POOLS &&
+           (card->address_pools[entry] == 0 || memcmp(card->addresses[entry], address, 6) != 0))
+        entry++;
+    if (entry == POOLS)
+        entry = pool;
+    memcpy(card->addresses[entry], address, 6);
+    card->address_pools[entry] |= 1u << pool;
     memcpy(bytes, address, 6);
     memcpy(words, bytes, sizeof words);
-    iov_igb_vmdq_set(card, IGB_X_RAL(pool), words[0]);
-    iov_igb_vmdq_set(card, IGB_X_RAL(pool) + 4, words[1] | IGB_RAH_VALID);
-    iov_igb_vmdq_set(card, IGB_X_RA_POOLS(pool), 1u << pool);
-    iov_igb_vmdq_set(card, IGB_VMOLR(pool), IGB_VMOLR_RESET | IGB_VMOLR_AUPE | IGB_VMOLR_BAM);
+    iov_igb_vmdq_set(card, IGB_X_RAL(entry), words[0]);
+    iov_igb_vmdq_set(card, IGB_X_RAL(entry) + 4, words[1] | IGB_RAH_VALID);
+    iov_igb_vmdq_set(card, IGB_X_RA_POOLS(entry), card->address_pools[entry]);
+}
+
+/* SPEC: 82576, 8.10.20 (VLVF: the pools of a VLAN), 8.10.19 (VFTA), 8.14.24 (VMVIR: the tag that a pool sends with). */
+static void vlan_open(IovIgbVmdq *card, unsigned pool, unsigned vlan)
+{
+    unsigned entry = 0;
+    uint32_t word = 0;
+
+    while (card->vlans[entry] != 0 && card->vlans[entry] != vlan)
+        entry++;
+    card->vlans[entry] = (uint16_t)vlan;
+    card->vlan_pools[entry] |= 1u << pool;
+    for (unsigned i = 0; i < POOLS; i++)
+        word |= card->vlans[i] != 0 && card->vlans[i] >> 5 == vlan >> 5
+                    ? 1u << (card->vlans[i] & 31)
+                    : 0;
+    iov_igb_vmdq_set(card, IGB_VFTA + 4 * (vlan >> 5), word);
+    iov_igb_vmdq_set(card, IGB_VLVF(entry),
+                     IGB_VLVF_ENABLE | vlan | card->vlan_pools[entry] << IGB_VLVF_POOL_SHIFT);
+    iov_igb_vmdq_set(card, IGB_VMVIR(pool), IGB_VMVIR_DEFAULT | vlan);
+}
+
+void iov_igb_vmdq_open(IovIgbVmdq *card, unsigned pool, const uint8_t address[6], unsigned vlan,
+                       unsigned cpu, uint8_t vector)
+{
+    uint32_t id = iov_host_processor(iov_igb_vmdq_host(card), cpu)->apic_id;
+    uint64_t entry = card->msix + pool * MSIX_ENTRY;
+
+    address_open(card, pool, address);
+    if (vlan != 0)
+        vlan_open(card, pool, vlan);
+    iov_igb_vmdq_set(card, IGB_VMOLR(pool),
+                     IGB_VMOLR_RESET | IGB_VMOLR_BAM |
+                         (vlan != 0 ? IGB_VMOLR_STRVLAN : IGB_VMOLR_AUPE));
     poke(&card->bus, entry, 8, MSI_BASE | id << MSI_ADDRESS_DESTINATION_SHIFT);
     poke(&card->bus, entry + 8, 4, vector);
     poke(&card->bus, entry + 12, 4, 0);
@@ -98,7 +143,7 @@ static void on_set_up(struct iov_event *event)
 
     poke(&self->config, space | PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     poke(&self->config, space | (MSIX_CAPABILITY + PCI_MSIX_FLAGS), 2, PCI_MSIX_FLAGS_ENABLE);
-    iov_igb_vmdq_set(self, IGB_RCTL, IGB_RCTL_EN | IGB_RCTL_BAM | IGB_RCTL_SECRC);
+    iov_igb_vmdq_set(self, IGB_RCTL, IGB_RCTL_EN | IGB_RCTL_BAM | IGB_RCTL_SECRC | IGB_RCTL_VFE);
     iov_igb_vmdq_set(self, IGB_TCTL, IGB_TCTL_EN | IGB_TCTL_PSP);
     iov_igb_vmdq_set(self, IGB_VT_CTL, IGB_VT_CTL_REPLICATE | IGB_VT_CTL_NO_DEFAULT);
     iov_igb_vmdq_set(self, IGB_DTXSWC, IGB_DTXSWC_LOOPBACK);
@@ -135,6 +180,9 @@ static void iov_igb_vmdq_unrealize(IovModel *model)
     if (self->set_up.kernel != NULL)
         iov_event_disarm(&self->set_up);
     self->taken = 0;
+    memset(self->address_pools, 0, sizeof self->address_pools);
+    memset(self->vlan_pools, 0, sizeof self->vlan_pools);
+    memset(self->vlans, 0, sizeof self->vlans);
 }
 
 static void iov_igb_vmdq_class_init(IovIgbVmdqClass *klass)

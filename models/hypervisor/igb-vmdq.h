@@ -16,8 +16,11 @@ uint64_t iov_igb_vmdq_registers(const IovIgbVmdq *card);
 /* Sets a register, or an address of host memory, in no time: for set-up. */
 void iov_igb_vmdq_set(IovIgbVmdq *card, uint32_t reg, uint32_t value);
 void iov_igb_vmdq_poke(IovIgbVmdq *card, iov_hpa address, uint32_t size, uint64_t value);
-/* Frames for `address` go to `pool`; its receive queue's interrupt is `vector` of host processor `cpu`. */
-void iov_igb_vmdq_open(IovIgbVmdq *card, unsigned pool, const uint8_t address[6], unsigned cpu,
-                       uint8_t vector);
+/*
+ * Frames for `address` in VLAN `vlan` (0: untagged ones) go to `pool`, which sends in it and has no tags itself; several pools may share an address in
+ * different VLANs. Its receive queue's interrupt is `vector` of host processor `cpu`.
+ */
+void iov_igb_vmdq_open(IovIgbVmdq *card, unsigned pool, const uint8_t address[6], unsigned vlan,
+                       unsigned cpu, uint8_t vector);
 
 #endif

@@ -27,7 +27,7 @@ struct _IovVmdqQueue {
     IovModel parent_instance;
     /* properties */
     IovModel *card_ref;
-    uint64_t irq_cpu, memory;
+    uint64_t vlan, irq_cpu, memory;
     /* costs */
     iov_time transmit_cost, receive_cost, copy_fixed, copy_kib, gso_cost;
     /* ports */
@@ -251,7 +251,8 @@ static void on_set_up(struct iov_event *event)
     iov_igb_vmdq_set(self->card, rx + IGB_QUEUE_DCTL, IGB_DCTL_ENABLE);
     self->rx_use = RING - 1;
     iov_igb_vmdq_set(self->card, rx + IGB_QUEUE_TAIL, self->rx_use);
-    iov_igb_vmdq_open(self->card, self->pool, address, (unsigned)self->irq_cpu, self->vector);
+    iov_igb_vmdq_open(self->card, self->pool, address, (unsigned)self->vlan,
+                      (unsigned)self->irq_cpu, self->vector);
 }
 
 /* ---- Life ---- */
@@ -317,6 +318,9 @@ static void iov_vmdq_queue_class_init(IovVmdqQueueClass *klass)
                                     .width = sizeof(void *),
                                     .kind = "igb-vmdq",
                                     .text = "The card's driver" });
+    IOV_PROP_COUNT(mc, IovVmdqQueue, vlan, 0, 4094, 0,
+                   "The VM's VLAN: the card selects by address and VLAN, and puts in and takes out "
+                   "tags; 0: untagged frames");
     IOV_PROP_COUNT(mc, IovVmdqQueue, irq_cpu, 0, 63, 0,
                    "Host processor that takes the queue's interrupts");
     IOV_PROP_COUNT(mc, IovVmdqQueue, memory, 0, UINT64_MAX, 0xa0000000,

@@ -56,6 +56,7 @@ struct _IovPeer {
     struct iov_event generate;
     iov_time last_answer;
     uint8_t headers[PEER_FLOWS][PEER_HEADERS]; /* of generated frames, by flow */
+    uint16_t vlans[PEER_FLOWS];                /* their tags; 0: none */
     unsigned flows;
     struct peer_clients clients;
     struct peer_tcp tcp;
@@ -215,8 +216,37 @@ static bool make_acknowledgement(IovPeer *self, struct iov_packet *packet)
 
 /* ---- Answers ---- */
 
+/* A frame that came with a tag is answered with it: the peer is in every VLAN. */
+static void tag_remove(struct iov_packet *packet)
+{
+    uint8_t *type = packet->data + ETHERNET_TYPE;
+
+    packet->vlan = 0;
+    if (packet->size < ETHERNET_HEADER + ETHERNET_VLAN_TAG ||
+        iov_net_get16(type) != ETHERNET_TYPE_VLAN)
+        return;
+    packet->vlan = (uint16_t)iov_net_get16(type + 2);
+    packet->size -= ETHERNET_VLAN_TAG;
+    memmove(type, type + ETHERNET_VLAN_TAG, packet->size - ETHERNET_TYPE);
+}
+
+static void tag_insert(struct iov_packet *packet)
+{
+    uint8_t *type = packet->data + ETHERNET_TYPE;
+    uint32_t room = packet->is_large ? IOV_PACKET_MAX : IOV_PACKET_INLINE;
+
+    if (packet->vlan == 0 || packet->size + ETHERNET_VLAN_TAG > room)
+        return;
+    memmove(type + ETHERNET_VLAN_TAG, type, packet->size - ETHERNET_TYPE);
+    iov_net_put16(type, ETHERNET_TYPE_VLAN);
+    iov_net_put16(type + 2, packet->vlan);
+    packet->size += ETHERNET_VLAN_TAG;
+    packet->vlan = 0;
+}
+
 static iov_time send(IovPeer *self, struct iov_packet *packet)
 {
+    tag_insert(packet);
     self->frames_sent++;
     self->bytes_sent += packet->size;
     return iov_packet_send(&self->wire, packet);
@@ -277,6 +307,7 @@ static void introduce(IovPeer *self, const struct iov_packet *to)
     if (ipv4_of(to, &(uint32_t){ 0 }) != NULL)
         memcpy(arp + ARP_TARGET_PROTOCOL, to->data + ETHERNET_HEADER + IPV4_SOURCE, 4);
     self->introduced = true;
+    packet->vlan = to->vlan;
     answer(self, packet);
 }
 
@@ -310,6 +341,7 @@ static void source_begin(IovPeer *self, struct iov_packet *packet)
         self->flows = 0;
     if (!is_new_flow(self, packet))
         return;
+    self->vlans[self->flows] = packet->vlan;
     memcpy(self->headers[self->flows++], packet->data, PEER_HEADERS);
     if (self->generating)
         return;
@@ -351,6 +383,7 @@ static void on_generate(struct iov_event *event)
     ip_sum(ip);
     udp_sum(ip, length);
     packet->span = source_span(self);
+    packet->vlan = self->vlans[self->generated % self->flows];
     self->generated++;
     busy = send(self, packet);
     if (self->source_count != 0 && self->generated >= self->source_count) {
@@ -450,6 +483,7 @@ static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *pa
 
     self->frames_received++;
     self->bytes_received += packet->size;
+    tag_remove(packet);
     if (packet->span != NULL && packet->span->ends_at_device) { /* no wire between */
         iov_measure_arrived(self->parent_instance.run->measure, packet->span->guest,
                             packet->span->payload);

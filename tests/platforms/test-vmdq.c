@@ -46,6 +46,49 @@ Test(vmdq, eight_guests_get_their_own_answers_and_a_ninth_has_no_pool)
     cr_assert_not_null(strstr(error->message, "all 8 pools of the card are taken"));
 }
 
+/* A tag of four bytes on the way there and back, ten gigabits a second. */
+#define TAG_WIRE (2 * 32 * IOV_SEC / UINT64_C(10000000000))
+
+Test(vmdq, a_guest_in_a_vlan_sends_and_gets_tagged_frames_without_knowing)
+{
+    struct iov_experiment *plain = RUN("net-rr.yaml", "strategy=vmdq", "workload.operations=300");
+    struct iov_experiment *run =
+        RUN("net-rr.yaml", "strategy=vmdq", "workload.operations=300", "parts.queue.vlan=100");
+    const struct iov_measure *measure = iov_experiment_measure(run);
+
+    cr_assert(eq(u64, measure->operations, 300));
+    cr_assert(eq(u64, measure->mismatches, 0));
+    cr_assert(eq(u64, measure->parts_low[IOV_PART_WIRE],
+                 iov_experiment_measure(plain)->parts_low[IOV_PART_WIRE] + 300 * TAG_WIRE));
+    cr_assert(eq(u64, stat_of(run, "vm0/guest", "bad-frames"), 0));
+    iov_experiment_free(plain);
+    iov_experiment_free(run);
+}
+
+Test(vmdq, guests_with_one_address_are_told_apart_by_their_vlans)
+{
+    struct iov_experiment *run =
+        RUN("net-rr.yaml", "strategy=vmdq", "workload.operations=300",
+            "parts.nic.mac=52:54:00:12:34:56",
+            "vms=[{ name: vm0, parts: { queue: { vlan: 10 } } }, { name: vm1, parts: { queue: { "
+            "vlan: 20 } } }, { name: vm2 }]");
+
+    cr_assert(eq(u64, counters_of(run)->drops, 0));
+    cr_assert(eq(u64, iov_experiment_measure(run)->mismatches, 0));
+    for (unsigned i = 0; i < 3; i++) {
+        g_autofree char *queue = g_strdup_printf("vm%u/queue", i);
+        g_autofree char *guest = g_strdup_printf("vm%u/guest", i);
+        g_autofree char *workload = g_strdup_printf("vm%u/workload", i);
+        uint64_t finished = stat_of(run, workload, "finished");
+
+        cr_assert(le(u64, 300, finished));
+        cr_assert(le(u64, stat_of(run, queue, "received-frames"), finished + 1)); /* its own only */
+        cr_assert(eq(u64, stat_of(run, guest, "foreign-frames"), 0));
+        cr_assert(eq(u64, stat_of(run, workload, "lost"), 0));
+    }
+    iov_experiment_free(run);
+}
+
 /* All of the host's work for eight guests on processor 3, their vCPUs on the others. */
 static struct iov_experiment *on_one_core(const char *strategy, const char *irq_cpu)
 {

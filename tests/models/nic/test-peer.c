@@ -204,6 +204,23 @@ Test(peer, a_sink_acknowledges_every_nth_datagram)
     cr_assert(eq(u64, bench_stat(peer, "frames-received"), 7));
 }
 
+Test(peer, an_answer_has_the_tag_of_its_question)
+{
+    struct iov_packet *question = udp(100);
+
+    memmove(question->data + 16, question->data + 12, question->size - 12);
+    memcpy(question->data + 12, "\x81\x00\xa0\x64", 4); /* priority 5, VLAN 100 */
+    question->size += 4;
+    bench_start(bench);
+    iov_packet_send(&end.port, question);
+    iov_packet_send(&end.port, udp(100));
+    run();
+    cr_assert(eq(u32, end.queue.count, 2));
+    cr_assert(zero(int, memcmp(end.queue.first->data + 12, "\x81\x00\xa0\x64\x08\x00", 6)));
+    cr_assert(eq(u32, end.queue.first->size, end.queue.first->next->size + 4));
+    assert_udp(end.queue.first->next);
+}
+
 Test(peer, a_sink_that_says_nothing_introduces_itself_once)
 {
     const uint8_t *data;
