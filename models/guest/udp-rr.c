@@ -12,12 +12,13 @@ G_DECLARE_FINAL_TYPE(IovUdpRr, iov_udp_rr, IOV, UDP_RR, IovWorkload)
 struct asked {
     struct iov_span *span;
     iov_time deadline; /* of the answer */
+    unsigned begun;
 };
 
 struct _IovUdpRr {
     IovWorkload parent_instance;
     struct asked *asked; /* by flow */
-    uint16_t *flow_of;   /* by the request's place among the workload's spans */
+    unsigned share; /* of the workload's spans, a flow: a late answer's is not used again soon */
 };
 
 G_DEFINE_FINAL_TYPE(IovUdpRr, iov_udp_rr, IOV_TYPE_WORKLOAD)
@@ -25,14 +26,14 @@ G_DEFINE_FINAL_TYPE(IovUdpRr, iov_udp_rr, IOV_TYPE_WORKLOAD)
 static void ask(IovUdpRr *self, struct iov_guest_cpu *cpu, unsigned flow)
 {
     IovWorkload *workload = &self->parent_instance;
-    struct iov_span *span = iov_workload_begin(workload, cpu);
+    struct iov_span *span = iov_workload_begin_at(
+        workload, cpu, flow * self->share + self->asked[flow].begun++ % self->share);
     uint8_t request[IOV_GUEST_PAYLOAD_MAX] = { 0 };
 
     memcpy(request, &span->id, workload->size < sizeof span->id ? workload->size : sizeof span->id);
     iov_guest_work_for(cpu, span);
     iov_guest_charge(cpu, cpu->guest->costs.application);
     self->asked[flow].span = span;
-    self->flow_of[span - workload->spans] = (uint16_t)flow;
     iov_guest_socket(cpu)->flow = (uint16_t)flow;
     iov_guest_send_udp(cpu, request, (uint32_t)workload->size, span);
     self->asked[flow].deadline = iov_guest_now(cpu) + workload->timeout;
@@ -66,8 +67,8 @@ static bool await_answer(IovUdpRr *self, struct iov_guest_cpu *cpu, unsigned *re
     while (iov_guest_receive(cpu, deadline, answer, sizeof answer, ret_size, &carried)) {
         if (carried < workload->spans || carried >= workload->spans + workload->span_count)
             continue;
-        *ret_flow = self->flow_of[carried - workload->spans];
-        if (self->asked[*ret_flow].span == carried)
+        *ret_flow = (unsigned)(carried - workload->spans) / self->share;
+        if (*ret_flow < workload->flows && self->asked[*ret_flow].span == carried)
             return true;
     }
     *ret_flow = oldest(self, cpu);
@@ -104,7 +105,7 @@ static bool iov_udp_rr_realize(IovModel *model, GError **error)
     if (!IOV_MODEL_CLASS(iov_udp_rr_parent_class)->realize(model, error))
         return false;
     self->asked = g_new0(struct asked, self->parent_instance.flows);
-    self->flow_of = g_new0(uint16_t, self->parent_instance.span_count);
+    self->share = self->parent_instance.span_count / (unsigned)self->parent_instance.flows;
     return true;
 }
 
@@ -113,7 +114,6 @@ static void iov_udp_rr_unrealize(IovModel *model)
     IovUdpRr *self = (IovUdpRr *)(void *)model;
 
     g_clear_pointer(&self->asked, g_free);
-    g_clear_pointer(&self->flow_of, g_free);
     IOV_MODEL_CLASS(iov_udp_rr_parent_class)->unrealize(model);
 }
 

@@ -15,7 +15,15 @@ static const char *const distribution_names[] = { "constant", "uniform", "expone
 
 struct iov_span *iov_workload_begin(IovWorkload *self, struct iov_guest_cpu *cpu)
 {
-    struct iov_span *span = &self->spans[self->begun % self->span_count];
+    unsigned share = self->span_count / iov_guest_tasks(cpu->guest);
+
+    return iov_workload_begin_at(self, cpu,
+                                 cpu->task * share + self->begun_by_task[cpu->task]++ % share);
+}
+
+struct iov_span *iov_workload_begin_at(IovWorkload *self, struct iov_guest_cpu *cpu, unsigned place)
+{
+    struct iov_span *span = &self->spans[place];
 
     iov_span_begin(span, self->begun++, cpu->exec->holder, iov_guest_now(cpu));
     iov_measure_request_begun(self->measure, span);
@@ -97,6 +105,7 @@ static bool workload_realize(IovModel *model, GError **error)
     self->span_count = MAX(IOV_WORKLOAD_SPANS,
                            IOV_WORKLOAD_FLOW_SPANS * MIN((unsigned)self->flows, IOV_GUEST_CPUS));
     self->spans = g_new0(struct iov_span, self->span_count);
+    self->begun_by_task = g_new0(uint32_t, IOV_GUEST_CPUS);
     if (self->measure != NULL) /* pauses vary around their mean */
         iov_measure_expect_silence(self->measure, self->timeout + 100 * self->think_time);
     return true;
@@ -105,6 +114,7 @@ static bool workload_realize(IovModel *model, GError **error)
 static void workload_unrealize(IovModel *model)
 {
     g_clear_pointer(&IOV_WORKLOAD(model)->spans, g_free);
+    g_clear_pointer(&IOV_WORKLOAD(model)->begun_by_task, g_free);
 }
 
 static void iov_workload_class_init(IovWorkloadClass *klass)

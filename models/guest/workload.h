@@ -45,6 +45,7 @@ struct _IovWorkload {
     struct iov_span *spans;
     unsigned span_count;
     uint64_t begun;
+    uint32_t *begun_by_task;
     uint64_t count; /* finished, warm-up included */
     unsigned guest; /* its number in the measurement */
     bool started;
@@ -73,8 +74,11 @@ unsigned iov_workload_flows(const IovWorkload *self, const struct iov_guest_cpu 
 unsigned iov_workload_flow(const struct iov_guest_cpu *cpu, unsigned i);
 /* Before a task's first operation: without a warm-up the measurement opens here. */
 void iov_workload_start(IovWorkload *self);
-/* A new request, begun now and held by the processor. The oldest of `span_count` is used again. */
+/* A new request, begun now and held by the processor. Of the task's share of the spans the oldest is used again. */
 struct iov_span *iov_workload_begin(IovWorkload *self, struct iov_guest_cpu *cpu);
+/* The same in a place, below span_count, that the caller chose. */
+struct iov_span *iov_workload_begin_at(IovWorkload *self, struct iov_guest_cpu *cpu,
+                                       unsigned place);
 /* The request is done: counts it, moves from warm-up to measurement, ends the run. The caller holds the span. */
 void iov_workload_finish(IovWorkload *self, struct iov_span *span, uint64_t bytes);
 /* Sleeps the think time. */

@@ -4,18 +4,34 @@
  *
  * A frame goes where its destination was last seen, or to all other ports: the thread that brings it pays for the bridge, and for the NIC's driver or the other
  * tap's queue. From the wire: a frame is an interrupt on processor irq-cpu; its softirq takes frames through driver and bridge, and there is no further
- * interrupt while it has some, as with NAPI. LIMIT: no ageing, spanning tree, VLANs, netfilter or queueing discipline.
+ * interrupt while it has some, as with NAPI. With `irq-cpus` the NIC has a receive queue for each, and the flow's hash picks it (RSS). LIMIT: no ageing, spanning tree, VLANs, netfilter or queueing discipline.
  */
 #include "models/hypervisor/bridge.h"
 
+#include "core/net/flow.h"
 #include "core/trace/measure.h"
 #include "models/hypervisor/host-nic.h"
 #include "models/hypervisor/mac-table.h"
 #include "models/hypervisor/xen.h"
 
 #define PORTS IOV_MAC_PORTS
+#define QUEUES 16
 #define NIC (-1)
 #define SOFTIRQ_FRAMES 300 /* Linux: net.core.netdev_budget; then ksoftirqd goes on */
+
+/* A receive queue of the NIC. */
+struct rx_queue {
+    IovBridge *bridge;
+    unsigned cpu;
+    struct iov_packet_queue *frames; /* the NIC's, or `own` if it has several queues */
+    struct iov_packet_queue own;
+    struct iov_host_irq irq;
+    struct iov_host_softirq softirq;
+    struct iov_thread *thread; /* ksoftirqd of the processor, as far as this queue needs it */
+    uint8_t vector;
+    bool polling;     /* an interrupt or softirq is on its way */
+    bool handed_over; /* or its thread has the rest */
+};
 
 struct _IovBridge {
     IovModel parent_instance;
@@ -23,6 +39,7 @@ struct _IovBridge {
     IovModel *host_ref;
     IovModel *domain_ref;
     uint64_t irq_cpu;
+    struct iov_count_list irq_cpus;
     uint64_t queue_length;
     bool anti_spoof;
     bool gro;
@@ -36,14 +53,10 @@ struct _IovBridge {
     int port_count;
     struct iov_mac_table addresses;
     struct iov_packet_pool *pool; /* of copies */
-    struct iov_host_irq irq;
-    struct iov_host_softirq softirq;
-    struct iov_thread *thread; /* ksoftirqd of processor irq-cpu, as far as this NIC needs it */
-    struct iov_xen_work work;  /* the same, in a domain */
-    unsigned pirq;             /* the domain's event channel of the interrupt */
-    uint8_t vector;
-    bool polling;     /* an interrupt or softirq is on its way */
-    bool handed_over; /* or its thread has the rest */
+    struct rx_queue queues[QUEUES];
+    unsigned queue_count;
+    struct iov_xen_work work; /* the softirq's, in a domain */
+    unsigned pirq;            /* the domain's event channel of the interrupt */
     /* statistics */
     uint64_t forwarded, flooded, received_frames, interrupts, handovers, drops, spoofed;
 };
@@ -163,40 +176,67 @@ void iov_bridge_send(IovBridge *self, const struct iov_bridge_port *port, struct
 
 /* ---- In ---- */
 
+static void announce(struct rx_queue *queue)
+{
+    struct iov_processor *processor = iov_host_processor(queue->bridge->host, queue->cpu);
+
+    if (queue->polling || queue->frames->first == NULL)
+        return;
+    queue->polling = true;
+    queue->bridge->interrupts++;
+    processor->ops->interrupt(processor, queue->vector, NULL);
+}
+
+/* LIMIT: a frame whose queue is full has taken its way through the slot. */
+static void deal_out(IovBridge *self)
+{
+    struct iov_packet *packet;
+
+    while ((packet = iov_packet_queue_pop(&self->nic.receive)) != NULL) {
+        uint32_t hash = iov_flow_hash(packet->data, packet->size);
+        struct rx_queue *queue = &self->queues[(uint64_t)hash * self->queue_count >> 32];
+
+        if (queue->own.count >= self->queue_length)
+            drop(self, packet);
+        else
+            iov_packet_queue_push(&queue->own, packet);
+    }
+}
+
 static void nic_received(struct iov_host_nic *nic)
 {
     IovBridge *self = iov_container_of(nic, IovBridge, nic);
-    struct iov_processor *processor = iov_host_processor(self->host, (unsigned)self->irq_cpu);
 
-    if (self->polling)
-        return;
-    self->polling = true;
-    self->interrupts++;
-    processor->ops->interrupt(processor, self->vector, NULL);
+    if (self->queue_count > 1)
+        deal_out(self);
+    for (unsigned i = 0; i < self->queue_count; i++)
+        announce(&self->queues[i]);
 }
 
 static void irq_handle(struct iov_host_irq *irq, struct iov_exec *exec, struct iov_span *span)
 {
-    IovBridge *self = iov_container_of(irq, IovBridge, irq);
+    struct rx_queue *queue = iov_container_of(irq, struct rx_queue, irq);
+    IovBridge *self = queue->bridge;
 
     (void)span;
-    iov_span_mark(self->nic.receive.first != NULL ? self->nic.receive.first->span : NULL,
-                  &self->nic, IOV_PART_HOST, now(self));
+    iov_span_mark(queue->frames->first != NULL ? queue->frames->first->span : NULL, &self->nic,
+                  IOV_PART_HOST, now(self));
     if (self->domain_ref == NULL)
-        iov_host_softirq_raise(exec, &self->softirq);
+        iov_host_softirq_raise(exec, &queue->softirq);
     else
         iov_xen_event(iov_xen_domain_channels((IovXenDomain *)(void *)self->domain_ref), self->pirq,
                       exec, NULL);
 }
 
 /* A budget of frames; true if more wait. */
-static bool receive_some(IovBridge *self, struct iov_exec *exec)
+static bool receive_some(struct rx_queue *queue, struct iov_exec *exec)
 {
+    IovBridge *self = queue->bridge;
     unsigned merged = 0;
 
     for (unsigned i = 0; i < SOFTIRQ_FRAMES; i += 1 + merged) {
-        struct iov_packet *packet = self->gro ? iov_host_nic_gro(&self->nic, &merged)
-                                              : iov_packet_queue_pop(&self->nic.receive);
+        struct iov_packet *packet = self->gro ? iov_host_nic_gro(&self->nic, queue->frames, &merged)
+                                              : iov_packet_queue_pop(queue->frames);
 
         if (packet == NULL)
             break;
@@ -208,35 +248,35 @@ static bool receive_some(IovBridge *self, struct iov_exec *exec)
                 (1 + merged) * self->receive_cost + merged * self->nic.gro);
     }
     exec->span = NULL;
-    return self->nic.receive.first != NULL;
+    return queue->frames->first != NULL;
 }
 
 static void softirq_run(struct iov_host_softirq *softirq, struct iov_exec *exec)
 {
-    IovBridge *self = iov_container_of(softirq, IovBridge, softirq);
+    struct rx_queue *queue = iov_container_of(softirq, struct rx_queue, softirq);
 
-    if (!receive_some(self, exec)) {
-        self->polling = false;
+    if (!receive_some(queue, exec)) {
+        queue->polling = false;
         return;
     }
-    self->handed_over = true;
-    self->handovers++;
-    iov_thread_wake(exec, self->thread, NULL);
+    queue->handed_over = true;
+    queue->bridge->handovers++;
+    iov_thread_wake(exec, queue->thread, NULL);
 }
 
 /* The interrupt stays masked while the thread has frames to do. */
 static void thread_main(void *argument)
 {
-    IovBridge *self = argument;
+    struct rx_queue *queue = argument;
 
     for (;;) {
-        while (!self->handed_over)
-            iov_thread_block(self->thread);
-        if (!receive_some(self, &self->thread->exec)) {
-            self->handed_over = false;
-            self->polling = false;
+        while (!queue->handed_over)
+            iov_thread_block(queue->thread);
+        if (!receive_some(queue, &queue->thread->exec)) {
+            queue->handed_over = false;
+            queue->polling = false;
         }
-        iov_thread_resched(self->thread);
+        iov_thread_resched(queue->thread);
     }
 }
 
@@ -254,7 +294,7 @@ static void on_event(struct iov_xen_channel *channel, struct iov_thread *thread)
 
 static void work_run(struct iov_xen_work *work, struct iov_thread *thread)
 {
-    softirq_run(&iov_container_of(work, IovBridge, work)->softirq, &thread->exec);
+    softirq_run(&iov_container_of(work, IovBridge, work)->queues[0].softirq, &thread->exec);
 }
 
 static bool domain_bind(IovBridge *self, GError **error)
@@ -274,6 +314,22 @@ static bool domain_bind(IovBridge *self, GError **error)
 
 /* ---- Life ---- */
 
+static bool queue_init(IovBridge *self, unsigned index, GError **error)
+{
+    struct rx_queue *queue = &self->queues[index];
+
+    queue->bridge = self;
+    queue->cpu = (unsigned)(self->irq_cpus.count > 0 ? self->irq_cpus.items[index] : self->irq_cpu);
+    queue->frames = self->queue_count > 1 ? &queue->own : &self->nic.receive;
+    queue->irq.handle = irq_handle;
+    queue->softirq.run = softirq_run;
+    if (queue->cpu >= iov_host_cpu_count(self->host))
+        return iov_model_fail(&self->parent_instance, error, "irq-cpu: the host has %u processors",
+                              iov_host_cpu_count(self->host));
+    return iov_host_irq_alloc(self->host, queue->cpu, &queue->irq, &queue->vector) ||
+           iov_model_fail(&self->parent_instance, error, "irq-cpu: no vector is left");
+}
+
 static bool iov_bridge_realize(IovModel *model, GError **error)
 {
     IovBridge *self = (IovBridge *)(void *)model;
@@ -282,33 +338,47 @@ static bool iov_bridge_realize(IovModel *model, GError **error)
     self->host = (IovLinuxHost *)(void *)self->host_ref;
     if (!iov_model_realize(self->host_ref, error))
         return false;
-    if (self->irq_cpu >= iov_host_cpu_count(self->host))
-        return iov_model_fail(model, error, "irq-cpu: the host has %u processors",
-                              iov_host_cpu_count(self->host));
     self->pool = iov_packet_pool_new();
-    self->irq.handle = irq_handle;
-    self->softirq.run = softirq_run;
     self->nic.ring = self->queue_length;
     self->nic.drops = &self->drops;
     self->nic.received = nic_received;
     iov_host_nic_init(&self->nic, model);
-    if (!iov_host_irq_alloc(self->host, (unsigned)self->irq_cpu, &self->irq, &self->vector))
-        return iov_model_fail(model, error, "irq-cpu: no vector is left");
+    if (self->irq_cpus.count > QUEUES || (self->irq_cpus.count > 1 && self->domain_ref != NULL))
+        return iov_model_fail(model, error, "irq-cpus: at most %d, and one in a domain", QUEUES);
+    self->queue_count = MAX((unsigned)self->irq_cpus.count, 1);
+    for (unsigned i = 0; i < self->queue_count; i++) {
+        if (!queue_init(self, i, error))
+            return false;
+    }
     return self->domain_ref == NULL || domain_bind(self, error);
 }
 
 static void iov_bridge_start(IovModel *model)
 {
     IovBridge *self = (IovBridge *)(void *)model;
-    g_autofree char *name = g_strdup_printf("%s/ksoftirqd", model->path);
 
-    self->thread =
-        iov_thread_new(self->host, name, UINT64_C(1) << self->irq_cpu, thread_main, self);
+    for (unsigned i = 0; i < self->queue_count; i++) {
+        struct rx_queue *queue = &self->queues[i];
+        g_autofree char *name = self->queue_count == 1
+                                    ? g_strdup_printf("%s/ksoftirqd", model->path)
+                                    : g_strdup_printf("%s/ksoftirqd%u", model->path, i);
+
+        queue->thread =
+            iov_thread_new(self->host, name, UINT64_C(1) << queue->cpu, thread_main, queue);
+    }
 }
 
 static void iov_bridge_unrealize(IovModel *model)
 {
-    iov_host_nic_clear(&((IovBridge *)(void *)model)->nic);
+    IovBridge *self = (IovBridge *)(void *)model;
+
+    for (unsigned i = 0; i < self->queue_count; i++) {
+        struct iov_packet *packet;
+
+        while ((packet = iov_packet_queue_pop(&self->queues[i].own)) != NULL)
+            iov_packet_free(packet);
+    }
+    iov_host_nic_clear(&self->nic);
 }
 
 static void iov_bridge_finalize(GObject *object)
@@ -339,6 +409,9 @@ static void iov_bridge_class_init(IovBridgeClass *klass)
                                     .text = "Under Xen: the domain whose kernel it is in" });
     IOV_PROP_COUNT(mc, IovBridge, irq_cpu, 0, 63, 0,
                    "Host processor that takes the physical NIC's interrupts");
+    IOV_PROP_COUNT_LIST(
+        mc, IovBridge, irq_cpus, 0, 63,
+        "In place of it: one for each receive queue of the NIC, which spreads flows");
     IOV_PROP_COUNT(mc, IovBridge, queue_length, 1, 65536, 1000,
                    "Frames that the NIC holds each way");
     IOV_PROP_BOOL(mc, IovBridge, anti_spoof, true,

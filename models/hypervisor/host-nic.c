@@ -179,22 +179,22 @@ static bool goes_on(const struct iov_packet *packet, uint32_t payload, uint32_t 
            iov_segment_follows(packet->data, payload, next->data);
 }
 
-struct iov_packet *iov_host_nic_gro(struct iov_host_nic *self, unsigned *ret_merged)
+struct iov_packet *iov_host_nic_gro(struct iov_host_nic *self, struct iov_packet_queue *queue,
+                                    unsigned *ret_merged)
 {
-    struct iov_packet *packet = iov_packet_queue_pop(&self->receive);
+    struct iov_packet *packet = iov_packet_queue_pop(queue);
     struct iov_segment_data data, more = { 0 };
     bool last;
 
     *ret_merged = 0;
-    if (packet == NULL || self->receive.first == NULL ||
-        !(packet->flags & IOV_PACKET_CHECKSUM_GOOD))
+    if (packet == NULL || queue->first == NULL || !(packet->flags & IOV_PACKET_CHECKSUM_GOOD))
         return packet;
     data = iov_segment_data(packet->data, packet->size);
     last = data.last || data.payload == 0;
     while (!last &&
            goes_on(packet, data.payload, *ret_merged > 0 ? packet->segment_size : data.payload,
-                   self->receive.first, &more)) {
-        struct iov_packet *next = iov_packet_queue_pop(&self->receive);
+                   queue->first, &more)) {
+        struct iov_packet *next = iov_packet_queue_pop(queue);
 
         if ((*ret_merged)++ == 0)
             packet = large_new(self, packet, &data);

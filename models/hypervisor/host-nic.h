@@ -46,10 +46,11 @@ void iov_host_nic_clear(struct iov_host_nic *self);
 unsigned iov_host_nic_frames(const struct iov_host_nic *self, const struct iov_packet *packet,
                              iov_time *ret_cost);
 /*
- * GRO: takes the first frame of `receive` and all that go on with it, as one. NULL: there is none. `*ret_merged`: how many did; each costs the
+ * GRO: takes the first frame of `queue` (`receive`, or one that its frames were dealt out to) and all that go on with it, as one. NULL: there is none. `*ret_merged`: how many did; each costs the
  * driver its price and `gro`.
  */
-struct iov_packet *iov_host_nic_gro(struct iov_host_nic *self, unsigned *ret_merged);
+struct iov_packet *iov_host_nic_gro(struct iov_host_nic *self, struct iov_packet_queue *queue,
+                                    unsigned *ret_merged);
 /* A frame into the transmit ring, its driver paid for; one that finds no descriptor is lost. */
 void iov_host_nic_send(struct iov_host_nic *self, struct iov_packet *packet);
 

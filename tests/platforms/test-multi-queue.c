@@ -135,6 +135,21 @@ Test(multi_queue, throughput_grows_with_the_processors_when_spread_and_not_when_
     }
 }
 
+/* With eight the processor that takes the host NIC's frames through the bridge is the limit. */
+Test(multi_queue, the_hosts_nic_spreads_flows_over_queues_of_its_own)
+{
+    struct iov_experiment *one =
+        RUN("multi-queue.yaml", "parameters.processors=8", "workload.operations=8000");
+    struct iov_experiment *two = RUN("multi-queue.yaml", "parameters.processors=8",
+                                     "parts.bridge.irq-cpus=[0, 1]", "workload.operations=8000");
+
+    cr_assert(gt(u64, rate_of(two) * 10, rate_of(one) * 15));
+    cr_assert(eq(u64, stat_of(two, "vm0/workload", "lost"), 0));
+    cr_assert(eq(u64, counters_of(two)->drops, 0));
+    iov_experiment_free(one);
+    iov_experiment_free(two);
+}
+
 Test(multi_queue, an_explicit_list_says_who_takes_each_queues_interrupts)
 {
     struct iov_experiment *run =
@@ -333,4 +348,7 @@ Test(multi_queue, what_cannot_be_is_refused_with_a_reason)
     REFUSED("multi-queue.yaml", "poll-mode driver", "strategy=guest-dpdk", "workload.flows=2");
     REFUSED("multi-queue.yaml", "this workload has one", "workload.kind=ping", "workload.flows=2");
     REFUSED("multi-queue.yaml", "queue-pairs", "parameters.queues=17");
+    REFUSED("multi-queue.yaml", "the host has 16", "parts.bridge.irq-cpus=[0, 16]");
+    REFUSED("multi-queue.yaml", "irq-cpus",
+            "parts.bridge.irq-cpus=[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0]");
 }
