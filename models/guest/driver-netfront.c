@@ -22,6 +22,7 @@
 #define GRANT_TX (XEN_GRANT_RESERVED + 2) /* one for each buffer */
 #define GRANT_RX (GRANT_TX + RING)
 #define NO_ID 0xffffu
+#define MOST_SLOTS 18u /* of a frame: Linux stops the queue when they might be missing */
 
 struct driver {
     struct iov_guest_netdev dev;
@@ -35,6 +36,7 @@ struct driver {
     uint32_t rx_produced, rx_consumed;
     uint16_t free[RING]; /* transmit buffers without a frame */
     unsigned free_count;
+    unsigned extras; /* slots on their way that are no requests */
     bool busy[RING];
     struct iov_guest_sent sent[RING];
     bool tx_locked;
@@ -92,18 +94,24 @@ static void take_response(struct driver *self, struct iov_guest_cpu *cpu)
 
     iov_exec_get(cpu->exec, ring_slot(self->tx_ring, self->tx_consumed++, XEN_NETIF_TX_ENTRY),
                  &response, sizeof response);
+    if (response.status == XEN_NETIF_RSP_NULL && self->extras > 0) {
+        self->extras--;
+        return;
+    }
     if (response.id >= RING || !self->busy[response.id]) {
         cpu->guest->device_errors++;
         return;
     }
     if (response.status != XEN_NETIF_RSP_OKAY)
         cpu->guest->device_errors++;
-    iov_guest_charge(cpu, cpu->guest->costs.netfront_tx_clean);
+    if (self->sent[response.id].size != 0)
+        iov_guest_charge(cpu, cpu->guest->costs.netfront_tx_clean);
     iov_guest_grant_end(&self->xen, cpu, GRANT_TX + response.id);
     self->busy[response.id] = false;
     self->free[self->free_count++] = response.id;
     sent = self->sent[response.id];
-    iov_guest_netdev_sent(&self->dev, cpu, &sent);
+    if (sent.size != 0) /* the last piece of a frame */
+        iov_guest_netdev_sent(&self->dev, cpu, &sent);
 }
 
 /* Takes back what was answered, and asks for an event with the next answer. With the lock. */
@@ -120,21 +128,77 @@ static void take_back(struct driver *self, struct iov_guest_cpu *cpu)
         iov_guest_netdev_wake(&self->dev, cpu, 0);
 }
 
+static uint16_t take_id(struct driver *self)
+{
+    uint16_t id = self->free[--self->free_count];
+
+    self->busy[id] = true;
+    self->sent[id] = (struct iov_guest_sent){ 0 };
+    return id;
+}
+
+static void put_slot(struct driver *self, struct iov_guest_cpu *cpu, const void *slot)
+{
+    iov_exec_put(cpu->exec, ring_slot(self->tx_ring, self->tx_produced++, XEN_NETIF_TX_ENTRY), slot,
+                 XEN_NETIF_TX_ENTRY);
+}
+
+/* Slots of the ring that a frame takes. */
+static uint32_t slots_of(const struct iov_guest_frame *frame)
+{
+    return frame->segment_size == 0 ? 1 : (frame->size + XEN_PAGE - 1) / XEN_PAGE + 1;
+}
+
+/* A page of the frame, from `at` on, to the page of request `id`. */
+static void put_page(struct driver *self, struct iov_guest_cpu *cpu,
+                     const struct iov_guest_frame *frame, uint32_t at, uint32_t size, uint16_t id)
+{
+    iov_gpa page = self->tx_buffers + (iov_gpa)id * XEN_PAGE;
+
+    if (frame->more == NULL) {
+        iov_exec_put_payload(cpu->exec, page, frame->data, size, frame->span);
+    } else if (at == 0) {
+        iov_exec_put_payload(cpu->exec, page, frame->data, IOV_TCP_PAYLOAD_AT, frame->span);
+        iov_exec_put(cpu->exec, page + IOV_TCP_PAYLOAD_AT, frame->more, size - IOV_TCP_PAYLOAD_AT);
+    } else {
+        iov_exec_put(cpu->exec, page, frame->more + at - IOV_TCP_PAYLOAD_AT, size);
+    }
+    iov_guest_grant(&self->xen, cpu, GRANT_TX + id, self->store.backend, page, true);
+}
+
+/* One request, or of a large segment one for each page, and how it is cut behind the first. */
 static void put_request(struct driver *self, struct iov_guest_cpu *cpu,
                         const struct iov_guest_frame *frame)
 {
-    uint16_t id = self->free[--self->free_count];
-    iov_gpa page = self->tx_buffers + (iov_gpa)id * XEN_PAGE;
-    const struct xen_netif_tx_request request = {
-        .gref = GRANT_TX + id, .offset = 0, .flags = 0, .id = id, .size = frame->size
-    };
+    static const struct xen_netif_extra_info nothing;
+    struct xen_netif_extra_info extra = nothing;
+    uint16_t id = 0;
 
-    iov_exec_put_payload(cpu->exec, page, frame->data, frame->size, frame->span);
-    iov_guest_grant(&self->xen, cpu, GRANT_TX + id, self->store.backend, page, true);
-    self->busy[id] = true;
+    for (uint32_t at = 0, size; at < frame->size; at += size) {
+        struct xen_netif_tx_request request = { 0 };
+
+        size = frame->size - at < XEN_PAGE ? frame->size - at : XEN_PAGE;
+        id = take_id(self);
+        put_page(self, cpu, frame, at, size, id);
+        request.gref = GRANT_TX + id;
+        request.id = id;
+        request.size = (uint16_t)(at == 0 ? frame->size : size);
+        request.flags =
+            (uint16_t)((at + size < frame->size ? XEN_NETTXF_MORE_DATA : 0) |
+                       (at == 0 && frame->segment_size != 0 ? XEN_NETTXF_EXTRA_INFO : 0) |
+                       (at == 0 && frame->checksum_offset != 0
+                            ? XEN_NETTXF_CSUM_BLANK | XEN_NETTXF_DATA_VALIDATED
+                            : 0));
+        put_slot(self, cpu, &request);
+        if (at != 0 || frame->segment_size == 0)
+            continue;
+        extra.type = XEN_NETIF_EXTRA_GSO;
+        extra.gso_type = XEN_NETIF_GSO_TCPV4;
+        extra.gso_size = frame->segment_size;
+        put_slot(self, cpu, &extra);
+        self->extras++;
+    }
     self->sent[id] = (struct iov_guest_sent){ frame->span, frame->size, frame->socket };
-    iov_exec_put(cpu->exec, ring_slot(self->tx_ring, self->tx_produced++, XEN_NETIF_TX_ENTRY),
-                 &request, sizeof request);
 }
 
 static bool netfront_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
@@ -143,7 +207,7 @@ static bool netfront_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu
     struct driver *self = from_dev(dev);
 
     lock_tx(self, cpu);
-    if (self->free_count == 0) {
+    if (self->free_count < slots_of(frame) + self->extras) {
         dev->tx[0].stopped = true;
         self->tx_locked = false;
         return false;
@@ -155,7 +219,7 @@ static bool netfront_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu
     else
         iov_guest_kick_suppressed(cpu);
     take_back(self, cpu);
-    if (self->free_count == 0)
+    if (self->free_count < MOST_SLOTS + self->extras)
         dev->tx[0].stopped = true;
     iov_guest_work_for(cpu, NULL);
     self->tx_locked = false;
@@ -253,6 +317,8 @@ static bool netfront_probe(struct iov_guest_netdev *dev, struct iov_guest_cpu *c
         return false;
     iov_exec_get(cpu->exec, self->guest->registers, &self->store, sizeof self->store);
     memcpy(dev->mac, self->store.mac, sizeof dev->mac);
+    dev->net->checksum_offload = true;
+    dev->tso = true;
     return self->store.tx_port != 0 && self->store.rx_port != 0 &&
            self->store.tx_port < IOV_GUEST_XEN_PORTS && self->store.rx_port < IOV_GUEST_XEN_PORTS;
 }

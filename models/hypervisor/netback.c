@@ -9,7 +9,8 @@
  * Each side tells the other only when the event index asks for it.
  *
  * Everything in the rings is the guest's: indices that cannot be stop the interface, bad requests are answered with an error; both are
- * counted. SPEC: xen/include/public/io/netif.h and ring.h. LIMIT: one request a frame, no extra segments, no segmentation or checksum offload, one
+ * counted. SPEC: xen/include/public/io/netif.h and ring.h. A large segment is a
+ * frame of several requests with a slot of extra information. LIMIT: none of these towards the guest, one
  * queue; a mapped page is given back when the frame has been handed on, not when the NIC has sent it.
  */
 #include "core/net/segment.h"
@@ -38,6 +39,12 @@ struct request {
     struct xen_netif_tx_request wire;
     iov_gpa page;
     int status; /* of the grant */
+    /* of a frame's first request; the others are behind it */
+    uint32_t total; /* bytes of the frame */
+    uint16_t mss;   /* of a large segment */
+    uint8_t pieces; /* requests; 0: one of the others */
+    bool extra;     /* a slot with extra information belongs to it */
+    bool open;      /* its sum is */
 };
 
 struct _IovNetback {
@@ -66,7 +73,7 @@ struct _IovNetback {
     struct ring tx, rx;
     bool broken;
     struct iov_packet_queue received;
-    struct request batch[BATCH];
+    struct request batch[BATCH + XEN_NETTX_SLOTS];
     struct xen_netif_tx_request mapped[XEN_NET_RING_SIZE]; /* waiting to be unmapped */
     unsigned mapped_first, mapped_count;
     /* statistics */
@@ -192,22 +199,85 @@ static void tx_push(IovNetback *self, struct iov_thread *thread)
         notify(self, thread, self->tx_port, NULL);
 }
 
+static bool request_is_sound(const struct xen_netif_tx_request *wire)
+{
+    return wire->offset < XEN_PAGE && wire->size > 0 && wire->size <= XEN_PAGE - wire->offset;
+}
+
+/* The slot behind the first request of a frame. False: it says nothing that is known. */
+static bool take_extra(IovNetback *self, struct request *head)
+{
+    struct xen_netif_extra_info extra;
+
+    if (ring_waiting(self, &self->tx) == 0)
+        return false;
+    memcpy(&extra, ring_slot(&self->tx, self->tx.consumed++), sizeof extra);
+    head->extra = true;
+    head->mss = extra.gso_size;
+    return extra.type == XEN_NETIF_EXTRA_GSO && extra.gso_type == XEN_NETIF_GSO_TCPV4 &&
+           extra.gso_size != 0 && !(extra.flags & XEN_NETIF_EXTRA_MORE);
+}
+
+/* The further requests of a frame: each holds its own size, the first one the sum of all. False: they do not fit together. */
+static bool take_pieces(IovNetback *self, struct request *head)
+{
+    struct request *last = head;
+    uint32_t rest = 0;
+
+    while (last->wire.flags & XEN_NETTXF_MORE_DATA) {
+        if (ring_waiting(self, &self->tx) == 0 || head->pieces == XEN_NETTX_SLOTS)
+            return false;
+        last = &head[head->pieces++];
+        *last = (struct request){ .status = XEN_GNTST_BAD_COPY_ARG };
+        memcpy(&last->wire, ring_slot(&self->tx, self->tx.consumed++), sizeof last->wire);
+        rest += last->wire.size;
+        if (!request_is_sound(&last->wire) || last->wire.flags & XEN_NETTXF_EXTRA_INFO)
+            return false;
+    }
+    if (rest >= head->total)
+        return false;
+    head->wire.size = (uint16_t)(head->total - rest);
+    return head->total >= FRAME_MIN && request_is_sound(&head->wire) &&
+           (head->mss != 0 || head->total <= IOV_PACKET_INLINE);
+}
+
+/* Grants of all pieces; those of a frame that is refused are given back. */
+static void use_grants(IovNetback *self, struct request *head, bool sound)
+{
+    uint16_t by = iov_xen_domain_channels(self->domain)->id;
+    int status = sound ? XEN_GNTST_OKAY : XEN_GNTST_BAD_COPY_ARG;
+    unsigned used = 0;
+
+    while (status == XEN_GNTST_OKAY && used < head->pieces) {
+        struct request *piece = &head[used];
+
+        status = iov_xen_grant_use(self->vm, piece->wire.gref, by, false, &piece->page);
+        used += status == XEN_GNTST_OKAY;
+    }
+    for (unsigned i = 0; status != XEN_GNTST_OKAY && i < used; i++)
+        iov_xen_grant_done(self->vm, head[i].wire.gref);
+    for (unsigned i = 0; i < head->pieces; i++)
+        head[i].status = status;
+}
+
 /* Takes up to a batch off the ring and checks it. */
 static unsigned tx_take(IovNetback *self, struct iov_thread *thread)
 {
-    uint16_t by = iov_xen_domain_channels(self->domain)->id;
     unsigned count = 0;
 
     while (count < BATCH && ring_waiting(self, &self->tx) > 0) {
-        struct request *request = &self->batch[count++];
-        const struct xen_netif_tx_request *wire = &request->wire;
+        struct request *head = &self->batch[count];
+        bool sound = true;
 
-        memcpy(&request->wire, ring_slot(&self->tx, self->tx.consumed++), sizeof request->wire);
-        request->status = XEN_GNTST_BAD_COPY_ARG;
-        if (wire->size >= FRAME_MIN && wire->offset < XEN_PAGE &&
-            wire->size <= XEN_PAGE - wire->offset && wire->size <= IOV_PACKET_INLINE &&
-            !(wire->flags & (XEN_NETTXF_MORE_DATA | XEN_NETTXF_EXTRA_INFO)))
-            request->status = iov_xen_grant_use(self->vm, wire->gref, by, false, &request->page);
+        *head = (struct request){ .pieces = 1 };
+        memcpy(&head->wire, ring_slot(&self->tx, self->tx.consumed++), sizeof head->wire);
+        head->total = head->wire.size;
+        head->open = head->wire.flags & XEN_NETTXF_CSUM_BLANK;
+        if (head->wire.flags & XEN_NETTXF_EXTRA_INFO)
+            sound = take_extra(self, head);
+        sound = take_pieces(self, head) && sound;
+        use_grants(self, head, sound);
+        count += head->pieces;
         iov_thread_compute(thread, self->transmit_cost, IOV_PART_HOST);
     }
     return count;
@@ -259,27 +329,90 @@ static void send(IovNetback *self, struct iov_thread *thread, struct iov_packet 
     self->sending = NULL;
 }
 
-static void tx_send(IovNetback *self, struct iov_thread *thread, const struct request *request)
+/* A piece that was copied goes back to its owner at once, one that is mapped later. */
+static void piece_done(IovNetback *self, const struct request *piece)
 {
-    struct iov_packet *packet = iov_packet_new(self->pool, request->wire.size);
-    bool mapped = is_mapped(self, request);
+    if (is_mapped(self, piece)) {
+        self->mapped[(self->mapped_first + self->mapped_count++) % XEN_NET_RING_SIZE] = piece->wire;
+        return;
+    }
+    iov_xen_grant_done(self->vm, piece->wire.gref);
+    tx_respond(self, piece->wire.id, XEN_NETIF_RSP_OKAY);
+}
 
-    iov_xen_memory(self->vm, request->page + request->wire.offset, packet->data, request->wire.size,
-                   false, &packet->span);
+static struct iov_packet *frame_of(IovNetback *self, const struct request *head)
+{
+    struct iov_packet *packet = iov_packet_new(self->pool, head->total);
+    uint32_t done = 0;
+
+    for (unsigned i = 0; i < head->pieces; i++) {
+        const struct request *piece = &head[i];
+        struct iov_span *span = NULL;
+
+        iov_xen_memory(self->vm, piece->page + piece->wire.offset, packet->data + done,
+                       piece->wire.size, false, &span);
+        if (i == 0)
+            packet->span = span;
+        done += piece->wire.size;
+    }
+    packet->segment_size = head->mss;
+    packet->flags = head->open ? IOV_PACKET_NEEDS_CHECKSUM : 0;
+    return packet;
+}
+
+static bool can_be_cut(const struct iov_packet *packet)
+{
+    struct iov_segment_plan plan;
+
+    return packet->segment_size == 0 ||
+           iov_segment_plan(packet->data, packet->size, packet->size, packet->segment_size, &plan);
+}
+
+static void tx_send(IovNetback *self, struct iov_thread *thread, const struct request *head)
+{
+    struct iov_packet *packet = frame_of(self, head);
+    bool mapped = false;
+
     iov_span_claim(packet->span, thread->exec.holder, IOV_PART_QUEUE, now(self));
     thread->exec.span = packet->span;
-    if (!mapped) {
-        iov_xen_grant_done(self->vm, request->wire.gref);
-        tx_respond(self, request->wire.id, XEN_NETIF_RSP_OKAY);
-        tx_push(self, thread);
+    for (unsigned i = 0; i < head->pieces; i++) {
+        mapped |= is_mapped(self, &head[i]);
+        if (!is_mapped(self, &head[i]))
+            piece_done(self, &head[i]);
+        if (i == 0 && head->extra)
+            tx_respond(self, 0, XEN_NETIF_RSP_NULL);
     }
-    self->frames_sent++;
-    send(self, thread, packet);
+    if (!mapped || head->extra)
+        tx_push(self, thread);
+    if (can_be_cut(packet)) {
+        self->frames_sent++;
+        send(self, thread, packet);
+    } else {
+        iov_packet_free(packet);
+        self->bad_requests++;
+        self->measure->counters.guest_faults++;
+    }
     thread->exec.span = NULL;
     if (!mapped)
         return;
-    self->mapped[(self->mapped_first + self->mapped_count++) % XEN_NET_RING_SIZE] = request->wire;
+    for (unsigned i = 0; i < head->pieces; i++) {
+        if (is_mapped(self, &head[i]))
+            piece_done(self, &head[i]);
+    }
     iov_xen_domain_queue(self->domain, &self->release, &thread->exec, NULL);
+}
+
+/* Nothing of the frame is sent: each slot says so. */
+static void tx_refuse(IovNetback *self, struct iov_thread *thread, const struct request *head)
+{
+    self->bad_requests++;
+    self->measure->counters.guest_faults++;
+    for (unsigned i = 0; i < head->pieces; i++) {
+        tx_respond(self, head[i].wire.id, XEN_NETIF_RSP_ERROR);
+        if (i == 0 && head->extra)
+            tx_respond(self, 0, XEN_NETIF_RSP_NULL);
+    }
+    tx_push(self, thread);
 }
 
 static void transmit_run(struct iov_xen_work *work, struct iov_thread *thread)
@@ -300,15 +433,11 @@ static void transmit_run(struct iov_xen_work *work, struct iov_thread *thread)
     }
     self->batches++;
     tx_grants(self, thread, count);
-    for (unsigned i = 0; i < count; i++) {
-        if (self->batch[i].status == XEN_GNTST_OKAY) {
+    for (unsigned i = 0; i < count; i += self->batch[i].pieces) {
+        if (self->batch[i].status == XEN_GNTST_OKAY)
             tx_send(self, thread, &self->batch[i]);
-            continue;
-        }
-        self->bad_requests++;
-        self->measure->counters.guest_faults++;
-        tx_respond(self, self->batch[i].wire.id, XEN_NETIF_RSP_ERROR);
-        tx_push(self, thread);
+        else
+            tx_refuse(self, thread, &self->batch[i]);
     }
     iov_xen_domain_queue(self->domain, work, &thread->exec, NULL); /* another look */
 }

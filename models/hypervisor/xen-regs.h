@@ -8,6 +8,7 @@
 #ifndef IOV_HYPERVISOR_XEN_REGS_H
 #define IOV_HYPERVISOR_XEN_REGS_H
 
+#include <assert.h>
 #include <stdint.h>
 
 #define XEN_PAGE 4096u
@@ -113,6 +114,8 @@ struct xen_grant_entry {
 #define XEN_NETTXF_MORE_DATA 4u
 #define XEN_NETTXF_EXTRA_INFO 8u
 #define XEN_NETRXF_DATA_VALIDATED 1u
+#define XEN_NETTX_SLOTS 18u  /* that a frame may take, without the extra one */
+#define XEN_NETIF_RSP_NULL 1 /* of a slot with extra information */
 #define XEN_NETIF_RSP_OKAY 0
 #define XEN_NETIF_RSP_ERROR (-1)
 #define XEN_NETIF_RSP_DROPPED (-2)
@@ -124,6 +127,21 @@ struct xen_netif_tx_request {
     uint16_t id;
     uint16_t size;
 };
+
+/* In a slot of its own behind the first of a frame with XEN_NETTXF_EXTRA_INFO: how a large segment is cut. */
+#define XEN_NETIF_EXTRA_GSO 1u
+#define XEN_NETIF_EXTRA_MORE 1u /* flags */
+#define XEN_NETIF_GSO_TCPV4 1u
+struct xen_netif_extra_info {
+    uint8_t type;
+    uint8_t flags;
+    uint16_t gso_size;
+    uint8_t gso_type;
+    uint8_t pad;
+    uint16_t features;
+    uint32_t unused;
+};
+static_assert(sizeof(struct xen_netif_extra_info) == XEN_NETIF_TX_ENTRY, "it fills a slot");
 
 struct xen_netif_tx_response {
     uint16_t id;

@@ -177,6 +177,18 @@ Test(xen_hostile, a_wild_grant_is_refused)
                   (struct xen_grant_entry){ 0 }, true);
 }
 
+Test(xen_hostile, a_frame_whose_pieces_never_end_is_refused)
+{
+    expect_answer((struct xen_netif_tx_request){ .size = 100, .flags = XEN_NETTXF_MORE_DATA },
+                  (struct xen_grant_entry){ 0 }, false);
+}
+
+Test(xen_hostile, a_large_segment_without_a_word_how_to_cut_it_is_refused)
+{
+    expect_answer((struct xen_netif_tx_request){ .size = 100, .flags = XEN_NETTXF_EXTRA_INFO },
+                  (struct xen_grant_entry){ 0 }, false);
+}
+
 Test(xen_hostile, a_page_granted_to_somebody_else_is_refused)
 {
     expect_answer((struct xen_netif_tx_request){ .gref = 1 },
