@@ -58,6 +58,7 @@
 #define VTD_CAP_MAMV_SHIFT 48
 #define VTD_CAP_DWD (1ull << 54)
 #define VTD_CAP_DRD (1ull << 55)
+#define VTD_CAP_FS1GP (1ull << 56) /* pages of 1 GiB in first stages */
 #define VTD_CAP_PI (1ull << 59)
 #define VTD_MAMV 18u /* largest address mask of a page-selective invalidation */
 

@@ -401,6 +401,7 @@ static void capabilities_set(IovVtd *self)
     self->cap |= self->zero_length_read ? VTD_CAP_ZLR : 0;
     self->cap |= self->dma_drain ? VTD_CAP_DWD | VTD_CAP_DRD : 0;
     self->cap |= self->intremap && self->posting ? VTD_CAP_PI : 0;
+    self->cap |= self->first_stage ? VTD_CAP_FS1GP : 0;
     self->ecap = VTD_ECAP_QI | (uint64_t)(VTD_IVA / 16) << VTD_ECAP_IRO_SHIFT;
     self->ecap |= self->intremap ? VTD_ECAP_IR | VTD_ECAP_MHMV : 0;
     self->ecap |= self->intremap && self->eim ? VTD_ECAP_EIM : 0;

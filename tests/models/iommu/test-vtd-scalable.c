@@ -147,6 +147,7 @@ Test(vtd_scalable, the_extended_capabilities_say_what_is_there)
     cr_assert(ecap & VTD_ECAP_SMTS && ecap & VTD_ECAP_SSTS && ecap & VTD_ECAP_FSTS);
     cr_assert(ecap & VTD_ECAP_PASID && ecap & VTD_ECAP_RPS && ecap & VTD_ECAP_SMPWC);
     cr_assert(eq(u64, ecap >> VTD_ECAP_PSS_SHIFT & 0x1f, 15));
+    cr_assert(ne(u64, reg_read_wide(&vtd, VTD_CAP) & VTD_CAP_FS1GP, 0));
 }
 
 /* ---- Second stages ---- */
@@ -412,6 +413,30 @@ Test(vtd_scalable, a_first_stage_translates_and_marks_what_was_used)
     cr_assert(eq(u64, memory_read(&vtd, FIRST + 8 * 256) & 0xff, USER | VTD_FIRST_A));
     check_reaches(9, 0xffff800000005020, PAGE_A + 0x20);
     cr_assert(eq(u64, bench_stat(vtd.unit, "iotlb-hits"), 1));
+}
+
+Test(vtd_scalable, first_stages_have_pages_of_2m_and_1g)
+{
+    first_stage_start();
+    memory_write(&vtd, FIRST, (FIRST + 0x1000) | USER); /* addresses from 0 on */
+    memory_write(&vtd, FIRST + 0x1000, (FIRST + 0x2000) | USER);
+    memory_write(&vtd, FIRST + 0x1000 + 8, 0 | USER | VTD_FIRST_SUPER);
+    memory_write(&vtd, FIRST + 0x2000 + 8,
+                 0x200000 | 0x1000 | USER | VTD_FIRST_SUPER); /* with PAT */
+    check_reaches(9, 0x2abcd0, 0x2abcd0);
+    check_reaches(9, 0x40345678, 0x345678);
+    check_reaches(9, 0x40345000, 0x345000);
+    cr_assert(eq(u64, bench_stat(vtd.unit, "iotlb-hits"), 1));
+    memory_write(&vtd, FIRST + 0x2000 + 16, 0x200000 | 0x2000 | USER | VTD_FIRST_SUPER);
+    check_faults(9, 0x400000, true, VTD_FAULT_SM_FIRST_RESERVED);
+}
+
+Test(vtd_scalable, requests_without_a_pasid_are_users)
+{
+    start();
+    memory_write(&vtd, context_address(DEVICE) + 8,
+                 PASID_B | 1 << 20); /* RID_PRIV is not supported */
+    check_faults(IOV_NO_PASID, IOVA, true, VTD_FAULT_SM_CONTEXT_RESERVED);
 }
 
 Test(vtd_scalable, first_stages_fault_with_reasons_of_their_own)
