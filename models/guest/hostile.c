@@ -17,11 +17,14 @@
 #include "models/guest/guest-private.h"
 
 #define ACTION 8
+#define DESCRIPTOR 16u /* bytes; its address comes first, in every ring but Xen's */
+#define SPRAYED 64u    /* descriptors */
 #define SCRIPT_MAX (1 << 20)
 
 enum what {
     WRITE_MEMORY,
-    WRITE_MEMORY_LAST = 3,
+    WRITE_MEMORY_LAST = 2,
+    SPRAY,
     WRITE_REGISTER,
     WRITE_REGISTER_LAST = 6,
     READ_REGISTER,
@@ -72,14 +75,29 @@ static struct action decode(const uint8_t *bytes)
     };
 }
 
+/* Any word; an address right behind 2 GiB, where another guest may lie; twice the word. */
+static uint64_t wild_value(const struct action *action)
+{
+    if (action->window == 0)
+        return action->value;
+    if (action->window == 1)
+        return (UINT64_C(2) << 30) + action->value % (UINT32_C(4) << 20);
+    return action->value * UINT64_C(0x100000001);
+}
+
 /* The rings and the shared pages come first of what the kernel has allocated; buffers follow. */
 static void write_memory(struct iov_guest_cpu *cpu, const struct action *action)
 {
     const IovLinuxGuest *guest = cpu->guest;
     uint64_t used = guest->next_memory - guest->memory_base;
-    uint64_t value = action->value * UINT64_C(0x100000001);
+    uint64_t value = wild_value(action);
 
-    if (used > action->size)
+    if (action->what == SPRAY) {
+        uint64_t begin = action->offset / DESCRIPTOR * DESCRIPTOR;
+
+        for (uint64_t at = begin; at < MIN(begin + SPRAYED * DESCRIPTOR, used); at += DESCRIPTOR)
+            iov_exec_put(cpu->exec, guest->memory_base + at, &value, sizeof value);
+    } else if (used > action->size)
         iov_exec_put(cpu->exec,
                      guest->memory_base +
                          action->offset % (used - action->size) / action->size * action->size,
@@ -163,7 +181,7 @@ static void act(IovHostile *self, struct iov_guest_cpu *cpu, const struct action
     uint32_t size;
 
     self->acted++;
-    if (action->what <= WRITE_MEMORY_LAST) {
+    if (action->what <= SPRAY) {
         write_memory(cpu, action);
     } else if (action->what <= WRITE_REGISTER_LAST) {
         iov_guest_write(cpu, register_address(cpu, action), action->size, action->value);

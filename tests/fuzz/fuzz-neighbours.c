@@ -18,8 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_autofree char *script = size > 0 ? neighbours_script(data + 1, size - 1) : g_strdup("");
     g_autofree char *text = NULL, *difference = NULL;
 
-    neighbours_refer(&references[index], &neighbours_cases[index], false);
-    text = neighbours_run(&neighbours_cases[index], references[index].config, script, false, NULL);
+    neighbours_refer(&references[index], &neighbours_cases[index], true);
+    text = neighbours_run(&neighbours_cases[index], references[index].config, script, true, NULL);
     difference = neighbours_difference(references[index].text, text);
     if (difference != NULL)
         neighbours_fail(&neighbours_cases[index], difference);

@@ -34,9 +34,10 @@ struct neighbours_case {
     const char *sets[NEIGHBOURS_SETS];
 };
 
-/* Each has processor `a` for its vCPU, `b` for what its own parts (texts) put there. */
+/* Each has a processor for its vCPU, and what its own parts (texts) put on others. Memory of vm0 is 2 GiB behind that of vm1. */
 #define NEIGHBOURS_VMS(first, second) \
-    "vms=[{ name: vm0, pin: [0], parts: { " first " } }, { name: vm1, pin: [2], parts: { " second \
+    "vms=[{ name: vm0, pin: [0], memory-base: 6GiB, parts: { " first \
+    " } }, { name: vm1, pin: [2], memory-base: 4GiB, parts: { " second \
     " }, workload: { kind: hostile } }]"
 #define NEIGHBOURS_PLAIN NEIGHBOURS_VMS("", "")
 #define NEIGHBOURS_OWN_WIRE "parts.wire.per=vm", "parts.peer.per=vm"

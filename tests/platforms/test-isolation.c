@@ -11,12 +11,14 @@ static const struct {
     const char *name;
     uint8_t what[16]; /* each as likely */
     unsigned count;
+    bool aimed; /* at the memory of the other guest, by descriptors */
 } attacks[] = {
-    { "rings", { 0, 1, 2, 3, 12, 12, 14 }, 7 },
-    { "registers", { 4, 5, 6, 7, 12, 15 }, 6 },
-    { "privileged", { 8, 9, 10, 12 }, 4 },
-    { "forged frames", { 11, 11, 12, 14 }, 4 },
-    { "everything", { 0, 1, 2, 4, 5, 7, 8, 9, 10, 11, 12, 12, 13, 14, 15, 15 }, 16 },
+    { "rings", { 0, 1, 2, 3, 12, 12, 14 }, 7, false },
+    { "descriptors that point at the other guest's memory", { 12 }, 1, true },
+    { "registers", { 4, 5, 6, 7, 12, 15 }, 6, false },
+    { "privileged", { 8, 9, 10, 12 }, 4, false },
+    { "forged frames", { 11, 11, 12, 14 }, 4, false },
+    { "everything", { 0, 1, 2, 4, 5, 7, 8, 9, 10, 11, 12, 12, 13, 14, 15, 15 }, 16, false },
 };
 
 static char *script(unsigned attack, uint64_t seed)
@@ -27,12 +29,18 @@ static char *script(unsigned attack, uint64_t seed)
     iov_random_init(&random, seed, attacks[attack].name);
     for (unsigned i = 0; i < NEIGHBOURS_ACTIONS_MAX; i++) {
         uint64_t drawn = iov_random_u64(&random);
+        uint8_t *action = bytes + i * NEIGHBOURS_ACTION;
 
-        memcpy(bytes + i * NEIGHBOURS_ACTION, &drawn, sizeof drawn);
-        bytes[i * NEIGHBOURS_ACTION] =
-            (uint8_t)((bytes[i * NEIGHBOURS_ACTION] & 0xf0) |
-                      attacks[attack]
-                          .what[drawn >> 32 & 0xffff ? (drawn >> 40) % attacks[attack].count : 0]);
+        memcpy(action, &drawn, sizeof drawn);
+        action[0] = (uint8_t)((action[0] & 0xf0) |
+                              attacks[attack].what[(drawn >> 40) % attacks[attack].count]);
+        if (attacks[attack].aimed && i % 3 == 0) {
+            action[0] = 0x43;  /* 64 addresses right behind 2 GiB ... */
+            action[3] &= 0x3f; /* ... in the first rings */
+        } else if (attacks[attack].aimed) {
+            action[1] = 0x9f; /* time for answers to arrive */
+            action[3] = 0;
+        }
     }
     return neighbours_script(bytes, sizeof bytes);
 }
