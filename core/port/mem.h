@@ -32,16 +32,17 @@ typedef uint64_t iov_iova; /* as a device sees memory, before the IOMMU */
 #define IOV_NO_PASID UINT32_MAX
 
 enum {
-    IOV_MEM_TRANSLATED = 1 << 0, /* the address went through ATS: no translation on the way */
-    IOV_MEM_PAYLOAD = 1 << 1,    /* request data of a workload: `span` travels with it (written:
-                                    stored; read: returned) */
-    IOV_MEM_INTERRUPT =
-        1 << 2, /* an interrupt message (written by the interrupt fabric, not by a DMA engine) */
-    IOV_MEM_AT_ONCE =
-        1
-        << 4, /* a device's write that is seen before it has arrived: it will read, in the call, what the
-                                 other side answers to it */
-    IOV_MEM_DEBUG = 1 << 3, /* a tool looks: no time, no side effects, no statistics */
+    /* The address went through ATS: no translation on the way. */
+    IOV_MEM_TRANSLATED = 1 << 0,
+    /* Request data of a workload: `span` travels with it (written: stored; read: returned). */
+    IOV_MEM_PAYLOAD = 1 << 1,
+    /* An interrupt message, written by the interrupt fabric, not by a DMA engine. */
+    IOV_MEM_INTERRUPT = 1 << 2,
+    /* A tool looks: no time, no side effects, no statistics. */
+    IOV_MEM_DEBUG = 1 << 3,
+    /* A device's write that is seen before it has arrived: in the same call the device reads what
+     * the other side answers to it. */
+    IOV_MEM_AT_ONCE = 1 << 4,
 };
 
 struct iov_mem_req {

@@ -327,8 +327,9 @@ bool igb_causes_write(struct igb_function *function, uint32_t offset, uint32_t v
 void igb_other_raise(IovIgb *self, uint32_t causes);
 void igb_other_update(IovIgb *self);
 uint32_t igb_icr_read(IovIgb *self, bool peek);
-/* A queue wrote a descriptor back; `delay`: until the write has left. */
+/* What pollers look at is in memory. */
 void igb_on_changed(struct iov_event *event);
+/* A queue wrote a descriptor back; `delay`: until the write has left. */
 void igb_queue_raise(struct igb_queue *queue, bool transmit, iov_time delay, struct iov_span *span);
 /* The mailbox's vector of a virtual function. */
 void igb_mailbox_raise(struct igb_function *function);
