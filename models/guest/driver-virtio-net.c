@@ -251,8 +251,10 @@ static void take_frame(struct pair *self, struct iov_guest_cpu *cpu, uint16_t de
     first -= HEADER;
     frame->span = iov_exec_get_payload(cpu->exec, buffer + HEADER, frame->data,
                                        first < IOV_GUEST_FRAME_MAX ? first : IOV_GUEST_FRAME_MAX);
-    frame->checksum_start =
-        (header.flags & (VIRTIO_NET_HDR_DATA_VALID | VIRTIO_NET_HDR_NEEDS_CSUM)) != 0;
+    /* SPEC: 5.1.6.4.1: an open sum is one that needs no check. */
+    frame->checksum_start = header.flags & VIRTIO_NET_HDR_NEEDS_CSUM   ? IOV_GUEST_SUM_OPEN
+                            : header.flags & VIRTIO_NET_HDR_DATA_VALID ? IOV_GUEST_SUM_GOOD
+                                                                       : 0;
     iov_span_claim(frame->span, cpu->exec->holder, IOV_PART_QUEUE, iov_guest_now(cpu));
     iov_guest_work_for(cpu, frame->span);
     iov_guest_charge(cpu, self->driver->dev.ops->poll != NULL ? cpu->guest->costs.pmd_rx

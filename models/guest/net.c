@@ -517,7 +517,7 @@ void iov_guest_napi_receive(struct iov_guest_cpu *cpu, struct iov_guest_napi *na
         cpu->use->frames++;
     struct iov_guest_frame *frame = &napi->batch[napi->batched];
 
-    if (!napi->dev->net->rx_checksum)
+    if (!napi->dev->net->rx_checksum && frame->checksum_start != IOV_GUEST_SUM_OPEN)
         frame->checksum_start = 0;
     if (napi->dev->net->gro && iov_guest_gro_take(cpu, napi, frame))
         return;

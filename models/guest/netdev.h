@@ -42,6 +42,9 @@ struct iov_guest_frame {
     uint8_t data[IOV_GUEST_FRAME_MAX];
 };
 
+/* Values of a received frame's checksum_start: the device says that the sum is right; or nobody has made it yet, the frame never was on a wire. */
+enum { IOV_GUEST_SUM_GOOD = 1, IOV_GUEST_SUM_OPEN = 2 };
+
 /* What a driver remembers of a frame until the device has sent it. */
 struct iov_guest_sent {
     struct iov_span *span;
