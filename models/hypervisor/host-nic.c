@@ -131,12 +131,19 @@ static void on_arrived(struct iov_event *event)
     tell(self);
 }
 
+/* A frame that no sender may send: a stump without a whole header, or longer than a tagged one at an MTU of 1500. */
+static bool has_bad_length(const struct iov_packet *packet)
+{
+    return packet->size < ETHERNET_HEADER ||
+           (packet->segment_size == 0 && packet->size > ETHERNET_MAX + ETHERNET_VLAN_TAG);
+}
+
 static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *packet)
 {
     struct iov_host_nic *self = iov_container_of(port, struct iov_host_nic, wire);
     iov_time behind = self->storing > now(self) ? self->storing - now(self) : 0;
 
-    if (self->arriving.count + self->receive.count >= self->ring ||
+    if (has_bad_length(packet) || self->arriving.count + self->receive.count >= self->ring ||
         behind > BUFFER_KIB * (self->dma_kib + self->in_frame)) {
         drop(self, packet);
         return 0;

@@ -524,7 +524,10 @@ static bool rx_put(IovNetback *self, struct iov_packet *packet)
            iov_xen_grant_use(self->vm, request.gref, by, true, &page) == XEN_GNTST_OKAY;
     response.id = request.id;
     response.status = good ? (int16_t)packet->size : XEN_NETIF_RSP_ERROR;
-    response.flags = XEN_NETRXF_DATA_VALIDATED;
+    /* What the NIC, or the guest that sent it, vouches for; the rest is the guest's to sum. */
+    response.flags = packet->flags & (IOV_PACKET_CHECKSUM_GOOD | IOV_PACKET_NEEDS_CHECKSUM)
+                         ? XEN_NETRXF_DATA_VALIDATED
+                         : 0;
     if (good) {
         iov_xen_memory(self->vm, page, packet->data, packet->size, true, &packet->span);
         iov_xen_grant_done(self->vm, request.gref);

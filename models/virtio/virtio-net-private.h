@@ -119,6 +119,7 @@ struct _IovVirtioNet {
     uint64_t rx_split;
     uint64_t rx_large;
     uint64_t rx_unsplit;
+    uint64_t rx_oversize;
     uint64_t rx_frames;
     uint64_t rx_bytes;
     uint64_t rx_buffers;

@@ -195,6 +195,9 @@ static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *pa
     } else if (packet->size < IOV_VIRTIO_NET_FRAME_MIN ||
                !iov_virtio_net_accepts(net, packet->data, packet->size)) {
         net->rx_filtered++;
+    } else if (net->placement == IOV_VIRTIO_NET_HARDWARE && packet->segment_size == 0 &&
+               packet->size > ETHERNET_MAX + ETHERNET_VLAN_TAG) {
+        iov_virtio_net_drop(net, &net->rx_oversize);
     } else if (engine->waiting.count >= net->backlog) {
         iov_virtio_net_drop(net, &net->rx_overrun);
     } else {

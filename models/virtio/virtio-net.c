@@ -425,6 +425,8 @@ static void iov_virtio_net_class_init(IovVirtioNetClass *klass)
     IOV_STAT(mc, IovVirtioNet, rx_large, "Of them, segments that belong together as one");
     IOV_STAT(mc, IovVirtioNet, rx_split, "Large frames cut for a driver that does not take them");
     IOV_STAT(mc, IovVirtioNet, rx_unsplit, "Large frames dropped that cannot be cut");
+    IOV_STAT(mc, IovVirtioNet, rx_oversize,
+             "Frames dropped that are too long for a cable (hardware)");
     IOV_STAT_BYTES(mc, IovVirtioNet, rx_bytes, "Bytes of them");
     IOV_STAT(mc, IovVirtioNet, rx_buffers, "Receive buffers they took");
     IOV_STAT(mc, IovVirtioNet, rx_no_buffer, "Frames dropped for want of a buffer");
