@@ -484,6 +484,9 @@ static bool iov_cpu_prepare(IovModel *model, GError **error)
     self->processor.apic = self->apic;
     self->processor.apic_id = self->apic_id;
     self->processor.frequency_hz = self->frequency;
+    self->processor.apic_virtualisation = self->apic_register_virtualisation &&
+                                          self->virtual_interrupt_delivery &&
+                                          self->posted_interrupts;
     for (self->tlb_sets = 1; self->tlb_sets * TLB_WAYS < self->tlb_entries; self->tlb_sets *= 2)
         ;
     self->tlb = g_new0(struct iov_tlb_entry, self->tlb_sets * TLB_WAYS);

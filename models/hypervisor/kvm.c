@@ -262,6 +262,8 @@ static bool iov_kvm_vm_realize(IovModel *model, GError **error)
     if (self->bus.peer == NULL)
         return iov_model_fail(model, error, "port 'bus' must be wired");
     self->monitor.ops = &monitor_ops;
+    self->apic_virtualisation =
+        self->apic_virtualisation && iov_host_processor(self->host, 0)->apic_virtualisation;
     self->vpid_base = iov_host_vpids(self->host, (unsigned)self->vcpus);
     reserve_plan(self);
     self->msr_bitmap = iov_kvm_reserve(self, PAGE);
@@ -365,7 +367,8 @@ static void describe_properties(IovModelClass *mc)
     IOV_PROP_BOOL(mc, IovKvmVm, populate, true,
                   "Memory is mapped from the start, not at the first touch");
     IOV_PROP_BOOL(mc, IovKvmVm, apic_virtualisation, false,
-                  "APIC-register virtualisation, virtual-interrupt delivery, posted interrupts");
+                  "APIC-register virtualisation, virtual-interrupt delivery, posted interrupts, if "
+                  "the processors have them");
     IOV_PROP_BOOL(mc, IovKvmVm, exitless_interrupts, 0,
                   "Assigned devices interrupt the guest without an exit (ELI)");
     IOV_PROP_BOOL(mc, IovKvmVm, x2apic, true, "The guest may use x2APIC mode");

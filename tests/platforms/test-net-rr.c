@@ -184,3 +184,25 @@ Test(net_rr, a_guest_in_xapic_mode_exits_by_apic_access_whatever_modes_are_offer
         iov_experiment_free(with);
     }
 }
+
+Test(net_rr, every_strategy_does_without_apic_virtualisation_where_processors_have_none)
+{
+    g_autofree char *folder = g_build_filename(IOV_SOURCE_DIR, "platforms", "strategies", NULL);
+    g_autoptr(GDir) strategies = g_dir_open(folder, 0, NULL);
+    const char *file;
+    unsigned count = 0;
+
+    cr_assert_not_null(strategies);
+    while ((file = g_dir_read_name(strategies)) != NULL) {
+        g_autofree char *strategy = g_strdup_printf("strategy=%.*s", (int)strcspn(file, "."), file);
+        struct iov_experiment *run =
+            RUN("net-rr.yaml", strategy, "parameters.apic-virtualisation=off",
+                "parameters.interrupt-posting=off", "workload.operations=100");
+
+        cr_assert(eq(u64, counters_of(run)->posted, 0), "%s", strategy);
+        cr_assert(eq(u64, iov_experiment_measure(run)->mismatches, 0), "%s", strategy);
+        iov_experiment_free(run);
+        count++;
+    }
+    cr_assert(lt(uint, 20, count));
+}
