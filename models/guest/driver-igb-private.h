@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The igb and igbvf drivers: what they share. driver-igb-phy.c and driver-igb-hw.c set the adapter up, driver-igb.c moves frames, driver-igbvf.c is the driver of
+ * The igb and igbvf drivers: what they share. driver-igb-phy.c and driver-igb-hw.c set the adapter up, driver-igb.c moves frames, driver-igb-itr.c says how often they interrupt, driver-igbvf.c is the driver of
  * a virtual function, whose queues and vectors have their registers at the same places.
  */
 #ifndef IOV_GUEST_DRIVER_IGB_PRIVATE_H
