@@ -10,17 +10,10 @@
 
 #include "core/object/model.h"
 #include "models/virtio/virtio-regs.h"
+#include "tests/fuzz/input.h"
 
 #define RAM_SIZE 0x10000
 #define STEPS 2000
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* What is left of the input; reads zeros behind its end. */
-struct input {
-    const uint8_t *data;
-    size_t size;
-};
 
 struct bench {
     struct iov_run run;
@@ -31,17 +24,6 @@ struct bench {
     struct iov_mem_target *registers, *legacy, *msix;
     struct iov_pci_function *function;
 };
-
-static uint64_t take(struct input *input, unsigned bytes)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < bytes && input->size > 0; i++) {
-        value |= (uint64_t)*input->data++ << (8 * i);
-        input->size--;
-    }
-    return value;
-}
 
 /* 64 KiB from address 0; everything else is refused. */
 static enum iov_status memory_access(struct iov_mem_target *target, struct iov_mem_req *req,

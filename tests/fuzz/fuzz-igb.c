@@ -15,6 +15,7 @@
 #include "core/trace/measure.h"
 #include "models/nic/igb-regs.h"
 #include "models/nic/siov-regs.h"
+#include "tests/fuzz/input.h"
 
 #define RAM_SIZE 0x10000u
 #define TX_RING 0x1000u
@@ -23,25 +24,6 @@
 #define VF_BAR3 0xd1000000u
 #define SRIOV 0x160u
 #define FRAMES_MAX 100000u /* enough for one input: segmentation multiplies */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* What is left of the input; reads zeros behind its end. */
-struct input {
-    const uint8_t *data;
-    size_t size;
-};
-
-static uint64_t take(struct input *input, unsigned bytes)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < bytes && input->size > 0; i++) {
-        value |= (uint64_t)*input->data++ << (8 * i);
-        input->size--;
-    }
-    return value;
-}
 
 /* ---- The other ends ---- */
 

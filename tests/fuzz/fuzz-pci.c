@@ -11,29 +11,11 @@
 
 #include "core/object/model.h"
 #include "core/trace/measure.h"
+#include "tests/fuzz/input.h"
 
 #define RAM_SIZE 0x10000u
 #define STEPS_MAX 4096u
 #define MODELS_MAX 16u
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* What is left of the input; reads zeros behind its end. */
-struct input {
-    const uint8_t *data;
-    size_t size;
-};
-
-static uint64_t take(struct input *input, unsigned bytes)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < bytes && input->size > 0; i++) {
-        value |= (uint64_t)*input->data++ << (8 * i);
-        input->size--;
-    }
-    return value;
-}
 
 struct board {
     struct iov_run run;

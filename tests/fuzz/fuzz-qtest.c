@@ -10,29 +10,12 @@
 #include <string.h>
 
 #include "bindings/qtest/session.h"
+#include "tests/fuzz/input.h"
 
 #define STEP_MAX 3000000u /* ns */
 #define TIME_MAX 50000000u
 #define COMMANDS_MAX 300u
 #define MACHINE_USES 200u
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct input {
-    const uint8_t *data;
-    size_t size;
-};
-
-static uint64_t take(struct input *input, unsigned bytes)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < bytes && input->size > 0; i++) {
-        value |= (uint64_t)*input->data++ << (8 * i);
-        input->size--;
-    }
-    return value;
-}
 
 static struct session *session_begin(void)
 {

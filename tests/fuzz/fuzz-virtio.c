@@ -10,30 +10,10 @@
 
 #include "core/object/model.h"
 #include "models/virtio/virtio-regs.h"
+#include "tests/fuzz/input.h"
 
 #define RAM_SIZE 0x10000
 #define STEPS_MAX 1000000 /* events after one operation: far more than any queue can cause */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* What is left of the input; reads zeros behind its end. */
-struct input {
-    const uint8_t *data;
-    size_t size;
-};
-
-static uint64_t take(struct input *input, unsigned bytes)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < bytes; i++) {
-        if (input->size == 0)
-            break;
-        value |= (uint64_t)*input->data++ << (8 * i);
-        input->size--;
-    }
-    return value;
-}
 
 /* ---- Memory: 64 KiB from address 0, interrupt messages vanish, everything else is refused ---- */
 

@@ -12,6 +12,7 @@
 #include "core/object/model.h"
 #include "core/trace/measure.h"
 #include "models/nic/vmxnet3-regs.h"
+#include "tests/fuzz/input.h"
 
 #define RAM_SIZE 0x10000u
 #define SHARED 0x1000u
@@ -21,25 +22,6 @@
 #define ENTRIES 32u
 #define BUFFERS 0x4000u
 #define FRAMES_MAX 100000u /* enough for one input */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* What is left of the input; reads zeros behind its end. */
-struct input {
-    const uint8_t *data;
-    size_t size;
-};
-
-static uint64_t take(struct input *input, unsigned bytes)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < bytes && input->size > 0; i++) {
-        value |= (uint64_t)*input->data++ << (8 * i);
-        input->size--;
-    }
-    return value;
-}
 
 /* ---- The other ends ---- */
 

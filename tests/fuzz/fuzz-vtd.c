@@ -11,28 +11,10 @@
 
 #include "core/object/model.h"
 #include "models/iommu/vtd-regs.h"
+#include "tests/fuzz/input.h"
 
 #define RAM_SIZE 0x20000u
 #define PAGE 0x1000u
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* What is left of the input; reads zeros behind its end. */
-struct input {
-    const uint8_t *data;
-    size_t size;
-};
-
-static uint64_t take(struct input *input, unsigned bytes)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < bytes && input->size > 0; i++) {
-        value |= (uint64_t)*input->data++ << (8 * i);
-        input->size--;
-    }
-    return value;
-}
 
 static bool lookup(struct iov_cost_table *table, const char *name, const char *kind,
                    iov_time *ret_cost, GError **error)
