@@ -128,6 +128,8 @@ static void switch_set_up(IovIgbPf *self)
     set(self, IGB_DTXSWC, IGB_DTXSWC_LOOPBACK);
     set(self, IGB_X_MAC_SPOOF, UINT32_MAX);
     set(self, IGB_X_MAC_SPOOF + 4, UINT32_MAX);
+    set(self, IGB_X_VLAN_SPOOF, UINT32_MAX);
+    set(self, IGB_X_VLAN_SPOOF + 4, UINT32_MAX);
     set(self, IGB_MRQC, IGB_MRQC_POOLS);
     set(self, IGB_QDE, UINT32_MAX);
 }

@@ -163,6 +163,23 @@ static const struct neighbours_case neighbours_cases[] = {
       false,
       NULL,
       { "strategy=esxi-vmxnet", NEIGHBOURS_PLAIN } },
+    /* Variants of the first ones. */
+    { "emulated-e1000-iommu",
+      true,
+      true,
+      NULL,
+      { "strategy=emulated-e1000-iommu", NEIGHBOURS_OWN_BRIDGE,
+        NEIGHBOURS_VMS("emulator: { cpus: [1] }, bridge: { irq-cpu: 1 }",
+                       "emulator: { cpus: [3] }, bridge: { irq-cpu: 3 }") } },
+    { "xen-pv, mapped",
+      true,
+      false,
+      NULL,
+      { "strategy=xen-pv", "parameters.grant=map", "parts.dom0.per=vm",
+        "parts.driver-domain.per=vm", NEIGHBOURS_OWN_BRIDGE,
+        NEIGHBOURS_VMS("dom0: { pin: [1] }, driver-domain: { pin: [1] }, bridge: { irq-cpu: 1 }",
+                       "dom0: { pin: [3] }, driver-domain: { pin: [3] }, bridge: { irq-cpu: 3 "
+                       "}") } },
 };
 #define NEIGHBOURS_CASES G_N_ELEMENTS(neighbours_cases)
 

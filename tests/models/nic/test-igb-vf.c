@@ -164,14 +164,21 @@ static void put_frame(uint64_t buffer, const void *destination, const void *sour
         bench_write(igb.memory, buffer + i, 1, bytes[i]);
 }
 
-static void vf_send(unsigned vf, const void *destination, const void *source)
+static void vf_send_typed(unsigned vf, const void *destination, const void *source, uint32_t type)
 {
     uint64_t buffer = BUFFERS + 0x40000 * vf + 0x3f000;
 
     put_frame(buffer, destination, source);
+    for (unsigned i = 0; i < 4; i++) /* type and, of a tag, what is in it */
+        bench_write(igb.memory, buffer + 12 + i, 1, (uint8_t)(type >> (24 - 8 * i)));
     describe_frame(vf, buffer, 64, 0);
     vf_set(vf, IGB_TX_OLD + IGB_QUEUE_TAIL, igb.tails[vf]);
     run();
+}
+
+static void vf_send(unsigned vf, const void *destination, const void *source)
+{
+    vf_send_typed(vf, destination, source, 0x88b50000);
 }
 
 /* ---- On the bus ---- */
@@ -397,6 +404,22 @@ Test(igb_vf, a_false_source_is_dropped_counted_and_told)
     cr_assert(eq(u32, reg(IGB_WVBR), 0));
     vf_send(0, "\x52\x54\x00\x00\x00\x99", mac_of(0));
     cr_assert(eq(u32, igb.end.queue.count, 1));
+}
+
+Test(igb_vf, a_tag_of_a_vlan_that_is_not_the_pool_s_is_dropped_counted_and_told)
+{
+    open_pools(2);
+    vf_open(0);
+    set(IGB_DTXSWC, IGB_DTXSWC_LOOPBACK | 3u << IGB_DTXSWC_VLAN_SPOOF_SHIFT);
+    set(IGB_VLVF(0), IGB_VLVF_ENABLE | 1u << IGB_VLVF_POOL_SHIFT | 5); /* pool 0 is in VLAN 5 */
+    vf_send_typed(0, "\x52\x54\x00\x00\x00\x99", mac_of(0), 0x81000006);
+    cr_assert(eq(u32, igb.end.queue.count, 0));
+    cr_assert(eq(u64, bench_stat(igb.nic, "frames-spoofed"), 1));
+    cr_assert(eq(u32, reg(IGB_WVBR), 1));
+    vf_send_typed(0, "\x52\x54\x00\x00\x00\x99", mac_of(0), 0x81000005);
+    vf_send(0, "\x52\x54\x00\x00\x00\x99", mac_of(0));
+    cr_assert(eq(u32, igb.end.queue.count, 2));
+    cr_assert(eq(u64, bench_stat(igb.nic, "frames-spoofed"), 1));
 }
 
 Test(igb_vf, a_pool_s_own_vlan_keeps_it_apart)
