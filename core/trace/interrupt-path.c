@@ -70,14 +70,19 @@ static const void *owner_of(const struct iov_interrupt_path *path, uint32_t sour
     return source >> 16 != 0 ? owner_of(path, source & 0xffff) : NULL;
 }
 
+/* It waits for its owner's handler; a source that nobody has ends here. */
 static void add(struct iov_interrupt_path *path, uint32_t source, iov_time accepted)
 {
+    const void *guest = owner_of(path, source);
+
+    if (guest == NULL)
+        return;
     if (path->count == IOV_INTERRUPT_RECORDS) {
         path->forgotten++;
         drop(path, 0);
     }
     path->records[path->count++] =
-        (struct iov_interrupt_record){ accepted, owner_of(path, source), (uint16_t)source };
+        (struct iov_interrupt_record){ accepted, guest, (uint16_t)source };
 }
 
 static void note(struct iov_interrupt_path *path, enum iov_interrupt_segment segment,
@@ -142,17 +147,14 @@ void iov_interrupt_owned(struct iov_interrupt_path *path, uint32_t source, const
     path->owner_count++;
 }
 
-void iov_interrupt_taken(struct iov_interrupt_path *path, const void *guest, uint16_t requester,
-                         iov_time now)
+void iov_interrupt_taken(struct iov_interrupt_path *path, const void *guest, iov_time now)
 {
     if (path == NULL)
         return;
     for (unsigned i = 0; i < path->count;) {
         const struct iov_interrupt_record *record = &path->records[i];
 
-        bool ours = record->guest != NULL ? record->guest == guest : record->requester == requester;
-
-        if (!ours || record->accepted > now) {
+        if (record->guest != guest || record->accepted > now) {
             i++;
             continue;
         }

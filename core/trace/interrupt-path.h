@@ -40,7 +40,7 @@ enum iov_interrupt_segment {
 /* One that is on its way. */
 struct iov_interrupt_record {
     iov_time accepted; /* by the local APIC or the descriptor; IOV_TIME_MAX: not yet */
-    const void *guest; /* that owns the function; NULL: it was not given away */
+    const void *guest; /* that owns the function */
     uint16_t requester;
 };
 
@@ -73,7 +73,7 @@ static inline uint32_t iov_interrupt_source(uint16_t requester, unsigned entry)
     return (uint32_t)(entry + 1) << 16 | requester;
 }
 
-/* Function or entry `source` belongs to the kernel `guest`, which need not know its number. Slow plane. */
+/* Function or entry `source` belongs to the kernel `guest`; the first who says so has it. What nobody owns has no delivery. Slow plane. */
 IOV_API void iov_interrupt_owned(struct iov_interrupt_path *path, uint32_t source,
                                  const void *guest);
 /* A remapping unit made a message of a device's, `link` after the device wrote it; it took `remap`. */
@@ -87,9 +87,8 @@ IOV_API void iov_interrupt_posted(struct iov_interrupt_path *path, uint32_t sour
 /* A message reaches a local APIC at `when`, `route` after it came. If no unit remapped it, `link` is its way so far. */
 IOV_API void iov_interrupt_routed(struct iov_interrupt_path *path, uint16_t requester,
                                   iov_time link, iov_time route, iov_time when);
-/* A handler of `guest` begins: it serves all interrupts of the device that are there, and of functions that `guest` owns. */
-IOV_API void iov_interrupt_taken(struct iov_interrupt_path *path, const void *guest,
-                                 uint16_t requester, iov_time now);
+/* A handler of `guest` begins: it serves all interrupts that are there of functions that `guest` owns. */
+IOV_API void iov_interrupt_taken(struct iov_interrupt_path *path, const void *guest, iov_time now);
 /* `since` the handler began, EOI is done at `now`. */
 IOV_API void iov_interrupt_ended(struct iov_interrupt_path *path, iov_time since, iov_time now);
 

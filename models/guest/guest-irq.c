@@ -330,11 +330,7 @@ static void device_interrupt(struct iov_guest_cpu *cpu, uint8_t vector)
         cpu->use->interrupts++;
     guest->measure->counters.interrupts++;
     cpu->handler_began = iov_guest_now(cpu);
-    iov_interrupt_taken(guest->measure->interrupts, guest, (uint16_t)guest->requester,
-                        cpu->handler_began);
-    if (irq->level)
-        iov_interrupt_taken(guest->measure->interrupts, guest, (uint16_t)guest->ioapic_requester,
-                            cpu->handler_began);
+    iov_interrupt_taken(guest->measure->interrupts, guest, cpu->handler_began);
     iov_span_note(cpu->exec->span, iov_guest_now(cpu), "interrupt handler");
     if (irq->upcall) {
         irq->handler(irq->context, cpu);

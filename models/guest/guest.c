@@ -247,6 +247,8 @@ static bool guest_realize(IovModel *model, GError **error)
     IovLinuxGuest *self = IOV_LINUX_GUEST(model);
 
     self->measure = model->run->measure;
+    iov_interrupt_owned(self->measure->interrupts, (uint32_t)self->requester, self);
+    iov_interrupt_owned(self->measure->interrupts, (uint32_t)self->ioapic_requester, self);
     self->region_nic = iov_measure_region(self->measure, "nic");
     self->region_lapic = iov_measure_region(self->measure, "lapic");
     self->region_ioapic = iov_measure_region(self->measure, "ioapic");
