@@ -25,7 +25,7 @@
  */
 #define PROBE (2 * IOV_MS)
 #define PEER_SPANS 32768 /* more than come while one waits in rings and queues */
-#define PEER_FLOWS 64   /* that a source sends to */
+#define PEER_FLOWS 64    /* that a source sends to */
 #define PEER_HEADERS (ETHERNET_HEADER + IPV4_HEADER + UDP_HEADER)
 
 #define IOV_TYPE_PEER (iov_peer_get_type())
