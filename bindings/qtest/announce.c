@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RARP frames of all network devices in rounds. SPEC: RFC 903 (a request for one's own protocol address). */
 #include "bindings/qtest/announce.h"
+#include "core/net/address.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -30,17 +31,13 @@ static void announce_device(const struct announce *self, const struct device *de
 {
     IovModel *model = machine_model(self->session->machine, device);
     g_autofree char *text = NULL;
-    unsigned octets[6];
     guint8 mac[6], frame[FRAME_SIZE];
 
     if (device->netdev == NULL || model == NULL || iov_model_find_property(model, "mac") == NULL)
         return;
     g_object_get(model, "mac", &text, NULL);
-    if (text == NULL || sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x", &octets[0], &octets[1], &octets[2],
-                               &octets[3], &octets[4], &octets[5]) != 6)
+    if (text == NULL || !iov_net_address_parse(text, mac))
         return;
-    for (unsigned i = 0; i < 6; i++)
-        mac[i] = (guint8)octets[i];
     frame_write(frame, mac);
     netdevs_send(self->session->netdevs, device->netdev, frame, sizeof frame);
 }

@@ -8,6 +8,7 @@
 
 #include "bindings/qtest/build.h"
 #include "core/config/diagnostics.h"
+#include "core/net/address.h"
 
 struct slots {
     char *bus; /* NULL: the root bus */
@@ -292,16 +293,14 @@ static bool mac_take(struct settings *settings, struct machine *machine,
                      const struct option *option, GError **error)
 {
     const char *given = option_get(option, "mac");
-    unsigned octets[6];
-    char rest;
+    uint8_t octets[6];
 
     if (given == NULL) {
         settings_put(settings, "mac",
                      g_strdup_printf("'52:54:00:12:34:%02x'", (0x56u + machine->macs++) & 0xff));
         return true;
     }
-    if (sscanf(given, "%2x:%2x:%2x:%2x:%2x:%2x%c", &octets[0], &octets[1], &octets[2], &octets[3],
-               &octets[4], &octets[5], &rest) != 6)
+    if (!iov_net_address_parse(given, octets))
         return refuse(error, "mac=%s is no Ethernet address", given);
     settings_put(settings, "mac",
                  g_strdup_printf("'%02x:%02x:%02x:%02x:%02x:%02x'", octets[0], octets[1], octets[2],

@@ -9,6 +9,7 @@
  * no VLANs, no multicast groups.
  */
 #include "models/hypervisor/igb-pf.h"
+#include "core/net/address.h"
 
 #include <linux/pci_regs.h>
 #include <stdio.h>
@@ -293,7 +294,6 @@ static void handle(struct iov_host_irq *irq, struct iov_exec *exec, struct iov_s
 static bool iov_igb_pf_realize(IovModel *model, GError **error)
 {
     IovIgbPf *self = (IovIgbPf *)(void *)model;
-    unsigned parts[6];
 
     if (!iov_model_realize(self->host_ref, error))
         return false;
@@ -301,12 +301,9 @@ static bool iov_igb_pf_realize(IovModel *model, GError **error)
     if (self->cpu >= iov_host_cpu_count(self->host))
         return iov_model_fail(model, error, "cpu: the host has %u processors",
                               iov_host_cpu_count(self->host));
-    if (sscanf(self->mac, "%2x:%2x:%2x:%2x:%2x:%2x", &parts[0], &parts[1], &parts[2], &parts[3],
-               &parts[4], &parts[5]) != 6)
+    if (!iov_net_address_parse(self->mac, self->address))
         return iov_model_fail(model, error, "mac: '%s' is no address like 52:54:00:80:00:00",
                               self->mac);
-    for (unsigned i = 0; i < 6; i++)
-        self->address[i] = (uint8_t)parts[i];
     self->irq.handle = handle;
     if (!iov_host_irq_alloc(self->host, (unsigned)self->cpu, &self->irq, &self->vector))
         return iov_model_fail(model, error, "cpu: no vector is left");

@@ -13,6 +13,7 @@
  * frame of several requests with a slot of extra information. LIMIT: none of these towards the guest, one
  * queue; a mapped page is given back when the frame has been handed on, not when the NIC has sent it.
  */
+#include "core/net/address.h"
 #include "core/net/segment.h"
 #include "core/trace/measure.h"
 #include "models/hypervisor/bridge.h"
@@ -625,18 +626,6 @@ static bool channel_bind(IovNetback *self, unsigned *ret_port, uint32_t *ret_fro
     return true;
 }
 
-/* An address that only depends on the part's path: several guests of one run have different ones. */
-static void mac_of_path(const char *path, uint8_t *ret_mac)
-{
-    uint32_t hash = 2166136261; /* FNV-1a */
-
-    for (const char *c = path; *c != '\0'; c++)
-        hash = (hash ^ (uint8_t)*c) * 16777619;
-    memcpy(ret_mac, (const uint8_t[]){ 0x00, 0x16, 0x3e }, 3);
-    for (unsigned i = 0; i < 3; i++)
-        ret_mac[3 + i] = (uint8_t)(hash >> (8 * i)) & 0x7f;
-}
-
 static bool iov_netback_realize(IovModel *model, GError **error)
 {
     IovNetback *self = (IovNetback *)(void *)model;
@@ -663,7 +652,7 @@ static bool iov_netback_realize(IovModel *model, GError **error)
         !channel_bind(self, &self->rx_port, &store->rx_port, on_rx_event, error))
         return false;
     store->backend = iov_xen_domain_channels(self->domain)->id;
-    mac_of_path(model->path, store->mac);
+    iov_net_address_of_path(model->path, IOV_NET_VENDOR_XEN, store->mac);
     memcpy(self->port.address, store->mac, sizeof store->mac);
     self->port.has_address = true;
     return true;

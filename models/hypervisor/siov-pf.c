@@ -8,6 +8,7 @@
  * VLANs, no multicast groups.
  */
 #include "models/hypervisor/siov-pf.h"
+#include "core/net/address.h"
 
 #include <linux/pci_regs.h>
 #include <stdio.h>
@@ -138,16 +139,12 @@ void iov_siov_pf_set_length(IovSiovPf *pf, struct iov_exec *exec, unsigned adi, 
 static bool iov_siov_pf_realize(IovModel *model, GError **error)
 {
     IovSiovPf *self = (IovSiovPf *)(void *)model;
-    unsigned parts[6];
 
     if (!iov_model_realize(self->host_ref, error))
         return false;
-    if (sscanf(self->mac, "%2x:%2x:%2x:%2x:%2x:%2x", &parts[0], &parts[1], &parts[2], &parts[3],
-               &parts[4], &parts[5]) != 6)
+    if (!iov_net_address_parse(self->mac, self->address))
         return iov_model_fail(model, error, "mac: '%s' is no address like 52:54:00:80:00:00",
                               self->mac);
-    for (unsigned i = 0; i < 6; i++)
-        self->address[i] = (uint8_t)parts[i];
     iov_event_init(&self->set_up, model->kernel, on_set_up, IOV_PRIORITY_DEFAULT);
     return true;
 }

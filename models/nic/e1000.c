@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 
+#include "core/net/address.h"
 #include "core/trace/measure.h"
 
 G_DEFINE_ABSTRACT_TYPE(IovE1000, iov_e1000_family, IOV_TYPE_MODEL)
@@ -330,32 +331,6 @@ void e1000_reset(IovE1000 *self)
     self->eeprom_reading = false;
 }
 
-static bool parse_address(const char *text, uint8_t address[6])
-{
-    unsigned parts[6];
-    int end = 0;
-
-    if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &parts[0], &parts[1], &parts[2], &parts[3],
-               &parts[4], &parts[5], &end) != 6 ||
-        text[end] != '\0')
-        return false;
-    for (unsigned i = 0; i < 6; i++)
-        address[i] = (uint8_t)parts[i];
-    return true;
-}
-
-/* An address that only depends on the part's path: several guests of one run have different ones. */
-static void address_of_path(const char *path, uint8_t address[6])
-{
-    uint32_t hash = 2166136261; /* FNV-1a */
-
-    for (const char *c = path; *c != '\0'; c++)
-        hash = (hash ^ (uint8_t)*c) * 16777619;
-    hash ^= hash >> 24;
-    memcpy(address,
-           (const uint8_t[]){ 0x52, 0x54, 0, hash >> 16 & 0xff, hash >> 8 & 0xff, hash & 0xff }, 6);
-}
-
 static bool iov_e1000_family_prepare(IovModel *model, GError **error)
 {
     IovE1000 *self = (IovE1000 *)(void *)model;
@@ -370,9 +345,7 @@ static bool iov_e1000_family_realize(IovModel *model, GError **error)
 {
     IovE1000 *self = (IovE1000 *)(void *)model;
 
-    if (strcmp(self->mac, "auto") == 0)
-        address_of_path(model->path, self->address);
-    else if (!parse_address(self->mac, self->address) || self->address[0] & 1)
+    if (!iov_net_address_choose(self->mac, model->path, IOV_NET_VENDOR_KVM, self->address))
         return iov_model_fail(
             model, error, "mac: '%s' is not a unicast address like 52:54:00:12:34:56", self->mac);
     if (self->rom & (self->rom - 1))

@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 
+#include "core/net/address.h"
 #include "core/trace/measure.h"
 
 G_DEFINE_ABSTRACT_TYPE(IovIgb, iov_igb_family, IOV_TYPE_MODEL)
@@ -454,20 +455,6 @@ void igb_reset(IovIgb *self)
     igb_vt_reset(self);
 }
 
-static bool parse_address(const char *text, uint8_t address[6])
-{
-    unsigned parts[6];
-    int end = 0;
-
-    if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &parts[0], &parts[1], &parts[2], &parts[3],
-               &parts[4], &parts[5], &end) != 6 ||
-        text[end] != '\0')
-        return false;
-    for (unsigned i = 0; i < 6; i++)
-        address[i] = (uint8_t)parts[i];
-    return true;
-}
-
 /* SPEC: 82576, 7.8.1: eight pools of two queues. A part with more functions has as many more. */
 static void queues_init(IovIgb *self)
 {
@@ -489,7 +476,7 @@ static bool iov_igb_family_realize(IovModel *model, GError **error)
 {
     IovIgb *self = (IovIgb *)(void *)model;
 
-    if (!parse_address(self->mac, self->address) || self->address[0] & 1)
+    if (!iov_net_address_parse(self->mac, self->address) || self->address[0] & 1)
         return iov_model_fail(
             model, error, "mac: '%s' is not a unicast address like 52:54:00:12:34:56", self->mac);
     if (self->pci.bus == NULL)

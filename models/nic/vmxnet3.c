@@ -17,6 +17,7 @@
 
 #include <stdio.h>
 
+#include "core/net/address.h"
 #include "core/trace/measure.h"
 
 #define CAP_MSIX 0x40
@@ -344,31 +345,6 @@ static void space_init(IovVmxnet3 *self)
 
 /* ---- Life ---- */
 
-static void address_of_path(const char *path, uint8_t address[6])
-{
-    uint32_t hash = 2166136261; /* FNV-1a */
-
-    for (const char *c = path; *c != '\0'; c++)
-        hash = (hash ^ (uint8_t)*c) * 16777619;
-    hash ^= hash >> 24;
-    memcpy(address,
-           (const uint8_t[]){ 0, 0x0c, 0x29, hash >> 16 & 0xff, hash >> 8 & 0xff, hash & 0xff }, 6);
-}
-
-static bool parse_address(const char *text, uint8_t address[6])
-{
-    unsigned parts[6];
-    int end = 0;
-
-    if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &parts[0], &parts[1], &parts[2], &parts[3],
-               &parts[4], &parts[5], &end) != 6 ||
-        text[end] != '\0' || parts[0] & 1)
-        return false;
-    for (unsigned i = 0; i < 6; i++)
-        address[i] = (uint8_t)parts[i];
-    return true;
-}
-
 static bool iov_vmxnet3_prepare(IovModel *model, GError **error)
 {
     IovVmxnet3 *self = (IovVmxnet3 *)(void *)model;
@@ -383,9 +359,7 @@ static bool iov_vmxnet3_realize(IovModel *model, GError **error)
 {
     IovVmxnet3 *self = (IovVmxnet3 *)(void *)model;
 
-    if (strcmp(self->mac, "auto") == 0)
-        address_of_path(model->path, self->address);
-    else if (!parse_address(self->mac, self->address))
+    if (!iov_net_address_choose(self->mac, model->path, IOV_NET_VENDOR_VMWARE, self->address))
         return iov_model_fail(
             model, error, "mac: '%s' is not a unicast address like 00:0c:29:12:34:56", self->mac);
     self->pool = iov_packet_pool_new();

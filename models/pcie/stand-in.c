@@ -9,6 +9,7 @@
  */
 #include <stdio.h>
 
+#include "core/net/address.h"
 #include "core/object/model.h"
 #include "core/pci/space.h"
 
@@ -152,15 +153,13 @@ static const struct iov_pci_function_ops function_ops = {
 /* SPEC: PCI Express Base 5.0, 7.9.3: an EUI-64 made from the Ethernet address. */
 static bool serial_number(const IovStandIn *self, uint64_t *ret_serial)
 {
-    unsigned octets[6];
-    char rest;
+    uint8_t octets[6];
 
-    if (sscanf(self->mac, "%2x:%2x:%2x:%2x:%2x:%2x%c", &octets[0], &octets[1], &octets[2],
-               &octets[3], &octets[4], &octets[5], &rest) != 6)
+    if (!iov_net_address_parse(self->mac, octets))
         return false;
     *ret_serial = (uint64_t)octets[0] << 56 | (uint64_t)octets[1] << 48 |
-                  (uint64_t)octets[2] << 40 | UINT64_C(0xffff) << 24 | octets[3] << 16 |
-                  octets[4] << 8 | octets[5];
+                  (uint64_t)octets[2] << 40 | UINT64_C(0xffff) << 24 | (uint32_t)octets[3] << 16 |
+                  (uint32_t)octets[4] << 8 | octets[5];
     return true;
 }
 

@@ -28,6 +28,7 @@
  */
 #include "models/virtio/virtio-net-private.h"
 
+#include "core/net/address.h"
 #include "core/trace/measure.h"
 
 #define CONTROL_QUEUE_SIZE 64 /* as QEMU has it */
@@ -236,35 +237,6 @@ static const struct iov_notify_sink_ops announce_ops = { .signal = announce_sign
 
 /* ---- Life cycle and description ---- */
 
-static bool parse_mac(const char *text, uint8_t *ret_mac)
-{
-    uint8_t mac[6];
-
-    for (unsigned i = 0; i < 6; i++) {
-        if (!g_ascii_isxdigit(text[0]) || !g_ascii_isxdigit(text[1]) ||
-            text[2] != (i < 5 ? ':' : '\0'))
-            return false;
-        mac[i] = (uint8_t)(g_ascii_xdigit_value(text[0]) * 16 + g_ascii_xdigit_value(text[1]));
-        text += 3;
-    }
-    if (mac[0] & 1)
-        return false;
-    memcpy(ret_mac, mac, sizeof mac);
-    return true;
-}
-
-/* An address that only depends on the part's path: several guests of one run have different ones. */
-static void mac_of_path(const char *path, uint8_t *ret_mac)
-{
-    uint32_t hash = 2166136261; /* FNV-1a */
-
-    for (const char *c = path; *c != '\0'; c++)
-        hash = (hash ^ (uint8_t)*c) * 16777619;
-    hash ^= hash >> 24;
-    memcpy(ret_mac,
-           (const uint8_t[]){ 0x52, 0x54, 0, hash >> 16 & 0xff, hash >> 8 & 0xff, hash & 0xff }, 6);
-}
-
 static void engine_init(IovVirtioNet *net, struct iov_virtio_net_engine *engine, unsigned queue,
                         iov_event_fn *handler)
 {
@@ -304,9 +276,7 @@ static bool virtio_net_prepare(IovModel *model, GError **error)
 
     if (!IOV_MODEL_CLASS(iov_virtio_net_parent_class)->prepare(model, error))
         return false;
-    if (strcmp(net->mac, "auto") == 0)
-        mac_of_path(model->path, net->address);
-    else if (!parse_mac(net->mac, net->address))
+    if (!iov_net_address_choose(net->mac, model->path, IOV_NET_VENDOR_KVM, net->address))
         return iov_model_fail(model, error, "mac: '%s' is not a unicast address aa:bb:cc:dd:ee:ff",
                               net->mac);
     if (net->mergeable_buffers)
