@@ -47,7 +47,7 @@ struct _IovLinuxHostClass {
 
 struct _IovLinuxHost {
     IovModel parent_instance;
-    uint64_t free; /* by processor: it idles and nobody waits for it */
+    uint64_t free;                            /* by processor: it idles and nobody waits for it */
     struct iov_model_list cpus;               /* property */
     struct iov_count_list isolate;            /* property */
     iov_time time_slice;                      /* property */
