@@ -160,7 +160,8 @@ static GPtrArray *cell_columns(const GPtrArray *rows, size_t offset)
     GPtrArray *columns = g_ptr_array_new();
 
     for (unsigned i = 0; i < rows->len; i++) {
-        const GArray *cells = G_STRUCT_MEMBER(GArray *, row_at(rows, i), offset);
+        const char *row = (const char *)row_at(rows, i);
+        const GArray *cells = *(GArray *const *)(const void *)(row + offset);
 
         for (unsigned k = 0; k < cells->len; k++) {
             char *column = g_array_index(cells, struct cell, k).column;
