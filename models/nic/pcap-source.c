@@ -175,8 +175,8 @@ static bool iov_pcap_source_realize(IovModel *model, GError **error)
     if ((unsigned __int128)frame_at(self, self->frames.frames->len - 1)->when * self->time_scale /
             100 >
         LONGEST)
-        return iov_model_fail(model, error, "time-scale: the file would take more than %u days",
-                              PCAP_DAYS_MAX);
+        return iov_model_fail(model, error, "time-scale: %s would take more than %u days",
+                              self->file, PCAP_DAYS_MAX);
     self->spans = g_renew(struct iov_span, self->spans, SPANS);
     iov_event_init(&self->next, model->kernel, on_next, IOV_PRIORITY_DEFAULT);
     return true;
