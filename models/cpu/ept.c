@@ -36,7 +36,8 @@ static bool misconfigured(uint64_t entry, unsigned level, bool leaf)
     return entry & ((UINT64_C(1) << (12 + 9 * level)) - 1) & ~PAGE_MASK;
 }
 
-/* SPEC: 29.4.1: paging-structure caches: the levels above need not be read again until they are invalidated. */
+/* SPEC: 29.4.1: paging-structure caches: the levels above need not be read again until they are invalidated. LIMIT: a walk counts and costs its steps as if
+ * they were. */
 static struct iov_tlb_table *table_slot(IovCpu *self, uint64_t region)
 {
     return &self->tables[(region ^ self->context) % TLB_TABLES];
@@ -133,6 +134,8 @@ static uint32_t new_number(IovCpu *self)
             self->tlb[i].context = 0;
         for (unsigned i = 0; i < TLB_CONTEXTS; i++)
             self->contexts[i].number = 0;
+        for (unsigned i = 0; i < TLB_TABLES; i++)
+            self->tables[i].entries = NULL;
         self->next_context = TLB_ROOT_CONTEXT + 1;
     }
     return self->next_context;

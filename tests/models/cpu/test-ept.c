@@ -411,6 +411,37 @@ Test(ept, cached_translations_go_with_invept_invvpid_and_invlpg)
     bench_free(bench);
 }
 
+static void lose_directory_then_invalidate(struct bench *bench)
+{
+    if (bench->exit_count == 1)
+        bench_put64(bench, BENCH_EPT + 0x1000, 0); /* no INVEPT yet */
+    else if (bench->exit_count == 2)
+        bench->cpu->ops->invept(&bench->host, IOV_INVEPT_SINGLE, BENCH_EPT | IOV_EPTP_WB_WALK_4);
+}
+
+static void walk_through_the_old_directory(struct bench *bench)
+{
+    iov_exec_load(&bench->guest, 0x1000, 8);
+    iov_exec_do(&bench->guest, IOV_OP_CPUID); /* 1: the directory is gone */
+    iov_exec_load(&bench->guest, 0x2000, 8);
+    cr_assert(eq(uint, bench->exit_count, 1), "a cached directory leads to other pages, too");
+    iov_exec_do(&bench->guest, IOV_OP_CPUID); /* 2: INVEPT */
+    iov_exec_load(&bench->guest, 0x3000, 8);
+    cr_assert(eq(uint, bench->exit_count, 3));
+    cr_assert(eq(uint, bench->exits[2].reason, IOV_EXIT_EPT_VIOLATION));
+}
+
+/* SPEC: 29.4.1, 29.4.3 */
+Test(ept, a_cached_directory_is_used_until_invept)
+{
+    struct bench *bench = bench_new();
+
+    bench->on_exit = lose_directory_then_invalidate;
+    bench_run_guest(bench, with_vpid, walk_through_the_old_directory);
+    cr_assert(bench->done);
+    bench_free(bench);
+}
+
 static void emulate_and_move(struct bench *bench)
 {
     bench_ept_map(bench, 0x1000, LEAF(BENCH_RAM + 0x3000)); /* no INVEPT: the violation is enough */
