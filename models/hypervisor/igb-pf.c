@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 #include "models/hypervisor/host-iommu.h"
+#include "models/hypervisor/poke.h"
 #include "models/iommu/vtd-regs.h"
 #include "models/irq/ioapic-regs.h"
 #include "models/nic/igb-regs.h"
@@ -82,15 +83,6 @@ bool iov_igb_pf_take(IovIgbPf *pf, struct iov_igb_vf *ret_vf, GError **error)
 }
 
 /* ---- Accesses that take no time ---- */
-
-static void poke(struct iov_mem_initiator *port, uint64_t address, uint32_t size, uint64_t value)
-{
-    struct iov_mem_req req = {
-        .address = address, .data = &value, .size = size, .pasid = IOV_NO_PASID
-    };
-
-    (void)iov_mem_write_req(port, &req);
-}
 
 static void set(IovIgbPf *self, uint32_t reg, uint32_t value)
 {

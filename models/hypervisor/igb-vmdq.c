@@ -11,6 +11,7 @@
 
 #include <linux/pci_regs.h>
 
+#include "models/hypervisor/poke.h"
 #include "models/irq/ioapic-regs.h"
 #include "models/nic/igb-regs.h"
 
@@ -54,15 +55,6 @@ IovLinuxHost *iov_igb_vmdq_host(const IovIgbVmdq *card)
 uint64_t iov_igb_vmdq_registers(const IovIgbVmdq *card)
 {
     return card->registers;
-}
-
-static void poke(struct iov_mem_initiator *port, uint64_t address, uint32_t size, uint64_t value)
-{
-    struct iov_mem_req req = {
-        .address = address, .data = &value, .size = size, .pasid = IOV_NO_PASID
-    };
-
-    (void)iov_mem_write_req(port, &req);
 }
 
 void iov_igb_vmdq_poke(IovIgbVmdq *card, iov_hpa address, uint32_t size, uint64_t value)

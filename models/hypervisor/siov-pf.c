@@ -9,6 +9,7 @@
  */
 #include "models/hypervisor/siov-pf.h"
 #include "core/net/address.h"
+#include "models/hypervisor/poke.h"
 
 #include <linux/pci_regs.h>
 #include <stdio.h>
@@ -61,15 +62,6 @@ bool iov_siov_pf_take(IovSiovPf *pf, struct iov_siov_adi *ret_adi, GError **erro
 }
 
 /* ---- Set-up: accesses that take no time ---- */
-
-static void poke(struct iov_mem_initiator *port, uint64_t address, uint32_t size, uint64_t value)
-{
-    struct iov_mem_req req = {
-        .address = address, .data = &value, .size = size, .pasid = IOV_NO_PASID
-    };
-
-    (void)iov_mem_write_req(port, &req);
-}
 
 static void set(IovSiovPf *self, uint32_t reg, uint32_t value)
 {
