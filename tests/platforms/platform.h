@@ -65,6 +65,16 @@ static inline uint64_t stat_of(const struct iov_experiment *experiment, const ch
     return 0;
 }
 
+/* What the wire carried in a second of the measurement, with preamble, checksum and gap of each frame. */
+static inline double wire_bits_per_second(const struct iov_experiment *run)
+{
+    const struct iov_measure *measure = iov_experiment_measure(run);
+    double seconds = (double)(measure->end - measure->begin) / (double)IOV_SEC;
+
+    return 8.0 * (double)(stat_of(run, "wire", "bytes") + 24 * stat_of(run, "wire", "frames")) /
+           seconds;
+}
+
 /* `figure` of an experiment is `wanted` within 0.02. */
 #define cr_assert_about(figure, wanted) \
     cr_assert(fabs((figure) - (wanted)) <= 0.02, #figure " is %.4f; wanted is %.2f", (figure), \

@@ -85,15 +85,6 @@ Test(siov, several_guests_get_their_own_answers_and_equal_shares)
     iov_experiment_free(run);
 }
 
-static double bits_per_second(const struct iov_experiment *run)
-{
-    const struct iov_measure *measure = iov_experiment_measure(run);
-    double seconds = (double)(measure->end - measure->begin) / (double)IOV_SEC;
-
-    return 8.0 * (double)(stat_of(run, "wire", "bytes") + 24 * stat_of(run, "wire", "frames")) /
-           seconds;
-}
-
 Test(siov, sixty_interfaces_fill_the_link_like_one_and_nobody_exits_for_an_access)
 {
     static const unsigned counts[] = { 1, 8, 60 };
@@ -104,7 +95,7 @@ Test(siov, sixty_interfaces_fill_the_link_like_one_and_nobody_exits_for_an_acces
         struct iov_experiment *run =
             RUN("udp-stream.yaml", "strategy=siov-adi", "parameters.adis=63",
                 "parts.wire.rate=1Gbps", list, operations, "workload.warmup=50");
-        double rate = bits_per_second(run);
+        double rate = wire_bits_per_second(run);
 
         cr_assert(lt(dbl, 0.98e9, rate), "%u: %.4g bit/s", counts[i], rate);
         cr_assert(le(dbl, rate, 1.002e9), "%u: %.4g bit/s", counts[i], rate);

@@ -59,15 +59,6 @@ Test(sriov, several_guests_get_their_own_answers)
     iov_experiment_free(run);
 }
 
-static double bits_per_second(const struct iov_experiment *run)
-{
-    const struct iov_measure *measure = iov_experiment_measure(run);
-    double seconds = (double)(measure->end - measure->begin) / (double)IOV_SEC;
-
-    return 8.0 * (double)(stat_of(run, "wire", "bytes") + 24 * stat_of(run, "wire", "frames")) /
-           seconds;
-}
-
 Test(sriov, sixty_functions_fill_the_link_like_one_and_nobody_exits_for_an_access)
 {
     static const unsigned counts[] = { 1, 8, 60 };
@@ -78,7 +69,7 @@ Test(sriov, sixty_functions_fill_the_link_like_one_and_nobody_exits_for_an_acces
         struct iov_experiment *run =
             RUN("udp-stream.yaml", "strategy=sriov-vf", "parameters.vfs=63",
                 "parts.wire.rate=1Gbps", list, operations, "workload.warmup=50");
-        double rate = bits_per_second(run);
+        double rate = wire_bits_per_second(run);
 
         cr_assert(lt(dbl, 0.98e9, rate), "%u: %.4g bit/s", counts[i], rate);
         cr_assert(le(dbl, rate, 1.002e9), "%u: %.4g bit/s", counts[i], rate);
