@@ -26,6 +26,9 @@ struct iov_apic_ops {
     int (*pending)(const struct iov_apic *apic);
     /* Interrupt acknowledge: moves that vector from IRR to ISR and returns it, or -1. */
     int (*acknowledge)(struct iov_apic *apic);
+    /* `vector` is in IRR: acknowledge and EOI in one, for who knows that nothing looks at ISR in between and that nothing above it is pending. NULL:
+     * not possible. */
+    void (*pass)(struct iov_apic *apic, uint8_t vector);
     /* Registers by xAPIC offset (0x20 .. 0x3f0). False: reserved or read only; the caller raises
      * what its access mode demands. */
     bool (*read)(struct iov_apic *apic, uint32_t offset, uint64_t *ret_value);

@@ -204,6 +204,24 @@ struct iov_spin {
         pauses; /* each look has a PAUSE (SDM vol. 3C, 26.1.3): where loops of them exit, the spin is over at once */
 };
 
+/*
+ * A stream whose next steps are: to compute `duration` with interrupts off, then STI; HLT; and, if the interrupt that ends the halt is `vector`, a handler that does
+ * nothing but use the processor for `handler`. None of that needs its fiber, which is parked. When it is over over() is called, in an event: true: the stream
+ * has given its processor away. In all other cases `fiber` is unparked and calls rested() first of all. That returns false, with interrupts still off, when
+ * the duration is over and the stream has not halted yet; true when the halt is, interrupts handled.
+ */
+struct iov_rest {
+    struct iov_exec *exec;
+    struct iov_fiber *fiber;
+    iov_time duration;
+    enum iov_part part;
+    uint8_t vector;
+    iov_time handler;
+    enum iov_part handler_part;
+    bool (*over)(struct iov_rest *rest);
+    iov_time handled; /* out: since when the handler runs; IOV_TIME_MAX: it does not */
+};
+
 /* Outcomes of VMX instructions (SDM vol. 3C, 31.2): the error numbers of VMfailValid are in
  * vmx-regs.h. */
 enum iov_vmx_status { IOV_VMX_SUCCEED, IOV_VMX_FAIL_INVALID, IOV_VMX_FAIL_VALID };
@@ -215,6 +233,11 @@ struct iov_processor_ops {
     void (*boundary)(struct iov_exec *exec);
     /* See iov_exec_spin(). NULL: the processor cannot. */
     void (*spin)(struct iov_exec *exec, struct iov_spin *spin, enum iov_part part);
+    /* See struct iov_rest. rest() returns false, and does nothing, if something is pending. NULL: the processor cannot. */
+    bool (*rest)(struct iov_rest *rest);
+    bool (*rested)(struct iov_rest *rest);
+    /* `busy` and `used` below count all that has happened until now. NULL: they always do. */
+    void (*settle)(struct iov_processor *processor);
     /* Whoever waits inside an operation of the processor looks about him. */
     void (*poke)(struct iov_processor *processor);
     /* Arrival of interrupt `vector` at the physical local APIC. From any context; does not wait. */
@@ -256,6 +279,13 @@ struct iov_processor {
 };
 
 /* ---- Shorthand ---- */
+
+/* Before `busy` and `used` are read. */
+static inline void iov_processor_settle(struct iov_processor *processor)
+{
+    if (processor->ops != NULL && processor->ops->settle != NULL)
+        processor->ops->settle(processor);
+}
 
 static inline struct iov_kernel *iov_exec_kernel(const struct iov_exec *exec)
 {

@@ -16,7 +16,7 @@
 
 /* A processor and how it stood at the beginning. */
 struct watched {
-    const struct iov_processor *processor;
+    struct iov_processor *processor;
     iov_time busy;
     iov_time used[IOV_PART_COUNT];
 };
@@ -102,11 +102,12 @@ static void clear_counters(struct iov_counters *counters)
 
 static void note_processor(struct watched *watched)
 {
+    iov_processor_settle(watched->processor);
     watched->busy = watched->processor->busy;
     memcpy(watched->used, watched->processor->used, sizeof watched->used);
 }
 
-void iov_measure_watch(struct iov_measure *measure, const struct iov_processor *processor)
+void iov_measure_watch(struct iov_measure *measure, struct iov_processor *processor)
 {
     struct watched watched = { .processor = processor };
 
@@ -124,6 +125,7 @@ static void sum_processors(struct iov_measure *measure)
     for (unsigned i = 0; i < list->len; i++) {
         const struct watched *watched = &g_array_index(list, struct watched, i);
 
+        iov_processor_settle(watched->processor);
         use.busy += watched->processor->busy - watched->busy;
         for (unsigned part = 0; part < IOV_PART_COUNT; part++)
             use.used[part] += watched->processor->used[part] - watched->used[part];

@@ -148,7 +148,7 @@ struct iov_measure {
 IOV_API struct iov_measure *iov_measure_new(struct iov_kernel *kernel);
 IOV_API void iov_measure_free(struct iov_measure *measure); /* accepts NULL */
 /* From now on this processor, which outlives the measurement, counts as one of the host's. Slow plane. */
-IOV_API void iov_measure_watch(struct iov_measure *measure, const struct iov_processor *processor);
+IOV_API void iov_measure_watch(struct iov_measure *measure, struct iov_processor *processor);
 /*
  * From now on this thread's processor time is told apart. `busy` gives what it has used so far, and may go back to less only
  * when the models' statistics are reset. The name is copied. Slow plane.

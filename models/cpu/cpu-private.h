@@ -3,6 +3,7 @@
  * The logical processor, as the files of this folder share it.
  *
  *   cpu.c                  the kind: life, time, interrupts of root operation, HLT
+ *   rest.c                 idle processors that need no fiber
  *   operate.c              operations: execute, or exit first
  *   memory.c               loads and stores: TLB, EPT, physical accesses
  *   ept.c                  the walk, contexts of cached translations
@@ -17,7 +18,6 @@
 #ifndef IOV_CPU_PRIVATE_H
 #define IOV_CPU_PRIVATE_H
 
-#include "core/kernel/ratio.h"
 #include "core/object/model.h"
 #include "core/trace/measure.h"
 #include "models/cpu/apic-regs.h"
@@ -86,10 +86,8 @@ struct iov_vmcs {
     bool active;            /* the slot is in use */
     bool launched;          /* launch state */
     bool checked;           /* controls passed the checks of VM entry since they last changed */
-    bool guest_checked;     /* so did what only VMWRITE changes of the guest's state */
     bool trap_pending;      /* an MTF exit is pending */
     bool threshold_pending; /* VM entry found the TPR below its threshold */
-    uint64_t secondary;     /* controls in force: none if the primary ones do not activate them */
     struct iov_exec *guest;
     uint8_t *virtual_apic; /* host pointers into memory, resolved at entry; NULL: not used */
     uint8_t *posted;
@@ -168,7 +166,6 @@ struct _IovCpu {
     /* ports */
     struct iov_processor processor;
     struct iov_processor_ops ops;
-    struct iov_ratio tick; /* picoseconds of the time-stamp counter's */
     struct iov_mem_target interrupts;
     struct iov_mem_initiator bus;
     struct iov_mem_initiator ports;
@@ -184,6 +181,15 @@ struct _IovCpu {
     bool physical;            /* the local APIC has an interrupt above its priority */
     bool idling;              /* in HLT of root operation since idle_since */
     iov_time idle_since;
+    struct {                  /* rest.c */
+        struct iov_rest *now; /* NULL: nobody rests */
+        struct {
+            iov_time end, cost;
+            enum iov_part part;
+        } step[4];
+        unsigned steps, done; /* known; over and accounted for */
+        struct iov_event over;
+    } rest;
     bool woken; /* HLT ended at woken_at, for the interrupt that comes next */
     iov_time woken_at;
     /* VMX */
@@ -244,9 +250,11 @@ static inline bool iov_vmcs_primary(const struct iov_vmcs *vmcs, uint32_t bit)
     return vmcs->field[VMCS_PRIMARY_CONTROLS] & bit;
 }
 
+/* Secondary controls count only when the primary controls activate them. */
 static inline bool iov_vmcs_secondary(const struct iov_vmcs *vmcs, uint32_t bit)
 {
-    return vmcs->secondary & bit;
+    return (vmcs->field[VMCS_SECONDARY_CONTROLS] & bit) != 0 &&
+           (vmcs->field[VMCS_PRIMARY_CONTROLS] & IOV_PRIMARY_SECONDARY) != 0;
 }
 
 static inline struct iov_tlb_entry *iov_tlb_set(const IovCpu *self, uint64_t page)
@@ -281,8 +289,8 @@ void iov_cpu_claim(struct iov_exec *exec, IovCpu *self, struct iov_span *span);
 void iov_cpu_book(struct iov_exec *exec, iov_time begin, enum iov_part part);
 /* Delivers everything that is pending; the stream may be on another processor afterwards. */
 void iov_cpu_service(struct iov_exec *exec);
-/* Enters HLT and waits until something ends it. */
-void iov_cpu_halt(struct iov_exec *exec);
+/* HLT, until something ends it; `slept`: the stream has been in it for a while already. */
+void iov_cpu_halt(struct iov_exec *exec, bool slept);
 /* A nested call of the program's handler of `vector`: interrupts off, IRET on return. */
 void iov_cpu_deliver_interrupt(struct iov_exec *exec, uint8_t vector, struct iov_span *span);
 void iov_cpu_deliver_exception(struct iov_exec *exec, uint8_t vector, uint32_t error_code);
@@ -294,6 +302,13 @@ uint64_t iov_cpu_tsc(const IovCpu *self, iov_time when);
 uint64_t iov_cpu_guest_tsc(const IovCpu *self, const struct iov_exec *exec);
 /* The physical APIC's page has moved or gone. */
 void iov_cpu_apic_mode_changed(IovCpu *self);
+
+/* rest.c */
+void iov_cpu_rest_init(IovCpu *self);
+/* What has happened until now to a stream that rests is accounted for. */
+void iov_cpu_rest_settle(IovCpu *self);
+/* The local APIC has an interrupt for the stream that rests. */
+void iov_cpu_rest_interrupted(IovCpu *self, uint8_t vector);
 
 /* operate.c */
 void iov_cpu_operate(struct iov_exec *exec, struct iov_op *op);
@@ -368,7 +383,7 @@ uint32_t iov_vmcs_check_controls(IovCpu *self, struct iov_vmcs *vmcs);
 
 /* vmx-check.c */
 /* Checks on the guest-state area; false: entry fails with `ret_qualification`. */
-bool iov_vmcs_check_guest(struct iov_vmcs *vmcs, uint64_t *ret_qualification);
+bool iov_vmcs_check_guest(const struct iov_vmcs *vmcs, uint64_t *ret_qualification);
 
 /* apic-virtualisation.c */
 /* Access of the APIC-access page: virtualised, or APIC_ACCESS exit. NEXT: it is done; RETRY: again.

@@ -213,7 +213,7 @@ void iov_cpu_service(struct iov_exec *exec)
     if (G_UNLIKELY(looks_needed(iov_cpu_of(exec))))
         deliver_all(exec);
     if (G_UNLIKELY(exec->halted)) /* the monitor put its guest into HLT */
-        iov_cpu_halt(exec);
+        iov_cpu_halt(exec, false);
 }
 
 /* ---- HLT ---- */
@@ -235,10 +235,8 @@ static void halt_wait(struct iov_exec *exec, IovCpu *self)
     self->processor.idle += iov_cpu_now(self) - self->idle_since;
 }
 
-void iov_cpu_halt(struct iov_exec *exec)
+void iov_cpu_halt(struct iov_exec *exec, bool slept)
 {
-    bool slept = false;
-
     exec->halted = true;
     exec->blocking = 0;
     while (exec->halted) {
@@ -354,8 +352,14 @@ static void on_apic_changed(struct iov_apic *apic)
 {
     IovCpu *self = iov_container_of(apic->owner, IovCpu, apic_owner);
 
-    self->physical = apic->ops->pending(apic) >= 0;
-    if (self->physical)
+    int vector = apic->ops->pending(apic);
+
+    self->physical = vector >= 0;
+    if (!self->physical)
+        return;
+    if (self->rest.now != NULL)
+        iov_cpu_rest_interrupted(self, (uint8_t)vector);
+    else
         iov_cpu_poke(self);
 }
 
@@ -481,10 +485,10 @@ static bool iov_cpu_prepare(IovModel *model, GError **error)
     if (!make_apic(self, error))
         return false;
     self->processor.kernel = model->kernel;
+    iov_cpu_rest_init(self);
     self->processor.apic = self->apic;
     self->processor.apic_id = self->apic_id;
     self->processor.frequency_hz = self->frequency;
-    self->tick = iov_ratio_make(IOV_SEC, self->frequency);
     self->processor.apic_virtualisation = self->apic_register_virtualisation &&
                                           self->virtual_interrupt_delivery &&
                                           self->posted_interrupts;
@@ -504,6 +508,9 @@ static void iov_cpu_reset_statistics(IovModel *model)
 {
     IovCpu *self = (IovCpu *)(void *)model;
 
+    iov_cpu_rest_settle(self);
+    self->operations = 0;
+    self->interrupts_taken = 0;
     self->processor.idle = 0;
     self->processor.busy = 0;
     memset(self->processor.used, 0, sizeof self->processor.used);
@@ -514,6 +521,7 @@ static void iov_cpu_update_statistics(IovModel *model)
 {
     IovCpu *self = (IovCpu *)(void *)model;
 
+    iov_cpu_rest_settle(self);
     if (self->idling) {
         self->processor.idle += iov_cpu_now(self) - self->idle_since;
         self->idle_since = iov_cpu_now(self);

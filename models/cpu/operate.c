@@ -236,7 +236,7 @@ static void execute(struct iov_exec *exec, struct iov_op *op)
         break;
     case IOV_OP_HLT:
     case IOV_OP_MWAIT:
-        iov_cpu_halt(exec);
+        iov_cpu_halt(exec, false);
         break;
     case IOV_OP_MOV_TO_CR:
         write_control(exec, op);

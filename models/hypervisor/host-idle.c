@@ -73,6 +73,83 @@ void iov_host_idle_enter(struct iov_host_cpu *cpu)
     cpu->idle->exec.halt_latency = host->idle_exit[cpu->idle_state];
 }
 
+void iov_host_idle_settle(struct iov_host_cpu *cpu)
+{
+    IovLinuxHost *host = cpu->host;
+    iov_time now = iov_now(host->parent_instance.kernel);
+
+    if (!cpu->resting)
+        return;
+    if (!cpu->counted_halt && now >= cpu->idle_since) {
+        cpu->counted_halt = true;
+        host->idle_entries[0]++;
+    }
+    if (!cpu->counted_handler && now >= cpu->rest.handled) {
+        cpu->counted_handler = true;
+        host->interrupts++;
+    }
+}
+
+static void rest_end(struct iov_host_cpu *cpu)
+{
+    iov_host_idle_settle(cpu);
+    cpu->resting = false;
+    if (cpu->counted_handler)
+        cpu->host->interrupt_time += cpu->rest.handler;
+}
+
+/* As the idle thread after a reschedule interrupt. */
+static bool on_rest_over(struct iov_rest *rest)
+{
+    struct iov_host_cpu *cpu = iov_container_of(rest, struct iov_host_cpu, rest);
+
+    if (cpu->queued == 0)
+        return false;
+    rest_end(cpu);
+    iov_host_idle_leave(cpu);
+    iov_host_idle_give(cpu);
+    return true;
+}
+
+void iov_host_idle_init(struct iov_host_cpu *cpu)
+{
+    cpu->rest = (struct iov_rest){ .exec = &cpu->idle->exec,
+                                   .fiber = cpu->idle->fiber,
+                                   .duration = cpu->host->context_switch,
+                                   .part = IOV_PART_WAKEUP,
+                                   .vector = IOV_HOST_VECTOR_RESCHEDULE,
+                                   .handler = cpu->host->reschedule,
+                                   .handler_part = IOV_PART_HOST,
+                                   .over = on_rest_over };
+}
+
+/* LIMIT: not with several idle states: which is chosen depends on what is known when it halts. */
+bool iov_host_idle_rest(struct iov_host_cpu *cpu)
+{
+    IovLinuxHost *host = cpu->host;
+    struct iov_thread *idle = cpu->idle;
+    struct iov_processor *processor = cpu->processor;
+
+    if (host->idle != IDLE_HLT || host->idle_states > 1 || processor->ops->rest == NULL ||
+        !processor->ops->rest(&cpu->rest))
+        return false;
+    host->context_switches++;
+    cpu->resting = true;
+    cpu->counted_halt = cpu->counted_handler = false;
+    cpu->idle_since = iov_now(host->parent_instance.kernel) + host->context_switch;
+    cpu->idle_state = 0;
+    idle->exec.interrupts = false;
+    idle->exec.halt_latency = host->idle_exit[0];
+    return true;
+}
+
+void iov_host_idle_rested(struct iov_host_cpu *cpu)
+{
+    rest_end(cpu);
+    if (cpu->processor->ops->rested(&cpu->rest))
+        iov_host_idle_leave(cpu);
+}
+
 void iov_host_idle_leave(struct iov_host_cpu *cpu)
 {
     IovLinuxHost *host = cpu->host;

@@ -22,6 +22,10 @@ struct iov_host_cpu {
     iov_time idle_past[IOV_HOST_IDLE_PAST]; /* the last idle times, in a ring */
     unsigned idle_count;
     unsigned idle_state;
+    struct iov_rest rest;
+    bool resting;      /* it idles without its idle thread's fiber, and halts at idle_since */
+    bool counted_halt; /* in the statistics, of the rest that goes on */
+    bool counted_handler;
     struct iov_host_timer *timers; /* armed */
     bool need_resched;
     uint8_t irq_depth;
@@ -96,6 +100,18 @@ void iov_host_schedule(struct iov_thread *thread);
 /* Around the halt of an idle processor. */
 void iov_host_idle_enter(struct iov_host_cpu *cpu);
 void iov_host_idle_leave(struct iov_host_cpu *cpu);
+/*
+ * An idle thread gets its processor: the switch to it, the halt and the interrupt that makes it give the processor to a thread that was woken, without its fiber if that
+ * can be; false: not so. If something else comes it is the fiber's turn, and what it does first is iov_host_idle_rested(), which returns when the interrupt
+ * has been handled, or the switch is over.
+ */
+void iov_host_idle_init(struct iov_host_cpu *cpu); /* its idle thread is made */
+bool iov_host_idle_rest(struct iov_host_cpu *cpu);
+void iov_host_idle_rested(struct iov_host_cpu *cpu);
+/* Statistics of a processor that rests are brought up to date. */
+void iov_host_idle_settle(struct iov_host_cpu *cpu);
+/* The idle thread, not on its fiber, gives its processor to the first that waits. */
+void iov_host_idle_give(struct iov_host_cpu *cpu);
 /* The time slice of the running thread is over, as far as the timer interrupt can tell. */
 void iov_host_slice_check(struct iov_host_cpu *cpu);
 

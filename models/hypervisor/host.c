@@ -130,7 +130,7 @@ static void give(struct iov_host_cpu *cpu, struct iov_thread *to)
     cpu->processor->running = &to->exec;
     iov_event_disarm(&cpu->slice);
     slice_arm(cpu);
-    if (to->fiber != NULL)
+    if (to->fiber != NULL && !(to->idle && iov_host_idle_rest(cpu)))
         iov_fiber_unpark(to->fiber);
 }
 
@@ -174,6 +174,18 @@ static void arrive(struct iov_thread *thread)
         thread->exec.processor->ops->boundary(&thread->exec);
 }
 
+static void leave_cpu(struct iov_thread *thread, struct iov_thread *to)
+{
+    struct iov_host_cpu *cpu = thread->cpu;
+
+    if (thread->sched_out != NULL)
+        thread->sched_out(thread, thread->state == IOV_THREAD_RUNNABLE);
+    thread->exec.processor = NULL;
+    thread->warm_cpu = cpu;
+    thread->warm_at = cpu->used;
+    give(cpu, to);
+}
+
 static void leave(struct iov_thread *thread)
 {
     struct iov_host_cpu *cpu = thread->cpu;
@@ -184,18 +196,16 @@ static void leave(struct iov_thread *thread)
         thread->state = IOV_THREAD_RUNNING;
         return;
     }
-    if (thread->sched_out != NULL)
-        thread->sched_out(thread, thread->state == IOV_THREAD_RUNNABLE);
-    thread->exec.processor = NULL;
-    thread->warm_cpu = cpu;
-    thread->warm_at = cpu->used;
-    give(cpu, to);
+    leave_cpu(thread, to);
     if (thread->state == IOV_THREAD_ENDED)
         return;
     wait_running(thread);
     if (thread->sched_in != NULL)
         thread->sched_in(thread);
-    arrive(thread);
+    if (thread->idle && cpu->resting)
+        iov_host_idle_rested(cpu);
+    else
+        arrive(thread);
 }
 
 void iov_host_schedule(struct iov_thread *thread)
@@ -210,6 +220,16 @@ void iov_host_schedule(struct iov_thread *thread)
     if (!thread->idle)
         queue_insert(cpu, thread);
     leave(thread);
+}
+
+void iov_host_idle_give(struct iov_host_cpu *cpu)
+{
+    struct iov_thread *idle = cpu->idle;
+
+    account(idle);
+    cpu->need_resched = false;
+    idle->state = IOV_THREAD_RUNNABLE;
+    leave_cpu(idle, queue_pop(cpu));
 }
 
 void iov_thread_resched(struct iov_thread *thread)
@@ -493,6 +513,7 @@ static void iov_linux_host_start(IovModel *model)
         if (cpu->current == cpu->idle)
             cpu->processor->running = &cpu->idle->exec;
         cpu->idle->fiber = iov_fiber_new(model->kernel, cpu->idle->name, thread_main, cpu->idle);
+        iov_host_idle_init(cpu);
     }
 }
 
@@ -502,6 +523,7 @@ static void processors_sum(const IovLinuxHost *self, iov_time *ret_busy, iov_tim
     iov_time idle = 0;
 
     for (unsigned i = 0; i < self->count; i++) {
+        iov_processor_settle(self->processors[i].processor);
         busy += self->processors[i].processor->busy;
         idle += self->processors[i].processor->idle;
     }
@@ -519,6 +541,10 @@ static void iov_linux_host_reset_statistics(IovModel *model)
         thread->cpu_time = 0;
         thread->switches = 0;
     }
+    for (unsigned i = 0; i < self->count; i++)
+        iov_host_idle_settle(&self->processors[i]);
+    memset(self->idle_entries, 0, sizeof self->idle_entries);
+    self->interrupts = 0;
     processors_sum(self, &self->busy_base, &self->idle_base);
 }
 
@@ -526,6 +552,8 @@ static void iov_linux_host_update_statistics(IovModel *model)
 {
     IovLinuxHost *self = (IovLinuxHost *)(void *)model;
 
+    for (unsigned i = 0; i < self->count; i++)
+        iov_host_idle_settle(&self->processors[i]);
     processors_sum(self, &self->busy_time, &self->idle_time);
     self->busy_time -= MIN(self->busy_time, self->busy_base);
     self->idle_time -= MIN(self->idle_time, self->idle_base);

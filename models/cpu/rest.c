@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A processor whose stream has nothing to do: the stream's last steps up to HLT, the halt, and the interrupt that ends it, as times to be reckoned with
+ * instead of a fiber that lives through them (struct iov_rest in core/port/exec.h). Most wake-ups of a host's idle processors are like that.
+ *
+ * Nothing of it can be seen from outside while it goes on: interrupts are off until the halt, and from the wake-up until the handler is over. What is counted on the
+ * way is settled when somebody reads it. LIMIT: a second interrupt of the same vector that comes while the handler of the first runs merges with it.
+ */
+#include "models/cpu/cpu-private.h"
+
+/* What the processor is used for, one after the other. */
+enum { STEP_BEFORE, STEP_WAKE, STEP_DELIVERY, STEP_HANDLER };
+
+static void step_add(IovCpu *self, unsigned step, iov_time begin, iov_time cost, enum iov_part part)
+{
+    self->rest.step[step].end = begin + cost;
+    self->rest.step[step].cost = cost;
+    self->rest.step[step].part = part;
+    self->rest.steps = step + 1;
+}
+
+static void step_end(IovCpu *self, unsigned step)
+{
+    struct iov_exec *exec = self->rest.now->exec;
+    iov_time cost = self->rest.step[step].cost;
+    enum iov_part part = self->rest.step[step].part;
+
+    exec->used[part] += cost;
+    self->processor.busy += cost;
+    self->processor.used[part] += cost;
+    if (step == STEP_BEFORE) {
+        exec->operations++; /* HLT */
+        self->operations++;
+        self->idling = true;
+        self->idle_since = self->rest.step[step].end;
+    } else if (step == STEP_WAKE) {
+        self->interrupts_taken++;
+    }
+}
+
+void iov_cpu_rest_settle(IovCpu *self)
+{
+    iov_time now = iov_cpu_now(self);
+
+    if (self->rest.now == NULL)
+        return;
+    while (self->rest.done < self->rest.steps && self->rest.step[self->rest.done].end <= now)
+        step_end(self, self->rest.done++);
+}
+
+static void idle_end(IovCpu *self)
+{
+    self->idling = false;
+    self->processor.idle += iov_cpu_now(self) - self->idle_since;
+}
+
+static bool rest(struct iov_rest *rest)
+{
+    IovCpu *self = iov_cpu_of(rest->exec);
+
+    if (self->physical || rest->exec->span != NULL)
+        return false;
+    IOV_REQUIRE(self->waiter == NULL && self->rest.now == NULL);
+    self->processor.running = rest->exec;
+    self->rest.now = rest;
+    self->rest.done = 0;
+    rest->handled = IOV_TIME_MAX;
+    step_add(self, STEP_BEFORE, iov_cpu_now(self), rest->duration, rest->part);
+    return true;
+}
+
+/* The handler takes time and does nothing that anybody could see before its end. */
+static void pass_interrupt(IovCpu *self)
+{
+    const struct iov_rest *rest = self->rest.now;
+    iov_time latency = rest->exec->halt_latency;
+    iov_time now = iov_cpu_now(self);
+
+    if (latency == 0)
+        latency = self->cost_hlt_wake;
+    idle_end(self);
+    step_add(self, STEP_WAKE, now, latency, IOV_PART_WAKEUP);
+    now += latency;
+    step_add(self, STEP_DELIVERY, now, self->cost_interrupt, IOV_PART_INTERRUPT);
+    now += self->cost_interrupt;
+    self->rest.now->handled = now;
+    step_add(self, STEP_HANDLER, now, rest->handler, rest->handler_part);
+    iov_event_at(&self->rest.over, now);
+}
+
+void iov_cpu_rest_interrupted(IovCpu *self, uint8_t vector)
+{
+    struct iov_rest *rest = self->rest.now;
+
+    if (iov_event_armed(&self->rest.over))
+        return; /* afterwards */
+    iov_cpu_rest_settle(self);
+    if (self->idling && vector == rest->vector && self->apic->ops->pass != NULL)
+        pass_interrupt(self);
+    else
+        iov_fiber_unpark(rest->fiber);
+}
+
+static void on_rest_over(struct iov_event *event)
+{
+    IovCpu *self = iov_container_of(event, IovCpu, rest.over);
+    struct iov_rest *rest = self->rest.now;
+
+    iov_cpu_rest_settle(self);
+    if (self->rest.done < self->rest.steps) { /* among equals it comes where the handler's end would */
+        iov_event_at(event, self->rest.step[STEP_HANDLER].end);
+        return;
+    }
+    self->apic->ops->pass(self->apic, rest->vector);
+    self->physical = self->apic->ops->pending(self->apic) >= 0;
+    self->attention = self->physical;
+    self->rest.now = NULL;
+    if (!self->physical && rest->over(rest))
+        return;
+    self->rest.now = rest;
+    iov_fiber_unpark(rest->fiber);
+}
+
+/* The fiber is there again. */
+static bool rested(struct iov_rest *rest)
+{
+    struct iov_exec *exec = rest->exec;
+    IovCpu *self = iov_cpu_of(exec);
+    iov_time now = iov_cpu_now(self);
+
+    IOV_REQUIRE(self->rest.now == rest);
+    iov_cpu_rest_settle(self);
+    self->rest.now = NULL;
+    self->attention = true;
+    if (self->rest.done == 0) {
+        iov_time end = self->rest.step[STEP_BEFORE].end;
+
+        iov_cpu_book(exec, end - rest->duration, rest->part);
+        iov_exec_compute(exec, end - now, rest->part);
+        return false;
+    }
+    exec->interrupts = true;
+    if (self->idling) {
+        idle_end(self);
+        iov_cpu_halt(exec, true);
+    } else {
+        iov_cpu_service(exec);
+    }
+    return true;
+}
+
+static void settle(struct iov_processor *processor)
+{
+    iov_cpu_rest_settle(iov_container_of(processor, IovCpu, processor));
+}
+
+void iov_cpu_rest_init(IovCpu *self)
+{
+    self->ops.rest = rest;
+    self->ops.rested = rested;
+    self->ops.settle = settle;
+    iov_event_init(&self->rest.over, self->parent_instance.kernel, on_rest_over,
+                   IOV_PRIORITY_DEFAULT);
+}
