@@ -222,10 +222,9 @@ void iov_fiber_sleep(struct iov_kernel *kernel, iov_time delay)
 void iov_fiber_settle(struct iov_kernel *kernel)
 {
     struct iov_fiber *self = running_fiber(kernel);
-    iov_time next;
 
-    if (!kernel->stepping &&
-        iov_queue_quiet(&kernel->queue, iov_now(kernel), iov_now(kernel), &next))
+    if (iov_now(kernel) < kernel->head.quiet ||
+        (!kernel->stepping && iov_kernel_quiet(kernel, iov_now(kernel))))
         return; /* nothing is left of this instant */
     self->wake.priority = IOV_PRIORITY_LAST;
     iov_kernel_arm(kernel, &self->wake, iov_now(kernel));

@@ -84,4 +84,17 @@ static inline void iov_kernel_arm(struct iov_kernel *kernel, struct iov_event *e
         iov_kernel_announce(kernel, when);
 }
 
+/* Nothing is due from now to `until`, which the run reaches; the head then knows for how long. Not in a step, which is one event. */
+static inline bool iov_kernel_quiet(struct iov_kernel *kernel, iov_time until)
+{
+    iov_time next;
+
+    if (!iov_queue_quiet(&kernel->queue, kernel->head.now, until, &next))
+        return false;
+    if (!iov_kernel_stopping(kernel))
+        kernel->head.quiet =
+            next <= kernel->limit || kernel->limit == IOV_TIME_MAX ? next : kernel->limit + 1;
+    return true;
+}
+
 #endif

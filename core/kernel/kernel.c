@@ -232,16 +232,13 @@ bool iov_kernel_advance_slow(struct iov_kernel *kernel, iov_time delay)
 {
     iov_time now = kernel->head.now;
     iov_time target = now + delay;
-    iov_time next;
 
     /* Outside of a run the limit is 0. A step is one event: what follows a fiber's wait is another.
      */
     if (target < now || target > kernel->limit || kernel->stepping || iov_kernel_stopping(kernel))
         return false;
-    if (!iov_queue_quiet(&kernel->queue, now, target, &next))
+    if (!iov_kernel_quiet(kernel, target))
         return false;
-    kernel->head.quiet =
-        next <= kernel->limit || kernel->limit == IOV_TIME_MAX ? next : kernel->limit + 1;
     kernel->head.now = target;
     kernel->head.events++;
     return true;

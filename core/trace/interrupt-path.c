@@ -40,6 +40,7 @@ const char *iov_interrupt_segment_name(enum iov_interrupt_segment segment)
 static void drop(struct iov_interrupt_path *path, unsigned index)
 {
     path->count--;
+    path->accepted -= path->records[index].accepted != IOV_TIME_MAX;
     memmove(&path->records[index], &path->records[index + 1],
             (path->count - index) * sizeof path->records[0]);
 }
@@ -81,6 +82,7 @@ static void add(struct iov_interrupt_path *path, uint32_t source, iov_time accep
         path->forgotten++;
         drop(path, 0);
     }
+    path->accepted += accepted != IOV_TIME_MAX;
     path->records[path->count++] =
         (struct iov_interrupt_record){ accepted, guest, (uint16_t)source };
 }
@@ -124,6 +126,7 @@ void iov_interrupt_routed(struct iov_interrupt_path *path, uint16_t requester, i
 
         if (record->requester == requester && record->accepted == IOV_TIME_MAX) {
             record->accepted = when;
+            path->accepted++;
             return;
         }
     }
@@ -149,7 +152,7 @@ void iov_interrupt_owned(struct iov_interrupt_path *path, uint32_t source, const
 
 void iov_interrupt_taken(struct iov_interrupt_path *path, const void *guest, iov_time now)
 {
-    if (path == NULL)
+    if (path == NULL || path->accepted == 0)
         return;
     for (unsigned i = 0; i < path->count;) {
         const struct iov_interrupt_record *record = &path->records[i];

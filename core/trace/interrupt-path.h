@@ -48,6 +48,7 @@ struct iov_interrupt_path {
     struct iov_histogram *segments[IOV_INTERRUPT_SEGMENTS];     /* ps */
     struct iov_interrupt_record records[IOV_INTERRUPT_RECORDS]; /* oldest first */
     unsigned count;
+    unsigned accepted; /* of them */
     struct {
         const void *guest;
         uint32_t source;

@@ -18,6 +18,7 @@
 #ifndef IOV_CPU_PRIVATE_H
 #define IOV_CPU_PRIVATE_H
 
+#include "core/kernel/ratio.h"
 #include "core/object/model.h"
 #include "core/trace/measure.h"
 #include "models/cpu/apic-regs.h"
@@ -86,8 +87,10 @@ struct iov_vmcs {
     bool active;            /* the slot is in use */
     bool launched;          /* launch state */
     bool checked;           /* controls passed the checks of VM entry since they last changed */
+    bool guest_checked;     /* so did what only VMWRITE changes of the guest's state */
     bool trap_pending;      /* an MTF exit is pending */
     bool threshold_pending; /* VM entry found the TPR below its threshold */
+    uint64_t secondary;     /* controls in force: none if the primary ones do not activate them */
     struct iov_exec *guest;
     uint8_t *virtual_apic; /* host pointers into memory, resolved at entry; NULL: not used */
     uint8_t *posted;
@@ -166,6 +169,7 @@ struct _IovCpu {
     /* ports */
     struct iov_processor processor;
     struct iov_processor_ops ops;
+    struct iov_ratio tick; /* picoseconds of the time-stamp counter's */
     struct iov_mem_target interrupts;
     struct iov_mem_initiator bus;
     struct iov_mem_initiator ports;
@@ -250,11 +254,9 @@ static inline bool iov_vmcs_primary(const struct iov_vmcs *vmcs, uint32_t bit)
     return vmcs->field[VMCS_PRIMARY_CONTROLS] & bit;
 }
 
-/* Secondary controls count only when the primary controls activate them. */
 static inline bool iov_vmcs_secondary(const struct iov_vmcs *vmcs, uint32_t bit)
 {
-    return (vmcs->field[VMCS_SECONDARY_CONTROLS] & bit) != 0 &&
-           (vmcs->field[VMCS_PRIMARY_CONTROLS] & IOV_PRIMARY_SECONDARY) != 0;
+    return vmcs->secondary & bit;
 }
 
 static inline struct iov_tlb_entry *iov_tlb_set(const IovCpu *self, uint64_t page)
@@ -383,7 +385,7 @@ uint32_t iov_vmcs_check_controls(IovCpu *self, struct iov_vmcs *vmcs);
 
 /* vmx-check.c */
 /* Checks on the guest-state area; false: entry fails with `ret_qualification`. */
-bool iov_vmcs_check_guest(const struct iov_vmcs *vmcs, uint64_t *ret_qualification);
+bool iov_vmcs_check_guest(struct iov_vmcs *vmcs, uint64_t *ret_qualification);
 
 /* apic-virtualisation.c */
 /* Access of the APIC-access page: virtualised, or APIC_ACCESS exit. NEXT: it is done; RETRY: again.

@@ -30,10 +30,14 @@ static uint8_t *direct_page(IovCpu *self, iov_hpa page)
 /* The cached translation, if there is one; the next look at its page begins with it. */
 static struct iov_tlb_entry *find(IovCpu *self, uint32_t context, uint64_t page)
 {
-    struct iov_tlb_entry *entry = iov_tlb_find(self, context, page);
+    struct iov_tlb_entry **hint = &self->tlb_hints[page % TLB_HINTS];
+    struct iov_tlb_entry *entry = *hint;
 
+    if (entry->page == page && entry->context == context)
+        return entry;
+    entry = iov_tlb_find(self, context, page);
     if (entry != NULL)
-        self->tlb_hints[page % TLB_HINTS] = entry;
+        *hint = entry;
     return entry;
 }
 

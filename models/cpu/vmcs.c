@@ -25,35 +25,57 @@ static const uint8_t slot_of_key[1024] = { IOV_VMCS_FIELDS(ENTRY) };
 #undef ENTRY
 _Static_assert(VMCS_SLOTS <= 256, "slots fit the table");
 
+enum { FIELD_HIGH = 1, FIELD_BITS = 0x6c7f }; /* index to 63, type, width */
+
 /* Bits of a field's width; a 64-bit field read by its high encoding has the upper 32. */
 static unsigned slot_of(uint32_t field)
 {
-    unsigned width = field >> 13 & 3;
-
-    if (field & ~UINT32_C(0x6fff) || (field >> 1 & 0x1ff) > 63 || (field & 1 && width != 1))
+    if (field & ~(uint32_t)FIELD_BITS || (field & FIELD_HIGH && (field >> 13 & 3) != 1))
         return VMCS_NONE;
     return slot_of_key[KEY(field)];
 }
 
 static uint64_t field_mask(uint32_t field)
 {
-    switch (field >> 13 & 3) {
-    case 0:
-        return UINT16_MAX;
-    case 2:
-        return UINT32_MAX;
-    default:
-        return UINT64_MAX;
-    }
+    static const uint64_t masks[] = { UINT16_MAX, UINT64_MAX, UINT32_MAX, UINT64_MAX };
+
+    return masks[field >> 13 & 3];
 }
 
-/* Fields that VM entries and exits write often and that the checks on controls do not read. */
-static bool unchecked(unsigned slot)
+/* Fields that monitors write often and that the checks of VM entry do not read, or read each time. */
+static const bool unchecked[VMCS_SLOTS] = {
+    [VMCS_ENTRY_INTERRUPTION_INFO] = true,
+    [VMCS_ENTRY_EXCEPTION_ERROR] = true,
+    [VMCS_ENTRY_INSTRUCTION_LENGTH] = true,
+    [VMCS_TPR_THRESHOLD] = true,
+    [VMCS_TSC_OFFSET] = true,
+    [VMCS_PREEMPTION_TIMER] = true,
+    [VMCS_EOI_EXIT_BITMAP0] = true,
+    [VMCS_EOI_EXIT_BITMAP1] = true,
+    [VMCS_EOI_EXIT_BITMAP2] = true,
+    [VMCS_EOI_EXIT_BITMAP3] = true,
+};
+
+static void activate_secondary(struct iov_vmcs *vmcs)
 {
-    return slot == VMCS_ENTRY_INTERRUPTION_INFO || slot == VMCS_ENTRY_EXCEPTION_ERROR ||
-           slot == VMCS_ENTRY_INSTRUCTION_LENGTH || slot == VMCS_TPR_THRESHOLD ||
-           slot == VMCS_TSC_OFFSET || slot == VMCS_PREEMPTION_TIMER ||
-           (slot >= VMCS_EOI_EXIT_BITMAP0 && slot <= VMCS_EOI_EXIT_BITMAP3);
+    vmcs->secondary = vmcs->field[VMCS_PRIMARY_CONTROLS] & IOV_PRIMARY_SECONDARY
+                          ? vmcs->field[VMCS_SECONDARY_CONTROLS]
+                          : 0;
+}
+
+/* After a VMWRITE what was found out about the field no longer holds. */
+static void written(struct iov_vmcs *vmcs, uint32_t field, unsigned slot)
+{
+    unsigned type = field >> 10 & 3;
+
+    if (unchecked[slot])
+        return;
+    if (type == 0) {
+        vmcs->checked = false;
+        activate_secondary(vmcs);
+    } else if (type == 2) {
+        vmcs->guest_checked = false;
+    }
 }
 
 /* ---- Outcomes: 31.2 ---- */
@@ -187,6 +209,7 @@ static enum iov_vmx_status vmptrld(struct iov_exec *exec, iov_hpa region)
         *vmcs = (struct iov_vmcs){ .region = region, .active = true };
         self->vmcs_regions[vmcs - self->vmcses] = region | 1;
         iov_cpu_copy_from(self, region + REGION_DATA, vmcs->field, sizeof vmcs->field);
+        activate_secondary(vmcs);
     }
     self->current = vmcs;
     return IOV_VMX_SUCCEED;
@@ -236,8 +259,7 @@ static enum iov_vmx_status vmwrite(struct iov_exec *exec, uint32_t field, uint64
         *place = (*place & UINT32_MAX) | value << 32;
     else
         *place = value & field_mask(field);
-    if ((field >> 10 & 3) == 0 && !unchecked(slot))
-        self->current->checked = false;
+    written(self->current, field, slot);
     return IOV_VMX_SUCCEED;
 }
 

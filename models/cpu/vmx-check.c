@@ -128,7 +128,7 @@ static bool threshold_valid(IovCpu *self, const struct iov_vmcs *vmcs)
 {
     uint8_t tpr;
 
-    if (!iov_vmcs_primary(vmcs, IOV_PRIMARY_TPR_SHADOW) ||
+    if (vmcs->field[VMCS_TPR_THRESHOLD] == 0 || !iov_vmcs_primary(vmcs, IOV_PRIMARY_TPR_SHADOW) ||
         iov_vmcs_secondary(vmcs, IOV_SECONDARY_VIRTUAL_INTERRUPT))
         return true;
     if (vmcs->field[VMCS_TPR_THRESHOLD] > 15)
@@ -204,10 +204,16 @@ static bool activity_valid(const struct iov_vmcs *vmcs)
            (type == IOV_EVENT_HARDWARE_EXCEPTION && (vector == 1 || vector == 18));
 }
 
-bool iov_vmcs_check_guest(const struct iov_vmcs *vmcs, uint64_t *ret_qualification)
+bool iov_vmcs_check_guest(struct iov_vmcs *vmcs, uint64_t *ret_qualification)
 {
     uint64_t rflags = vmcs->field[VMCS_GUEST_RFLAGS];
 
+    /* The rest is about events, shadows and activity, of which there mostly is nothing. */
+    if (vmcs->guest_checked &&
+        !(vmcs->field[VMCS_ENTRY_INTERRUPTION_INFO] & IOV_INTERRUPTION_VALID) &&
+        vmcs->field[VMCS_GUEST_INTERRUPTIBILITY] == 0 &&
+        vmcs->field[VMCS_GUEST_ACTIVITY] == IOV_ACTIVITY_ACTIVE)
+        return true;
     *ret_qualification = IOV_QUAL_ENTRY_OTHER;
     /* SPEC: 27.3.1.4: bit 1 is one, bits 63:22, 15, 5 and 3 are zero. */
     if (!(rflags & 2) || rflags & (~UINT64_C(0x3fffff) | 0x8028))
@@ -219,5 +225,6 @@ bool iov_vmcs_check_guest(const struct iov_vmcs *vmcs, uint64_t *ret_qualificati
         *ret_qualification = IOV_QUAL_ENTRY_LINK;
         return false;
     }
+    vmcs->guest_checked = true;
     return true;
 }

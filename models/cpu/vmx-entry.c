@@ -144,8 +144,7 @@ static void timer_start(IovCpu *self, const struct iov_vmcs *vmcs)
 
     self->timer_due = IOV_TIME_MAX;
     if (iov_vmcs_pin(vmcs, IOV_PIN_PREEMPTION_TIMER))
-        self->timer_due =
-            iov_cpu_now(self) + (iov_time)((unsigned __int128)ticks * IOV_SEC / self->frequency);
+        self->timer_due = iov_cpu_now(self) + iov_ratio_of(self->tick, ticks);
 }
 
 static void translations_start(IovCpu *self, const struct iov_vmcs *vmcs)

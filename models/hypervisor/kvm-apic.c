@@ -60,6 +60,7 @@ static bool is_level(const struct iov_apic *apic, uint8_t vector)
 static void on_changed(struct iov_apic *apic)
 {
     vcpu_of(apic)->request_event = true;
+    vcpu_of(apic)->eoi_look = true;
 }
 
 static void on_ipi(struct iov_apic *apic, uint64_t icr)
@@ -75,6 +76,7 @@ static void on_eoi(struct iov_apic *apic, uint8_t vector, bool level)
     struct iov_vcpu *vcpu = vcpu_of(apic);
 
     vcpu->request_event = true;
+    vcpu->eoi_look = true;
     if (level)
         vcpu->level_eoi = vector;
 }
@@ -327,6 +329,7 @@ static bool inject_upcall(struct iov_vcpu *vcpu)
 void iov_vcpu_inject(struct iov_vcpu *vcpu)
 {
     struct iov_apic *apic = vcpu->apic;
+    int vector;
 
     vcpu->request_event = false;
     if (vcpu->entry_info != 0 &&
@@ -347,17 +350,19 @@ void iov_vcpu_inject(struct iov_vcpu *vcpu)
     }
     if (inject_upcall(vcpu))
         return;
-    if (apic->ops->pending(apic) >= 0 && !vcpu->injected && interruptible(vcpu)) {
-        int vector = apic->ops->acknowledge(apic);
-
+    vector = apic->ops->pending(apic);
+    if (vector >= 0 && !vcpu->injected && interruptible(vcpu)) {
+        vector = apic->ops->acknowledge(apic);
+        vcpu->eoi_look = true;
         if (iov_span_held(apic->span, vcpu->thread->exec.holder))
             vcpu->thread->exec.span = apic->span;
         vcpu->injected = true;
         vcpu->vm->injections++;
         iov_vcpu_write(vcpu, IOV_VMCS_ENTRY_INTERRUPTION_INFO,
                        IOV_INTERRUPTION(IOV_EVENT_EXTERNAL, (unsigned)vector));
+        vector = apic->ops->pending(apic);
     }
-    if (apic->ops->pending(apic) >= 0)
+    if (vector >= 0)
         iov_vcpu_set_window(vcpu, true);
 }
 
@@ -392,16 +397,25 @@ void iov_vcpu_pv_eoi_from_guest(struct iov_vcpu *vcpu)
     settle(vcpu);
 }
 
+/* An edge interrupt is in service, and nothing waits for its end. */
+static bool eoi_may_be_flag(const struct iov_apic *apic)
+{
+    int vector = highest(apic, IOV_APIC_ISR);
+
+    return vector >= 0 && highest(apic, IOV_APIC_IRR) < 0 && !is_level(apic, (uint8_t)vector);
+}
+
 void iov_vcpu_pv_eoi_to_guest(struct iov_vcpu *vcpu)
 {
     uint8_t flag = PV_EOI_ENABLED;
-    int vector;
 
     if (!(vcpu->pv_eoi & PV_EOI_ENABLED) || vcpu->vm->apic_virtualisation)
         return;
-    vector = highest(vcpu->apic, IOV_APIC_ISR);
-    if (vector < 0 || highest(vcpu->apic, IOV_APIC_IRR) >= 0 ||
-        is_level(vcpu->apic, (uint8_t)vector))
+    if (vcpu->eoi_look) {
+        vcpu->eoi_look = false;
+        vcpu->eoi_by_flag = eoi_may_be_flag(vcpu->apic);
+    }
+    if (!vcpu->eoi_by_flag)
         return;
     if (iov_kvm_guest_write(vcpu->vm, vcpu->pv_eoi & ~UINT64_C(3), &flag, 1))
         vcpu->pv_eoi_pending = true;

@@ -137,12 +137,13 @@ static bool signal_doorbell(struct iov_vcpu *vcpu, const struct iov_mem_req *acc
     IovKvmVm *vm = vcpu->vm;
     const struct iov_mem_window *window =
         vm->ioeventfd ? iov_mem_map_find(&vm->doorbell, access->address) : NULL;
-    struct iov_mem_req req = *access;
+    struct iov_mem_req req;
 
     if (window == NULL)
         return false;
     iov_vcpu_compute(vcpu, cost + vm->costs.ioeventfd);
     vm->ioeventfds++;
+    req = *access;
     req.address -= window->base;
     req.span = vcpu->thread->exec.span;
     window->target->ops->write(window->target, &req);

@@ -176,8 +176,8 @@ static void irqfd_signal(struct iov_notify_sink *sink, struct iov_span *span)
     if (vm->resample[irqfd->index].peer == NULL) {
         pin_set(vm, irqfd->index, true, span);
         vm->pins[irqfd->index]->ops->set(vm->pins[irqfd->index], false, NULL);
-    } else if (!irqfd->asserted) {
-        irqfd->asserted = true;
+    } else if (!(vm->irqfds_asserted >> irqfd->index & 1)) {
+        vm->irqfds_asserted |= UINT32_C(1) << irqfd->index;
         pin_set(vm, irqfd->index, true, span);
     }
 }
@@ -213,10 +213,12 @@ static uint8_t pin_vector(IovKvmVm *vm, unsigned index)
 
 static void resample(IovKvmVm *vm, uint8_t vector)
 {
-    for (unsigned i = 0; i < IOV_KVM_GSIS; i++) {
-        if (!vm->irqfd[i].asserted || pin_vector(vm, i) != vector)
+    for (uint32_t left = vm->irqfds_asserted; left != 0; left &= left - 1) {
+        unsigned i = (unsigned)__builtin_ctz(left);
+
+        if (pin_vector(vm, i) != vector)
             continue;
-        vm->irqfd[i].asserted = false;
+        vm->irqfds_asserted &= ~(UINT32_C(1) << i);
         vm->pins[i]->ops->set(vm->pins[i], false, NULL);
         iov_notify_signal(&vm->resample[i], NULL);
     }

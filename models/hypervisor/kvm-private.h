@@ -7,6 +7,7 @@
 #ifndef IOV_HYPERVISOR_KVM_PRIVATE_H
 #define IOV_HYPERVISOR_KVM_PRIVATE_H
 
+#include "core/kernel/ratio.h"
 #include "core/trace/measure.h"
 #include "models/hypervisor/emulator.h"
 #include "models/hypervisor/kvm.h"
@@ -57,7 +58,6 @@ struct iov_kvm_irqfd {
     struct iov_notify_sink sink;
     IovKvmVm *vm;
     uint8_t index;
-    bool asserted; /* with a resampler: until the guest's EOI */
 };
 
 /* A message of the I/O APIC on its way. */
@@ -109,7 +109,8 @@ struct iov_vcpu {
     uint8_t *posted;    /* its bytes */
     struct iov_host_sleeper sleeper;
     struct iov_host_cpu *loaded_on;
-    uint32_t pin; /* controls as they stand in the VMCS */
+    struct iov_ratio ticks; /* of its time-stamp counter in a picosecond */
+    uint32_t pin;           /* controls as they stand in the VMCS */
     uint32_t primary;
     uint32_t secondary;
     uint32_t entry_info; /* event that the next entry injects before anything else */
@@ -126,6 +127,8 @@ struct iov_vcpu {
     uint8_t level_eoi;
     uint64_t icr;
     unsigned eoi_exit_generation;
+    bool eoi_look;    /* the APIC has changed since eoi_by_flag was found out */
+    bool eoi_by_flag; /* the guest's next EOI needs no exit */
     bool pv_eoi_pending;
     uint64_t pv_eoi;   /* MSR: guest-physical address of the flag, bit 0 enabled */
     iov_time deadline; /* of the APIC timer, or IOV_TIME_MAX */
@@ -182,8 +185,9 @@ struct _IovKvmVm {
     struct iov_mem_target messages; /* of the ioapic */
     struct iov_kvm_message message[2 * IOV_KVM_GSIS];
     unsigned message_count;
-    bool settling;        /* a message of the I/O APIC is on its way through `remapping` */
-    iov_hpa reserve_base; /* tables and regions, behind the guest's memory */
+    uint32_t irqfds_asserted; /* bits: those with a resampler, until the guest's EOI */
+    bool settling;            /* a message of the I/O APIC is on its way through `remapping` */
+    iov_hpa reserve_base;     /* tables and regions, behind the guest's memory */
     uint64_t preemption_timer_shift; /* of the processors: VMX_MISC[4:0] */
     uint16_t vpid_base;
     uint64_t reserve_size;
@@ -234,7 +238,14 @@ void iov_kvm_visit(IovKvmVm *vm, struct iov_thread *thread, const struct iov_mem
 
 /* ---- kvm-vmcs.c ---- */
 bool iov_vcpu_vmcs_init(struct iov_vcpu *vcpu);
-void iov_vcpu_load(struct iov_vcpu *vcpu);
+/* Makes the VMCS current on the thread's processor, if it is not. */
+void iov_vcpu_load_now(struct iov_vcpu *vcpu);
+static inline void iov_vcpu_load(struct iov_vcpu *vcpu)
+{
+    if (G_UNLIKELY(vcpu->loaded_on != vcpu->thread->cpu ||
+                   *iov_host_vmcs_current(vcpu->thread) != vcpu->vmcs))
+        iov_vcpu_load_now(vcpu);
+}
 void iov_vcpu_write(struct iov_vcpu *vcpu, uint32_t field, uint64_t value);
 uint64_t iov_vcpu_read(struct iov_vcpu *vcpu, uint32_t field);
 void iov_vcpu_set_window(struct iov_vcpu *vcpu, bool on);

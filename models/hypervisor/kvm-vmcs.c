@@ -132,7 +132,6 @@ void iov_vcpu_set_window(struct iov_vcpu *vcpu, bool on)
 void iov_vcpu_arm_preemption_timer(struct iov_vcpu *vcpu)
 {
     IovKvmVm *vm = vcpu->vm;
-    struct iov_processor *processor = vcpu->thread->exec.processor;
     bool on = vm->preemption_timer && vcpu->deadline != IOV_TIME_MAX;
     uint32_t pin =
         on ? vcpu->pin | IOV_PIN_PREEMPTION_TIMER : vcpu->pin & ~IOV_PIN_PREEMPTION_TIMER;
@@ -144,11 +143,10 @@ void iov_vcpu_arm_preemption_timer(struct iov_vcpu *vcpu)
     if (on) {
         iov_time now = iov_now(vm->parent_instance.kernel);
         iov_time left = vcpu->deadline > now ? vcpu->deadline - now : 0;
-        unsigned __int128 ticks = (unsigned __int128)left * processor->frequency_hz / IOV_SEC;
+        uint64_t ticks = iov_ratio_of(vcpu->ticks, left);
 
         ticks = (ticks + (1u << vm->preemption_timer_shift) - 1) >> vm->preemption_timer_shift;
-        iov_vcpu_write(vcpu, IOV_VMCS_PREEMPTION_TIMER,
-                       ticks < UINT32_MAX ? (uint64_t)ticks : UINT32_MAX);
+        iov_vcpu_write(vcpu, IOV_VMCS_PREEMPTION_TIMER, MIN(ticks, UINT32_MAX));
     }
 }
 
@@ -189,14 +187,11 @@ static void clear_on(struct iov_vcpu *vcpu, unsigned cpu)
     exec.processor->ops->vmclear(&exec, vcpu->vmcs);
 }
 
-void iov_vcpu_load(struct iov_vcpu *vcpu)
+void iov_vcpu_load_now(struct iov_vcpu *vcpu)
 {
     struct iov_thread *thread = vcpu->thread;
     struct iov_exec *exec = &thread->exec;
-    uint64_t *current = iov_host_vmcs_current(thread);
 
-    if (vcpu->loaded_on == thread->cpu && *current == vcpu->vmcs)
-        return;
     iov_vcpu_compute(vcpu, vcpu->vm->costs.vcpu_load); /* it may move meanwhile */
     enable_vmx(vcpu);
     if (vcpu->loaded_on != NULL && vcpu->loaded_on != thread->cpu) {
@@ -206,6 +201,8 @@ void iov_vcpu_load(struct iov_vcpu *vcpu)
     }
     IOV_REQUIRE(exec->processor->ops->vmptrld(exec, vcpu->vmcs) == IOV_VMX_SUCCEED);
     *iov_host_vmcs_current(thread) = vcpu->vmcs;
+    if (vcpu->loaded_on != thread->cpu)
+        vcpu->ticks = iov_ratio_make(exec->processor->frequency_hz, IOV_SEC);
     vcpu->loaded_on = thread->cpu;
     iov_vcpu_posted_load(vcpu);
 }

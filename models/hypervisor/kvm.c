@@ -241,6 +241,7 @@ static bool vcpu_realize(IovKvmVm *self, unsigned index, GError **error)
     vcpu->apic->owner = &vcpu->owner;
     vcpu->guest.program = program;
     vcpu->guest.monitor = &self->monitor;
+    vcpu->eoi_look = true;
     return iov_model_set_number(self->apics[index], "tsc-frequency",
                                 iov_host_processor(self->host, 0)->frequency_hz, error);
 }

@@ -41,6 +41,16 @@ void vtd_cache_empty(struct vtd_cache *cache)
         memset(cache->lines, 0, sizeof *cache->lines * cache->sets * cache->ways);
 }
 
+void vtd_cache_forget(struct vtd_cache *cache, uint64_t key)
+{
+    struct vtd_line *set = vtd_cache_set(cache, key);
+
+    for (unsigned way = 0; way < cache->ways; way++) {
+        if (set[way].key == key)
+            set[way].key = 0;
+    }
+}
+
 void vtd_cache_drop(struct vtd_cache *cache, uint64_t mask, uint64_t value)
 {
     for (unsigned i = 0; i < cache->sets * cache->ways; i++) {

@@ -109,6 +109,8 @@ void vtd_cache_clear(struct vtd_cache *cache);
 /* The line that goes for `key`: empty, or the least recently used of its set. */
 struct vtd_line *vtd_cache_fill(struct vtd_cache *cache, uint64_t key);
 void vtd_cache_empty(struct vtd_cache *cache);
+/* Empties the line of `key`, if there is one. */
+void vtd_cache_forget(struct vtd_cache *cache, uint64_t key);
 /* Empties the lines with (key & mask) == value. */
 void vtd_cache_drop(struct vtd_cache *cache, uint64_t mask, uint64_t value);
 

@@ -12,7 +12,10 @@
 
 #define KEY_DOMAIN_SHIFT 44
 #define KEY_LEVEL_SHIFT 41
+#define KEY_NUMBERS (1ull << KEY_LEVEL_SHIFT)
 #define KEY_DOMAIN_MASK (VTD_KEY_VALID | 0xffffull << KEY_DOMAIN_SHIFT)
+
+enum { LEVELS_MOST = 4, PAGES_FEW = 4 };
 
 static unsigned level_shift(unsigned level)
 {
@@ -403,12 +406,31 @@ void vtd_drop_domain(IovVtd *self, uint16_t domain)
     vtd_drop_first_of(self, domain);
 }
 
+/* A few pages at most, and what larger pages and tables lie over them: each can be in one set only. False: they are many. */
+static bool pages_drop(struct vtd_cache *cache, uint16_t domain, unsigned extra, uint64_t first,
+                       uint64_t last)
+{
+    if ((last >> level_shift(1 + extra)) - (first >> level_shift(1 + extra)) >= PAGES_FEW)
+        return false;
+    for (unsigned level = 1; level <= LEVELS_MOST; level++) {
+        unsigned shift = level_shift(level + extra);
+
+        for (uint64_t number = first >> shift; number <= last >> shift; number++) {
+            if (number < KEY_NUMBERS)
+                vtd_cache_forget(cache, domain_key(domain, level, number));
+        }
+    }
+    return true;
+}
+
 /* Lines of the domain whose range meets [first, last]; a line of a table covers a level more. */
 static void range_drop(struct vtd_cache *cache, uint16_t domain, unsigned extra, uint64_t first,
                        uint64_t last)
 {
     uint64_t value = VTD_KEY_VALID | (uint64_t)domain << KEY_DOMAIN_SHIFT;
 
+    if (pages_drop(cache, domain, extra, first, last))
+        return;
     for (unsigned i = 0; i < cache->sets * cache->ways; i++) {
         uint64_t key = cache->lines[i].key, begin;
         unsigned shift;
@@ -416,7 +438,7 @@ static void range_drop(struct vtd_cache *cache, uint16_t domain, unsigned extra,
         if ((key & KEY_DOMAIN_MASK) != value)
             continue;
         shift = level_shift((key >> KEY_LEVEL_SHIFT & 7) + extra);
-        begin = (key & ((1ull << KEY_LEVEL_SHIFT) - 1)) << shift;
+        begin = (key & (KEY_NUMBERS - 1)) << shift;
         if (begin <= last && begin + (1ull << shift) - 1 >= first)
             cache->lines[i].key = 0;
     }

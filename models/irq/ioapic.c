@@ -43,10 +43,20 @@ struct _IovIoapic {
     struct iov_mem_initiator messages; /* port */
     struct pin pins[IOAPIC_PINS];      /* port */
     uint8_t select;
+    uint32_t unacknowledged; /* bits: pins whose entry has its remote IRR set */
     uint64_t edges, sent, resent, eois, masked, lost; /* statistics */
 };
 
 G_DEFINE_FINAL_TYPE(IovIoapic, iov_ioapic, IOV_TYPE_MODEL)
+
+static void remote_irr_put(IovIoapic *self, struct pin *pin, bool value)
+{
+    uint32_t bit = UINT32_C(1) << pin->index;
+
+    pin->entry = value ? pin->entry | IOAPIC_ENTRY_REMOTE_IRR
+                       : pin->entry & ~(uint64_t)IOAPIC_ENTRY_REMOTE_IRR;
+    self->unacknowledged = value ? self->unacknowledged | bit : self->unacknowledged & ~bit;
+}
 
 /*
  * SPEC: SDM vol. 3A, 11.11; VT-d 5.1.5.1: entry bits 63:48 are message address bits 19:4 in either
@@ -70,7 +80,7 @@ static void message_send(IovIoapic *self, struct pin *pin)
 
     self->sent++;
     if (entry & IOAPIC_ENTRY_LEVEL)
-        pin->entry |= IOAPIC_ENTRY_REMOTE_IRR;
+        remote_irr_put(self, pin, true);
     if (iov_mem_write_req(&self->messages, &req) != IOV_STATUS_OK)
         self->lost++;
 }
@@ -118,12 +128,12 @@ static const struct iov_irq_sink_ops pin_ops = { .set = pin_set };
 static void vector_done(IovIoapic *self, uint8_t vector)
 {
     self->eois++;
-    for (unsigned i = 0; i < IOAPIC_PINS; i++) {
-        struct pin *pin = &self->pins[i];
+    for (uint32_t left = self->unacknowledged; left != 0; left &= left - 1) {
+        struct pin *pin = &self->pins[__builtin_ctz(left)];
 
-        if ((pin->entry & IOAPIC_ENTRY_VECTOR) != vector || !(pin->entry & IOAPIC_ENTRY_REMOTE_IRR))
+        if ((pin->entry & IOAPIC_ENTRY_VECTOR) != vector)
             continue;
-        pin->entry &= ~IOAPIC_ENTRY_REMOTE_IRR;
+        remote_irr_put(self, pin, false);
         if (level_service(self, pin))
             self->resent++;
     }
@@ -154,7 +164,7 @@ static void entry_write(IovIoapic *self, struct pin *pin, unsigned half, uint32_
 
     pin->entry = (pin->entry & ~mask) | ((uint64_t)value << (32 * half) & mask);
     if (!(pin->entry & IOAPIC_ENTRY_LEVEL))
-        pin->entry &= ~IOAPIC_ENTRY_REMOTE_IRR; /* software's way to end a stuck level interrupt */
+        remote_irr_put(self, pin, false); /* software's way to end a stuck level interrupt */
     level_service(self, pin);
 }
 
@@ -234,6 +244,7 @@ static void iov_ioapic_reset(IovModel *model)
 
     self->id = self->reset_id;
     self->select = 0;
+    self->unacknowledged = 0;
     for (unsigned i = 0; i < IOAPIC_PINS; i++)
         self->pins[i].entry = IOAPIC_ENTRY_MASKED;
 }

@@ -17,6 +17,9 @@
 
 #define CHUNK_SHIFT 16 /* 64 KiB */
 #define CHUNK_SIZE (UINT64_C(1) << CHUNK_SHIFT)
+#define GROUP_SHIFT 9 /* chunks of a group: 32 MiB, whose pointers fill a page */
+#define GROUP_CHUNKS (UINT64_C(1) << GROUP_SHIFT)
+#define LINE 64u       /* of the cache of whoever runs this */
 #define TAG_SETS 1024u /* a power of two */
 #define TAG_WAYS 8u
 #define HELD_MAX 64u /* bytes of a write that waits for its arrival */
@@ -26,12 +29,14 @@ G_DECLARE_FINAL_TYPE(IovDram, iov_dram, IOV, DRAM, IovModel)
 
 struct tag {
     uint64_t address;
-    struct iov_span *span; /* NULL: free */
+    struct iov_span *span;
 };
 
+/* Few tags live at once, so nearly always the first line of a set has all there is to see. */
 struct tag_set {
+    _Alignas(LINE) uint8_t used; /* a bit for each way */
+    uint8_t next;                /* the way that gives way next */
     struct tag ways[TAG_WAYS];
-    unsigned next; /* the way that gives way next */
 };
 
 /* A device's write on its way. */
@@ -49,8 +54,8 @@ struct _IovDram {
     uint64_t size;              /* property */
     iov_time access;            /* cost */
     struct iov_mem_target port; /* port */
-    uint8_t **chunks;
-    GPtrArray *present; /* the chunks that are there: `chunks` is too long to search at the end */
+    uint8_t ***groups;          /* of pointers to chunks; NULL: none of its chunks is there */
+    GPtrArray *present;         /* the groups and chunks that are there */
     struct tag_set *tags;
     struct iov_pool *pool;
     struct held *held, *last_held;                     /* in the order of their arrival */
@@ -61,13 +66,33 @@ struct _IovDram {
 
 G_DEFINE_FINAL_TYPE(IovDram, iov_dram, IOV_TYPE_MODEL)
 
+/* The chunk of an address, or NULL. */
+static inline uint8_t *chunk_find(const IovDram *self, uint64_t address)
+{
+    uint64_t chunk = address >> CHUNK_SHIFT;
+    uint8_t **group = self->groups[chunk >> GROUP_SHIFT];
+
+    return group != NULL ? group[chunk & (GROUP_CHUNKS - 1)] : NULL;
+}
+
+static void *present_add(IovDram *self, void *memory)
+{
+    g_ptr_array_add(self->present, memory);
+    return memory;
+}
+
 static uint8_t *chunk_get(IovDram *self, uint64_t address)
 {
-    uint8_t **chunk = &self->chunks[address >> CHUNK_SHIFT];
+    uint64_t number = address >> CHUNK_SHIFT;
+    uint8_t ***group = &self->groups[number >> GROUP_SHIFT], **chunk;
 
-    if (*chunk == NULL) {
-        *chunk = g_malloc0(CHUNK_SIZE);
-        g_ptr_array_add(self->present, *chunk);
+    if (*group == NULL)
+        *group = present_add(self, g_new0(uint8_t *, GROUP_CHUNKS));
+    chunk = &(*group)[number & (GROUP_CHUNKS - 1)];
+    if (*chunk == NULL) { /* its lines are lines */
+        uint8_t *memory = present_add(self, g_malloc0(CHUNK_SIZE + LINE));
+
+        *chunk = memory + (LINE - (uintptr_t)memory % LINE) % LINE;
     }
     return *chunk;
 }
@@ -77,46 +102,49 @@ static struct tag_set *tag_set_of(IovDram *self, uint64_t address)
     return &self->tags[(address * UINT64_C(0x9e3779b97f4a7c15)) >> 54 & (TAG_SETS - 1)];
 }
 
+/* The way of an address in its set, or -1. */
+static int tag_find(const struct tag_set *set, uint64_t address)
+{
+    for (unsigned left = set->used; left != 0; left &= left - 1) {
+        int way = __builtin_ctz(left);
+
+        if (set->ways[way].address == address)
+            return way;
+    }
+    return -1;
+}
+
 static void tag_store(IovDram *self, uint64_t address, struct iov_span *span)
 {
     struct tag_set *set = tag_set_of(self, address);
-    struct tag *place = NULL;
+    int way = tag_find(set, address);
 
-    for (unsigned i = 0; i < TAG_WAYS; i++) {
-        struct tag *tag = &set->ways[i];
-
-        if (tag->span != NULL && tag->address == address) {
-            tag->span = span;
-            return;
-        }
-        if (tag->span == NULL && place == NULL)
-            place = tag;
-    }
-    if (span == NULL)
+    if (span == NULL) {
+        if (way >= 0)
+            set->used &= (uint8_t) ~(1u << way);
         return;
-    if (place == NULL) {
-        place = &set->ways[set->next];
-        set->next = (set->next + 1) % TAG_WAYS;
-        self->tags_lost++;
     }
-    *place = (struct tag){ address, span };
+    if (way < 0) {
+        way = __builtin_ctz(~(unsigned)set->used); /* the first that is free */
+        if (way == TAG_WAYS) {
+            way = set->next;
+            set->next = (uint8_t)((set->next + 1) % TAG_WAYS);
+            self->tags_lost++;
+        }
+        set->used |= (uint8_t)(1u << way);
+    }
+    set->ways[way] = (struct tag){ address, span };
 }
 
 static struct iov_span *tag_take(IovDram *self, uint64_t address)
 {
     struct tag_set *set = tag_set_of(self, address);
+    int way = tag_find(set, address);
 
-    for (unsigned i = 0; i < TAG_WAYS; i++) {
-        struct tag *tag = &set->ways[i];
-
-        if (tag->span != NULL && tag->address == address) {
-            struct iov_span *span = tag->span;
-
-            tag->span = NULL;
-            return span;
-        }
-    }
-    return NULL;
+    if (way < 0)
+        return NULL;
+    set->used &= (uint8_t) ~(1u << way);
+    return set->ways[way].span;
 }
 
 static bool inside(const IovDram *self, const struct iov_mem_req *req)
@@ -131,7 +159,7 @@ static __attribute__((noinline)) void read_pieces(const IovDram *self, uint64_t 
     while (left > 0) {
         uint64_t offset = address & (CHUNK_SIZE - 1);
         uint32_t part = left < CHUNK_SIZE - offset ? left : (uint32_t)(CHUNK_SIZE - offset);
-        const uint8_t *chunk = self->chunks[address >> CHUNK_SHIFT];
+        const uint8_t *chunk = chunk_find(self, address);
 
         if (chunk != NULL)
             memcpy(to, chunk + offset, part);
@@ -161,7 +189,7 @@ static __attribute__((noinline)) void write_pieces(IovDram *self, uint64_t addre
 static inline uint8_t *whole(const IovDram *self, const struct iov_mem_req *req)
 {
     uint64_t offset = req->address & (CHUNK_SIZE - 1);
-    uint8_t *chunk = self->chunks[req->address >> CHUNK_SHIFT];
+    uint8_t *chunk = chunk_find(self, req->address);
 
     return chunk != NULL && req->size <= CHUNK_SIZE - offset ? chunk + offset : NULL;
 }
@@ -348,9 +376,9 @@ static bool iov_dram_prepare(IovModel *model, GError **error)
     if (self->pool == NULL)
         self->pool = iov_pool_new(sizeof(struct held));
     iov_event_init(&self->arrival, model->kernel, on_arrival, IOV_PRIORITY_FIRST);
-    if (self->chunks == NULL) {
-        self->chunks = g_new0(uint8_t *, (self->size + CHUNK_SIZE - 1) >> CHUNK_SHIFT);
-        self->tags = g_new0(struct tag_set, TAG_SETS);
+    if (self->groups == NULL) {
+        self->groups = g_new0(uint8_t **, (self->size >> CHUNK_SHIFT >> GROUP_SHIFT) + 1);
+        self->tags = g_aligned_alloc0(TAG_SETS, sizeof *self->tags, LINE);
     }
     return true;
 }
@@ -377,8 +405,8 @@ static void iov_dram_finalize(GObject *object)
     if (self->pool != NULL)
         iov_pool_free(self->pool);
     g_ptr_array_unref(self->present);
-    g_free(self->chunks);
-    g_free(self->tags);
+    g_free(self->groups);
+    g_aligned_free(self->tags);
     G_OBJECT_CLASS(iov_dram_parent_class)->finalize(object);
 }
 

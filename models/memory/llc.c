@@ -4,7 +4,7 @@
  *
  * A DMA write puts its lines into the cache (direct cache access, DDIO), but only into `dma-ways` of each set; a DMA read that finds
  * all its lines takes the cost llc-hit instead of the memory's time, one that misses takes both and allocates nothing. Only tags are
- * kept: the bytes are the memory's. LIMIT: the processors' accesses do not pass here and change nothing; writing back takes no time.
+ * kept, and only of the ways that DMA may fill: the bytes are the memory's. LIMIT: the processors' accesses do not pass here and change nothing; writing back takes no time.
  */
 #include "core/object/model.h"
 
@@ -20,7 +20,7 @@ struct _IovLlc {
     iov_time hit;                  /* cost */
     struct iov_mem_target port;    /* port */
     struct iov_mem_initiator bus;  /* port */
-    uint64_t *lines; /* sets × ways, most recently used first; line number + 1, 0: empty */
+    uint64_t *lines; /* sets × dma-ways, most recently used first; line number + 1, 0: empty */
     uint64_t sets;
     uint64_t hits, misses, allocations; /* statistics */
 };
@@ -30,9 +30,9 @@ G_DEFINE_FINAL_TYPE(IovLlc, iov_llc, IOV_TYPE_MODEL)
 /* Finds a line in its set and makes it the most recently used one. */
 static bool line_find(IovLlc *self, uint64_t line)
 {
-    uint64_t *set = &self->lines[line % self->sets * self->ways];
+    uint64_t *set = &self->lines[line % self->sets * self->dma_ways];
 
-    for (unsigned way = 0; way < self->ways; way++) {
+    for (unsigned way = 0; way < self->dma_ways; way++) {
         if (set[way] != line + 1)
             continue;
         memmove(&set[1], &set[0], way * sizeof *set);
@@ -42,10 +42,9 @@ static bool line_find(IovLlc *self, uint64_t line)
     return false;
 }
 
-/* With nothing but DMA in the cache, a set never holds more lines than DMA may have. */
 static void line_allocate(IovLlc *self, uint64_t line)
 {
-    uint64_t *set = &self->lines[line % self->sets * self->ways];
+    uint64_t *set = &self->lines[line % self->sets * self->dma_ways];
 
     if (self->dma_ways == 0)
         return;
@@ -113,7 +112,7 @@ static bool iov_llc_realize(IovModel *model, GError **error)
     self->sets = self->size / self->ways >> LINE_SHIFT;
     if (self->sets == 0)
         return iov_model_fail(model, error, "size: less than a line for each way");
-    self->lines = g_new0(uint64_t, self->sets * self->ways);
+    self->lines = g_new0(uint64_t, self->sets * self->dma_ways);
     return true;
 }
 

@@ -652,6 +652,33 @@ Test(vmx_entry, bad_controls_stay_bad_until_they_change)
     run(launch_bad_controls);
 }
 
+static void two_exits(struct bench *bench)
+{
+    iov_exec_do(&bench->guest, IOV_OP_CPUID);
+    iov_exec_do(&bench->guest, IOV_OP_CPUID);
+    bench->note++;
+}
+
+static void spoil_and_repair(struct bench *bench)
+{
+    if (bench->exit_count == 2)
+        vmwrite(bench, IOV_VMCS_GUEST_RFLAGS, 0xa);
+    else if (bench->exit_count == 3)
+        vmwrite(bench, IOV_VMCS_GUEST_RFLAGS, 2);
+}
+
+Test(vmx_entry, guest_state_that_was_good_is_checked_again_when_it_changes)
+{
+    struct bench *bench = bench_new();
+
+    bench->on_exit = spoil_and_repair;
+    bench_run_guest(bench, NULL, two_exits);
+    cr_assert(eq(uint, bench->exit_count, 3));
+    cr_assert(eq(uint, bench->exits[2].reason, IOV_EXIT_ENTRY_FAILURE | IOV_EXIT_INVALID_STATE));
+    cr_assert(eq(u64, bench->note, 1));
+    bench_free(bench);
+}
+
 static void load_msrs(struct bench *bench)
 {
     bench_put32(bench, BENCH_RAM, IOV_MSR_KERNEL_GS_BASE);
