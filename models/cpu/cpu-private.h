@@ -101,7 +101,7 @@ struct iov_vmcs {
 
 /* ---- Cached translations ---- */
 
-enum { TLB_WAYS = 4, TLB_HINTS = 64, TLB_CONTEXTS = 256, VMCS_ACTIVE = 64, MSR_COUNT = 24 };
+enum { TLB_WAYS = 4, TLB_CONTEXTS = 256, VMCS_ACTIVE = 64, MSR_COUNT = 24 };
 enum { TLB_TABLES = 16 };
 enum {
     TLB_READ = 1 << 0,
@@ -110,13 +110,15 @@ enum {
     TLB_APIC_ACCESS = 1 << 3, /* the page is the APIC-access page */
 };
 
-struct iov_tlb_entry {
-    uint64_t page;    /* guest-physical >> 12; of root operation: host-physical >> 12 */
-    uint64_t linear;  /* linear page of the access that filled it */
-    uint8_t *direct;  /* the bytes, or NULL: registers */
-    iov_hpa address;  /* host-physical */
-    uint32_t context; /* 0: invalid */
-    uint32_t rights;  /* TLB_* */
+/* What a look-up compares fills one line of the host's cache, what it finds the next. */
+struct iov_tlb_set {
+    _Alignas(
+        64) uint64_t page[TLB_WAYS]; /* guest-physical >> 12; in root operation host-physical */
+    uint32_t context[TLB_WAYS];      /* 0: invalid */
+    uint8_t rights[TLB_WAYS];        /* TLB_* */
+    uint8_t last;                    /* the way that was used last */
+    _Alignas(64) uint8_t *direct[TLB_WAYS]; /* the bytes, or NULL: registers */
+    iov_hpa address[TLB_WAYS];              /* host-physical */
 };
 
 /* A paging-structure cache: the page directory of a GiB of guest-physical addresses. */
@@ -205,8 +207,8 @@ struct _IovCpu {
     iov_hpa vmcs_regions[VMCS_ACTIVE]; /* of the active ones, with bit 0 set; 0: not in use */
     iov_time timer_due;                /* VMX-preemption timer; IOV_TIME_MAX: off */
     /* translations */
-    struct iov_tlb_entry *tlb;
-    struct iov_tlb_entry *tlb_hints[TLB_HINTS]; /* by page: where to look first; never NULL */
+    struct iov_tlb_set *tlb;
+    uint64_t *tlb_linear; /* sets × ways: linear page of the access that filled it */
     struct iov_tlb_table tables[TLB_TABLES];
     uint32_t tlb_sets; /* a power of two */
     uint32_t tlb_turn;
@@ -259,27 +261,23 @@ static inline bool iov_vmcs_secondary(const struct iov_vmcs *vmcs, uint32_t bit)
     return vmcs->secondary & bit;
 }
 
-static inline struct iov_tlb_entry *iov_tlb_set(const IovCpu *self, uint64_t page)
+static inline struct iov_tlb_set *iov_tlb_set(const IovCpu *self, uint64_t page)
 {
-    return &self->tlb[((page ^ page >> 9) & (self->tlb_sets - 1)) * TLB_WAYS];
+    return &self->tlb[(page ^ page >> 9) & (self->tlb_sets - 1)];
 }
 
-static inline struct iov_tlb_entry *iov_tlb_find(const IovCpu *self, uint32_t context,
-                                                 uint64_t page)
+/* The way of a page, or -1. */
+static inline int iov_tlb_find(struct iov_tlb_set *set, uint32_t context, uint64_t page)
 {
-    struct iov_tlb_entry *set = iov_tlb_set(self, page);
+    unsigned last = set->last;
 
+    if (set->page[last] == page && set->context[last] == context)
+        return (int)last;
     for (unsigned i = 0; i < TLB_WAYS; i++) {
-        if (set[i].page == page && set[i].context == context)
-            return &set[i];
+        if (set->page[i] == page && set->context[i] == context)
+            return set->last = (uint8_t)i;
     }
-    return NULL;
-}
-
-/* The entry that gives way to `page`. */
-static inline struct iov_tlb_entry *iov_tlb_victim(IovCpu *self, uint64_t page)
-{
-    return &iov_tlb_set(self, page)[self->tlb_turn++ % TLB_WAYS];
+    return -1;
 }
 
 /* cpu.c */

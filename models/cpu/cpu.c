@@ -495,9 +495,8 @@ static bool iov_cpu_prepare(IovModel *model, GError **error)
                                           self->posted_interrupts;
     for (self->tlb_sets = 1; self->tlb_sets * TLB_WAYS < self->tlb_entries; self->tlb_sets *= 2)
         ;
-    self->tlb = g_new0(struct iov_tlb_entry, self->tlb_sets * TLB_WAYS);
-    for (unsigned i = 0; i < TLB_HINTS; i++)
-        self->tlb_hints[i] = self->tlb;
+    self->tlb = g_aligned_alloc0(self->tlb_sets, sizeof *self->tlb, sizeof *self->tlb);
+    self->tlb_linear = g_new0(uint64_t, (gsize)self->tlb_sets * TLB_WAYS);
     self->vmcses = g_new0(struct iov_vmcs, VMCS_ACTIVE);
     iov_msr_init(self);
     iov_cpu_apic_mode_changed(self);
@@ -535,7 +534,8 @@ static void iov_cpu_finalize(GObject *object)
 {
     IovCpu *self = (IovCpu *)(void *)object;
 
-    g_free(self->tlb);
+    g_aligned_free(self->tlb);
+    g_free(self->tlb_linear);
     g_free(self->vmcses);
     G_OBJECT_CLASS(iov_cpu_parent_class)->finalize(object);
 }

@@ -130,8 +130,8 @@ static uint32_t new_number(IovCpu *self)
 {
     if (++self->next_context == 0) {
         /* Numbers have run out after 2^32 invalidations: everything goes. */
-        for (uint32_t i = 0; i < self->tlb_sets * TLB_WAYS; i++)
-            self->tlb[i].context = 0;
+        for (uint32_t i = 0; i < self->tlb_sets; i++)
+            memset(self->tlb[i].context, 0, sizeof self->tlb[i].context);
         for (unsigned i = 0; i < TLB_CONTEXTS; i++)
             self->contexts[i].number = 0;
         for (unsigned i = 0; i < TLB_TABLES; i++)
@@ -198,8 +198,10 @@ void iov_tlb_flush_linear(IovCpu *self, uint16_t vpid, uint64_t linear)
         if (context->number == 0 || context->vpid != vpid)
             continue;
         for (uint32_t k = 0; k < self->tlb_sets * TLB_WAYS; k++) {
-            if (self->tlb[k].context == context->number && self->tlb[k].linear == linear >> 12)
-                self->tlb[k].context = 0;
+            uint32_t *number = &self->tlb[k / TLB_WAYS].context[k % TLB_WAYS];
+
+            if (self->tlb_linear[k] == linear >> 12 && *number == context->number)
+                *number = 0;
         }
     }
 }

@@ -27,44 +27,39 @@ static uint8_t *direct_page(IovCpu *self, iov_hpa page)
     return bytes != NULL && size >= PAGE_SIZE ? bytes : NULL;
 }
 
-/* The cached translation, if there is one; the next look at its page begins with it. */
-static struct iov_tlb_entry *find(IovCpu *self, uint32_t context, uint64_t page)
+/* Caches a translation in `way` of the page's set, or where another gives way; it is the set's last one then. */
+static void keep(IovCpu *self, struct iov_tlb_set *set, int way, uint64_t page, uint64_t linear,
+                 iov_hpa address, uint32_t context, uint32_t rights)
 {
-    struct iov_tlb_entry **hint = &self->tlb_hints[page % TLB_HINTS];
-    struct iov_tlb_entry *entry = *hint;
+    unsigned place = way >= 0 ? (unsigned)way : self->tlb_turn++ % TLB_WAYS;
 
-    if (entry->page == page && entry->context == context)
-        return entry;
-    entry = iov_tlb_find(self, context, page);
-    if (entry != NULL)
-        *hint = entry;
-    return entry;
+    set->page[place] = page;
+    set->context[place] = context;
+    set->rights[place] = (uint8_t)rights;
+    set->last = (uint8_t)place;
+    set->direct[place] = rights & TLB_APIC_ACCESS ? NULL : direct_page(self, address);
+    set->address[place] = address;
+    self->tlb_linear[(set - self->tlb) * TLB_WAYS + place] = linear;
 }
 
-static struct iov_tlb_entry *root_entry(IovCpu *self, iov_hpa address)
+/* The set whose last way is the page of `address`. */
+static struct iov_tlb_set *root_entry(IovCpu *self, iov_hpa address)
 {
     uint64_t page = address >> 12;
-    struct iov_tlb_entry *entry = find(self, TLB_ROOT_CONTEXT, page);
+    struct iov_tlb_set *set = iov_tlb_set(self, page);
 
-    if (G_LIKELY(entry != NULL))
-        return entry;
-    entry = iov_tlb_victim(self, page);
-    *entry = (struct iov_tlb_entry){
-        .page = page,
-        .linear = page,
-        .direct = direct_page(self, page << 12),
-        .address = page << 12,
-        .context = TLB_ROOT_CONTEXT,
-        .rights = TLB_READ | TLB_WRITE | TLB_EXECUTE,
-    };
-    return entry;
+    if (G_UNLIKELY(iov_tlb_find(set, TLB_ROOT_CONTEXT, page) < 0))
+        keep(self, set, -1, page, page, page << 12, TLB_ROOT_CONTEXT,
+             TLB_READ | TLB_WRITE | TLB_EXECUTE);
+    return set;
 }
 
 uint8_t *iov_cpu_pointer(IovCpu *self, iov_hpa address)
 {
-    const struct iov_tlb_entry *entry = root_entry(self, address);
+    const struct iov_tlb_set *set = root_entry(self, address);
+    uint8_t *bytes = set->direct[set->last];
 
-    return entry->direct != NULL ? entry->direct + (address & PAGE_MASK) : NULL;
+    return bytes != NULL ? bytes + (address & PAGE_MASK) : NULL;
 }
 
 bool iov_cpu_copy_from(IovCpu *self, iov_hpa address, void *data, uint32_t size)
@@ -190,23 +185,24 @@ static void fill_fault(struct iov_exit *exit, struct iov_op *op, iov_gpa address
 }
 
 /*
- * The translation of guest-physical `address`, from the cache or by a walk. NULL: an exit was
+ * The translation of guest-physical `address`, from the cache or by a walk: the set whose last way it is. NULL: an exit was
  * taken; `ret_resume` says what the monitor made of it.
  */
-static struct iov_tlb_entry *translate(struct iov_exec *exec, struct iov_op *op, iov_gpa address,
-                                       uint32_t access, enum iov_resume *ret_resume)
+static struct iov_tlb_set *translate(struct iov_exec *exec, struct iov_op *op, iov_gpa address,
+                                     uint32_t access, enum iov_resume *ret_resume)
 {
     IovCpu *self = iov_cpu_of(exec);
     const struct iov_vmcs *vmcs = exec->vmcs;
     uint64_t page = address >> 12;
-    struct iov_tlb_entry *entry = find(self, self->context, page);
+    struct iov_tlb_set *set = iov_tlb_set(self, page);
+    int way = iov_tlb_find(set, self->context, page);
     struct iov_ept_result result = { .page = page << 12, .rights = IOV_EPT_RWX };
     enum iov_ept_outcome outcome = IOV_EPT_MAPPED;
     struct iov_exit exit;
 
-    if (G_LIKELY(entry != NULL && (entry->rights & access) == access)) {
+    if (G_LIKELY(way >= 0 && (set->rights[way] & access) == access)) {
         self->tlb_hits++;
-        return entry;
+        return set;
     }
     self->tlb_misses++;
     if (iov_vmcs_secondary(vmcs, IOV_SECONDARY_EPT))
@@ -216,28 +212,19 @@ static struct iov_tlb_entry *translate(struct iov_exec *exec, struct iov_op *op,
         iov_cpu_charge(exec, result.steps * self->cost_walk_step, (enum iov_part)exec->part);
     if (outcome != IOV_EPT_MAPPED) {
         /* SPEC: 29.4.3.1: a violation invalidates what is cached for the address. */
-        if (entry != NULL)
-            entry->context = 0;
+        if (way >= 0)
+            set->context[way] = 0;
         fill_fault(&exit, op, address, access, outcome, result.rights);
         *ret_resume = iov_vmx_exit(exec, &exit);
         return NULL;
     }
-    if (entry == NULL)
-        entry = iov_tlb_victim(self, page);
-    *entry = (struct iov_tlb_entry){
-        .page = page,
-        .linear = op->linear != 0 ? (op->linear + (address - op->address)) >> 12 : page,
-        .direct = direct_page(self, result.page),
-        .address = result.page,
-        .context = self->context,
-        .rights = result.rights,
-    };
     if (iov_vmcs_secondary(vmcs, IOV_SECONDARY_APIC_ACCESSES) &&
-        result.page == vmcs->field[VMCS_APIC_ACCESS_ADDRESS]) {
-        entry->rights |= TLB_APIC_ACCESS;
-        entry->direct = NULL;
-    }
-    return entry;
+        result.page == vmcs->field[VMCS_APIC_ACCESS_ADDRESS])
+        result.rights |= TLB_APIC_ACCESS;
+    keep(self, set, way, page,
+         op->linear != 0 ? (op->linear + (address - op->address)) >> 12 : page, result.page,
+         self->context, result.rights);
+    return set;
 }
 
 /* ---- An access ---- */
@@ -254,30 +241,32 @@ static bool access_page(struct iov_exec *exec, struct iov_op *op, uint32_t done,
 
     for (;;) {
         IovCpu *self = iov_cpu_of(exec);
-        struct iov_tlb_entry *entry;
+        const struct iov_tlb_set *set;
+        unsigned way;
         enum iov_resume resume = IOV_RESUME_RETRY;
 
-        entry = exec->vmcs != NULL ? translate(exec, op, address, access, &resume)
-                                   : root_entry(self, address);
-        if (G_LIKELY(entry != NULL && entry->direct != NULL && !payload)) {
-            uint8_t *bytes = entry->direct + (address & PAGE_MASK);
-
-            memcpy(write ? bytes : data, write ? data : bytes, size);
-            return true;
-        }
-        if (entry == NULL) {
+        set = exec->vmcs != NULL ? translate(exec, op, address, access, &resume)
+                                 : root_entry(self, address);
+        if (set == NULL) {
             if (resume == IOV_RESUME_NEXT)
                 return false;
             iov_cpu_service(exec);
             continue;
         }
-        if (entry->rights & TLB_APIC_ACCESS) {
+        way = set->last;
+        if (G_LIKELY(set->direct[way] != NULL && !payload)) {
+            uint8_t *bytes = set->direct[way] + (address & PAGE_MASK);
+
+            memcpy(write ? bytes : data, write ? data : bytes, size);
+            return true;
+        }
+        if (set->rights[way] & TLB_APIC_ACCESS) {
             if (iov_vapic_access(exec, op, (uint32_t)(address & PAGE_MASK)) == IOV_RESUME_NEXT)
                 return false;
             iov_cpu_service(exec);
             continue;
         }
-        physical(exec, op, entry->address | (address & PAGE_MASK), data, size, write, payload);
+        physical(exec, op, set->address[way] | (address & PAGE_MASK), data, size, write, payload);
         return true;
     }
 }
@@ -288,19 +277,20 @@ bool iov_cpu_access_cached(struct iov_exec *exec, struct iov_op *op)
     bool write = op->kind == IOV_OP_STORE;
     uint64_t page = op->address >> 12;
     uint64_t offset = op->address & PAGE_MASK;
-    const struct iov_tlb_entry *entry = self->tlb_hints[page % TLB_HINTS];
+    struct iov_tlb_set *set = iov_tlb_set(self, page);
+    int way = iov_tlb_find(set, self->context, page);
+    uint8_t *bytes;
 
-    /* A hint may be out of date: the entry says what it is. */
-    if (entry->page != page || entry->context != self->context || entry->direct == NULL ||
-        !(entry->rights & (write ? TLB_WRITE : TLB_READ)) || op->flags & IOV_OP_PAYLOAD ||
+    if (way < 0 || (bytes = set->direct[way]) == NULL ||
+        !(set->rights[way] & (write ? TLB_WRITE : TLB_READ)) || op->flags & IOV_OP_PAYLOAD ||
         op->size > PAGE_SIZE - offset)
         return false;
     op->status = IOV_STATUS_OK;
     self->tlb_hits += exec->vmcs != NULL;
     if (write)
-        iov_mem_copy(entry->direct + offset, op->data, op->size);
+        iov_mem_copy(bytes + offset, op->data, op->size);
     else
-        iov_mem_copy(op->data, entry->direct + offset, op->size);
+        iov_mem_copy(op->data, bytes + offset, op->size);
     return true;
 }
 
