@@ -307,8 +307,10 @@ void iov_cpu_apic_mode_changed(IovCpu *self);
 void iov_cpu_rest_init(IovCpu *self);
 /* What has happened until now to a stream that rests is accounted for. */
 void iov_cpu_rest_settle(IovCpu *self);
-/* The local APIC has an interrupt for the stream that rests. */
-void iov_cpu_rest_interrupted(IovCpu *self, uint8_t vector);
+/* An interrupt for the stream that rests: true if it is the one whose handler need not run, which is all of it; else it goes to the local APIC, ... */
+bool iov_cpu_rest_pass(IovCpu *self, uint8_t vector);
+/* ... which has something for the stream. */
+void iov_cpu_rest_interrupted(IovCpu *self);
 
 /* operate.c */
 void iov_cpu_operate(struct iov_exec *exec, struct iov_op *op);

@@ -345,6 +345,10 @@ static void poke(struct iov_processor *processor)
 
 static void interrupt(struct iov_processor *processor, uint8_t vector, struct iov_span *span)
 {
+    IovCpu *self = iov_container_of(processor, IovCpu, processor);
+
+    if (self->rest.now != NULL && span == NULL && iov_cpu_rest_pass(self, vector))
+        return;
     processor->apic->ops->accept(processor->apic, vector, false, span);
 }
 
@@ -352,13 +356,11 @@ static void on_apic_changed(struct iov_apic *apic)
 {
     IovCpu *self = iov_container_of(apic->owner, IovCpu, apic_owner);
 
-    int vector = apic->ops->pending(apic);
-
-    self->physical = vector >= 0;
+    self->physical = apic->ops->pending(apic) >= 0;
     if (!self->physical)
         return;
     if (self->rest.now != NULL)
-        iov_cpu_rest_interrupted(self, (uint8_t)vector);
+        iov_cpu_rest_interrupted(self);
     else
         iov_cpu_poke(self);
 }

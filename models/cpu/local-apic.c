@@ -88,6 +88,25 @@ static void tell_changed(struct iov_apic *apic)
 
 static void raise_error(IovLocalApic *self, uint32_t error);
 
+static bool enabled(const IovLocalApic *self)
+{
+    return self->base & IOV_APIC_BASE_ENABLE &&
+           iov_apic_get(&self->apic, IOV_APIC_SVR) & IOV_APIC_SVR_ENABLE;
+}
+
+static bool apic_pass(struct iov_apic *apic, bool over)
+{
+    IovLocalApic *self = iov_local_apic_of(apic);
+
+    if (over)
+        self->eois++;
+    else if (enabled(self))
+        self->accepted++;
+    else
+        return false;
+    return true;
+}
+
 static bool apic_accept(struct iov_apic *apic, uint8_t vector, bool level, struct iov_span *span)
 {
     IovLocalApic *self = iov_local_apic_of(apic);
@@ -97,8 +116,7 @@ static bool apic_accept(struct iov_apic *apic, uint8_t vector, bool level, struc
         raise_error(self, IOV_APIC_ESR_RECEIVE_ILLEGAL);
         return false;
     }
-    if (!(self->base & IOV_APIC_BASE_ENABLE) ||
-        !(iov_apic_get(apic, IOV_APIC_SVR) & IOV_APIC_SVR_ENABLE)) {
+    if (!enabled(self)) {
         self->rejected++;
         return false;
     }
@@ -148,17 +166,6 @@ static int apic_acknowledge(struct iov_apic *apic)
     apic->span = self->spans[vector];
     self->spans[vector] = NULL;
     return vector;
-}
-
-/* Neither IRR nor ISR differ afterwards from what acknowledge and EOI leave, and nobody is told: who calls knows. */
-static void apic_pass(struct iov_apic *apic, uint8_t vector)
-{
-    IovLocalApic *self = iov_local_apic_of(apic);
-
-    vector_put(apic, IOV_APIC_IRR, vector, false);
-    self->spans[vector] = NULL;
-    apic->span = NULL;
-    self->eois++;
 }
 
 static void end_of_interrupt(IovLocalApic *self)

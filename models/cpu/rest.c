@@ -4,7 +4,7 @@
  * instead of a fiber that lives through them (struct iov_rest in core/port/exec.h). Most wake-ups of a host's idle processors are like that.
  *
  * Nothing of it can be seen from outside while it goes on: interrupts are off until the halt, and from the wake-up until the handler is over. What is counted on the
- * way is settled when somebody reads it. LIMIT: a second interrupt of the same vector that comes while the handler of the first runs merges with it.
+ * way is settled when somebody reads it. LIMIT: an interrupt of a higher vector that comes while the processor leaves the halt waits for the handler's end, too.
  */
 #include "models/cpu/cpu-private.h"
 
@@ -69,50 +69,51 @@ static bool rest(struct iov_rest *rest)
     return true;
 }
 
-/* The handler takes time and does nothing that anybody could see before its end. */
-static void pass_interrupt(IovCpu *self)
+/*
+ * The handler takes time and does nothing that anybody could see before its end, so the interrupt does not go through the local APIC's registers either; whatever comes
+ * meanwhile waits there.
+ */
+bool iov_cpu_rest_pass(IovCpu *self, uint8_t vector)
 {
-    const struct iov_rest *rest = self->rest.now;
+    struct iov_rest *rest = self->rest.now;
     iov_time latency = rest->exec->halt_latency;
     iov_time now = iov_cpu_now(self);
 
+    if (vector != rest->vector || self->physical || iov_event_armed(&self->rest.over))
+        return false;
+    iov_cpu_rest_settle(self);
+    if (!self->idling || self->apic->ops->pass == NULL || !self->apic->ops->pass(self->apic, false))
+        return false;
+    idle_end(self);
     if (latency == 0)
         latency = self->cost_hlt_wake;
-    idle_end(self);
     step_add(self, STEP_WAKE, now, latency, IOV_PART_WAKEUP);
-    now += latency;
-    step_add(self, STEP_DELIVERY, now, self->cost_interrupt, IOV_PART_INTERRUPT);
-    now += self->cost_interrupt;
-    self->rest.now->handled = now;
-    step_add(self, STEP_HANDLER, now, rest->handler, rest->handler_part);
-    iov_event_at(&self->rest.over, now);
+    step_add(self, STEP_DELIVERY, now + latency, self->cost_interrupt, IOV_PART_INTERRUPT);
+    rest->handled = now + latency + self->cost_interrupt;
+    step_add(self, STEP_HANDLER, rest->handled, rest->handler, rest->handler_part);
+    iov_event_at(&self->rest.over, rest->handled);
+    return true;
 }
 
-void iov_cpu_rest_interrupted(IovCpu *self, uint8_t vector)
+void iov_cpu_rest_interrupted(IovCpu *self)
 {
-    struct iov_rest *rest = self->rest.now;
-
-    if (iov_event_armed(&self->rest.over))
-        return; /* afterwards */
-    iov_cpu_rest_settle(self);
-    if (self->idling && vector == rest->vector && self->apic->ops->pass != NULL)
-        pass_interrupt(self);
-    else
-        iov_fiber_unpark(rest->fiber);
+    if (!iov_event_armed(&self->rest.over)) /* else its turn comes afterwards */
+        iov_fiber_unpark(self->rest.now->fiber);
 }
 
+/* The handler begins, and ends: among equals in time its end comes as if it had been waited for from the beginning. */
 static void on_rest_over(struct iov_event *event)
 {
     IovCpu *self = iov_container_of(event, IovCpu, rest.over);
     struct iov_rest *rest = self->rest.now;
+    iov_time left = self->rest.step[STEP_HANDLER].end - iov_cpu_now(self);
 
-    iov_cpu_rest_settle(self);
-    if (self->rest.done < self->rest.steps) { /* among equals it comes where the handler's end would */
-        iov_event_at(event, self->rest.step[STEP_HANDLER].end);
+    if (left > 0 && !iov_kernel_advance(self->parent_instance.kernel, left)) {
+        iov_event_in(event, left);
         return;
     }
-    self->apic->ops->pass(self->apic, rest->vector);
-    self->physical = self->apic->ops->pending(self->apic) >= 0;
+    iov_cpu_rest_settle(self);
+    self->apic->ops->pass(self->apic, true);
     self->attention = self->physical;
     self->rest.now = NULL;
     if (!self->physical && rest->over(rest))
