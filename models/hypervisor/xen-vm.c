@@ -200,6 +200,8 @@ static bool iov_xen_vm_realize(IovModel *model, GError **error)
     IovXenVm *self = (IovXenVm *)(void *)model;
 
     self->channels.notify = notify;
+    /* Xen has timers of its own for the local APICs of guests; the VMX-preemption timer it keeps for nested guests. */
+    self->parent_instance.preemption_timer = false;
     if (!iov_xen_ioreq_realize(self, error) ||
         !IOV_MODEL_CLASS(iov_xen_vm_parent_class)->realize(model, error))
         return false;

@@ -169,6 +169,15 @@ Test(xen, hvm_dom0_makes_a_hypercall_for_each_answer_each_line_and_each_sleep)
     iov_experiment_free(run);
 }
 
+Test(xen, timers_of_guests_are_timers_of_xen)
+{
+    struct iov_experiment *run = RUN("net-rr.yaml", "strategy=xen-hvm", "guest.tick=periodic");
+
+    cr_assert(eq(u64, counters_of(run)->exits[IOV_EXIT_PREEMPTION_TIMER], 0));
+    cr_assert(lt(u64, 0, stat_of(run, "host", "timers")));
+    iov_experiment_free(run);
+}
+
 Test(xen, hvm_is_the_slowest_way_and_pv_far_from_it)
 {
     struct iov_experiment *hvm = RUN("net-rr.yaml", "strategy=xen-hvm");
