@@ -62,6 +62,7 @@ static void iov_ping_class_init(IovPingClass *klass)
 
     mc->realize = iov_ping_realize;
     IOV_WORKLOAD_CLASS(klass)->run = ping_run;
+    IOV_WORKLOAD_CLASS(klass)->one_at_a_time = true;
     IOV_WORKLOAD_CLASS(klass)->needs_network = true;
     iov_model_class_describe(mc, "ping", "ICMP echo at an interval");
     IOV_PROP_TIME(mc, IovPing, interval, 0, 100 * IOV_SEC, IOV_MS,

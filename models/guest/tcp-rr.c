@@ -58,6 +58,7 @@ static void iov_tcp_rr_class_init(IovTcpRrClass *klass)
 {
     IOV_WORKLOAD_CLASS(klass)->run = tcp_rr_run;
     IOV_WORKLOAD_CLASS(klass)->needs_network = true;
+    IOV_WORKLOAD_CLASS(klass)->one_at_a_time = true;
     IOV_WORKLOAD_CLASS(klass)->flows = IOV_WORKLOAD_FLOW_A_TASK;
     iov_model_class_describe(IOV_MODEL_CLASS(klass), "tcp-rr",
                              "One request and answer at a time over TCP");

@@ -28,8 +28,9 @@ static void ask(IovUdpRr *self, struct iov_guest_cpu *cpu, unsigned flow)
     IovWorkload *workload = &self->parent_instance;
     struct iov_span *span = iov_workload_begin_at(
         workload, cpu, flow * self->share + self->asked[flow].begun++ % self->share);
-    uint8_t request[IOV_GUEST_PAYLOAD_MAX] = { 0 };
+    uint8_t request[IOV_GUEST_PAYLOAD_MAX];
 
+    memset(request, 0, workload->size);
     memcpy(request, &span->id, workload->size < sizeof span->id ? workload->size : sizeof span->id);
     iov_guest_work_for(cpu, span);
     iov_guest_charge(cpu, cpu->guest->costs.application);
@@ -123,6 +124,7 @@ static void iov_udp_rr_class_init(IovUdpRrClass *klass)
     IOV_MODEL_CLASS(klass)->unrealize = iov_udp_rr_unrealize;
     IOV_WORKLOAD_CLASS(klass)->run = udp_rr_run;
     IOV_WORKLOAD_CLASS(klass)->needs_network = true;
+    IOV_WORKLOAD_CLASS(klass)->one_at_a_time = true;
     IOV_WORKLOAD_CLASS(klass)->flows = IOV_WORKLOAD_MANY_FLOWS;
     iov_model_class_describe(IOV_MODEL_CLASS(klass), "udp-rr",
                              "One UDP request and answer at a time");

@@ -104,6 +104,8 @@ static bool workload_realize(IovModel *model, GError **error)
     self->started = false;
     self->span_count = MAX(IOV_WORKLOAD_SPANS,
                            IOV_WORKLOAD_FLOW_SPANS * MIN((unsigned)self->flows, IOV_GUEST_CPUS));
+    if (IOV_WORKLOAD_GET_CLASS(self)->one_at_a_time)
+        self->span_count = MIN(self->span_count, IOV_WORKLOAD_LATE_SPANS * (unsigned)self->flows);
     self->spans = g_new0(struct iov_span, self->span_count);
     self->begun_by_task = g_new0(uint32_t, IOV_GUEST_CPUS);
     if (self->measure != NULL) /* pauses vary around their mean */

@@ -12,6 +12,8 @@
 #define IOV_WORKLOAD_FLOWS 1024
 #define IOV_WORKLOAD_SPANS 4096     /* requests that may be on their way at once, with few flows */
 #define IOV_WORKLOAD_FLOW_SPANS 512 /* and with many, for each: more than a socket holds */
+#define IOV_WORKLOAD_LATE_SPANS \
+    64 /* a flow whose requests wait for each other: what of older ones is still somewhere */
 
 struct iov_guest_cpu;
 struct iov_measure;
@@ -65,6 +67,8 @@ struct _IovWorkloadClass {
     /* The program: runs on the task of `cpu`, of which there may be several, returns when the workload is done. NULL: not a program of the guest kernel. */
     void (*run)(IovWorkload *self, struct iov_guest_cpu *cpu);
     bool needs_network;
+    bool
+        one_at_a_time; /* a flow's next request waits for the answer to the last, or for its time to be over */
     enum iov_workload_flows flows;
 };
 
