@@ -4,9 +4,8 @@
  * at the top of that stack, so one mapping holds all of it and a fiber that ends leaves it to the
  * next one.
  *
- * A fiber that waits takes the next event itself: if that wakes a fiber, it switches there
- * directly; if not, it hands the event to the loop, so that handlers always run on the stack of the
- * one who runs the kernel.
+ * A fiber that waits takes the next events itself. Handlers it runs on its own stack; the first event that wakes a fiber leads there, or back into
+ * itself without any switch. Only where the run ends, and from a fiber that has ended, it goes on with the loop.
  */
 #include "core/kernel/fiber.h"
 
@@ -46,7 +45,6 @@ static void on_wake(struct iov_event *event);
 void iov_fibers_init(struct iov_kernel *kernel)
 {
     kernel->current = NULL;
-    kernel->handed = NULL;
     kernel->loop = NULL;
     kernel->fibers.next = &kernel->fibers;
     kernel->fibers.prev = &kernel->fibers;
@@ -104,24 +102,29 @@ static struct iov_fiber *map(struct iov_kernel *kernel)
     return fiber;
 }
 
-/* Gives up the processor: goes on with the next event of the run if that wakes a fiber, else with
- * the loop. */
-static inline void leave(struct iov_kernel *kernel, struct iov_fiber *self, bool for_ever)
+static inline struct iov_event *next_event(struct iov_kernel *kernel)
 {
-    struct iov_event *event = NULL;
+    return iov_kernel_stopping(kernel) || kernel->stepping ? NULL : iov_kernel_take(kernel);
+}
 
-    if (!iov_kernel_stopping(kernel) && !kernel->stepping)
-        event = iov_kernel_take(kernel);
-    if (event != NULL && event->fire == on_wake) {
+/* Gives up the processor until a wake-up comes. What is due before that and is no wake-up is done here. */
+static void leave(struct iov_kernel *kernel, struct iov_fiber *self)
+{
+    struct iov_event *event;
+
+    while ((event = next_event(kernel)) != NULL && event->fire != on_wake) {
+        kernel->current = NULL;
+        event->fire(event);
+    }
+    if (event != NULL) {
         struct iov_fiber *next = iov_container_of(event, struct iov_fiber, wake);
-        if (next == self)
-            return;
+
         kernel->current = next;
-        iov_context_switch(&self->context, &next->context, for_ever);
+        if (next != self)
+            iov_context_switch(&self->context, &next->context, false);
     } else {
         kernel->current = NULL;
-        kernel->handed = event;
-        iov_context_switch(&self->context, kernel->loop, for_ever);
+        iov_context_switch(&self->context, kernel->loop, false);
     }
 }
 
@@ -134,11 +137,6 @@ static void on_wake(struct iov_event *event)
     kernel->loop = &loop;
     kernel->current = fiber;
     iov_context_switch(&loop, &fiber->context, false);
-    event = kernel->handed;
-    if (event != NULL) {
-        kernel->handed = NULL;
-        event->fire(event);
-    }
 }
 
 static void fiber_main(void *argument)
@@ -152,7 +150,8 @@ static void fiber_main(void *argument)
     /* Nobody takes the stack before this fiber has left it. */
     self->next_spare = kernel->spare;
     kernel->spare = self;
-    leave(kernel, self, true);
+    kernel->current = NULL;
+    iov_context_switch(&self->context, kernel->loop, true);
 }
 
 struct iov_fiber *iov_fiber_new(struct iov_kernel *kernel, const char *name, iov_fiber_fn *function,
@@ -216,7 +215,7 @@ void iov_fiber_sleep(struct iov_kernel *kernel, iov_time delay)
     if (delay > 0 && iov_kernel_advance(kernel, delay))
         return;
     iov_kernel_arm(kernel, &self->wake, iov_now(kernel) + delay);
-    leave(kernel, self, false);
+    leave(kernel, self);
 }
 
 void iov_fiber_settle(struct iov_kernel *kernel)
@@ -228,7 +227,7 @@ void iov_fiber_settle(struct iov_kernel *kernel)
         return; /* nothing is left of this instant */
     self->wake.priority = IOV_PRIORITY_LAST;
     iov_kernel_arm(kernel, &self->wake, iov_now(kernel));
-    leave(kernel, self, false);
+    leave(kernel, self);
     self->wake.priority = IOV_PRIORITY_DEFAULT;
 }
 
@@ -237,7 +236,7 @@ void iov_fiber_park(struct iov_kernel *kernel)
     struct iov_fiber *self = running_fiber(kernel);
 
     self->parked = true;
-    leave(kernel, self, false);
+    leave(kernel, self);
 }
 
 bool iov_fiber_park_until(struct iov_kernel *kernel, iov_time until)
@@ -247,7 +246,7 @@ bool iov_fiber_park_until(struct iov_kernel *kernel, iov_time until)
     if (until != IOV_TIME_MAX)
         iov_kernel_arm(kernel, &self->wake, until > iov_now(kernel) ? until : iov_now(kernel));
     self->parked = true;
-    leave(kernel, self, false);
+    leave(kernel, self);
 
     bool unparked = !self->parked;
     self->parked = false;

@@ -22,7 +22,6 @@ struct iov_kernel {
     struct iov_backend *backend;
 
     struct iov_fiber *current;
-    struct iov_event *handed; /* taken by a fiber that waits, to be run by the loop */
     struct iov_context *loop; /* where the loop stands while a fiber runs */
     struct iov_link fibers;   /* all that have not ended */
     struct iov_fiber *spare;  /* stacks to use again */

@@ -62,6 +62,66 @@ Test(fiber, two_fibers_that_sleep_alike_take_turns)
     iov_kernel_free(story.kernel);
 }
 
+static void sleep_once(void *argument)
+{
+    struct story *story = argument;
+
+    tell_own_name(story);
+    iov_fiber_sleep(story->kernel, 10);
+    tell_own_name(story);
+}
+
+static void on_event_start(struct iov_event *event)
+{
+    struct story *story = iov_container_of(event, struct story, event);
+
+    on_event(event);
+    iov_fiber_new(story->kernel, "b", sleep_once, story);
+    iov_fiber_unpark(story->other);
+}
+
+static void park(void *argument)
+{
+    struct story *story = argument;
+
+    tell_own_name(story);
+    iov_fiber_park(story->kernel);
+    tell_own_name(story);
+    iov_fiber_sleep(story->kernel, 5);
+    tell_own_name(story);
+}
+
+Test(fiber, a_handler_while_a_fiber_waits_belongs_to_none_and_may_start_and_wake_fibers)
+{
+    struct story story = { .kernel = iov_kernel_new() };
+
+    story.other = iov_fiber_new(story.kernel, "a", park, &story);
+    iov_event_init(&story.event, story.kernel, on_event_start, IOV_PRIORITY_DEFAULT);
+    iov_event_at(&story.event, 7);
+    cr_assert(iov_kernel_run(story.kernel));
+    cr_assert_str_eq(story.text, "aebaab");
+    cr_assert(eq(u64, iov_now(story.kernel), 17));
+    iov_kernel_free(story.kernel);
+}
+
+static void nothing(void *argument)
+{
+    tell_own_name(argument);
+}
+
+Test(fiber, a_handler_right_after_a_fibers_end_may_start_one_on_its_stack)
+{
+    struct story story = { .kernel = iov_kernel_new() };
+
+    iov_fiber_new(story.kernel, "a", nothing, &story);
+    iov_event_init(&story.event, story.kernel, on_event_start, IOV_PRIORITY_DEFAULT);
+    story.other = iov_fiber_new(story.kernel, "p", park, &story);
+    iov_event_at(&story.event, 0);
+    cr_assert(iov_kernel_run(story.kernel));
+    cr_assert_str_eq(story.text, "apebppb");
+    iov_kernel_free(story.kernel);
+}
+
 Test(fiber, a_fiber_alone_moves_the_clock_without_events_in_the_queue_and_they_count)
 {
     struct story story = { .kernel = iov_kernel_new() };
