@@ -123,7 +123,7 @@ static uint64_t *msr_stored(struct iov_vcpu *vcpu, uint32_t msr)
 static enum iov_resume handle_rdmsr(struct iov_vcpu *vcpu, struct iov_exit *exit)
 {
     struct iov_op *op = exit->op;
-    const uint64_t *stored = msr_stored(vcpu, op->index);
+    const uint64_t *stored;
     uint64_t value = 0;
 
     if (msr_is_apic(op->index)) {
@@ -135,6 +135,7 @@ static enum iov_resume handle_rdmsr(struct iov_vcpu *vcpu, struct iov_exit *exit
         return iov_vcpu_skip(vcpu);
     }
     iov_vcpu_compute(vcpu, vcpu->vm->costs.msr);
+    stored = msr_stored(vcpu, op->index);
     if (op->index == IOV_MSR_APIC_BASE)
         value = vcpu->apic->ops->base(vcpu->apic);
     else if (op->index == IOV_MSR_TSC_DEADLINE)
@@ -163,8 +164,7 @@ static enum iov_resume write_apic_msr(struct iov_vcpu *vcpu, const struct iov_op
 static enum iov_resume handle_wrmsr(struct iov_vcpu *vcpu, struct iov_exit *exit)
 {
     struct iov_op *op = exit->op;
-    uint64_t *stored = msr_stored(vcpu, op->index);
-    uint64_t value = op->value[0];
+    uint64_t *stored, value = op->value[0];
 
     if (msr_is_apic(op->index))
         return write_apic_msr(vcpu, op);
@@ -175,6 +175,7 @@ static enum iov_resume handle_wrmsr(struct iov_vcpu *vcpu, struct iov_exit *exit
         return iov_vcpu_skip(vcpu);
     }
     iov_vcpu_compute(vcpu, vcpu->vm->costs.msr);
+    stored = msr_stored(vcpu, op->index);
     if (op->index == IOV_MSR_APIC_BASE) {
         if (!vcpu->apic->ops->set_base(vcpu->apic, value))
             return raise_exception(vcpu, KVM_EXCEPTION_GP);

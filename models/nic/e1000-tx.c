@@ -12,6 +12,7 @@
  * LIMIT: thresholds of TXDCTL and TIPG are stored only; no loop-back; a frame is sent even if the link is down.
  */
 #include "core/net/ethernet-regs.h"
+#include "core/net/internet.h"
 #include "models/nic/e1000-private.h"
 
 static uint64_t ring_base(const IovE1000 *self)
@@ -36,17 +37,10 @@ static void put16(uint8_t *at, uint32_t value)
 static void sum_insert(uint8_t *data, uint32_t size, uint32_t place, uint32_t begin, uint32_t end)
 {
     uint32_t limit = end != 0 && end + 1 < size ? end + 1 : size;
-    uint32_t sum = 0;
 
     if (size < 2 || place > size - 2 || begin >= limit)
         return;
-    for (uint32_t i = begin; i + 1 < limit; i += 2)
-        sum += get16(data + i);
-    if ((limit - begin) & 1)
-        sum += (uint32_t)data[limit - 1] << 8;
-    while (sum >> 16)
-        sum = (sum & 0xffff) + (sum >> 16);
-    put16(data + place, ~sum);
+    put16(data + place, ~iov_net_sum(0, data + begin, limit - begin));
 }
 
 /* ---- Frames ---- */
