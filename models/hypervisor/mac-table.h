@@ -31,14 +31,22 @@ struct iov_mac_table {
     bool owned[IOV_MAC_PORTS];
 };
 
+static inline uint64_t iov_mac_number(const uint8_t *mac)
+{
+    uint32_t low;
+    uint16_t high;
+
+    memcpy(&low, mac, sizeof low);
+    memcpy(&high, mac + sizeof low, sizeof high);
+    return low | (uint64_t)high << 32;
+}
+
 /* The slot of an address, or the one that it would take. */
 static inline struct iov_mac_slot *iov_mac_slot(struct iov_mac_table *table, const uint8_t *mac)
 {
     struct iov_mac_slot *room = NULL, *first = NULL;
-    uint64_t value = 0;
+    uint64_t value = iov_mac_number(mac) * UINT64_C(0x9e3779b97f4a7c15) >> 54;
 
-    memcpy(&value, mac, IOV_MAC_BYTES);
-    value = value * UINT64_C(0x9e3779b97f4a7c15) >> 54;
     for (unsigned i = 0; i < IOV_MAC_PROBES; i++) {
         struct iov_mac_slot *slot = &table->slots[(value + i) % IOV_MAC_SLOTS];
 
