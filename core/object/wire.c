@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/pci/bus.h"
+#include "core/port/notify.h"
 
 const struct iov_port *iov_model_find_port(IovModel *model, const char *name)
 {
@@ -130,10 +131,23 @@ static bool is_from_slot(const struct wire_end *end)
     return false;
 }
 
+/* One more sink of a source that tells several. */
+static void add_listener(struct iov_notify_sink *sink, struct iov_notify_sink *one)
+{
+    while (sink->next != NULL)
+        sink = sink->next;
+    sink->next = one;
+}
+
 static bool connect(const struct wire_end *from, const struct wire_end *to, GError **error)
 {
     void **peer = peer_of(from);
 
+    if (*peer != NULL && from->row->type == IOV_PORT_NOTIFY &&
+        (from->row->flags & IOV_PORT_SHARED)) {
+        add_listener(*peer, port_field(to->model, to->row, to->index));
+        return true;
+    }
     if (*peer != NULL && !is_from_slot(from))
         return iov_model_fail(from->model, error, "port '%s' is wired already", from->row->name);
     if (from->row->role == IOV_PORT_EQUAL) {

@@ -19,6 +19,8 @@ struct iov_notify_sink_ops {
 
 struct iov_notify_sink {
     const struct iov_notify_sink_ops *ops;
+    struct iov_notify_sink *
+        next; /* whom its source tells as well: only a source for several (IOV_PORT_NOTIFY_SOURCE_SHARED) has more than one */
 };
 
 struct iov_notify_source {
@@ -27,8 +29,8 @@ struct iov_notify_source {
 
 static inline void iov_notify_signal(struct iov_notify_source *source, struct iov_span *span)
 {
-    if (source->peer != NULL)
-        source->peer->ops->signal(source->peer, span);
+    for (struct iov_notify_sink *sink = source->peer; sink != NULL; sink = sink->next)
+        sink->ops->signal(sink, span);
 }
 
 #endif

@@ -153,6 +153,21 @@ Test(sriov, a_program_that_polls_its_function_does_without_exits_and_interrupts)
     iov_experiment_free(run);
 }
 
+Test(sriov, programs_that_poll_functions_of_one_card_do_not_disturb_each_other)
+{
+    struct iov_experiment *run = RUN("scaling.yaml", "strategy=guest-dpdk-vf", "vms[0].count=3",
+                                     "parts.host.isolate=[0, 1, 2]", "workload.operations=1000");
+
+    for (unsigned i = 0; i < 3; i++) {
+        g_autofree char *workload = g_strdup_printf("vm%u/workload", i);
+
+        cr_assert(le(u64, 1000, stat_of(run, workload, "finished")), "%s", workload);
+        cr_assert(eq(u64, stat_of(run, workload, "lost"), 0), "%s", workload);
+    }
+    cr_assert(eq(u64, counters_of(run)->interrupts, 0));
+    iov_experiment_free(run);
+}
+
 Test(sriov, the_parts_of_every_request_add_up)
 {
     static const char *const strategies[] = { "strategy=sriov-vf", "strategy=guest-dpdk-vf" };
