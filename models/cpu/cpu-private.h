@@ -191,9 +191,8 @@ struct _IovCpu {
         struct iov_rest *now; /* NULL: nobody rests */
         struct {
             iov_time end, cost;
-            enum iov_part part;
         } step[4];
-        unsigned steps, done; /* known; over and accounted for */
+        unsigned done; /* steps over and accounted for */
         struct iov_event over;
     } rest;
     bool woken; /* HLT ended at woken_at, for the interrupt that comes next */

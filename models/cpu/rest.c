@@ -8,44 +8,54 @@
  */
 #include "models/cpu/cpu-private.h"
 
-/* What the processor is used for, one after the other. */
+/* What the processor is used for, one after the other; those after the halt are known when the interrupt comes. */
 enum { STEP_BEFORE, STEP_WAKE, STEP_DELIVERY, STEP_HANDLER };
 
-static void step_add(IovCpu *self, unsigned step, iov_time begin, iov_time cost, enum iov_part part)
+static void step_set(IovCpu *self, unsigned step, iov_time end, iov_time cost)
 {
-    self->rest.step[step].end = begin + cost;
+    self->rest.step[step].end = end;
     self->rest.step[step].cost = cost;
-    self->rest.step[step].part = part;
-    self->rest.steps = step + 1;
 }
 
-static void step_end(IovCpu *self, unsigned step)
+static void step_end(IovCpu *self, unsigned step, enum iov_part part)
 {
     struct iov_exec *exec = self->rest.now->exec;
     iov_time cost = self->rest.step[step].cost;
-    enum iov_part part = self->rest.step[step].part;
 
+    self->rest.done = step + 1;
     exec->used[part] += cost;
     self->processor.busy += cost;
     self->processor.used[part] += cost;
-    if (step == STEP_BEFORE) {
-        exec->operations++; /* HLT */
-        self->operations++;
-        self->idling = true;
-        self->idle_since = self->rest.step[step].end;
-    } else if (step == STEP_WAKE) {
-        self->interrupts_taken++;
-    }
+}
+
+static bool step_is_over(const IovCpu *self, unsigned step)
+{
+    return self->rest.done == step && self->rest.step[step].end <= iov_cpu_now(self);
 }
 
 void iov_cpu_rest_settle(IovCpu *self)
 {
-    iov_time now = iov_cpu_now(self);
+    const struct iov_rest *rest = self->rest.now;
 
-    if (self->rest.now == NULL)
+    if (rest == NULL)
         return;
-    while (self->rest.done < self->rest.steps && self->rest.step[self->rest.done].end <= now)
-        step_end(self, self->rest.done++);
+    if (step_is_over(self, STEP_BEFORE)) {
+        step_end(self, STEP_BEFORE, rest->part);
+        rest->exec->operations++; /* HLT */
+        self->operations++;
+        self->idling = true;
+        self->idle_since = self->rest.step[STEP_BEFORE].end;
+    }
+    if (rest->handled == IOV_TIME_MAX)
+        return;
+    if (step_is_over(self, STEP_WAKE)) {
+        step_end(self, STEP_WAKE, IOV_PART_WAKEUP);
+        self->interrupts_taken++;
+    }
+    if (step_is_over(self, STEP_DELIVERY))
+        step_end(self, STEP_DELIVERY, IOV_PART_INTERRUPT);
+    if (step_is_over(self, STEP_HANDLER))
+        step_end(self, STEP_HANDLER, rest->handler_part);
 }
 
 static void idle_end(IovCpu *self)
@@ -65,7 +75,7 @@ static bool rest(struct iov_rest *rest)
     self->rest.now = rest;
     self->rest.done = 0;
     rest->handled = IOV_TIME_MAX;
-    step_add(self, STEP_BEFORE, iov_cpu_now(self), rest->duration, rest->part);
+    step_set(self, STEP_BEFORE, iov_cpu_now(self) + rest->duration, rest->duration);
     return true;
 }
 
@@ -87,10 +97,10 @@ bool iov_cpu_rest_pass(IovCpu *self, uint8_t vector)
     idle_end(self);
     if (latency == 0)
         latency = self->cost_hlt_wake;
-    step_add(self, STEP_WAKE, now, latency, IOV_PART_WAKEUP);
-    step_add(self, STEP_DELIVERY, now + latency, self->cost_interrupt, IOV_PART_INTERRUPT);
+    step_set(self, STEP_WAKE, now + latency, latency);
     rest->handled = now + latency + self->cost_interrupt;
-    step_add(self, STEP_HANDLER, rest->handled, rest->handler, rest->handler_part);
+    step_set(self, STEP_DELIVERY, rest->handled, self->cost_interrupt);
+    step_set(self, STEP_HANDLER, rest->handled + rest->handler, rest->handler);
     iov_event_at(&self->rest.over, rest->handled);
     return true;
 }

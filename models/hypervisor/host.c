@@ -24,14 +24,6 @@ G_DEFINE_TYPE(IovLinuxHost, iov_linux_host, IOV_TYPE_MODEL)
 
 /* ---- Run queues ---- */
 
-static void free_note(struct iov_host_cpu *cpu)
-{
-    uint64_t bit = UINT64_C(1) << cpu->index;
-
-    cpu->host->free =
-        cpu->current->idle && cpu->queued == 0 ? cpu->host->free | bit : cpu->host->free & ~bit;
-}
-
 static void queue_insert(struct iov_host_cpu *cpu, struct iov_thread *thread)
 {
     struct iov_thread **place = &cpu->queue;
@@ -41,9 +33,10 @@ static void queue_insert(struct iov_host_cpu *cpu, struct iov_thread *thread)
     thread->next = *place;
     *place = thread;
     cpu->queued++;
-    free_note(cpu);
+    cpu->host->free &= ~(UINT64_C(1) << cpu->index);
 }
 
+/* For give(). */
 static struct iov_thread *queue_pop(struct iov_host_cpu *cpu)
 {
     struct iov_thread *thread = cpu->queue;
@@ -53,7 +46,6 @@ static struct iov_thread *queue_pop(struct iov_host_cpu *cpu)
     cpu->queue = thread->next;
     thread->next = NULL;
     cpu->queued--;
-    free_note(cpu);
     return thread;
 }
 
@@ -117,18 +109,23 @@ static void wait_running(struct iov_thread *thread)
 
 static void give(struct iov_host_cpu *cpu, struct iov_thread *to)
 {
+    uint64_t bit = UINT64_C(1) << cpu->index;
+
     if (to->domain != NULL && to->domain != cpu->current->domain) {
         cpu->host->domain_switches++;
         cpu->host->measure->counters.domain_switches++;
     }
     cpu->current = to;
-    free_note(cpu);
+    cpu->host->free &= ~bit;
+    if (to->idle && cpu->queued == 0)
+        cpu->host->free |= bit;
     to->state = IOV_THREAD_RUNNING;
     to->since = iov_now(cpu->host->parent_instance.kernel);
     to->switches++;
     to->exec.processor = cpu->processor;
     cpu->processor->running = &to->exec;
-    iov_event_disarm(&cpu->slice);
+    if (iov_event_armed(&cpu->slice))
+        iov_event_disarm(&cpu->slice);
     slice_arm(cpu);
     if (to->fiber != NULL && !(to->idle && iov_host_idle_rest(cpu)))
         iov_fiber_unpark(to->fiber);
@@ -496,7 +493,7 @@ static bool iov_linux_host_realize(IovModel *model, GError **error)
         cpu->idle->cpu = cpu;
         cpu->idle->state = IOV_THREAD_RUNNING;
         cpu->current = cpu->idle;
-        free_note(cpu);
+        self->free |= UINT64_C(1) << i;
     }
     return true;
 }
