@@ -5,6 +5,9 @@
 
 #include <glib.h>
 
+/* First of all: see heap.c. */
+void iov_cli_enlarge_heap(void);
+
 /* Exit statuses of the program. */
 enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
 

@@ -137,6 +137,7 @@ int main(int argc, char **argv)
     const struct command *command;
     GError *error = NULL;
 
+    iov_cli_enlarge_heap();
     setlocale(LC_CTYPE, "");
     if (argc < 2) {
         print_help();
