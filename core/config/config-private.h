@@ -72,6 +72,7 @@ struct part {
 /* All parts that the tree describes, before there is a model. */
 struct parts {
     struct iov_config *config;
+    struct iov_tree *tree;    /* of what the entries of VMs say together with what holds for all */
     GPtrArray *list;          /* struct part *, in the order of declaration */
     GHashTable *by_path;      /* path to part */
     GHashTable *machine;      /* name to part: machine parts and VMs */

@@ -129,25 +129,25 @@ static struct iov_node *complete_vm(struct parts *parts, struct iov_node *entry,
         return NULL;
     }
     struct iov_node *whole =
-        iov_node_new(config->tree, IOV_NODE_MAPPING, NULL, entry->origin, config->diagnostics);
+        iov_node_new(parts->tree, IOV_NODE_MAPPING, NULL, entry->origin, config->diagnostics);
     struct iov_node *below =
-        shared != NULL ? iov_node_copy(config->tree, shared, 2, config->diagnostics) : whole;
-    struct iov_node *above = iov_node_copy(config->tree, entry, 2, config->diagnostics);
+        shared != NULL ? iov_node_copy(parts->tree, shared, 2, config->diagnostics) : whole;
+    struct iov_node *above = iov_node_copy(parts->tree, entry, 2, config->diagnostics);
     if (whole == NULL || below == NULL || above == NULL)
         return NULL;
     if (above->kind == IOV_NODE_MAPPING)
-        iov_node_merge(config->tree, whole, above);
+        iov_node_merge(parts->tree, whole, above);
     if (below != whole)
-        iov_node_merge_under(config->tree, whole, below);
+        iov_node_merge_under(parts->tree, whole, below);
     whole->key_origin = entry->origin;
     if (iov_node_text(whole, "name") == NULL) {
         char *name = g_strdup_printf("vm%d", index);
         struct iov_node *text =
-            iov_node_new(config->tree, IOV_NODE_SCALAR, name, entry->origin, config->diagnostics);
+            iov_node_new(parts->tree, IOV_NODE_SCALAR, name, entry->origin, config->diagnostics);
         g_free(name);
         if (text == NULL)
             return NULL;
-        iov_node_put(config->tree, whole, "name", entry->origin, text);
+        iov_node_put(parts->tree, whole, "name", entry->origin, text);
     }
     return whole;
 }
@@ -168,10 +168,10 @@ static const struct iov_node *lay_over(struct parts *parts, struct iov_node *own
     if (own->kind != IOV_NODE_MAPPING || shared == NULL ||
         (kind != NULL && g_strcmp0(kind, shared_kind) != 0))
         return own;
-    struct iov_node *below = iov_node_copy(config->tree, shared, 2, config->diagnostics);
+    struct iov_node *below = iov_node_copy(parts->tree, shared, 2, config->diagnostics);
 
     if (below != NULL)
-        iov_node_merge_under(config->tree, own, below);
+        iov_node_merge_under(parts->tree, own, below);
     return own;
 }
 
@@ -240,6 +240,7 @@ void parts_init(struct parts *parts, struct iov_config *config)
     int index = 0;
 
     parts->config = config;
+    parts->tree = iov_tree_new();
     parts->list = g_ptr_array_new_with_free_func(free_part);
     parts->by_path = g_hash_table_new(g_str_hash, g_str_equal);
     parts->machine = g_hash_table_new(g_str_hash, g_str_equal);
@@ -269,6 +270,7 @@ void parts_finish(struct parts *parts)
     g_hash_table_unref(parts->machine);
     g_hash_table_unref(parts->by_path);
     g_ptr_array_unref(parts->list);
+    iov_tree_free(parts->tree);
 }
 
 static struct part *find_quietly(const struct parts *parts, int vm, const char *name)

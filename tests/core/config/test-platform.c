@@ -339,6 +339,19 @@ Test(platform, makes_the_parts_of_a_strategy_for_each_vm)
     finish(&l);
 }
 
+Test(platform, a_configuration_makes_any_number_of_platforms_one_after_the_other)
+{
+    put("platforms/strategies/one.yaml", strategy);
+    struct loaded l = good(run);
+
+    for (unsigned i = 0; i < 12000; i++) { /* what each adds to its VMs' entries goes with it */
+        iov_platform_free(l.platform);
+        l.platform = iov_platform_new(l.config, &l.error);
+        cr_assert(ne(ptr, l.platform, NULL), "%u: %s", i, l.error != NULL ? l.error->message : "");
+    }
+    finish(&l);
+}
+
 Test(platform, lays_a_vm_s_own_values_over_its_parts)
 {
     put("platforms/strategies/one.yaml", strategy);
