@@ -169,8 +169,26 @@ static void check_fit(const struct check *check, const struct wire *wire)
                             role_name(to));
 }
 
-/* Notes that a port has a wire; a second one on a port that takes only one is a mistake. */
-static void take_port(struct check *check, const struct wire *wire, const struct end *end)
+/* A second wire on a port that takes only one. The wires of the third VM and others would say nothing new. */
+static void tell_taken_port(const struct check *check, const struct wire *wire,
+                            const struct end *end, int vm)
+{
+    const char *name = end->row->name;
+    bool of_machine = vm > 0 && end->part->vm < 0;
+
+    if (!of_machine)
+        iov_diagnostics_add(check->diagnostics, wire->node->origin,
+                            "port '%s' of '%s' has a wire already%s", name, end->part->path,
+                            end->row->count > 1 ? " at this place" : "");
+    else if (vm == 1)
+        iov_diagnostics_add(check->diagnostics, wire->node->origin,
+                            "each of %u VMs has this wire, and port '%s' of '%s' takes one: there "
+                            "can be one VM",
+                            check->parts->vms->len, name, end->part->path);
+}
+
+/* Notes that a port has a wire. */
+static void take_port(struct check *check, const struct wire *wire, const struct end *end, int vm)
 {
     const struct iov_port *row = end->row;
     char *key = g_strdup_printf("%s.%s", end->part->path, row->name);
@@ -183,9 +201,7 @@ static void take_port(struct check *check, const struct wire *wire, const struct
     char *place = row->count > 1 ? g_strdup_printf("%s[%" G_GUINT64_FORMAT "]", key, wire->at)
                                  : g_strdup_printf("%s!", key);
     if (g_hash_table_contains(check->taken, place))
-        iov_diagnostics_add(check->diagnostics, wire->node->origin,
-                            "port '%s' of '%s' has a wire already%s", row->name, end->part->path,
-                            row->count > 1 ? " at this place" : "");
+        tell_taken_port(check, wire, end, vm);
     g_hash_table_add(check->taken, place);
     g_free(key);
 }
@@ -244,9 +260,9 @@ static void check_wire(void *context, int vm, const struct iov_node *node)
     if (fine && wire.from.row != NULL && wire.to.row != NULL)
         check_fit(check, &wire);
     if (wire.from.row != NULL)
-        take_port(check, &wire, &wire.from);
+        take_port(check, &wire, &wire.from, vm);
     if (wire.to.row != NULL)
-        take_port(check, &wire, &wire.to);
+        take_port(check, &wire, &wire.to, vm);
     finish_wire(&wire);
 }
 

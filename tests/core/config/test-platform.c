@@ -641,6 +641,17 @@ Test(platform, tells_a_second_wire_at_a_place_but_not_at_two_places)
         "run.yaml:6:5: port 'pins' of 'c' has a wire already at this place");
 }
 
+Test(platform, tells_once_that_the_machine_has_a_port_for_one_vm_only)
+{
+    bad(HEAD "parts: {a: {kind: test-box}}\n"
+             "vm: {kind: test-box}\n"
+             "vms: [{name: x, count: 3}]\n"
+             "wires:\n"
+             "  - {from: a.bus, to: vm.regs}\n",
+        "run.yaml:6:5: each of 3 VMs has this wire, and port 'bus' of 'a' takes one: there can be "
+        "one VM");
+}
+
 Test(platform, tells_wires_that_only_the_models_can_judge)
 {
     bad(HEAD "parts: {a: {kind: test-box}, b: {kind: test-box}}\n"
