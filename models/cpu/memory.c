@@ -42,6 +42,12 @@ static void keep(IovCpu *self, struct iov_tlb_set *set, int way, uint64_t page, 
     self->tlb_linear[(set - self->tlb) * TLB_WAYS + place] = linear;
 }
 
+static G_GNUC_NO_INLINE void root_keep(IovCpu *self, struct iov_tlb_set *set, uint64_t page)
+{
+    keep(self, set, -1, page, page, page << 12, TLB_ROOT_CONTEXT,
+         TLB_READ | TLB_WRITE | TLB_EXECUTE);
+}
+
 /* The set whose last way is the page of `address`. */
 static struct iov_tlb_set *root_entry(IovCpu *self, iov_hpa address)
 {
@@ -49,8 +55,7 @@ static struct iov_tlb_set *root_entry(IovCpu *self, iov_hpa address)
     struct iov_tlb_set *set = iov_tlb_set(self, page);
 
     if (G_UNLIKELY(iov_tlb_find(set, TLB_ROOT_CONTEXT, page) < 0))
-        keep(self, set, -1, page, page, page << 12, TLB_ROOT_CONTEXT,
-             TLB_READ | TLB_WRITE | TLB_EXECUTE);
+        root_keep(self, set, page);
     return set;
 }
 

@@ -119,14 +119,14 @@ static void device_access(IovEmulator *self, struct iov_thread *thread,
 }
 
 void iov_emulator_access(struct iov_mem_target *target, struct iov_thread *thread,
-                         struct iov_mem_req *req, bool write)
+                         struct iov_mem_req *req, bool write, iov_time owed)
 {
     struct iov_emulator_region *region =
         iov_container_of(target, struct iov_emulator_region, target);
     IovEmulator *self = region->emulator;
 
     self->accesses++;
-    iov_thread_compute(thread, self->dispatch_cost + self->device_cost, IOV_PART_EMULATOR);
+    iov_thread_compute(thread, owed + self->dispatch_cost + self->device_cost, IOV_PART_EMULATOR);
     iov_host_lock(thread, &self->lock);
     device_access(self, thread, region, req, write);
     iov_host_unlock(thread, &self->lock);

@@ -25,7 +25,7 @@ static void access_device(struct iov_vcpu *vcpu, const struct iov_mem_window *wi
 
     iov_vcpu_compute(vcpu, 0);
     if (window == NULL || !iov_esxi_vmm_owns(window->target)) {
-        iov_kvm_visit(vcpu->vm, vcpu->thread, window, req, write);
+        iov_kvm_visit(vcpu->vm, vcpu->thread, window, req, write, 0);
         return;
     }
     req->address -= window->base;

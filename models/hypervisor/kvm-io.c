@@ -56,19 +56,22 @@ static unsigned region_of(IovKvmVm *vm, const struct iov_mem_map *map, const uns
 /* ---- User space ---- */
 
 void iov_kvm_visit(IovKvmVm *vm, struct iov_thread *thread, const struct iov_mem_window *window,
-                   struct iov_mem_req *req, bool write)
+                   struct iov_mem_req *req, bool write, iov_time owed)
 {
     struct iov_mem_target *target = window != NULL ? window->target : NULL;
     uint64_t address = req->address;
+    bool emulated = target != NULL && iov_emulator_owns(target);
 
+    if (!emulated && owed > 0)
+        iov_thread_compute(thread, owed, IOV_PART_EMULATOR);
     if (target == NULL) {
         if (!write)
             memset(req->data, 0xff, req->size);
         return;
     }
     req->address -= window->base;
-    if (iov_emulator_owns(target)) {
-        iov_emulator_access(target, thread, req, write);
+    if (emulated) {
+        iov_emulator_access(target, thread, req, write, owed);
     } else {
         enum iov_status status =
             write ? target->ops->write(target, req) : target->ops->read(target, req);
@@ -83,12 +86,14 @@ void iov_kvm_visit(IovKvmVm *vm, struct iov_thread *thread, const struct iov_mem
 static void user_access(struct iov_vcpu *vcpu, const struct iov_mem_window *window,
                         struct iov_mem_req *req, bool write)
 {
+    iov_time owed;
+
     if (vcpu->vm->class->access != NULL) {
         vcpu->vm->class->access(vcpu, window, req, write);
         return;
     }
-    iov_vcpu_user_begin(vcpu);
-    iov_kvm_visit(vcpu->vm, vcpu->thread, window, req, write);
+    owed = iov_vcpu_user_leave(vcpu);
+    iov_kvm_visit(vcpu->vm, vcpu->thread, window, req, write, owed);
     iov_vcpu_user_end(vcpu);
 }
 
@@ -253,7 +258,7 @@ enum iov_resume iov_vcpu_port_io(struct iov_vcpu *vcpu, struct iov_exit *exit)
     for (uint32_t i = 0; i < MAX(op->count, 1u) && op->data != NULL; i++) {
         req.data = (char *)op->data + (size_t)i * size;
         if (vm->class->access == NULL)
-            iov_kvm_visit(vm, vcpu->thread, window, &req, write);
+            iov_kvm_visit(vm, vcpu->thread, window, &req, write, 0);
         else
             vm->class->access(vcpu, window, &req, write);
     }

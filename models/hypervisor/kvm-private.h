@@ -224,6 +224,8 @@ static inline void iov_vcpu_compute(struct iov_vcpu *vcpu, iov_time cost)
 }
 /* A trip to user space lies between the two. */
 void iov_vcpu_user_begin(struct iov_vcpu *vcpu);
+/* The same begin, without what it returns: user space pays for that together with its first step. */
+iov_time iov_vcpu_user_leave(struct iov_vcpu *vcpu);
 void iov_vcpu_user_end(struct iov_vcpu *vcpu);
 /* Instruction done: RIP moved on, no interrupt shadow. */
 static inline enum iov_resume iov_vcpu_skip(struct iov_vcpu *vcpu)
@@ -232,9 +234,9 @@ static inline enum iov_resume iov_vcpu_skip(struct iov_vcpu *vcpu)
     return IOV_RESUME_NEXT;
 }
 
-/* In user space: the access itself, on `thread`. */
+/* In user space: the access itself, on `thread`, which owes some time there. */
 void iov_kvm_visit(IovKvmVm *vm, struct iov_thread *thread, const struct iov_mem_window *window,
-                   struct iov_mem_req *req, bool write);
+                   struct iov_mem_req *req, bool write, iov_time owed);
 
 /* ---- kvm-vmcs.c ---- */
 bool iov_vcpu_vmcs_init(struct iov_vcpu *vcpu);

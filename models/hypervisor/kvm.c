@@ -23,13 +23,27 @@ G_DEFINE_TYPE(IovKvmVm, iov_kvm_vm, IOV_TYPE_MODEL)
 
 /* ---- Trips to user space ---- */
 
+iov_time iov_vcpu_user_leave(struct iov_vcpu *vcpu)
+{
+    const IovKvmVm *vm = vcpu->vm;
+
+    vm->measure->counters.user_exits++;
+    iov_vcpu_compute(vcpu, 0);
+    vcpu->user_since = iov_now(vm->parent_instance.kernel);
+    if (vm->coalesced_count == 0 &&
+        vm->vcpus == 1) /* nothing to replay, nobody who adds to it on the way */
+        return vm->costs.user_exit;
+    iov_thread_compute(vcpu->thread, vm->costs.user_exit, IOV_PART_EMULATOR);
+    iov_kvm_coalesced_flush(vcpu);
+    return 0;
+}
+
 void iov_vcpu_user_begin(struct iov_vcpu *vcpu)
 {
-    vcpu->vm->measure->counters.user_exits++;
-    iov_vcpu_compute(vcpu, 0);
-    vcpu->user_since = iov_now(vcpu->vm->parent_instance.kernel);
-    iov_thread_compute(vcpu->thread, vcpu->vm->costs.user_exit, IOV_PART_EMULATOR);
-    iov_kvm_coalesced_flush(vcpu);
+    iov_time owed = iov_vcpu_user_leave(vcpu);
+
+    if (owed > 0)
+        iov_thread_compute(vcpu->thread, owed, IOV_PART_EMULATOR);
 }
 
 void iov_vcpu_user_end(struct iov_vcpu *vcpu)

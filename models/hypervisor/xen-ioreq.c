@@ -30,7 +30,7 @@ static void answer(struct iov_xen_work *work, struct iov_thread *thread)
     req.address = page->address;
     if (req.size <= sizeof page->data)
         req.data = &page->data;
-    iov_kvm_visit(request->vcpu->vm, thread, request->window, &req, !(page->flags & 1));
+    iov_kvm_visit(request->vcpu->vm, thread, request->window, &req, !(page->flags & 1), 0);
     finish(request, thread);
 }
 
