@@ -127,6 +127,9 @@ struct iov_tlb_table {
     const uint8_t *entries; /* the bytes; NULL: nothing */
     uint64_t rights;        /* of the levels above */
     uint32_t context;
+    bool doubtful;           /* not to be used unless the levels above are as they were: */
+    const uint8_t *above[2]; /* their entries in memory; NULL: no plain memory */
+    uint64_t entry[2];       /* as they were */
 };
 
 /* A tag (VPID, EPTP) has a number; invalidating the tag gives it a new one. */

@@ -45,28 +45,46 @@ static struct iov_tlb_table *table_slot(IovCpu *self, uint64_t region)
 
 static const uint8_t *table_find(IovCpu *self, iov_gpa address, uint64_t *rights)
 {
-    const struct iov_tlb_table *table = table_slot(self, address >> 30);
+    struct iov_tlb_table *table = table_slot(self, address >> 30);
 
     if (table->context != self->context || table->region != address >> 30)
         return NULL;
+    if (table->doubtful && table->entries != NULL) {
+        for (unsigned i = 0; i < 2; i++) {
+            if (table->above[i] == NULL ||
+                memcmp(table->above[i], &table->entry[i], sizeof table->entry[i]) != 0)
+                return NULL;
+        }
+        table->doubtful = false;
+    }
     *rights = table->rights;
     return table->entries;
 }
 
-static void table_keep(IovCpu *self, iov_gpa address, iov_hpa entries, uint64_t rights)
+/* `above`: where the entries of the two levels above are. */
+static void table_keep(IovCpu *self, iov_gpa address, iov_hpa entries, uint64_t rights,
+                       const iov_hpa above[2])
 {
-    *table_slot(self, address >> 30) =
-        (struct iov_tlb_table){ address >> 30, iov_cpu_pointer(self, entries), rights,
-                                self->context };
+    struct iov_tlb_table *table = table_slot(self, address >> 30);
+
+    *table = (struct iov_tlb_table){ .region = address >> 30,
+                                     .entries = iov_cpu_pointer(self, entries),
+                                     .rights = rights,
+                                     .context = self->context };
+    for (unsigned i = 0; i < 2; i++) {
+        table->above[i] = iov_cpu_pointer(self, above[i]);
+        if (table->above[i] != NULL)
+            memcpy(&table->entry[i], table->above[i], sizeof table->entry[i]);
+    }
 }
 
-/* SPEC: 29.4.3.1: a violation invalidates what would be used for its address. */
+/* SPEC: 29.4.3.1: a violation invalidates what would be used for its address: the next walk reads all levels again, or sees that they are the same. */
 static enum iov_ept_outcome violation(IovCpu *self, iov_gpa address)
 {
     struct iov_tlb_table *table = table_slot(self, address >> 30);
 
     if (table->region == address >> 30)
-        table->entries = NULL;
+        table->doubtful = true;
     return IOV_EPT_VIOLATION;
 }
 
@@ -75,6 +93,7 @@ enum iov_ept_outcome iov_ept_walk(IovCpu *self, uint64_t eptp, iov_gpa address, 
 {
     iov_hpa table = eptp & PHYSICAL_ADDRESS_MASK & ~PAGE_MASK;
     uint64_t rights = IOV_EPT_RWX;
+    iov_hpa above[2] = { 0 };
     const uint8_t *known = table_find(self, address, &rights);
 
     *ret_result = (struct iov_ept_result){ .steps = known != NULL ? 2 : 0 };
@@ -89,6 +108,8 @@ enum iov_ept_outcome iov_ept_walk(IovCpu *self, uint64_t eptp, iov_gpa address, 
             memcpy(&entry, known + place, sizeof entry);
         else
             entry = iov_cpu_read64(self, table + place);
+        if (level >= 2)
+            above[level - 2] = table + place;
         known = NULL;
         leaf = level == 0 || ((level == 1 || level == 2) && entry & IOV_EPT_LARGE);
         ret_result->steps++;
@@ -111,7 +132,7 @@ enum iov_ept_outcome iov_ept_walk(IovCpu *self, uint64_t eptp, iov_gpa address, 
         }
         table = entry & PHYSICAL_ADDRESS_MASK & ~PAGE_MASK;
         if (level == 2)
-            table_keep(self, address, table, rights);
+            table_keep(self, address, table, rights, above);
     }
 }
 

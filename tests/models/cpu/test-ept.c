@@ -496,3 +496,31 @@ Test(ept, a_violation_invalidates_what_is_cached_for_its_address)
     cr_assert(eq(uint, bench->exit_count, 1));
     bench_free(bench);
 }
+
+static void lose_directory_and_find_it(struct bench *bench)
+{
+    bench_put64(bench, BENCH_EPT + 0x1000, bench->exit_count == 1 ? 0 : PDPTE); /* no INVEPT */
+}
+
+static void write_and_walk(struct bench *bench)
+{
+    iov_exec_store(&bench->guest, 0x1000, 8, 42);
+    cr_assert(eq(uint, bench->exit_count, 1));
+    iov_exec_load(&bench->guest, 0x2000, 8);
+    cr_assert(eq(uint, bench->exit_count, 2),
+              "the directory that a violation was found through is gone");
+    cr_assert(eq(uint, bench->exits[1].reason, IOV_EXIT_EPT_VIOLATION));
+    iov_exec_load(&bench->guest, 0x3000, 8);
+    cr_assert(eq(uint, bench->exit_count, 2), "it is there again");
+}
+
+/* SPEC: 29.4.3.1 */
+Test(ept, a_violation_invalidates_cached_directories_of_its_address)
+{
+    struct bench *bench = bench_new();
+
+    bench->on_exit = lose_directory_and_find_it;
+    bench_run_guest(bench, read_only_first, write_and_walk);
+    cr_assert(bench->done);
+    bench_free(bench);
+}
