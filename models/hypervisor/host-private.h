@@ -8,13 +8,19 @@
 enum iov_host_idle { IDLE_HLT, IDLE_POLL };
 enum { IOV_HOST_IDLE_PAST = 8, IOV_HOST_IDLE_STATES = 3 }; /* C1, C1E, C6 */
 
+/* A runnable thread; who puts it in its place looks at none of the others. */
+struct iov_host_waiting {
+    iov_time vruntime;
+    struct iov_thread *thread;
+};
+
 struct iov_host_cpu {
     IovLinuxHost *host;
     unsigned index;
     struct iov_processor *processor;
     struct iov_thread *idle;
     struct iov_thread *current;
-    struct iov_thread *queue; /* runnable, least vruntime first */
+    struct iov_host_waiting *queue; /* the last one runs next: least vruntime, then first come */
     unsigned queued;
     iov_time vruntime_floor; /* where a newcomer starts */
     iov_time used;           /* by threads, since ever */
@@ -72,6 +78,7 @@ struct _IovLinuxHost {
     struct iov_host_cpu *processors;
     unsigned count;
     struct iov_thread *threads;
+    unsigned thread_count, queue_room; /* what each processor's queue has room for: all threads */
     uint16_t vpids;
     GArray *memory; /* struct iov_host_range: given out */
     struct iov_measure *measure;

@@ -26,27 +26,31 @@ G_DEFINE_TYPE(IovLinuxHost, iov_linux_host, IOV_TYPE_MODEL)
 
 static void queue_insert(struct iov_host_cpu *cpu, struct iov_thread *thread)
 {
-    struct iov_thread **place = &cpu->queue;
+    unsigned place = cpu->queued++;
 
-    while (*place != NULL && (*place)->vruntime <= thread->vruntime)
-        place = &(*place)->next;
-    thread->next = *place;
-    *place = thread;
-    cpu->queued++;
+    for (; place > 0 && cpu->queue[place - 1].vruntime <= thread->vruntime; place--)
+        cpu->queue[place] = cpu->queue[place - 1];
+    cpu->queue[place] = (struct iov_host_waiting){ thread->vruntime, thread };
     cpu->host->free &= ~(UINT64_C(1) << cpu->index);
 }
 
 /* For give(). */
 static struct iov_thread *queue_pop(struct iov_host_cpu *cpu)
 {
-    struct iov_thread *thread = cpu->queue;
+    return cpu->queued > 0 ? cpu->queue[--cpu->queued].thread : cpu->idle;
+}
 
-    if (thread == NULL)
-        return cpu->idle;
-    cpu->queue = thread->next;
-    thread->next = NULL;
-    cpu->queued--;
-    return thread;
+/* Every thread may wait for the same processor. */
+static void queues_fit(IovLinuxHost *host)
+{
+    if (host->thread_count <= host->queue_room)
+        return;
+    host->queue_room = 2 * host->thread_count;
+    for (unsigned i = 0; i < host->count; i++) {
+        struct iov_host_cpu *cpu = &host->processors[i];
+
+        cpu->queue = g_renew(struct iov_host_waiting, cpu->queue, host->queue_room);
+    }
 }
 
 /* Books the time that the running thread has had its processor. */
@@ -92,7 +96,7 @@ void iov_host_slice_check(struct iov_host_cpu *cpu)
     if (cpu->queued == 0 || current->idle)
         return;
     account(current);
-    if (cpu->queue->vruntime <= current->vruntime) {
+    if (cpu->queue[cpu->queued - 1].vruntime <= current->vruntime) {
         cpu->need_resched = true;
         cpu->host->preemptions++;
     }
@@ -243,8 +247,7 @@ void iov_thread_yield(struct iov_thread *thread)
     if (cpu->queued == 0)
         return;
     /* Behind whoever waits now. */
-    for (struct iov_thread *other = cpu->queue; other != NULL; other = other->next)
-        thread->vruntime = MAX(thread->vruntime, other->vruntime);
+    thread->vruntime = MAX(thread->vruntime, cpu->queue[0].vruntime);
     iov_host_schedule(thread);
 }
 
@@ -438,6 +441,8 @@ static struct iov_thread *thread_make(IovLinuxHost *host, const char *name, uint
     thread->exec.owner = thread;
     thread->next_of_all = host->threads;
     host->threads = thread;
+    host->thread_count++;
+    queues_fit(host);
     return thread;
 }
 
@@ -566,6 +571,8 @@ static void iov_linux_host_finalize(GObject *object)
         g_free(thread->name);
         g_free(thread);
     }
+    for (unsigned i = 0; self->processors != NULL && i < self->count; i++)
+        g_free(self->processors[i].queue);
     g_free(self->processors);
     g_array_unref(self->memory);
     G_OBJECT_CLASS(iov_linux_host_parent_class)->finalize(object);

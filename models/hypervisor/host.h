@@ -44,7 +44,6 @@ struct iov_thread {
     IovLinuxHost *host;
     struct iov_fiber *fiber;
     struct iov_host_cpu *cpu; /* where it runs, waits to run, or ran last */
-    struct iov_thread *next;  /* in a run queue */
     struct iov_thread *next_of_all;
     struct iov_thread *next_waiter; /* for a lock */
     char *name;
