@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+#define MSI_WINDOW UINT64_C(0xfee00000)
+#define MSI_WINDOW_SIZE UINT64_C(0x100000)
+
 void iov_effects_init(struct iov_effect_player *player, struct iov_kernel *kernel,
                       const struct iov_effect_ops *ops)
 {
@@ -50,6 +53,39 @@ void iov_effects_add(struct iov_effect_player *player, const struct iov_effect *
     }
     effects_push(&player->orphans, effect);
     player->ops->orphan(player);
+}
+
+static enum iov_status finish_access(struct iov_effect_player *player, struct iov_mem_req *req,
+                                     enum iov_status status, bool copied)
+{
+    req->delay = 0;
+    if (status == IOV_STATUS_OK && copied && req->flags & IOV_MEM_PAYLOAD)
+        iov_effects_add(
+            player,
+            &(struct iov_effect){ .kind = IOV_EFFECT_COPY, .size = req->size, .span = req->span });
+    return status;
+}
+
+enum iov_status iov_effects_read(struct iov_effect_player *player, struct iov_mem_initiator *memory,
+                                 struct iov_mem_req *req, bool copied)
+{
+    req->delay = 0;
+    return finish_access(player, req, iov_mem_read_req(memory, req), copied);
+}
+
+enum iov_status iov_effects_write(struct iov_effect_player *player,
+                                  struct iov_mem_initiator *memory, struct iov_mem_req *req,
+                                  bool copied)
+{
+    if (req->address - MSI_WINDOW < MSI_WINDOW_SIZE && req->size == 4) {
+        iov_effects_add(player, &(struct iov_effect){ .kind = IOV_EFFECT_MESSAGE,
+                                                      .address = req->address,
+                                                      .data = (uint32_t)iov_mem_value(req),
+                                                      .span = req->span });
+        return IOV_STATUS_OK;
+    }
+    req->delay = 0;
+    return finish_access(player, req, iov_mem_write_req(memory, req), copied);
 }
 
 struct iov_effects *iov_effects_begin(struct iov_effect_player *player)

@@ -75,6 +75,15 @@ void iov_effects_init(struct iov_effect_player *player, struct iov_kernel *kerne
 void iov_effects_finish(struct iov_effect_player *player);
 /* Adds an effect of the device; from any context. */
 void iov_effects_add(struct iov_effect_player *player, const struct iov_effect *effect);
+/*
+ * The device's accesses of memory: done at once and without delay, for the thread pays and not the device. Interrupt messages become effects, and so does
+ * payload if it is `copied`.
+ */
+enum iov_status iov_effects_read(struct iov_effect_player *player, struct iov_mem_initiator *memory,
+                                 struct iov_mem_req *req, bool copied);
+enum iov_status iov_effects_write(struct iov_effect_player *player,
+                                  struct iov_mem_initiator *memory, struct iov_mem_req *req,
+                                  bool copied);
 /* Writes the message of an IOV_EFFECT_MESSAGE; false if nobody takes it. */
 bool iov_effect_message(struct iov_mem_initiator *port, struct iov_effect *effect);
 /* The device is about to run for `thread`; iov_effects_play() ends it. Waits while another thread

@@ -6,9 +6,6 @@
 
 #include "models/hypervisor/emulator-private.h"
 
-#define MSI_WINDOW UINT64_C(0xfee00000)
-#define MSI_WINDOW_SIZE UINT64_C(0x100000)
-
 /* ---- Ports: signals and frames ---- */
 
 static enum iov_status kick_write(struct iov_mem_target *port, struct iov_mem_req *req)
@@ -81,37 +78,18 @@ const struct iov_packet_ops iov_emulator_netdev_ops = { .receive = netdev_receiv
 
 /* ---- Ports: the device's memory, interrupts, registers ---- */
 
-static enum iov_status dma_access(struct iov_mem_target *port, struct iov_mem_req *req, bool write)
-{
-    IovEmulator *self = iov_container_of(port, IovEmulator, dma);
-    enum iov_status status;
-
-    if (write && req->address - MSI_WINDOW < MSI_WINDOW_SIZE && req->size == 4) {
-        iov_effects_add(&self->player, &(struct iov_effect){ .kind = IOV_EFFECT_MESSAGE,
-                                                             .address = req->address,
-                                                             .data = (uint32_t)iov_mem_value(req),
-                                                             .span = req->span });
-        return IOV_STATUS_OK;
-    }
-    req->delay = 0;
-    status = write ? iov_mem_write_req(&self->ram, req) : iov_mem_read_req(&self->ram, req);
-    req->delay = 0; /* the thread pays, not the device */
-    if (status == IOV_STATUS_OK && req->flags & IOV_MEM_PAYLOAD &&
-        (write ? self->receive_copy : self->transmit_copy))
-        iov_effects_add(
-            &self->player,
-            &(struct iov_effect){ .kind = IOV_EFFECT_COPY, .size = req->size, .span = req->span });
-    return status;
-}
-
 static enum iov_status dma_read(struct iov_mem_target *port, struct iov_mem_req *req)
 {
-    return dma_access(port, req, false);
+    IovEmulator *self = iov_container_of(port, IovEmulator, dma);
+
+    return iov_effects_read(&self->player, &self->ram, req, self->transmit_copy);
 }
 
 static enum iov_status dma_write(struct iov_mem_target *port, struct iov_mem_req *req)
 {
-    return dma_access(port, req, true);
+    IovEmulator *self = iov_container_of(port, IovEmulator, dma);
+
+    return iov_effects_write(&self->player, &self->ram, req, self->receive_copy);
 }
 
 const struct iov_mem_target_ops iov_emulator_dma_ops = { .read = dma_read, .write = dma_write };

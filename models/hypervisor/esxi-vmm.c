@@ -15,9 +15,6 @@
 #include "core/trace/measure.h"
 #include "models/hypervisor/effects.h"
 
-#define MSI_WINDOW UINT64_C(0xfee00000)
-#define MSI_WINDOW_SIZE UINT64_C(0x100000)
-
 enum { REGIONS = 4 };
 
 struct region {
@@ -283,37 +280,18 @@ static const struct iov_packet_ops netdev_ops = { .receive = netdev_receive,
 
 /* ---- Ports: the device's memory, interrupts, registers ---- */
 
-static enum iov_status dma_access(struct iov_mem_target *port, struct iov_mem_req *req, bool write)
-{
-    IovEsxiVmm *self = iov_container_of(port, IovEsxiVmm, dma);
-    enum iov_status status;
-
-    if (write && req->address - MSI_WINDOW < MSI_WINDOW_SIZE && req->size == 4) {
-        iov_effects_add(&self->player, &(struct iov_effect){ .kind = IOV_EFFECT_MESSAGE,
-                                                             .address = req->address,
-                                                             .data = (uint32_t)iov_mem_value(req),
-                                                             .span = req->span });
-        return IOV_STATUS_OK;
-    }
-    req->delay = 0;
-    status = write ? iov_mem_write_req(&self->ram, req) : iov_mem_read_req(&self->ram, req);
-    req->delay = 0; /* the thread pays, not the device */
-    if (status == IOV_STATUS_OK && req->flags & IOV_MEM_PAYLOAD &&
-        (write ? self->receive_copy : self->transmit_copy))
-        iov_effects_add(
-            &self->player,
-            &(struct iov_effect){ .kind = IOV_EFFECT_COPY, .size = req->size, .span = req->span });
-    return status;
-}
-
 static enum iov_status dma_read(struct iov_mem_target *port, struct iov_mem_req *req)
 {
-    return dma_access(port, req, false);
+    IovEsxiVmm *self = iov_container_of(port, IovEsxiVmm, dma);
+
+    return iov_effects_read(&self->player, &self->ram, req, self->transmit_copy);
 }
 
 static enum iov_status dma_write(struct iov_mem_target *port, struct iov_mem_req *req)
 {
-    return dma_access(port, req, true);
+    IovEsxiVmm *self = iov_container_of(port, IovEsxiVmm, dma);
+
+    return iov_effects_write(&self->player, &self->ram, req, self->receive_copy);
 }
 
 static const struct iov_mem_target_ops dma_ops = { .read = dma_read, .write = dma_write };
