@@ -37,12 +37,26 @@ const char *iov_interrupt_segment_name(enum iov_interrupt_segment segment)
     return names[segment];
 }
 
-static void drop(struct iov_interrupt_path *path, unsigned index)
+/* Moves the last `moved` of those on their way so that they begin at `to`. */
+static void move_last(struct iov_interrupt_path *path, unsigned to, unsigned moved)
 {
+    unsigned from = path->first + path->count - moved;
+
+    memmove(&path->guests[to], &path->guests[from], moved * sizeof path->guests[0]);
+    memmove(&path->accepted_at[to], &path->accepted_at[from], moved * sizeof path->accepted_at[0]);
+    memmove(&path->requesters[to], &path->requesters[from], moved * sizeof path->requesters[0]);
+}
+
+/* Returns the place of the one behind it. */
+static unsigned drop(struct iov_interrupt_path *path, unsigned index)
+{
+    path->accepted -= path->accepted_at[index] != IOV_TIME_MAX;
+    if (index == path->first)
+        index = ++path->first;
+    else
+        move_last(path, index, path->first + path->count - index - 1);
     path->count--;
-    path->accepted -= path->records[index].accepted != IOV_TIME_MAX;
-    memmove(&path->records[index], &path->records[index + 1],
-            (path->count - index) * sizeof path->records[0]);
+    return index;
 }
 
 /* Place of the first owner whose source is not below `source`. */
@@ -75,16 +89,23 @@ static const void *owner_of(const struct iov_interrupt_path *path, uint32_t sour
 static void add(struct iov_interrupt_path *path, uint32_t source, iov_time accepted)
 {
     const void *guest = owner_of(path, source);
+    unsigned place;
 
     if (guest == NULL)
         return;
     if (path->count == IOV_INTERRUPT_RECORDS) {
         path->forgotten++;
-        drop(path, 0);
+        (void)drop(path, path->first);
     }
+    if (path->first >= IOV_INTERRUPT_RECORDS) {
+        move_last(path, 0, path->count);
+        path->first = 0;
+    }
+    place = path->first + path->count++;
+    path->guests[place] = guest;
+    path->accepted_at[place] = accepted;
+    path->requesters[place] = (uint16_t)source;
     path->accepted += accepted != IOV_TIME_MAX;
-    path->records[path->count++] =
-        (struct iov_interrupt_record){ accepted, guest, (uint16_t)source };
 }
 
 static void note(struct iov_interrupt_path *path, enum iov_interrupt_segment segment,
@@ -121,11 +142,9 @@ void iov_interrupt_routed(struct iov_interrupt_path *path, uint16_t requester, i
     if (path == NULL)
         return;
     note(path, IOV_INTERRUPT_ROUTE, route);
-    for (unsigned i = path->count; i > 0; i--) {
-        struct iov_interrupt_record *record = &path->records[i - 1];
-
-        if (record->requester == requester && record->accepted == IOV_TIME_MAX) {
-            record->accepted = when;
+    for (unsigned i = path->first + path->count; i-- > path->first;) {
+        if (path->requesters[i] == requester && path->accepted_at[i] == IOV_TIME_MAX) {
+            path->accepted_at[i] = when;
             path->accepted++;
             return;
         }
@@ -154,15 +173,13 @@ void iov_interrupt_taken(struct iov_interrupt_path *path, const void *guest, iov
 {
     if (path == NULL || path->accepted == 0)
         return;
-    for (unsigned i = 0; i < path->count;) {
-        const struct iov_interrupt_record *record = &path->records[i];
-
-        if (record->guest != guest || record->accepted > now) {
+    for (unsigned i = path->first; i < path->first + path->count;) {
+        if (path->guests[i] != guest || path->accepted_at[i] > now) {
             i++;
             continue;
         }
-        note(path, IOV_INTERRUPT_DELIVER, now - record->accepted);
-        drop(path, i);
+        note(path, IOV_INTERRUPT_DELIVER, now - path->accepted_at[i]);
+        i = drop(path, i);
     }
 }
 

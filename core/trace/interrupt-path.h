@@ -37,17 +37,14 @@ enum iov_interrupt_segment {
 #define IOV_INTERRUPT_RECORDS 64u
 #define IOV_INTERRUPT_OWNERS 256u
 
-/* One that is on its way. */
-struct iov_interrupt_record {
-    iov_time accepted; /* by the local APIC or the descriptor; IOV_TIME_MAX: not yet */
-    const void *guest; /* that owns the function */
-    uint16_t requester;
-};
-
 struct iov_interrupt_path {
-    struct iov_histogram *segments[IOV_INTERRUPT_SEGMENTS];     /* ps */
-    struct iov_interrupt_record records[IOV_INTERRUPT_RECORDS]; /* oldest first */
-    unsigned count;
+    struct iov_histogram *segments[IOV_INTERRUPT_SEGMENTS]; /* ps */
+    /* Those on their way, oldest first, from `first` on; apart, since one looks through many for a guest's. */
+    const void *guests[2 * IOV_INTERRUPT_RECORDS]; /* that own the functions */
+    iov_time
+        accepted_at[2 * IOV_INTERRUPT_RECORDS]; /* by APIC or descriptor; IOV_TIME_MAX: not yet */
+    uint16_t requesters[2 * IOV_INTERRUPT_RECORDS];
+    unsigned first, count;
     unsigned accepted; /* of them */
     struct {
         const void *guest;

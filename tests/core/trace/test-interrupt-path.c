@@ -84,7 +84,7 @@ Test(interrupt_path, what_its_owner_does_not_serve_is_forgotten_from_the_oldest_
         iov_interrupt_routed(path, NIC, 1, 1, i);
     cr_assert(eq(u64, path->forgotten, 3));
     cr_assert(eq(uint, path->count, IOV_INTERRUPT_RECORDS));
-    cr_assert(eq(u64, path->records[0].accepted, 3));
+    cr_assert(eq(u64, path->accepted_at[path->first], 3));
 }
 
 Test(interrupt_path, ends_with_the_route_where_nobody_owns_the_function)
