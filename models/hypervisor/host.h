@@ -43,29 +43,29 @@ struct iov_thread {
     struct iov_exec exec; /* holder of spans: the thread's address */
     IovLinuxHost *host;
     struct iov_fiber *fiber;
-    struct iov_host_cpu *cpu; /* where it runs, waits to run, or ran last */
-    struct iov_thread *next_of_all;
-    struct iov_thread *next_waiter; /* for a lock */
-    char *name;
-    iov_thread_fn *function;
-    void *argument;
-    uint64_t affinity;             /* a bit for each host processor that it may run on */
-    iov_time vruntime;             /* fair share: the one with the least runs next */
-    iov_time since;                /* got its processor */
-    iov_time cpu_time;             /* had a processor, since the statistics were reset */
-    uint64_t switches;             /* times it got a processor */
-    struct iov_host_cpu *warm_cpu; /* whose caches it filled */
-    iov_time warm_at;              /* how long threads had used that processor when it left */
+    struct iov_host_cpu *cpu;      /* where it runs, waits to run, or ran last */
     uint8_t state;                 /* enum iov_thread_state */
     bool idle;                     /* it is the idle thread of its processor */
     bool waiting;                  /* on the list of a lock */
     bool woken;                    /* a wake-up came while it did not sleep */
+    iov_time vruntime;             /* fair share: the one with the least runs next */
+    iov_time since;                /* got its processor */
+    iov_time cpu_time;             /* had a processor, since the statistics were reset */
+    uint64_t affinity;             /* a bit for each host processor that it may run on */
+    uint64_t switches;             /* times it got a processor */
+    struct iov_host_cpu *warm_cpu; /* whose caches it filled */
+    iov_time warm_at;              /* how long threads had used that processor when it left */
     /* Told when it loses its processor (preempted: it would go on) and when it has one again; NULL: nobody wants to know.
      * They do not wait. */
     void (*sched_out)(struct iov_thread *thread, bool preempted);
     void (*sched_in)(struct iov_thread *thread);
     void *owner;        /* theirs */
     const void *domain; /* under Xen: whose vCPU it is */
+    iov_thread_fn *function;
+    void *argument;
+    char *name;
+    struct iov_thread *next_of_all;
+    struct iov_thread *next_waiter; /* for a lock */
 };
 
 /*

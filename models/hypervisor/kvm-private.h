@@ -97,45 +97,46 @@ struct _IovKvmVmClass {
 #define IOV_KVM_VM_GET_CLASS(object) ((IovKvmVmClass *)(void *)G_OBJECT_GET_CLASS(object))
 
 struct iov_vcpu {
+    /* What each exit and entry looks at. */
     IovKvmVm *vm;
-    unsigned index;
     struct iov_thread *thread;
-    struct iov_exec guest;
     struct iov_apic *apic;
-    struct iov_apic_owner owner;
-    iov_hpa vmcs; /* the 4 KiB regions */
-    iov_hpa virtual_apic;
-    iov_hpa descriptor; /* posted interrupts */
-    uint8_t *posted;    /* its bytes */
-    struct iov_host_sleeper sleeper;
+    uint8_t *posted; /* the bytes of its descriptor */
     struct iov_host_cpu *loaded_on;
-    struct iov_ratio ticks; /* of its time-stamp counter in a picosecond */
-    uint32_t pin;           /* controls as they stand in the VMCS */
-    uint32_t primary;
-    uint32_t secondary;
-    uint32_t entry_info; /* event that the next entry injects before anything else */
-    uint32_t entry_error;
+    iov_time owed;     /* work of the kernel that is not charged yet */
+    iov_time entered;  /* times of the last entry and trip to user space */
+    iov_time deadline; /* of the APIC timer, or IOV_TIME_MAX */
+    bool deadline_in_vmx;
     bool injected; /* the next entry has its event */
     bool direct;   /* interrupts of the guest's devices need no exit now */
-    iov_time owed; /* work of the kernel that is not charged yet */
     bool in_guest; /* from the decision to enter until the exit */
     bool blocked;  /* sleeps in HLT */
     bool halted;
     bool request_event; /* look for something to inject before the entry */
     bool skipped;       /* the exit's instruction was emulated: its interrupt shadow is gone */
     bool icr_written;   /* told by the APIC during a call */
-    uint8_t level_eoi;
-    uint64_t icr;
-    unsigned eoi_exit_generation;
-    bool eoi_look;    /* the APIC has changed since eoi_by_flag was found out */
-    bool eoi_by_flag; /* the guest's next EOI needs no exit */
+    bool eoi_look;      /* the APIC has changed since eoi_by_flag was found out */
+    bool eoi_by_flag;   /* the guest's next EOI needs no exit */
     bool pv_eoi_pending;
-    uint64_t pv_eoi;   /* MSR: guest-physical address of the flag, bit 0 enabled */
-    iov_time deadline; /* of the APIC timer, or IOV_TIME_MAX */
-    bool deadline_in_vmx;
+    uint8_t level_eoi;
+    unsigned eoi_exit_generation;
+    uint32_t entry_info; /* event that the next entry injects before anything else */
+    uint32_t entry_error;
+    uint32_t pin; /* controls as they stand in the VMCS */
+    uint32_t primary;
+    uint32_t secondary;
+    unsigned index;
+    struct iov_exec guest;
+    struct iov_apic_owner owner;
+    iov_hpa vmcs; /* the 4 KiB regions */
+    iov_hpa virtual_apic;
+    iov_hpa descriptor; /* posted interrupts */
+    struct iov_host_sleeper sleeper;
+    struct iov_ratio ticks; /* of its time-stamp counter in a picosecond */
     struct iov_host_timer timer;
-    iov_time poll;    /* present halt-polling window */
-    iov_time entered; /* times of the last entry and trip to user space */
+    uint64_t icr;
+    uint64_t pv_eoi; /* MSR: guest-physical address of the flag, bit 0 enabled */
+    iov_time poll;   /* present halt-polling window */
     iov_time user_since;
     uint64_t msrs[IOV_KVM_MSRS];
 };
