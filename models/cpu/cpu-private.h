@@ -219,6 +219,7 @@ struct _IovCpu {
     uint32_t context; /* of what runs now */
     uint32_t next_context;
     struct iov_tlb_context contexts[TLB_CONTEXTS];
+    struct iov_tlb_context *last_context; /* that was found last, or NULL */
     /* registers of root operation and of what a guest shares with it */
     uint64_t control[16];
     uint64_t debug[8];

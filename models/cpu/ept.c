@@ -183,7 +183,11 @@ static struct iov_tlb_context *context_find(IovCpu *self, uint16_t vpid, uint64_
 
 uint32_t iov_tlb_context(IovCpu *self, uint16_t vpid, uint64_t eptp)
 {
-    return context_find(self, vpid, eptp)->number;
+    const struct iov_tlb_context *last = self->last_context;
+
+    if (last == NULL || last->eptp != eptp || last->vpid != vpid || last->number == 0)
+        last = self->last_context = context_find(self, vpid, eptp);
+    return last->number;
 }
 
 void iov_tlb_renew_context(IovCpu *self, uint16_t vpid, uint64_t eptp)

@@ -140,8 +140,9 @@ static bool coalesce(struct iov_vcpu *vcpu, const struct iov_mem_window *window,
 static bool signal_doorbell(struct iov_vcpu *vcpu, const struct iov_mem_req *access, iov_time cost)
 {
     IovKvmVm *vm = vcpu->vm;
-    const struct iov_mem_window *window =
-        vm->ioeventfd ? iov_mem_map_find(&vm->doorbell, access->address) : NULL;
+    const struct iov_mem_window *window = vm->ioeventfd && vm->doorbell.count > 0
+                                              ? iov_mem_map_find(&vm->doorbell, access->address)
+                                              : NULL;
     struct iov_mem_req req;
 
     if (window == NULL)
