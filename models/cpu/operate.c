@@ -180,8 +180,10 @@ static void set_interrupts(struct iov_exec *exec, bool on)
         iov_cpu_of(exec)->attention = true;
 }
 
+/* None of these exits. */
 static void execute_flags(struct iov_exec *exec, const struct iov_op *op)
 {
+    iov_cpu_charge(exec, iov_cpu_of(exec)->cost_of[op->kind], (enum iov_part)exec->part);
     switch (op->kind) {
     case IOV_OP_CLI:
         exec->interrupts = false;
@@ -283,13 +285,6 @@ static void execute(struct iov_exec *exec, struct iov_op *op)
     case IOV_OP_EXCEPTION:
         iov_cpu_raise(exec, (uint8_t)op->index, (uint32_t)op->value[0], op->linear);
         break;
-    case IOV_OP_CLI:
-    case IOV_OP_STI:
-    case IOV_OP_MOV_SS:
-    case IOV_OP_POPF:
-    case IOV_OP_IRET:
-        execute_flags(exec, op);
-        break;
     default: /* takes its time and changes nothing that is modelled */
         break;
     }
@@ -332,7 +327,9 @@ static __attribute__((noinline)) void operate(struct iov_exec *exec, struct iov_
     shadow = exec->blocking;
     if (op->kind <= IOV_OP_STORE)
         iov_cpu_access_memory(exec, op);
-    else if (exec->vmcs != NULL && op->kind < IOV_OP_CLI) /* those on RFLAGS never exit */
+    else if (op->kind >= IOV_OP_CLI && op->kind < IOV_OP_COUNT)
+        execute_flags(exec, op);
+    else if (exec->vmcs != NULL)
         operate_guest(exec, op);
     else
         execute(exec, op);
