@@ -120,6 +120,7 @@ static void leave(struct iov_kernel *kernel, struct iov_fiber *self)
         struct iov_fiber *next = iov_container_of(event, struct iov_fiber, wake);
 
         kernel->current = next;
+        iov_kernel_foresee(kernel);
         if (next != self)
             iov_context_switch(&self->context, &next->context, false);
     } else {
@@ -136,6 +137,8 @@ static void on_wake(struct iov_event *event)
 
     kernel->loop = &loop;
     kernel->current = fiber;
+    if (!kernel->stepping)
+        iov_kernel_foresee(kernel);
     iov_context_switch(&loop, &fiber->context, false);
 }
 

@@ -83,6 +83,16 @@ static inline void iov_kernel_arm(struct iov_kernel *kernel, struct iov_event *e
         iov_kernel_announce(kernel, when);
 }
 
+/* Right after an event was taken: the head knows when the next one is due, where that is seen at a glance. */
+static inline void iov_kernel_foresee(struct iov_kernel *kernel)
+{
+    iov_time next;
+
+    if (!iov_queue_glance(&kernel->queue, &next))
+        return;
+    kernel->head.quiet = next <= kernel->limit ? next : kernel->limit + 1;
+}
+
 /* Nothing is due from now to `until`, which the run reaches; the head then knows for how long. Not in a step, which is one event. */
 static inline bool iov_kernel_quiet(struct iov_kernel *kernel, iov_time until)
 {

@@ -237,6 +237,9 @@ bool iov_kernel_advance_slow(struct iov_kernel *kernel, iov_time delay)
      */
     if (target < now || target > kernel->limit || kernel->stepping || iov_kernel_stopping(kernel))
         return false;
+    /* What the head knows need not be looked up again. If the event has been disarmed since, a wait does as well. */
+    if (kernel->head.quiet > now && kernel->head.quiet <= target)
+        return false;
     if (!iov_kernel_quiet(kernel, target))
         return false;
     kernel->head.now = target;

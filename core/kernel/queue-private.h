@@ -192,25 +192,34 @@ static inline struct iov_event *iov_queue_take(struct iov_queue *queue, iov_time
     return event;
 }
 
+/* When the first event is due, IOV_TIME_MAX without one; false if several share the lowest place, so that it takes a look at each. */
+static inline bool iov_queue_glance(const struct iov_queue *queue, iov_time *ret_next)
+{
+    const struct iov_link *ring;
+
+    *ret_next = IOV_TIME_MAX;
+    if (queue->front != NULL) {
+        *ret_next = queue->front->when;
+        return true;
+    }
+    if (queue->words == 0)
+        return true;
+    ring = &queue->places[iov_queue_lowest(queue)];
+    if (ring->next != ring->prev)
+        return false;
+    *ret_next = iov_queue_event(ring->next)->when;
+    return true;
+}
+
 /* Whether nothing is due from `now`, the present instant, to `until`; `ret_next` is when the first
  * event is due. */
 static inline bool iov_queue_quiet(struct iov_queue *queue, iov_time now, iov_time until,
                                    iov_time *ret_next)
 {
-    *ret_next = IOV_TIME_MAX;
-    if (queue->front == NULL) {
-        struct iov_link *ring;
-
-        if (queue->words == 0)
-            return true;
-        ring = &queue->places[iov_queue_lowest(queue)];
-        if (ring->next == ring->prev) {
-            *ret_next = iov_queue_event(ring->next)->when;
-            return *ret_next > until;
-        }
+    if (!iov_queue_glance(queue, ret_next)) {
         iov_queue_sort_many(queue, now);
+        *ret_next = queue->front->when;
     }
-    *ret_next = queue->front->when;
     return *ret_next > until;
 }
 

@@ -162,6 +162,19 @@ Test(fiber, a_step_runs_a_fiber_up_to_its_next_wait)
     iov_kernel_free(story.kernel);
 }
 
+Test(fiber, a_step_runs_a_lone_fiber_up_to_its_next_wait_too)
+{
+    struct story story = { .kernel = iov_kernel_new() };
+
+    iov_fiber_new(story.kernel, "a", sleep_three_times, &story);
+    cr_assert(iov_kernel_step(story.kernel));
+    cr_assert_str_eq(story.text, "a");
+    cr_assert(iov_kernel_step(story.kernel));
+    cr_assert_str_eq(story.text, "aa");
+    cr_assert(eq(u64, iov_now(story.kernel), 10));
+    iov_kernel_free(story.kernel);
+}
+
 static void sleep_in_place(void *argument)
 {
     struct story *story = argument;
