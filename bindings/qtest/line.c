@@ -183,19 +183,24 @@ static void clock_answer(struct command *command)
     answer(command, "OK %" PRIu64, machine_now(command->session->machine));
 }
 
+/* Numbers of the clock have a sign, and time does not go back. */
+static guint64 ahead(guint64 number)
+{
+    return (gint64)number > 0 ? number : 0;
+}
+
 static void do_clock_step(struct command *command)
 {
     struct machine *machine = command->session->machine;
-    guint64 now = machine_now(machine);
-    guint64 when = command->count > 1 ? now + command->numbers[1] : machine_next(machine);
 
-    machine_run_to(machine, when < now ? UINT64_MAX : when);
+    machine_run_to(machine, command->count > 1 ? machine_now(machine) + ahead(command->numbers[1])
+                                               : machine_next(machine));
     clock_answer(command);
 }
 
 static void do_clock_set(struct command *command)
 {
-    machine_run_to(command->session->machine, command->numbers[1]);
+    machine_run_to(command->session->machine, ahead(command->numbers[1]));
     clock_answer(command);
 }
 

@@ -64,6 +64,8 @@ Test(qtest_line, the_clock_moves_only_when_it_is_told_to)
     expect("clock_step 0", "OK 1000");
     expect("clock_set 5000", "OK 5000");
     expect("clock_set 100", "OK 5000");
+    expect("clock_step -1", "OK 5000");
+    expect("clock_set -1", "OK 5000");
 }
 
 Test(qtest_line, a_step_without_a_number_goes_to_the_next_timer)
