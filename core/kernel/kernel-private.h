@@ -83,14 +83,19 @@ static inline void iov_kernel_arm(struct iov_kernel *kernel, struct iov_event *e
         iov_kernel_announce(kernel, when);
 }
 
+/* The head learns that nothing is due before `next`; it stands for no more than this run. */
+static inline void iov_kernel_know(struct iov_kernel *kernel, iov_time next)
+{
+    kernel->head.quiet = next <= kernel->limit ? next : kernel->limit + 1;
+}
+
 /* Right after an event was taken: the head knows when the next one is due, where that is seen at a glance. */
 static inline void iov_kernel_foresee(struct iov_kernel *kernel)
 {
     iov_time next;
 
-    if (!iov_queue_glance(&kernel->queue, &next))
-        return;
-    kernel->head.quiet = next <= kernel->limit ? next : kernel->limit + 1;
+    if (iov_queue_glance(&kernel->queue, &next))
+        iov_kernel_know(kernel, next);
 }
 
 /* Nothing is due from now to `until`, which the run reaches; the head then knows for how long. Not in a step, which is one event. */
@@ -101,8 +106,7 @@ static inline bool iov_kernel_quiet(struct iov_kernel *kernel, iov_time until)
     if (!iov_queue_quiet(&kernel->queue, kernel->head.now, until, &next))
         return false;
     if (!iov_kernel_stopping(kernel))
-        kernel->head.quiet =
-            next <= kernel->limit || kernel->limit == IOV_TIME_MAX ? next : kernel->limit + 1;
+        iov_kernel_know(kernel, next);
     return true;
 }
 
