@@ -27,7 +27,7 @@ struct _IovLocalApic {
     uint32_t errors;             /* since the last write of ESR */
     struct iov_span *spans[256]; /* of pending interrupts, by vector */
     uint64_t accepted, merged, rejected, eois, level_eois, expirations, ipis; /* statistics */
-    _Alignas(64) uint8_t registers[IOV_APIC_SIZE];
+    uint8_t registers[IOV_APIC_SIZE];
 };
 
 static inline IovLocalApic *iov_local_apic_of(const struct iov_apic *apic)

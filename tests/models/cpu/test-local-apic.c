@@ -255,7 +255,7 @@ Test(local_apic, shows_the_request_of_the_interrupt_that_is_acknowledged)
 Test(local_apic, works_on_the_page_its_owner_gives_it)
 {
     struct bench *bench = enabled(0);
-    _Alignas(64) uint8_t page[IOV_APIC_SIZE];
+    uint8_t page[IOV_APIC_SIZE];
 
     memcpy(page, bench->apic->page, sizeof page);
     bench->apic->page = page;
