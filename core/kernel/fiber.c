@@ -24,7 +24,7 @@ enum {
 };
 
 struct iov_fiber {
-    struct iov_event wake;
+    _Alignas(IOV_CACHE_LINE) struct iov_event wake;
     struct iov_context context;
     struct iov_kernel *kernel;
     bool parked;
@@ -90,7 +90,7 @@ static struct iov_fiber *map(struct iov_kernel *kernel)
     IOV_REQUIRE(mapping != MAP_FAILED);
     IOV_REQUIRE(mprotect(mapping, page, PROT_NONE) == 0);
     size_t colour = (size_t)(kernel->stacks++ % COLOURS) * COLOUR_SIZE;
-    size_t fiber_size = (sizeof(struct iov_fiber) + NAME_MAX_LENGTH + 1 + 63) & ~(size_t)63;
+    size_t fiber_size = sizeof(struct iov_fiber) + NAME_MAX_LENGTH + 1;
     char *top = mapping + size - fiber_size - colour;
     struct iov_fiber *fiber = (struct iov_fiber *)(void *)top;
 

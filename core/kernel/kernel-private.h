@@ -12,9 +12,9 @@ struct iov_fiber;
 struct iov_context;
 
 struct iov_kernel {
-    struct iov_kernel_head head; /* must be first: inline functions read it */
-    iov_time limit;              /* of the run that is going on */
-    iov_time announced;          /* the back end wants to hear of events before this; 0: of none */
+    _Alignas(IOV_CACHE_LINE) struct iov_kernel_head head; /* first: inline functions read it */
+    iov_time limit;                                       /* of the run that is going on */
+    iov_time announced; /* the back end wants to hear of events before this; 0: of none */
     uint64_t sequence;
     atomic_bool stop; /* atomic for signal handlers only */
     bool running;     /* a run or step is going on */
@@ -40,7 +40,7 @@ struct iov_at_free {
     void *argument;
 };
 
-_Static_assert(sizeof(struct iov_event) == 64, "an event fills one cache line");
+_Static_assert(sizeof(struct iov_event) == IOV_CACHE_LINE, "an event fills one cache line");
 _Static_assert(offsetof(struct iov_kernel, head) == 0, "iov_now() reads the head");
 
 /* In fiber.c. */

@@ -13,8 +13,7 @@
 
 struct iov_kernel *iov_kernel_new(void)
 {
-    size_t size = (sizeof(struct iov_kernel) + 63) & ~(size_t)63;
-    struct iov_kernel *kernel = aligned_alloc(64, size);
+    struct iov_kernel *kernel = aligned_alloc(IOV_CACHE_LINE, sizeof *kernel);
 
     IOV_REQUIRE(kernel != NULL);
     kernel->head = (struct iov_kernel_head){ 0 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Pools of records of one size: memory comes in slabs and goes back to the system with the pool.
- * Records whose size is a multiple of 64 do not share cache lines. AddressSanitizer sees the use of
- * a record that was given back.
+ * Records whose size is a multiple of IOV_CACHE_LINE do not share cache lines. AddressSanitizer sees
+ * the use of a record that was given back.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "core/kernel/kernel.h"
 #include "core/kernel/sanitizer-private.h"
 
-enum { SLAB_HEAD = 64, SLAB_RECORDS_MIN = 16, SLAB_SIZE = 64 * 1024 };
+enum { SLAB_HEAD = IOV_CACHE_LINE, SLAB_RECORDS_MIN = 16, SLAB_SIZE = 64 * 1024 };
 
 struct record {
     struct record *next;
@@ -39,7 +39,7 @@ struct iov_pool *iov_pool_new(size_t record_size)
     pool->slab_size = SLAB_HEAD + pool->record_size * SLAB_RECORDS_MIN;
     if (pool->slab_size < SLAB_SIZE)
         pool->slab_size = SLAB_SIZE;
-    pool->slab_size = (pool->slab_size + 63) & ~(size_t)63;
+    pool->slab_size = (pool->slab_size + IOV_CACHE_LINE - 1) & ~(size_t)(IOV_CACHE_LINE - 1);
     return pool;
 }
 
@@ -58,7 +58,7 @@ void iov_pool_free(struct iov_pool *pool)
 
 static void add_slab(struct iov_pool *pool)
 {
-    struct slab *slab = aligned_alloc(64, pool->slab_size);
+    struct slab *slab = aligned_alloc(IOV_CACHE_LINE, pool->slab_size);
 
     IOV_REQUIRE(slab != NULL);
     slab->next = pool->slabs;

@@ -114,13 +114,12 @@ enum {
 
 /* What a look-up compares fills one line of the host's cache, what it finds the next. */
 struct iov_tlb_set {
-    _Alignas(
-        64) uint64_t page[TLB_WAYS]; /* guest-physical >> 12; in root operation host-physical */
-    uint32_t context[TLB_WAYS];      /* 0: invalid */
-    uint8_t rights[TLB_WAYS];        /* TLB_* */
-    uint8_t last;                    /* the way that was used last */
-    _Alignas(64) uint8_t *direct[TLB_WAYS]; /* the bytes, or NULL: registers */
-    iov_hpa address[TLB_WAYS];              /* host-physical */
+    _Alignas(IOV_CACHE_LINE) uint64_t page[TLB_WAYS]; /* >> 12, guest's; host's in root operation */
+    uint32_t context[TLB_WAYS];                       /* 0: invalid */
+    uint8_t rights[TLB_WAYS];                         /* TLB_* */
+    uint8_t last;                                     /* the way that was used last */
+    _Alignas(IOV_CACHE_LINE) uint8_t *direct[TLB_WAYS]; /* the bytes, or NULL: registers */
+    iov_hpa address[TLB_WAYS];                          /* host-physical */
 };
 
 /* A paging-structure cache: the page directory of a GiB of guest-physical addresses. */

@@ -6,14 +6,12 @@
  */
 #include "models/iommu/vtd-private.h"
 
-#define HOST_LINE 64 /* of the cache of whoever runs this: a set of four is two, not three */
-
 void vtd_cache_init(struct vtd_cache *cache, uint64_t entries, uint64_t ways)
 {
-    *cache =
-        (struct vtd_cache){ .lines = g_aligned_alloc0(entries, sizeof(struct vtd_line), HOST_LINE),
-                            .sets = (unsigned)(entries / ways),
-                            .ways = (unsigned)ways };
+    *cache = (struct vtd_cache){ .lines = g_aligned_alloc0(entries, sizeof(struct vtd_line),
+                                                           IOV_CACHE_LINE),
+                                 .sets = (unsigned)(entries / ways),
+                                 .ways = (unsigned)ways };
 }
 
 void vtd_cache_clear(struct vtd_cache *cache)

@@ -19,7 +19,6 @@
 #define CHUNK_SIZE (UINT64_C(1) << CHUNK_SHIFT)
 #define GROUP_SHIFT 9 /* chunks of a group: 32 MiB, whose pointers fill a page */
 #define GROUP_CHUNKS (UINT64_C(1) << GROUP_SHIFT)
-#define LINE 64u       /* of the cache of whoever runs this */
 #define TAG_SETS 1024u /* a power of two */
 #define TAG_WAYS 8u
 #define HELD_MAX 64u /* bytes of a write that waits for its arrival */
@@ -34,8 +33,8 @@ struct tag {
 
 /* Few tags live at once, so nearly always the first line of a set has all there is to see. */
 struct tag_set {
-    _Alignas(LINE) uint8_t used; /* a bit for each way */
-    uint8_t next;                /* the way that gives way next */
+    _Alignas(IOV_CACHE_LINE) uint8_t used; /* a bit for each way */
+    uint8_t next;                          /* the way that gives way next */
     struct tag ways[TAG_WAYS];
 };
 
@@ -90,9 +89,9 @@ static uint8_t *chunk_get(IovDram *self, uint64_t address)
         *group = present_add(self, g_new0(uint8_t *, GROUP_CHUNKS));
     chunk = &(*group)[number & (GROUP_CHUNKS - 1)];
     if (*chunk == NULL) { /* its lines are lines */
-        uint8_t *memory = present_add(self, g_malloc0(CHUNK_SIZE + LINE));
+        uint8_t *memory = present_add(self, g_malloc0(CHUNK_SIZE + IOV_CACHE_LINE));
 
-        *chunk = memory + (LINE - (uintptr_t)memory % LINE) % LINE;
+        *chunk = memory + (IOV_CACHE_LINE - (uintptr_t)memory % IOV_CACHE_LINE) % IOV_CACHE_LINE;
     }
     return *chunk;
 }
@@ -378,7 +377,7 @@ static bool iov_dram_prepare(IovModel *model, GError **error)
     iov_event_init(&self->arrival, model->kernel, on_arrival, IOV_PRIORITY_FIRST);
     if (self->groups == NULL) {
         self->groups = g_new0(uint8_t **, (self->size >> CHUNK_SHIFT >> GROUP_SHIFT) + 1);
-        self->tags = g_aligned_alloc0(TAG_SETS, sizeof *self->tags, LINE);
+        self->tags = g_aligned_alloc0(TAG_SETS, sizeof *self->tags, IOV_CACHE_LINE);
     }
     return true;
 }
