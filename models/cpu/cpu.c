@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "models/cpu/cpu-private.h"
+#include "models/irq/ioapic-regs.h"
 
 G_DEFINE_FINAL_TYPE(IovCpu, iov_cpu, IOV_TYPE_MODEL)
 
@@ -389,7 +390,8 @@ static void on_ipi(struct iov_apic *apic, uint64_t icr)
         self->ipis_unsupported++;
         return;
     }
-    req.address = IOV_APIC_DEFAULT_BASE | (destination & 0xff) << 12 | (logical ? 4 : 0);
+    req.address = MSI_BASE | (destination & 0xff) << MSI_ADDRESS_DESTINATION_SHIFT |
+                  (logical ? MSI_ADDRESS_LOGICAL : 0);
     if (whole)
         req.address |= (destination & 0xffffff00u) << 32;
     if (iov_mem_write_req(whole ? &self->messages : &self->bus, &req) != IOV_STATUS_OK)

@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-#define MSI_WINDOW UINT64_C(0xfee00000)
-#define MSI_WINDOW_SIZE UINT64_C(0x100000)
+#include "models/irq/ioapic-regs.h"
 
 void iov_effects_init(struct iov_effect_player *player, struct iov_kernel *kernel,
                       const struct iov_effect_ops *ops)
@@ -77,7 +76,7 @@ enum iov_status iov_effects_write(struct iov_effect_player *player,
                                   struct iov_mem_initiator *memory, struct iov_mem_req *req,
                                   bool copied)
 {
-    if (req->address - MSI_WINDOW < MSI_WINDOW_SIZE && req->size == 4) {
+    if (req->address - MSI_BASE < MSI_SIZE && req->size == 4) {
         iov_effects_add(player, &(struct iov_effect){ .kind = IOV_EFFECT_MESSAGE,
                                                       .address = req->address,
                                                       .data = (uint32_t)iov_mem_value(req),

@@ -458,7 +458,8 @@ static void iov_host_iommu_start(IovModel *model)
         return;
     put(self, self->registers + VTD_FEDATA, 4, self->fault_vector);
     put(self, self->registers + VTD_FEADDR, 4,
-        VTD_MSI_FIRST | iov_host_processor(self->host, (unsigned)self->fault_cpu)->apic_id << 12);
+        MSI_BASE | iov_host_processor(self->host, (unsigned)self->fault_cpu)->apic_id
+                       << MSI_ADDRESS_DESTINATION_SHIFT);
     put(self, self->registers + VTD_FECTL, 4, 0);
 }
 

@@ -12,6 +12,7 @@
  */
 #include <string.h>
 
+#include "models/cpu/apic-regs.h"
 #include "models/cpu/ept-regs.h"
 #include "models/cpu/vmx-regs.h"
 #include "models/hypervisor/kvm-private.h"
@@ -23,7 +24,6 @@ enum { LEVELS = 4, PAGE = 4096, ENTRIES = 512 };
 #define MEMORY_ENTRY (IOV_EPT_RWX | IOV_EPT_TYPE_WB)
 #define DEVICE_ENTRY (IOV_EPT_READ | IOV_EPT_WRITE | IOV_EPT_TYPE_UC)
 #define ADDRESS_MASK UINT64_C(0x000ffffffffff000)
-#define APIC_PAGE_GPA UINT64_C(0xfee00000)
 
 /* ---- Host memory ---- */
 
@@ -212,7 +212,7 @@ bool iov_kvm_mmu_init(IovKvmVm *vm, GError **error)
     vm->ept_root = table_new(vm, vm->class->unmapped_mmio ? 0 : MMIO_ENTRY);
     ok = vm->ept_root != 0 &&
          map_range(vm, 0, vm->memory_base, vm->memory, vm->populate ? MEMORY_ENTRY : 0) &&
-         map_range(vm, APIC_PAGE_GPA, vm->apic_access_page, PAGE, MEMORY_ENTRY);
+         map_range(vm, IOV_APIC_DEFAULT_BASE, vm->apic_access_page, PAGE, MEMORY_ENTRY);
     if (!ok)
         return iov_model_fail(model, error, "the EPT does not fit");
     for (unsigned i = 0; i + 2 < vm->passthrough.count; i += 3) {

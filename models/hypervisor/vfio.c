@@ -12,6 +12,7 @@
 #include "models/hypervisor/vfio-private.h"
 
 #include "core/trace/measure.h"
+#include "models/irq/ioapic-regs.h"
 
 G_DEFINE_FINAL_TYPE(IovVfio, iov_vfio, IOV_TYPE_MODEL)
 
@@ -79,7 +80,7 @@ static enum iov_status messages_write(struct iov_mem_target *port, struct iov_me
         return IOV_STATUS_OK;
     }
     self->queue[self->queued++] =
-        (struct iov_vfio_message){ UINT64_C(0xfee00000) | (req->address & 0xfffff),
+        (struct iov_vfio_message){ MSI_BASE | (req->address & (MSI_SIZE - 1)),
                                    (uint32_t)iov_mem_value(req), req->span };
     raise_on_host(self, self->message_vector, req->span);
     return IOV_STATUS_OK;

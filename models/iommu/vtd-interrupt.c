@@ -107,7 +107,8 @@ static enum vtd_fault entry_find(struct interrupt *interrupt)
 /* A message to an APIC ID: the upper address takes what does not fit into 8 bits. */
 static uint64_t message_address(uint32_t destination)
 {
-    return VTD_MSI_FIRST | (destination & 0xffull) << 12 | (uint64_t)(destination >> 8) << 40;
+    return MSI_BASE | (destination & 0xffull) << MSI_ADDRESS_DESTINATION_SHIFT |
+           (uint64_t)(destination >> 8) << 40;
 }
 
 static uint32_t apic_id(const IovVtd *self, uint32_t field)
@@ -202,7 +203,7 @@ enum iov_status vtd_interrupt(IovVtd *self, struct iov_mem_req *req)
     self->interrupts++;
     if (!(self->gsts & VTD_G_IRE))
         return vtd_message_send(self, req->address, data, req->requester, req->delay, req->span);
-    if (req->address & VTD_MSI_REMAPPABLE)
+    if (req->address & MSI_ADDRESS_REMAPPABLE)
         return remappable(&interrupt, data);
     /* SPEC: compatibility format passes if it is enabled, never in extended mode. */
     if (self->extended || !(self->gsts & VTD_G_CFI))

@@ -10,6 +10,8 @@
 
 #include <stdint.h>
 
+#include "models/irq/ioapic-regs.h"
+
 #define VTD_BASE 0xfed90000u /* where chipsets put the first unit */
 #define VTD_SIZE 0x1000u
 
@@ -298,9 +300,6 @@ enum { VTD_SM_FIRST = 1, VTD_SM_SECOND, VTD_SM_NESTED, VTD_SM_PASS_THROUGH };
 #define VTD_IRTE_POSTED_RESERVED_HIGH 0xfff00000ull
 
 /* Interrupt message in remappable format */
-#define VTD_MSI_FIRST 0xfee00000ull
-#define VTD_MSI_LAST 0xfeefffffull
-#define VTD_MSI_REMAPPABLE 0x10u
 #define VTD_MSI_SHV 0x8u
 
 /* Posted-interrupt descriptor, 64 bytes: PIR in the first 32 */
@@ -354,7 +353,7 @@ static inline uint64_t vtd_pasid_second(uint64_t table, unsigned levels)
 /* Where the message of a function goes that names table entry `index`. */
 static inline uint64_t vtd_message_address(unsigned index)
 {
-    return VTD_MSI_FIRST | (index & 0x7fffull) << 5 | VTD_MSI_REMAPPABLE | VTD_MSI_SHV |
+    return MSI_BASE | (index & 0x7fffull) << 5 | MSI_ADDRESS_REMAPPABLE | VTD_MSI_SHV |
            (index >> 15 & 1) << 2;
 }
 

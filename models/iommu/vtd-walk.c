@@ -181,12 +181,12 @@ bool vtd_walk_reach(struct vtd_walk *walk, uint64_t page, uint64_t size,
 {
     uint64_t offset = walk->req->address & (size - 1), address = page | offset;
 
-    if (G_UNLIKELY(address - VTD_MSI_FIRST <= VTD_MSI_LAST - VTD_MSI_FIRST))
+    if (G_UNLIKELY(address - MSI_BASE < MSI_SIZE))
         return paging_fault(walk, VTD_FAULT_INTERRUPT_RANGE);
     ret_translation->address = address;
     ret_translation->left = size - offset;
-    if (address < VTD_MSI_FIRST)
-        ret_translation->left = MIN(ret_translation->left, VTD_MSI_FIRST - address);
+    if (address < MSI_BASE)
+        ret_translation->left = MIN(ret_translation->left, MSI_BASE - address);
     ret_translation->delay = walk->delay;
     return true;
 }

@@ -27,7 +27,7 @@ static enum iov_status forward(IovVtd *self, struct iov_mem_req *req, bool write
 /* SPEC: 3.15: with a PASID an address in the interrupt range is one like any other, as far as it is translated. */
 static bool is_interrupt(const IovVtd *self, const struct iov_mem_req *req)
 {
-    return req->address - VTD_MSI_FIRST <= VTD_MSI_LAST - VTD_MSI_FIRST &&
+    return req->address - MSI_BASE < MSI_SIZE &&
            (req->pasid == IOV_NO_PASID || !(self->gsts & VTD_G_TE));
 }
 
@@ -39,15 +39,15 @@ static enum iov_status piece_move(IovVtd *self, struct iov_mem_req *req, bool wr
 
     *ret_size = req->size;
     if (is_interrupt(self, req)) {
-        *ret_size = (uint32_t)MIN(req->size, VTD_MSI_LAST + 1 - req->address);
+        *ret_size = (uint32_t)MIN(req->size, MSI_BASE + MSI_SIZE - req->address);
         return IOV_STATUS_UNSUPPORTED;
     }
     if (!vtd_translate(self, req, write, &to)) {
         *ret_size = MIN(req->size, 0x1000u - (uint32_t)(req->address & 0xfff));
         return IOV_STATUS_FAULT;
     }
-    if (req->address < VTD_MSI_FIRST)
-        to.left = MIN(to.left, VTD_MSI_FIRST - req->address);
+    if (req->address < MSI_BASE)
+        to.left = MIN(to.left, MSI_BASE - req->address);
     req->size = (uint32_t)MIN(req->size, MAX(to.left, 1));
     *ret_size = req->size;
     req->address = to.address;

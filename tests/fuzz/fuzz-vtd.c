@@ -126,7 +126,7 @@ static void operation(struct machine *machine, struct input *input)
                   (uint16_t)take(input, 2), (uint32_t)take(input, 2));
         break;
     case 5: /* a message */
-        value = VTD_MSI_FIRST | take(input, 3) % 0x100000;
+        value = MSI_BASE | take(input, 3) % MSI_SIZE;
         memset(data, (int)(code >> 3), 8);
         access_do(machine->upstream, value, size, data, code & 8, code >> 4 & 3, IOV_NO_PASID);
         break;

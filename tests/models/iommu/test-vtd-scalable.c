@@ -197,22 +197,22 @@ Test(vtd_scalable, a_pasid_may_pass_through)
     pasid_set(7, VTD_SM_PASS_THROUGH << VTD_SM_PASID_TYPE_SHIFT | 1, DOMAIN_A, 0);
     check_reaches(7, 0x250000, 0x250000);
     check_faults(7, 1ull << 50, true, VTD_FAULT_SM_BEYOND_HOST);
-    check_faults(7, VTD_MSI_FIRST, true, VTD_FAULT_SM_INTERRUPT_RANGE);
+    check_faults(7, MSI_BASE, true, VTD_FAULT_SM_INTERRUPT_RANGE);
 }
 
 Test(vtd_scalable, with_a_pasid_the_interrupt_range_is_translated_like_any_other)
 {
     start();
-    check_faults(PASID_A, VTD_MSI_FIRST + 0x1000, true, VTD_FAULT_SM_NO_RIGHTS);
-    second_stage_map(SECOND_A, VTD_MSI_FIRST, PAGE_A | VTD_PAGE_RW);
-    check_reaches(PASID_A, VTD_MSI_FIRST, PAGE_A);
+    check_faults(PASID_A, MSI_BASE + 0x1000, true, VTD_FAULT_SM_NO_RIGHTS);
+    second_stage_map(SECOND_A, MSI_BASE, PAGE_A | VTD_PAGE_RW);
+    check_reaches(PASID_A, MSI_BASE, PAGE_A);
     cr_assert(eq(uint, vtd.messages.count, 0));
 }
 
 Test(vtd_scalable, a_message_of_the_function_is_not_a_request_with_pasid)
 {
     start();
-    cr_assert(eq(int, access_by(IOV_NO_PASID, VTD_MSI_FIRST, true), IOV_STATUS_OK));
+    cr_assert(eq(int, access_by(IOV_NO_PASID, MSI_BASE, true), IOV_STATUS_OK));
     cr_assert(eq(uint, vtd.messages.count, 1));
 }
 
@@ -353,7 +353,7 @@ Test(vtd_scalable, second_stages_fault_with_reasons_of_their_own)
     check_faults(PASID_A, IOVA + 0x1000, false, VTD_FAULT_SM_READ);
     second_stage_map(SECOND_A, IOVA + 0x2000, PAGE_A | VTD_PAGE_RW | VTD_PAGE_SNP);
     check_faults(PASID_A, IOVA + 0x2000, true, VTD_FAULT_SM_PAGE_RESERVED);
-    second_stage_map(SECOND_A, IOVA + 0x3000, VTD_MSI_FIRST | VTD_PAGE_RW);
+    second_stage_map(SECOND_A, IOVA + 0x3000, MSI_BASE | VTD_PAGE_RW);
     check_faults(PASID_A, IOVA + 0x3000, true, VTD_FAULT_SM_INTERRUPT_RANGE);
     check_faults(PASID_A, 1ull << 39, true, VTD_FAULT_SM_BEYOND_WIDTH);
     memory_write(&vtd, SECOND_A + 8 * 5, 0xe0000003);
@@ -450,7 +450,7 @@ Test(vtd_scalable, first_stages_fault_with_reasons_of_their_own)
     check_faults(9, 0x7000, true, VTD_FAULT_SM_SUPERVISOR);
     first_stage_map(0x8000, PAGE_A | VTD_FIRST_P | VTD_FIRST_U);
     check_faults(9, 0x8000, true, VTD_FAULT_SM_WRITE);
-    first_stage_map(0x9000, VTD_MSI_FIRST | USER);
+    first_stage_map(0x9000, MSI_BASE | USER);
     check_faults(9, 0x9000, true, VTD_FAULT_SM_INTERRUPT_RANGE);
     memory_write(&vtd, FIRST + 8, 0xe0000000 | USER);
     check_faults(9, 1ull << 39, true, VTD_FAULT_SM_FIRST_TABLE);

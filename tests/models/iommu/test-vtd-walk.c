@@ -161,7 +161,7 @@ Test(vtd_walk, paging_faults_by_reason)
     check_faults(0x40002000, false, VTD_FAULT_READ);
     entry_set(&vtd, 0x40400000, 2, 0x7000000003);
     check_faults(0x40400000, true, VTD_FAULT_NEXT_TABLE);
-    entry_set(&vtd, 0x40003000, 1, VTD_MSI_FIRST | 3);
+    entry_set(&vtd, 0x40003000, 1, MSI_BASE | 3);
     check_faults(0x40003000, true, VTD_FAULT_INTERRUPT_RANGE);
     cr_assert(eq(u64, bench_stat(vtd.unit, "faults-recorded"), 7));
 }
