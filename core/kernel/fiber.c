@@ -240,6 +240,7 @@ void iov_fiber_park(struct iov_kernel *kernel)
 
     self->parked = true;
     leave(kernel, self);
+    self->parked = false;
 }
 
 bool iov_fiber_park_until(struct iov_kernel *kernel, iov_time until)
@@ -268,4 +269,10 @@ void iov_fiber_unpark(struct iov_fiber *fiber)
         fiber->wake.state = IOV_EVENT_IDLE;
     }
     iov_kernel_arm(kernel, &fiber->wake, iov_now(kernel));
+}
+
+void iov_fiber_unpark_at(struct iov_fiber *fiber, iov_time when)
+{
+    IOV_REQUIRE(fiber->parked);
+    iov_kernel_arm(fiber->kernel, &fiber->wake, when);
 }

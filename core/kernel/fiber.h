@@ -41,6 +41,8 @@ IOV_API bool iov_fiber_park_until(struct iov_kernel *kernel, iov_time until);
 /* Ends the park of a fiber later in the present instant. Nothing happens if it is not parked: check
  * your condition in a loop. */
 IOV_API void iov_fiber_unpark(struct iov_fiber *fiber);
+/* The same at the time `when`, if nobody does so before. The fiber is parked, without a time of its own. */
+IOV_API void iov_fiber_unpark_at(struct iov_fiber *fiber, iov_time when);
 
 /* A condition that fibers wait on, in the order of their coming. Initialise with zeros. */
 struct iov_signal {

@@ -206,19 +206,20 @@ struct iov_spin {
 
 /*
  * A stream whose next steps are: to compute `duration` with interrupts off, then STI; HLT; and, if the interrupt that ends the halt is `vector`, a handler that does
- * nothing but use the processor for `handler`. None of that needs its fiber, which is parked. When it is over over() is called, in an event: true: the stream
- * has given its processor away. In all other cases `fiber` is unparked and calls rested() first of all. That returns false, with interrupts still off, when
- * the duration is over and the stream has not halted yet; true when the halt is, interrupts handled.
+ * nothing but use the processor for `handler`. None of that needs its fiber, which is parked. When the handler is over it is the turn of `heir`, a parked fiber too,
+ * which calls rest_over(): true: the rest is over, and the stream gives its processor away. In all other cases, and if there is no heir, `fiber` is
+ * unparked and calls rested() first of all. That returns false, with interrupts still off, when the duration is over and the stream has not halted yet;
+ * true when the halt is, interrupts handled.
  */
 struct iov_rest {
     struct iov_exec *exec;
     struct iov_fiber *fiber;
+    struct iov_fiber *heir; /* known when the interrupt comes; NULL: none */
     iov_time duration;
     enum iov_part part;
     uint8_t vector;
     iov_time handler;
     enum iov_part handler_part;
-    bool (*over)(struct iov_rest *rest);
     iov_time handled; /* out: since when the handler runs; IOV_TIME_MAX: it does not */
 };
 
@@ -235,6 +236,7 @@ struct iov_processor_ops {
     void (*spin)(struct iov_exec *exec, struct iov_spin *spin, enum iov_part part);
     /* See struct iov_rest. rest() returns false, and does nothing, if something is pending. NULL: the processor cannot. */
     bool (*rest)(struct iov_rest *rest);
+    bool (*rest_over)(struct iov_rest *rest);
     bool (*rested)(struct iov_rest *rest);
     /* `busy` and `used` below count all that has happened until now. NULL: they always do. */
     void (*settle)(struct iov_processor *processor);

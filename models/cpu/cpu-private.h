@@ -191,13 +191,10 @@ struct _IovCpu {
     bool physical;            /* the local APIC has an interrupt above its priority */
     bool idling;              /* in HLT of root operation since idle_since */
     iov_time idle_since;
-    struct {                  /* rest.c */
-        struct iov_rest *now; /* NULL: nobody rests */
-        struct {
-            iov_time end, cost;
-        } step[4];
-        unsigned done; /* steps over and accounted for */
-        struct iov_event over;
+    struct {                               /* rest.c */
+        struct iov_rest *now;              /* NULL: nobody rests */
+        iov_time halt, woken, awake, over; /* handled: see struct iov_rest */
+        unsigned done;                     /* steps over and accounted for */
     } rest;
     bool woken; /* HLT ended at woken_at, for the interrupt that comes next */
     iov_time woken_at;

@@ -4,64 +4,73 @@
  * instead of a fiber that lives through them (struct iov_rest in core/port/exec.h). Most wake-ups of a host's idle processors are like that.
  *
  * Nothing of it can be seen from outside while it goes on: interrupts are off until the halt, and from the wake-up until the handler is over. What is counted on the
- * way is settled when somebody reads it. LIMIT: an interrupt of a higher vector that comes while the processor leaves the halt waits for the handler's end, too.
+ * way is settled when somebody reads it, mostly all at once at the end. LIMIT: an interrupt of a higher vector that comes while the processor leaves the halt waits
+ * for the handler's end, too.
  */
 #include "models/cpu/cpu-private.h"
 
-/* What the processor is used for, one after the other; those after the halt are known when the interrupt comes. */
-enum { STEP_BEFORE, STEP_WAKE, STEP_DELIVERY, STEP_HANDLER };
+/* What has been accounted for, one after the other; all that follows the halt is known when the interrupt comes. */
+enum { NOTHING, UP_TO_HALT, UP_TO_WAKE, UP_TO_DELIVERY, ALL };
 
-static void step_set(IovCpu *self, unsigned step, iov_time end, iov_time cost)
+static void use(IovCpu *self, iov_time cost, enum iov_part part)
 {
-    self->rest.step[step].end = end;
-    self->rest.step[step].cost = cost;
-}
-
-static void step_end(IovCpu *self, unsigned step, enum iov_part part)
-{
-    struct iov_exec *exec = self->rest.now->exec;
-    iov_time cost = self->rest.step[step].cost;
-
-    self->rest.done = step + 1;
-    exec->used[part] += cost;
+    self->rest.now->exec->used[part] += cost;
     self->processor.busy += cost;
     self->processor.used[part] += cost;
 }
 
-static bool step_is_over(const IovCpu *self, unsigned step)
+static void settle_halt(IovCpu *self)
 {
-    return self->rest.done == step && self->rest.step[step].end <= iov_cpu_now(self);
+    use(self, self->rest.now->duration, self->rest.now->part);
+    self->rest.now->exec->operations++; /* HLT */
+    self->operations++;
+    self->idling = true;
+    self->idle_since = self->rest.halt;
+    self->rest.done = UP_TO_HALT;
+}
+
+static void idle_end(IovCpu *self, iov_time when)
+{
+    self->idling = false;
+    self->processor.idle += when - self->idle_since;
+}
+
+static void settle_wake(IovCpu *self)
+{
+    use(self, self->rest.awake - self->rest.woken, IOV_PART_WAKEUP);
+    self->interrupts_taken++;
+    self->rest.done = UP_TO_WAKE;
+}
+
+/* The interrupt has come. */
+static void settle_interrupt(IovCpu *self, iov_time now)
+{
+    const struct iov_rest *rest = self->rest.now;
+
+    if (self->idling)
+        idle_end(self, self->rest.woken);
+    if (self->rest.done == UP_TO_HALT && now >= self->rest.awake)
+        settle_wake(self);
+    if (self->rest.done == UP_TO_WAKE && now >= rest->handled) {
+        use(self, rest->handled - self->rest.awake, IOV_PART_INTERRUPT);
+        self->rest.done = UP_TO_DELIVERY;
+    }
+    if (self->rest.done == UP_TO_DELIVERY && now >= self->rest.over) {
+        use(self, rest->handler, rest->handler_part);
+        self->rest.done = ALL;
+    }
 }
 
 void iov_cpu_rest_settle(IovCpu *self)
 {
-    const struct iov_rest *rest = self->rest.now;
+    iov_time now = iov_cpu_now(self);
 
-    if (rest == NULL)
+    if (self->rest.now == NULL)
         return;
-    if (step_is_over(self, STEP_BEFORE)) {
-        step_end(self, STEP_BEFORE, rest->part);
-        rest->exec->operations++; /* HLT */
-        self->operations++;
-        self->idling = true;
-        self->idle_since = self->rest.step[STEP_BEFORE].end;
-    }
-    if (rest->handled == IOV_TIME_MAX)
-        return;
-    if (step_is_over(self, STEP_WAKE)) {
-        step_end(self, STEP_WAKE, IOV_PART_WAKEUP);
-        self->interrupts_taken++;
-    }
-    if (step_is_over(self, STEP_DELIVERY))
-        step_end(self, STEP_DELIVERY, IOV_PART_INTERRUPT);
-    if (step_is_over(self, STEP_HANDLER))
-        step_end(self, STEP_HANDLER, rest->handler_part);
-}
-
-static void idle_end(IovCpu *self)
-{
-    self->idling = false;
-    self->processor.idle += iov_cpu_now(self) - self->idle_since;
+    if (self->rest.done == NOTHING && now >= self->rest.halt)
+        settle_halt(self);
+    if (self->rest.now->handled != IOV_TIME_MAX)
+        settle_interrupt(self, now);
 }
 
 static bool rest(struct iov_rest *rest)
@@ -73,9 +82,9 @@ static bool rest(struct iov_rest *rest)
     IOV_REQUIRE(self->waiter == NULL && self->rest.now == NULL);
     self->processor.running = rest->exec;
     self->rest.now = rest;
-    self->rest.done = 0;
+    self->rest.done = NOTHING;
+    self->rest.halt = iov_cpu_now(self) + rest->duration;
     rest->handled = IOV_TIME_MAX;
-    step_set(self, STEP_BEFORE, iov_cpu_now(self) + rest->duration, rest->duration);
     return true;
 }
 
@@ -89,47 +98,47 @@ bool iov_cpu_rest_pass(IovCpu *self, uint8_t vector)
     iov_time latency = rest->exec->halt_latency;
     iov_time now = iov_cpu_now(self);
 
-    if (vector != rest->vector || self->physical || iov_event_armed(&self->rest.over))
+    if (vector != rest->vector || self->physical || rest->handled != IOV_TIME_MAX ||
+        now < self->rest.halt || self->apic->ops->pass == NULL ||
+        !self->apic->ops->pass(self->apic, false))
         return false;
-    iov_cpu_rest_settle(self);
-    if (!self->idling || self->apic->ops->pass == NULL || !self->apic->ops->pass(self->apic, false))
-        return false;
-    idle_end(self);
-    if (latency == 0)
-        latency = self->cost_hlt_wake;
-    step_set(self, STEP_WAKE, now + latency, latency);
-    rest->handled = now + latency + self->cost_interrupt;
-    step_set(self, STEP_DELIVERY, rest->handled, self->cost_interrupt);
-    step_set(self, STEP_HANDLER, rest->handled + rest->handler, rest->handler);
-    iov_event_at(&self->rest.over, rest->handled);
+    self->rest.woken = now;
+    self->rest.awake = now + (latency != 0 ? latency : self->cost_hlt_wake);
+    rest->handled = self->rest.awake + self->cost_interrupt;
+    self->rest.over = rest->handled + rest->handler;
+    iov_fiber_unpark_at(rest->heir != NULL ? rest->heir : rest->fiber, self->rest.over);
     return true;
 }
 
 void iov_cpu_rest_interrupted(IovCpu *self)
 {
-    if (!iov_event_armed(&self->rest.over)) /* else its turn comes afterwards */
+    if (self->rest.now->handled == IOV_TIME_MAX) /* else its turn comes afterwards */
         iov_fiber_unpark(self->rest.now->fiber);
 }
 
-/* The handler begins, and ends: among equals in time its end comes as if it had been waited for from the beginning. */
-static void on_rest_over(struct iov_event *event)
+static void end(IovCpu *self)
 {
-    IovCpu *self = iov_container_of(event, IovCpu, rest.over);
-    struct iov_rest *rest = self->rest.now;
-    iov_time left = self->rest.step[STEP_HANDLER].end - iov_cpu_now(self);
-
-    if (left > 0 && !iov_kernel_advance(self->parent_instance.kernel, left)) {
-        iov_event_in(event, left);
-        return;
-    }
     iov_cpu_rest_settle(self);
-    self->apic->ops->pass(self->apic, true);
-    self->attention = self->physical;
+    if (self->rest.now->handled != IOV_TIME_MAX)
+        self->apic->ops->pass(self->apic, true);
     self->rest.now = NULL;
-    if (!self->physical && rest->over(rest))
-        return;
-    self->rest.now = rest;
-    iov_fiber_unpark(rest->fiber);
+}
+
+/* The heir's fiber has been woken, at the handler's end if not by somebody else. */
+static bool rest_over(struct iov_rest *rest)
+{
+    IovCpu *self = iov_cpu_of(rest->exec);
+
+    if (self->rest.now != rest || rest->handled == IOV_TIME_MAX ||
+        iov_cpu_now(self) < self->rest.over)
+        return false;
+    if (self->physical) {
+        iov_fiber_unpark(rest->fiber);
+        return false;
+    }
+    self->attention = false;
+    end(self);
+    return true;
 }
 
 /* The fiber is there again. */
@@ -140,19 +149,16 @@ static bool rested(struct iov_rest *rest)
     iov_time now = iov_cpu_now(self);
 
     IOV_REQUIRE(self->rest.now == rest);
-    iov_cpu_rest_settle(self);
-    self->rest.now = NULL;
+    end(self);
     self->attention = true;
-    if (self->rest.done == 0) {
-        iov_time end = self->rest.step[STEP_BEFORE].end;
-
-        iov_cpu_book(exec, end - rest->duration, rest->part);
-        iov_exec_compute(exec, end - now, rest->part);
+    if (self->rest.done == NOTHING) {
+        iov_cpu_book(exec, self->rest.halt - rest->duration, rest->part);
+        iov_exec_compute(exec, self->rest.halt - now, rest->part);
         return false;
     }
     exec->interrupts = true;
     if (self->idling) {
-        idle_end(self);
+        idle_end(self, now);
         iov_cpu_halt(exec, true);
     } else {
         iov_cpu_service(exec);
@@ -168,8 +174,7 @@ static void settle(struct iov_processor *processor)
 void iov_cpu_rest_init(IovCpu *self)
 {
     self->ops.rest = rest;
+    self->ops.rest_over = rest_over;
     self->ops.rested = rested;
     self->ops.settle = settle;
-    iov_event_init(&self->rest.over, self->parent_instance.kernel, on_rest_over,
-                   IOV_PRIORITY_DEFAULT);
 }

@@ -98,17 +98,13 @@ static void rest_end(struct iov_host_cpu *cpu)
         cpu->host->interrupt_time += cpu->rest.handler;
 }
 
-/* As the idle thread after a reschedule interrupt. */
-static bool on_rest_over(struct iov_rest *rest)
+void iov_host_idle_over(struct iov_host_cpu *cpu)
 {
-    struct iov_host_cpu *cpu = iov_container_of(rest, struct iov_host_cpu, rest);
-
-    if (cpu->queued == 0)
-        return false;
+    if (!cpu->resting || !cpu->processor->ops->rest_over(&cpu->rest))
+        return;
     rest_end(cpu);
     iov_host_idle_leave(cpu);
     iov_host_idle_give(cpu);
-    return true;
 }
 
 void iov_host_idle_init(struct iov_host_cpu *cpu)
@@ -119,8 +115,7 @@ void iov_host_idle_init(struct iov_host_cpu *cpu)
                                    .part = IOV_PART_WAKEUP,
                                    .vector = IOV_HOST_VECTOR_RESCHEDULE,
                                    .handler = cpu->host->reschedule,
-                                   .handler_part = IOV_PART_HOST,
-                                   .over = on_rest_over };
+                                   .handler_part = IOV_PART_HOST };
 }
 
 /* LIMIT: not with several idle states: which is chosen depends on what is known when it halts. */
@@ -130,6 +125,7 @@ bool iov_host_idle_rest(struct iov_host_cpu *cpu)
     struct iov_thread *idle = cpu->idle;
     struct iov_processor *processor = cpu->processor;
 
+    cpu->rest.heir = NULL;
     if (host->idle != IDLE_HLT || host->idle_states > 1 || processor->ops->rest == NULL ||
         !processor->ops->rest(&cpu->rest))
         return false;

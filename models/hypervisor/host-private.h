@@ -109,11 +109,13 @@ void iov_host_idle_enter(struct iov_host_cpu *cpu);
 void iov_host_idle_leave(struct iov_host_cpu *cpu);
 /*
  * An idle thread gets its processor: the switch to it, the halt and the interrupt that makes it give the processor to a thread that was woken, without its fiber if that
- * can be; false: not so. If something else comes it is the fiber's turn, and what it does first is iov_host_idle_rested(), which returns when the interrupt
- * has been handled, or the switch is over.
+ * can be; false: not so. At the interrupt's end the fiber of the thread that was woken first calls iov_host_idle_over(), which gives the processor to
+ * whoever is to run. If something else comes it is the idle thread's turn, and what that does first is iov_host_idle_rested(), which returns when the interrupt has
+ * been handled, or the switch is over.
  */
 void iov_host_idle_init(struct iov_host_cpu *cpu); /* its idle thread is made */
 bool iov_host_idle_rest(struct iov_host_cpu *cpu);
+void iov_host_idle_over(struct iov_host_cpu *cpu);
 void iov_host_idle_rested(struct iov_host_cpu *cpu);
 /* Statistics of a processor that rests are brought up to date. */
 void iov_host_idle_settle(struct iov_host_cpu *cpu);

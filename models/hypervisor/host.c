@@ -107,22 +107,22 @@ void iov_host_slice_check(struct iov_host_cpu *cpu)
 
 static void wait_running(struct iov_thread *thread)
 {
-    while (thread->state != IOV_THREAD_RUNNING)
+    while (thread->state != IOV_THREAD_RUNNING) {
         iov_fiber_park(thread->host->parent_instance.kernel);
+        if (thread->state == IOV_THREAD_RUNNABLE && thread->cpu->rest.heir == thread->fiber)
+            iov_host_idle_over(thread->cpu);
+    }
 }
 
 static void give(struct iov_host_cpu *cpu, struct iov_thread *to)
 {
-    uint64_t bit = UINT64_C(1) << cpu->index;
-
     if (to->domain != NULL && to->domain != cpu->current->domain) {
         cpu->host->domain_switches++;
         cpu->host->measure->counters.domain_switches++;
     }
     cpu->current = to;
-    cpu->host->free &= ~bit;
-    if (to->idle && cpu->queued == 0)
-        cpu->host->free |= bit;
+    if (to->idle)
+        cpu->host->free |= UINT64_C(1) << cpu->index;
     to->state = IOV_THREAD_RUNNING;
     to->since = iov_now(cpu->host->parent_instance.kernel);
     to->switches++;
@@ -227,10 +227,10 @@ void iov_host_idle_give(struct iov_host_cpu *cpu)
 {
     struct iov_thread *idle = cpu->idle;
 
-    account(idle);
     cpu->need_resched = false;
     idle->state = IOV_THREAD_RUNNABLE;
-    leave_cpu(idle, queue_pop(cpu));
+    idle->exec.processor = NULL;
+    give(cpu, queue_pop(cpu));
 }
 
 void iov_thread_resched(struct iov_thread *thread)
@@ -359,6 +359,8 @@ static void enqueue(struct iov_exec *waker, struct iov_thread *thread)
     if (!current->idle)
         thread->host->preemptions++;
     if (waker == NULL || waker->processor != cpu->processor) {
+        if (cpu->resting && thread->warm_cpu != NULL) /* else it has not begun yet */
+            cpu->rest.heir = thread->fiber;
         thread->host->reschedules++;
         cpu->processor->ops->interrupt(cpu->processor, IOV_HOST_VECTOR_RESCHEDULE, NULL);
     }

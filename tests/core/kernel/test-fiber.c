@@ -263,6 +263,41 @@ Test(fiber, a_park_ends_with_unpark_or_at_its_time)
     }
 }
 
+static void park_once(void *argument)
+{
+    struct story *story = argument;
+
+    iov_fiber_park(story->kernel);
+    story->time = iov_now(story->kernel);
+}
+
+static void unpark_other_at_100(void *argument)
+{
+    struct story *story = argument;
+
+    iov_fiber_unpark_at(story->other, 100);
+    iov_event_at(&story->event, 40);
+    story->result = iov_fiber_park_until(story->kernel, 60);
+}
+
+Test(fiber, an_unpark_may_have_a_time_which_an_earlier_one_forestalls)
+{
+    for (int early = 0; early <= 1; early++) {
+        struct story story = { .kernel = iov_kernel_new() };
+
+        iov_event_init(&story.event, story.kernel, unpark_other, IOV_PRIORITY_FIRST);
+        story.other = iov_fiber_new(story.kernel, "a", park_once, &story);
+        iov_fiber_new(story.kernel, "b", unpark_other_at_100, &story);
+        cr_assert(iov_kernel_run_until(story.kernel, 10));
+        if (!early)
+            iov_event_disarm(&story.event);
+        cr_assert(iov_kernel_run(story.kernel));
+        cr_assert(eq(u64, story.time, early ? 40 : 100));
+        cr_assert(eq(u64, iov_now(story.kernel), early ? 60 : 100), "the later one is gone");
+        iov_kernel_free(story.kernel);
+    }
+}
+
 static void park_for_ever(void *argument)
 {
     struct story *story = argument;
