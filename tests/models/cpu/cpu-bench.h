@@ -40,6 +40,14 @@ enum {
 struct bench;
 typedef void bench_fn(struct bench *bench);
 
+/* An interrupt that is to come. */
+struct bench_arrival {
+    struct iov_event event;
+    struct bench *bench;
+    uint8_t vector;
+    struct iov_span *span;
+};
+
 /* Costs of the bench, all different so that a test sees which were charged. */
 enum {
     COST_EXIT = 500,
@@ -89,6 +97,8 @@ struct bench {
     uint32_t exception_errors[BENCH_LOG];
     unsigned exception_count;
     unsigned host_interrupts;
+    struct bench_arrival arrivals[2];
+    unsigned arrival_count;
     bool eoi; /* handlers write EOI to the physical APIC */
     bool done;
     uint64_t note; /* for the test */
@@ -289,6 +299,25 @@ static inline enum iov_resume bench_exit(struct iov_monitor *monitor, struct iov
 
 static const struct iov_monitor_ops bench_monitor_ops = { bench_exit };
 
+static inline void bench_on_arrival(struct iov_event *event)
+{
+    struct bench_arrival *arrival = iov_container_of(event, struct bench_arrival, event);
+
+    arrival->bench->cpu->ops->interrupt(arrival->bench->cpu, arrival->vector, arrival->span);
+}
+
+/* Interrupts the processor then; the interrupt announces `span`. */
+static inline void bench_interrupt_at(struct bench *bench, iov_time when, uint8_t vector,
+                                      struct iov_span *span)
+{
+    struct bench_arrival *arrival = &bench->arrivals[bench->arrival_count++];
+
+    cr_assert(le(uint, bench->arrival_count, G_N_ELEMENTS(bench->arrivals)));
+    *arrival = (struct bench_arrival){ .bench = bench, .vector = vector, .span = span };
+    iov_event_init(&arrival->event, bench->kernel, bench_on_arrival, IOV_PRIORITY_DEFAULT);
+    iov_event_at(&arrival->event, when);
+}
+
 static inline uint64_t vmread(struct bench *bench, uint32_t field)
 {
     uint64_t value = 0;
@@ -484,6 +513,14 @@ static inline enum iov_vmx_status bench_run_guest(struct bench *bench, bench_fn 
     iov_fiber_new(bench->kernel, "vcpu", bench_guest_fiber, &guest);
     iov_kernel_run(bench->kernel);
     return guest.status;
+}
+
+/* The same where `body`, which looks itself whether all is right, is all there is to the test. */
+static inline void bench_guest_passes(struct bench *bench, bench_fn *setup, bench_fn *body)
+{
+    bench_run_guest(bench, setup, body);
+    cr_assert(bench->done, "the guest's program has not come to its end");
+    bench_free(bench);
 }
 
 #endif

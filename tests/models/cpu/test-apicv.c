@@ -58,9 +58,7 @@ Test(tpr_shadow, cr8_is_virtual_and_exits_below_the_threshold)
     struct bench *bench = bench_new();
 
     bench->on_exit = lower_threshold;
-    bench_run_guest(bench, tpr_shadow, use_cr8);
-    cr_assert(bench->done);
-    bench_free(bench);
+    bench_guest_passes(bench, tpr_shadow, use_cr8);
 }
 
 /* ---- The APIC-access page ---- */
@@ -287,9 +285,7 @@ Test(virtual_interrupts, are_delivered_by_priority_without_exits)
     struct bench *bench = bench_new();
 
     bench->handler = write_eoi;
-    bench_run_guest(bench, request_two, take_both);
-    cr_assert(bench->done);
-    bench_free(bench);
+    bench_guest_passes(bench, request_two, take_both);
 }
 
 static void request_low_tpr_high(struct bench *bench)
@@ -316,9 +312,7 @@ Test(virtual_interrupts, wait_for_the_virtual_tpr)
     struct bench *bench = bench_new();
 
     bench->handler = write_eoi;
-    bench_run_guest(bench, request_low_tpr_high, lower_tpr);
-    cr_assert(bench->done);
-    bench_free(bench);
+    bench_guest_passes(bench, request_low_tpr_high, lower_tpr);
 }
 
 static void request_with_eoi_exit(struct bench *bench)
@@ -343,9 +337,7 @@ Test(virtual_interrupts, an_eoi_exits_if_its_bitmap_says_so)
     struct bench *bench = bench_new();
 
     bench->handler = write_eoi;
-    bench_run_guest(bench, request_with_eoi_exit, take_and_end);
-    cr_assert(bench->done);
-    bench_free(bench);
+    bench_guest_passes(bench, request_with_eoi_exit, take_and_end);
 }
 
 static void request_with_window(struct bench *bench)
@@ -375,9 +367,7 @@ Test(virtual_interrupts, are_not_recognised_while_a_window_is_asked_for)
 
     bench->on_exit = window_off;
     bench->handler = write_eoi;
-    bench_run_guest(bench, request_with_window, one_instruction);
-    cr_assert(bench->done);
-    bench_free(bench);
+    bench_guest_passes(bench, request_with_window, one_instruction);
 }
 
 static void self_ipi(struct bench *bench)
@@ -429,9 +419,7 @@ Test(virtual_interrupts, a_self_ipi_needs_no_exit)
     struct bench *bench = bench_new();
 
     bench->handler = write_eoi;
-    bench_run_guest(bench, delivery_flag_on, self_ipi);
-    cr_assert(bench->done);
-    bench_free(bench);
+    bench_guest_passes(bench, delivery_flag_on, self_ipi);
 }
 
 Test(virtual_interrupts, nest_and_an_eoi_returns_to_the_interrupted_one)
@@ -439,9 +427,7 @@ Test(virtual_interrupts, nest_and_an_eoi_returns_to_the_interrupted_one)
     struct bench *bench = bench_new();
 
     bench->handler = nested_handlers;
-    bench_run_guest(bench, delivery_flag_on, self_ipi_and_nest);
-    cr_assert(bench->done);
-    bench_free(bench);
+    bench_guest_passes(bench, delivery_flag_on, self_ipi_and_nest);
 }
 
 /* ---- Posted interrupts ---- */
@@ -602,7 +588,5 @@ Test(posted_interrupts, wait_for_the_guests_flag)
 
     bench->handler = write_eoi;
     post_at(bench, &poster, 1000 * IOV_NS, 0x45, NOTIFICATION);
-    bench_run_guest(bench, posting, masked);
-    cr_assert(bench->done);
-    bench_free(bench);
+    bench_guest_passes(bench, posting, masked);
 }

@@ -22,28 +22,6 @@ Test(cpu, compute_takes_its_time_and_books_it)
     bench_free(bench);
 }
 
-struct arrival {
-    struct iov_event event;
-    struct bench *bench;
-    uint8_t vector;
-    struct iov_span *span;
-};
-
-static void on_arrival(struct iov_event *event)
-{
-    struct arrival *arrival = iov_container_of(event, struct arrival, event);
-
-    arrival->bench->cpu->ops->interrupt(arrival->bench->cpu, arrival->vector, arrival->span);
-}
-
-static void arrive_at(struct bench *bench, struct arrival *arrival, iov_time when, uint8_t vector)
-{
-    arrival->bench = bench;
-    arrival->vector = vector;
-    iov_event_init(&arrival->event, bench->kernel, on_arrival, IOV_PRIORITY_DEFAULT);
-    iov_event_at(&arrival->event, when);
-}
-
 static void compute_with_interrupts(struct bench *bench)
 {
     bench->host.interrupts = true;
@@ -54,9 +32,8 @@ static void compute_with_interrupts(struct bench *bench)
 Test(cpu, an_interrupt_cuts_compute_and_the_rest_follows)
 {
     struct bench *bench = bench_new();
-    struct arrival arrival = { 0 };
 
-    arrive_at(bench, &arrival, 300 * IOV_NS, 0x41);
+    bench_interrupt_at(bench, 300 * IOV_NS, 0x41, NULL);
     bench_run_host(bench, compute_with_interrupts);
     cr_assert(eq(uint, bench->vector_count, 1));
     cr_assert(eq(uint, bench->vectors[0], 0x41));
@@ -81,9 +58,8 @@ static void compute_masked(struct bench *bench)
 Test(cpu, a_masked_interrupt_waits_for_sti_and_one_more_instruction)
 {
     struct bench *bench = bench_new();
-    struct arrival arrival = { 0 };
 
-    arrive_at(bench, &arrival, 300 * IOV_NS, 0x41);
+    bench_interrupt_at(bench, 300 * IOV_NS, 0x41, NULL);
     bench_run_host(bench, compute_masked);
     cr_assert(eq(u64, bench->note, 1));
     bench_free(bench);
@@ -100,10 +76,9 @@ static void nest(struct bench *bench)
 Test(cpu, a_handler_that_allows_interrupts_is_interrupted_by_a_higher_class)
 {
     struct bench *bench = bench_new();
-    struct arrival low = { 0 }, high = { 0 };
 
-    arrive_at(bench, &low, 100 * IOV_NS, 0x41);
-    arrive_at(bench, &high, 400 * IOV_NS, 0x81);
+    bench_interrupt_at(bench, 100 * IOV_NS, 0x41, NULL);
+    bench_interrupt_at(bench, 400 * IOV_NS, 0x81, NULL);
     bench->handler = nest;
     bench_run_host(bench, compute_with_interrupts);
     cr_assert(eq(uint, bench->vector_count, 2));
@@ -124,9 +99,8 @@ static void sti_hlt(struct bench *bench)
 Test(cpu, hlt_idles_until_an_interrupt_and_pays_for_waking)
 {
     struct bench *bench = bench_new();
-    struct arrival arrival = { 0 };
 
-    arrive_at(bench, &arrival, 5000 * IOV_NS, 0x41);
+    bench_interrupt_at(bench, 5000 * IOV_NS, 0x41, NULL);
     bench_run_host(bench, sti_hlt);
     cr_assert(eq(u64, bench->note, (5000 + COST_WAKE + COST_INTERRUPT) * IOV_NS));
     cr_assert(eq(u64, bench->cpu->idle, 5000 * IOV_NS));
@@ -154,14 +128,12 @@ Test(cpu, an_interrupt_that_is_pending_at_sti_hlt_is_not_lost)
 Test(cpu, an_announced_request_is_claimed_and_its_time_adds_up)
 {
     struct bench *bench = bench_new();
-    struct arrival arrival = { 0 };
     struct iov_span span;
     int device;
 
     iov_span_begin(&span, 1, &device, 0);
     iov_span_mark(&span, &device, IOV_PART_DEVICE, 4800 * IOV_NS);
-    arrival.span = &span;
-    arrive_at(bench, &arrival, 5000 * IOV_NS, 0x41);
+    bench_interrupt_at(bench, 5000 * IOV_NS, 0x41, &span);
     bench->host.part = IOV_PART_GUEST;
     bench_run_host(bench, sti_hlt);
     cr_assert(eq(ptr, (void *)bench->host.span, &span));
@@ -174,13 +146,11 @@ Test(cpu, an_announced_request_is_claimed_and_its_time_adds_up)
 Test(cpu, software_of_a_host_takes_the_announced_request_from_the_apic)
 {
     struct bench *bench = bench_new();
-    struct arrival arrival = { 0 };
     struct iov_span span;
     int device;
 
     iov_span_begin(&span, 1, &device, 0);
-    arrival.span = &span;
-    arrive_at(bench, &arrival, 5000 * IOV_NS, 0x41);
+    bench_interrupt_at(bench, 5000 * IOV_NS, 0x41, &span);
     bench_run_host(bench, sti_hlt);
     cr_assert(eq(ptr, bench->host.span, NULL));
     cr_assert(eq(ptr, bench->cpu->apic->span, &span));
@@ -389,7 +359,5 @@ Test(cpu, exits_and_entries_are_part_of_the_request_that_the_guest_works_for)
 {
     struct bench *bench = bench_new();
 
-    bench_run_guest(bench, NULL, cpuid_with_request);
-    cr_assert(bench->done);
-    bench_free(bench);
+    bench_guest_passes(bench, NULL, cpuid_with_request);
 }

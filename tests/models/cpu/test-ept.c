@@ -326,9 +326,7 @@ Test(ept, a_walk_costs_its_steps_once)
 {
     struct bench *bench = bench_new();
 
-    bench_run_guest(bench, with_vpid, load_twice);
-    cr_assert(bench->done);
-    bench_free(bench);
+    bench_guest_passes(bench, with_vpid, load_twice);
 }
 
 static void load_around_exit(struct bench *bench)
@@ -342,9 +340,7 @@ Test(ept, without_a_vpid_every_entry_flushes)
 {
     struct bench *bench = bench_new();
 
-    bench_run_guest(bench, without_vpid, load_around_exit);
-    cr_assert(bench->done);
-    bench_free(bench);
+    bench_guest_passes(bench, without_vpid, load_around_exit);
 }
 
 static void change_and_invalidate(struct bench *bench)
@@ -406,9 +402,7 @@ Test(ept, cached_translations_go_with_invept_invvpid_and_invlpg)
     struct bench *bench = bench_new();
 
     bench->on_exit = change_and_invalidate;
-    bench_run_guest(bench, with_vpid, see_stale_and_fresh);
-    cr_assert(bench->done);
-    bench_free(bench);
+    bench_guest_passes(bench, with_vpid, see_stale_and_fresh);
 }
 
 static void lose_directory_then_invalidate(struct bench *bench)
@@ -437,9 +431,7 @@ Test(ept, a_cached_directory_is_used_until_invept)
     struct bench *bench = bench_new();
 
     bench->on_exit = lose_directory_then_invalidate;
-    bench_run_guest(bench, with_vpid, walk_through_the_old_directory);
-    cr_assert(bench->done);
-    bench_free(bench);
+    bench_guest_passes(bench, with_vpid, walk_through_the_old_directory);
 }
 
 static void emulate_and_move(struct bench *bench)
@@ -520,7 +512,5 @@ Test(ept, a_violation_invalidates_cached_directories_of_its_address)
     struct bench *bench = bench_new();
 
     bench->on_exit = lose_directory_and_find_it;
-    bench_run_guest(bench, read_only_first, write_and_walk);
-    cr_assert(bench->done);
-    bench_free(bench);
+    bench_guest_passes(bench, read_only_first, write_and_walk);
 }

@@ -24,27 +24,6 @@ static unsigned count_exits(const struct bench *bench, uint32_t reason)
     return count;
 }
 
-struct arrival {
-    struct iov_event event;
-    struct bench *bench;
-    uint8_t vector;
-};
-
-static void on_arrival(struct iov_event *event)
-{
-    struct arrival *arrival = iov_container_of(event, struct arrival, event);
-
-    arrival->bench->cpu->ops->interrupt(arrival->bench->cpu, arrival->vector, NULL);
-}
-
-static void arrive_at(struct bench *bench, struct arrival *arrival, iov_time when, uint8_t vector)
-{
-    arrival->bench = bench;
-    arrival->vector = vector;
-    iov_event_init(&arrival->event, bench->kernel, on_arrival, IOV_PRIORITY_DEFAULT);
-    iov_event_at(&arrival->event, when);
-}
-
 /* ---- External interrupts ---- */
 
 static void end_of_interrupt(struct bench *bench)
@@ -62,10 +41,9 @@ static void guest_computes(struct bench *bench)
 Test(external_interrupt, exits_whatever_the_guests_flag_says)
 {
     struct bench *bench = bench_new();
-    struct arrival arrival = { 0 };
 
     bench->on_exit = end_of_interrupt;
-    arrive_at(bench, &arrival, 1000 * IOV_NS, 0x41);
+    bench_interrupt_at(bench, 1000 * IOV_NS, 0x41, NULL);
     bench_run_guest(bench, NULL, guest_computes);
     cr_assert(eq(uint, bench->exit_count, 1));
     cr_assert(eq(uint, bench->exits[0].reason, IOV_EXIT_EXTERNAL_INTERRUPT));
@@ -94,10 +72,9 @@ static void take_it_in_root(struct bench *bench)
 Test(external_interrupt, without_acknowledge_stays_pending_for_the_hosts_gate)
 {
     struct bench *bench = bench_new();
-    struct arrival arrival = { 0 };
 
     bench->on_exit = take_it_in_root;
-    arrive_at(bench, &arrival, 1000 * IOV_NS, 0x41);
+    bench_interrupt_at(bench, 1000 * IOV_NS, 0x41, NULL);
     bench_run_guest(bench, no_acknowledge, guest_computes);
     cr_assert(eq(uint, bench->exit_count, 1));
     cr_assert(eq(uint, bench->exits[0].interruption_info, 0));
@@ -114,9 +91,8 @@ static void no_exiting(struct bench *bench)
 Test(external_interrupt, without_the_control_goes_through_the_guests_own_gate)
 {
     struct bench *bench = bench_new();
-    struct arrival arrival = { 0 };
 
-    arrive_at(bench, &arrival, 1000 * IOV_NS, 0x41);
+    bench_interrupt_at(bench, 1000 * IOV_NS, 0x41, NULL);
     bench_run_guest(bench, no_exiting, guest_computes);
     cr_assert(eq(uint, bench->exit_count, 0));
     cr_assert(eq(uint, bench->vector_count, 1));
@@ -140,9 +116,8 @@ static void own_gates(struct bench *bench)
 Test(external_interrupt, goes_to_the_handler_that_a_present_gate_names)
 {
     struct bench *bench = bench_new();
-    struct arrival arrival = { 0 };
 
-    arrive_at(bench, &arrival, 1000 * IOV_NS, 0x41);
+    bench_interrupt_at(bench, 1000 * IOV_NS, 0x41, NULL);
     bench_run_guest(bench, own_gates, guest_computes);
     cr_assert(eq(uint, bench->exit_count, 0));
     cr_assert(eq(uint, bench->vector_count, 1));
@@ -153,10 +128,9 @@ Test(external_interrupt, goes_to_the_handler_that_a_present_gate_names)
 Test(external_interrupt, that_meets_no_present_gate_is_a_fault_that_exits_with_the_vector)
 {
     struct bench *bench = bench_new();
-    struct arrival arrival = { 0 };
 
     bench->on_exit = end_of_interrupt;
-    arrive_at(bench, &arrival, 1000 * IOV_NS, 0x42);
+    bench_interrupt_at(bench, 1000 * IOV_NS, 0x42, NULL);
     bench_run_guest(bench, own_gates, guest_computes);
     cr_assert(eq(uint, bench->exit_count, 1));
     cr_assert(eq(uint, bench->exits[0].reason, IOV_EXIT_EXCEPTION_NMI));
@@ -178,10 +152,9 @@ static void short_table(struct bench *bench)
 Test(external_interrupt, whose_gate_is_cut_by_the_limit_is_not_delivered)
 {
     struct bench *bench = bench_new();
-    struct arrival arrival = { 0 };
 
     bench->on_exit = end_of_interrupt;
-    arrive_at(bench, &arrival, 1000 * IOV_NS, 0x41);
+    bench_interrupt_at(bench, 1000 * IOV_NS, 0x41, NULL);
     bench_run_guest(bench, short_table, guest_computes);
     cr_assert(eq(uint, bench->exit_count, 1));
     cr_assert(eq(uint, bench->vector_count, 0));
@@ -272,9 +245,7 @@ Test(injection, the_valid_bit_is_cleared_and_nothing_comes_twice)
 
     bench->eoi = false;
     bench->on_exit = inject_twice_wanted;
-    bench_run_guest(bench, flag_on, cpuid_twice);
-    cr_assert(bench->done);
-    bench_free(bench);
+    bench_guest_passes(bench, flag_on, cpuid_twice);
 }
 
 static void inject_fault(struct bench *bench)
@@ -360,9 +331,7 @@ Test(window, opens_after_the_instruction_that_follows_sti)
     struct bench *bench = bench_new();
 
     bench->on_exit = window_closes;
-    bench_run_guest(bench, window_open, sti_and_on);
-    cr_assert(bench->done);
-    bench_free(bench);
+    bench_guest_passes(bench, window_open, sti_and_on);
 }
 
 static void mov_ss_then(struct bench *bench)
@@ -391,9 +360,7 @@ Test(window, waits_for_the_shadow_of_mov_ss_and_comes_before_external_interrupts
     struct bench *bench = bench_new();
 
     bench->on_exit = windows_and_ends;
-    bench_run_guest(bench, flag_on, mov_ss_then);
-    cr_assert(bench->done);
-    bench_free(bench);
+    bench_guest_passes(bench, flag_on, mov_ss_then);
 }
 
 static void popf_opens(struct bench *bench)
@@ -408,9 +375,7 @@ Test(window, opens_right_after_popf)
     struct bench *bench = bench_new();
 
     bench->on_exit = window_closes;
-    bench_run_guest(bench, window_open, popf_opens);
-    cr_assert(bench->done);
-    bench_free(bench);
+    bench_guest_passes(bench, window_open, popf_opens);
 }
 
 static void window_in_handler(struct bench *bench)
@@ -442,9 +407,7 @@ Test(window, opens_at_the_iret_of_the_handler)
     bench->eoi = false;
     bench->on_exit = inject_with_window;
     bench->handler = window_in_handler;
-    bench_run_guest(bench, flag_on, after_handler);
-    cr_assert(bench->done);
-    bench_free(bench);
+    bench_guest_passes(bench, flag_on, after_handler);
 }
 
 static void virtual_nmis(struct bench *bench)
@@ -477,9 +440,7 @@ Test(window, of_nmis_opens_when_the_nmi_handler_has_returned)
     struct bench *bench = bench_new();
 
     bench->on_exit = inject_nmi;
-    bench_run_guest(bench, virtual_nmis, nmi_and_window);
-    cr_assert(bench->done);
-    bench_free(bench);
+    bench_guest_passes(bench, virtual_nmis, nmi_and_window);
 }
 
 /* ---- Shadows and HLT in the VMCS ---- */
@@ -502,9 +463,7 @@ Test(interruptibility, an_exit_saves_the_shadow_and_the_flag)
     struct bench *bench = bench_new();
 
     bench->on_exit = see_shadow;
-    bench_run_guest(bench, NULL, sti_cpuid);
-    cr_assert(bench->done);
-    bench_free(bench);
+    bench_guest_passes(bench, NULL, sti_cpuid);
 }
 
 static void hlt_exiting(struct bench *bench)
@@ -554,12 +513,11 @@ static void see_activity_then_inject(struct bench *bench)
 Test(hlt, without_exiting_halts_in_the_guest_and_goes_on_after_exits)
 {
     struct bench *bench = bench_new();
-    struct arrival first = { 0 }, second = { 0 };
 
     bench->eoi = false;
     bench->on_exit = see_activity_then_inject;
-    arrive_at(bench, &first, 3000 * IOV_NS, 0x41);
-    arrive_at(bench, &second, 9000 * IOV_NS, 0x41);
+    bench_interrupt_at(bench, 3000 * IOV_NS, 0x41, NULL);
+    bench_interrupt_at(bench, 9000 * IOV_NS, 0x41, NULL);
     bench_run_guest(bench, NULL, sti_hlt);
     cr_assert(eq(uint, bench->exit_count, 2));
     cr_assert(eq(u64, bench->exit_times[0], (3000 + COST_WAKE + COST_EXIT) * IOV_NS));
@@ -587,10 +545,9 @@ static void cpuid_and_time(struct bench *bench)
 Test(hlt, an_entry_into_activity_state_hlt_waits_there)
 {
     struct bench *bench = bench_new();
-    struct arrival arrival = { 0 };
 
     bench->on_exit = put_into_hlt;
-    arrive_at(bench, &arrival, 8000 * IOV_NS, 0x41);
+    bench_interrupt_at(bench, 8000 * IOV_NS, 0x41, NULL);
     bench_run_guest(bench, NULL, cpuid_and_time);
     cr_assert(eq(uint, bench->exit_count, 2));
     cr_assert(eq(u64, bench->note, (8000 + COST_WAKE + COST_EXIT + COST_ENTRY + 1) * IOV_NS));
@@ -764,9 +721,7 @@ Test(pause_loop, is_no_spin_where_it_would_exit)
 {
     struct bench *bench = bench_new();
 
-    bench_run_guest(bench, pause_loops, look_with_pauses);
-    cr_assert(bench->done);
-    bench_free(bench);
+    bench_guest_passes(bench, pause_loops, look_with_pauses);
 }
 
 static void filter_page_faults(struct bench *bench)
@@ -796,9 +751,7 @@ Test(page_fault, the_error_code_mask_turns_the_bitmaps_bit)
 {
     struct bench *bench = bench_new();
 
-    bench_run_guest(bench, filter_page_faults, page_faults);
-    cr_assert(bench->done);
-    bench_free(bench);
+    bench_guest_passes(bench, filter_page_faults, page_faults);
 }
 
 /* ---- The time-stamp counter and control registers ---- */
@@ -823,9 +776,7 @@ Test(tsc, the_guest_sees_it_scaled_and_offset)
 {
     struct bench *bench = bench_new();
 
-    bench_run_guest(bench, scaled_tsc, read_tsc);
-    cr_assert(bench->done);
-    bench_free(bench);
+    bench_guest_passes(bench, scaled_tsc, read_tsc);
 }
 
 static void owned_cr0(struct bench *bench)
@@ -851,7 +802,5 @@ Test(control_registers, owned_bits_read_as_the_shadow_and_stay_as_they_are)
 {
     struct bench *bench = bench_new();
 
-    bench_run_guest(bench, owned_cr0, read_cr0);
-    cr_assert(bench->done);
-    bench_free(bench);
+    bench_guest_passes(bench, owned_cr0, read_cr0);
 }

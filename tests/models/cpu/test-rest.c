@@ -5,29 +5,11 @@
 
 enum { LIGHT = 0xfd, OTHER = 0x41, BEFORE = 200, HANDLER = 50 };
 
-struct arrival {
-    struct iov_event event;
-    uint8_t vector;
-};
-
-static struct arrival arrivals[2];
 static struct iov_rest rest;
 static struct iov_processor *cpu;
 static unsigned overs;
 static bool alone, halted;
 static iov_time over_at;
-
-static void on_arrival(struct iov_event *event)
-{
-    cpu->ops->interrupt(cpu, iov_container_of(event, struct arrival, event)->vector, NULL);
-}
-
-static void arrive_at(struct bench *bench, unsigned i, uint8_t vector, iov_time when)
-{
-    arrivals[i].vector = vector;
-    iov_event_init(&arrivals[i].event, bench->kernel, on_arrival, IOV_PRIORITY_DEFAULT);
-    iov_event_at(&arrivals[i].event, when);
-}
 
 /* Whose turn it is when the handler is over. */
 static void heir_main(void *argument)
@@ -67,7 +49,7 @@ static void begin(struct bench *bench)
 
 static void wake(struct bench *bench)
 {
-    arrive_at(bench, 0, LIGHT, IOV_US);
+    bench_interrupt_at(bench, IOV_US, LIGHT, NULL);
     begin(bench);
 }
 
@@ -91,7 +73,7 @@ Test(rest, passes_the_wake_up_and_a_handler_that_only_takes_time)
 
 static void be_interrupted(struct bench *bench)
 {
-    arrive_at(bench, 0, OTHER, IOV_US);
+    bench_interrupt_at(bench, IOV_US, OTHER, NULL);
     begin(bench);
 }
 
@@ -112,7 +94,7 @@ Test(rest, wakes_its_fiber_for_another_interrupt)
 
 static void be_early(struct bench *bench)
 {
-    arrive_at(bench, 0, LIGHT, 50 * IOV_NS);
+    bench_interrupt_at(bench, 50 * IOV_NS, LIGHT, NULL);
     begin(bench);
 }
 
@@ -132,8 +114,8 @@ Test(rest, is_over_before_the_halt_if_something_comes_by_then)
 
 static void be_interrupted_twice(struct bench *bench)
 {
-    arrive_at(bench, 0, LIGHT, IOV_US);
-    arrive_at(bench, 1, OTHER, (1000 + COST_WAKE + 20) * IOV_NS);
+    bench_interrupt_at(bench, IOV_US, LIGHT, NULL);
+    bench_interrupt_at(bench, (1000 + COST_WAKE + 20) * IOV_NS, OTHER, NULL);
     begin(bench);
 }
 
@@ -168,7 +150,7 @@ static void look_on_the_way(struct bench *bench)
     static const unsigned times[] = { 100, 300, 1500, 2050, 2120 };
     iov_time busy[G_N_ELEMENTS(times)];
 
-    arrive_at(bench, 0, LIGHT, IOV_US);
+    bench_interrupt_at(bench, IOV_US, LIGHT, NULL);
     for (unsigned i = 0; i < G_N_ELEMENTS(times); i++) {
         iov_fiber_sleep(bench->kernel, times[i] * IOV_NS - iov_now(bench->kernel));
         iov_processor_settle(bench->cpu);
