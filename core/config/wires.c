@@ -27,7 +27,9 @@ struct wire {
 struct check {
     const struct parts *parts;
     struct iov_diagnostics *diagnostics;
-    GHashTable *taken; /* "path.port" or "path.port[at]" (owned) to the wire's node */
+    GHashTable *taken; /* "path.port" and "path.port[at]" (owned), a set */
+    GHashTable *seen;  /* both ends and the place of a wire to where it was written (both owned) */
+    const struct iov_node *twice; /* the last that was told to be there already */
 };
 
 static const char *type_name(const struct iov_port *row)
@@ -206,6 +208,45 @@ static void take_port(struct check *check, const struct wire *wire, const struct
     g_free(key);
 }
 
+static char *place_of(const struct iov_origin *origin)
+{
+    return origin->line > 0 ? g_strdup_printf("%s:%u", origin->file, origin->line)
+                            : g_strdup(origin->file);
+}
+
+static char *name_of_end(const struct end *end)
+{
+    return g_strdup_printf("%s%s%s.%s", end->part->path, end->child != NULL ? "/" : "",
+                           end->child != NULL ? end->child : "", end->port);
+}
+
+/* Tells a wire that is there already, from whichever end it was written; once for all VMs. */
+static bool is_written_twice(struct check *check, const struct wire *wire)
+{
+    g_autofree char *from = name_of_end(&wire->from), *to = name_of_end(&wire->to);
+    bool swap = strcmp(from, to) > 0;
+    char *key = g_strdup_printf("%s\n%s%s%" G_GUINT64_FORMAT, swap ? to : from, swap ? from : to,
+                                wire->has_at ? "@" : "", wire->at);
+    const struct iov_origin *other = g_hash_table_lookup(check->seen, key);
+
+    if (other == NULL) {
+        g_hash_table_insert(check->seen, key,
+                            g_memdup2(&wire->node->origin, sizeof wire->node->origin));
+        return false;
+    }
+    if (check->twice != wire->node) {
+        g_autofree char *place = place_of(other);
+
+        iov_diagnostics_add(check->diagnostics, wire->node->origin,
+                            "the wire from '%s' to '%s' is written twice; leave this one out or "
+                            "the one at %s",
+                            from, to, place);
+    }
+    check->twice = wire->node;
+    g_free(key);
+    return true;
+}
+
 static bool names_per_vm_part(const struct parts *parts, const struct iov_node *wire,
                               const char *key)
 {
@@ -257,6 +298,10 @@ static void check_wire(void *context, int vm, const struct iov_node *node)
                                      "a wire has no key '%s'", key->key);
     }
     bool fine = read_wire(check, vm, node, &wire);
+    if (fine && is_written_twice(check, &wire)) {
+        finish_wire(&wire);
+        return;
+    }
     if (fine && wire.from.row != NULL && wire.to.row != NULL)
         check_fit(check, &wire);
     if (wire.from.row != NULL)
@@ -294,13 +339,15 @@ static void check_open_ports(const struct check *check, const struct part *part,
 void wires_check(const struct parts *parts)
 {
     struct check check = { parts, parts->config->diagnostics,
-                           g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL) };
+                           g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
+                           g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free), NULL };
 
     for_each_wire(parts, check_wire, &check);
     bool mistakes = iov_diagnostics_count(check.diagnostics) > 0;
     for (guint i = 0; i < parts->list->len; i++)
         check_open_ports(&check, g_ptr_array_index(parts->list, i), mistakes);
     g_hash_table_unref(check.taken);
+    g_hash_table_unref(check.seen);
 }
 
 static IovModel *model_of_end(const struct check *check, const struct end *end,
@@ -335,7 +382,7 @@ static void make_wire(void *context, int vm, const struct iov_node *node)
 
 void wires_connect(const struct parts *parts)
 {
-    struct check check = { parts, parts->config->diagnostics, NULL };
+    struct check check = { parts, parts->config->diagnostics, NULL, NULL, NULL };
 
     for_each_wire(parts, make_wire, &check);
     for (guint i = 0; i < parts->list->len; i++) {

@@ -169,7 +169,8 @@ enum {
         << 1, /* any number of wires, each with `at`: the base address in a struct iov_mem_map, the
                    device and function number on a struct iov_pci_bus */
     IOV_PORT_SHARED = 1 << 2, /* a target that several initiators may be wired to (mem, notify, irq
-                                 sinks that or), or a notify source that tells several sinks */
+                                 sinks that or), or an array of sources with one meaning: a wire
+                                 takes the next free place, and `at` is the other end's */
 };
 
 struct iov_port {
@@ -334,10 +335,10 @@ IOV_API const char *iov_row_name(const char *field);
                  words)
 #define IOV_PORT_NOTIFY_SOURCE(mc, Type, field, words) \
     IOV_ROW_PORT(mc, Type, field, IOV_PORT_NOTIFY, IOV_PORT_INITIATOR, 0, 1, 0, NULL, words)
-/* Tells all its sinks, in the order of the wires. None of them may hear another source. */
-#define IOV_PORT_NOTIFY_SOURCE_SHARED(mc, Type, field, words) \
-    IOV_ROW_PORT(mc, Type, field, IOV_PORT_NOTIFY, IOV_PORT_INITIATOR, IOV_PORT_SHARED, 1, 0, \
-                 NULL, words)
+/* An array of `n`: tells as many sinks, in the order of the wires, by iov_notify_signal_all(). */
+#define IOV_PORT_NOTIFY_SOURCE_SHARED(mc, Type, field, n, words) \
+    IOV_ROW_PORT(mc, Type, field, IOV_PORT_NOTIFY, IOV_PORT_INITIATOR, IOV_PORT_SHARED, n, \
+                 sizeof(struct iov_notify_source), NULL, words)
 #define IOV_PORT_BLOCK_TARGET(mc, Type, field, ops, words) \
     IOV_ROW_PORT(mc, Type, field, IOV_PORT_BLOCK, IOV_PORT_TARGET, 0, 1, 0, ops, words)
 #define IOV_PORT_BLOCK_INITIATOR(mc, Type, field, words) \

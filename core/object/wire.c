@@ -131,23 +131,10 @@ static bool is_from_slot(const struct wire_end *end)
     return false;
 }
 
-/* One more sink of a source that tells several. */
-static void add_listener(struct iov_notify_sink *sink, struct iov_notify_sink *one)
-{
-    while (sink->next != NULL)
-        sink = sink->next;
-    sink->next = one;
-}
-
 static bool connect(const struct wire_end *from, const struct wire_end *to, GError **error)
 {
     void **peer = peer_of(from);
 
-    if (*peer != NULL && from->row->type == IOV_PORT_NOTIFY &&
-        (from->row->flags & IOV_PORT_SHARED)) {
-        add_listener(*peer, port_field(to->model, to->row, to->index));
-        return true;
-    }
     if (*peer != NULL && !is_from_slot(from))
         return iov_model_fail(from->model, error, "port '%s' is wired already", from->row->name);
     if (from->row->role == IOV_PORT_EQUAL) {
@@ -199,6 +186,27 @@ static bool take_index(struct wire_end *end, bool has_at, uint64_t at, GError **
     return true;
 }
 
+/* The next free place of a source that tells several. */
+static bool take_next(struct wire_end *from, const struct wire_end *to, GError **error)
+{
+    const void *target = port_field(to->model, to->row, to->index);
+
+    for (from->index = 0; from->index < from->row->count; from->index++) {
+        const void *peer = *peer_of(from);
+
+        if (peer == NULL)
+            return true;
+        if (peer == target)
+            return iov_model_fail(from->model, error, "port '%s' is wired to '%s.%s' already",
+                                  from->row->name, to->model->path, to->row->name);
+    }
+    return iov_model_fail(from->model, error,
+                          "port '%s' has %u places, and all are wired: a second part of kind '%s' "
+                          "has as many",
+                          from->row->name, from->row->count,
+                          IOV_MODEL_GET_CLASS(from->model)->info->kind);
+}
+
 bool iov_model_wire(IovModel *a, const char *port_a, IovModel *b, const char *port_b, bool has_at,
                     uint64_t at, GError **error)
 {
@@ -223,6 +231,9 @@ bool iov_model_wire(IovModel *a, const char *port_a, IovModel *b, const char *po
         return connect_slot(&from, &to, has_at, at, error);
     if (from.row->flags & IOV_PORT_MAP)
         return connect_window(&from, &to, has_at, at, error);
+    if (from.row->flags & IOV_PORT_SHARED)
+        return take_index(&to, has_at, at, error) && take_next(&from, &to, error) &&
+               connect(&from, &to, error);
     if (!has_at && from.row->count > 1 && from.row->count == to.row->count)
         return connect_all(&from, &to, error);
     if (!take_index(&from, has_at, at, error) || !take_index(&to, has_at, at, error))

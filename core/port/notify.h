@@ -19,8 +19,6 @@ struct iov_notify_sink_ops {
 
 struct iov_notify_sink {
     const struct iov_notify_sink_ops *ops;
-    struct iov_notify_sink *
-        next; /* whom its source tells as well: only a source for several (IOV_PORT_NOTIFY_SOURCE_SHARED) has more than one */
 };
 
 struct iov_notify_source {
@@ -29,8 +27,16 @@ struct iov_notify_source {
 
 static inline void iov_notify_signal(struct iov_notify_source *source, struct iov_span *span)
 {
-    for (struct iov_notify_sink *sink = source->peer; sink != NULL; sink = sink->next)
-        sink->ops->signal(sink, span);
+    if (source->peer != NULL)
+        source->peer->ops->signal(source->peer, span);
+}
+
+/* Tells all listeners of a port of `count` places that wires take from the front (IOV_PORT_NOTIFY_SOURCE_SHARED). */
+static inline void iov_notify_signal_all(struct iov_notify_source *places, unsigned count,
+                                         struct iov_span *span)
+{
+    for (unsigned i = 0; i < count && places[i].peer != NULL; i++)
+        iov_notify_signal(&places[i], span);
 }
 
 #endif

@@ -206,14 +206,14 @@ void igb_on_changed(struct iov_event *event)
 {
     IovIgb *self = iov_container_of(event, IovIgb, tell_changed);
 
-    iov_notify_signal(&self->changed, NULL);
+    iov_notify_signal_all(self->changed, IGB_POOLS_MAX, NULL);
     if (self->changed_until > igb_now(self))
         iov_event_at(event, self->changed_until);
 }
 
 static void tell_changed(IovIgb *self)
 {
-    if (self->changed.peer == NULL)
+    if (self->changed[0].peer == NULL)
         return;
     self->changed_until = self->written;
     if (!iov_event_armed(&self->tell_changed))

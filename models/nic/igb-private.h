@@ -194,8 +194,8 @@ struct _IovIgb {
     struct iov_irq_source interrupt;
     struct iov_packet_port wire;
     struct iov_pci_function pci;
-    struct iov_notify_source changed;
-    struct iov_event tell_changed;   /* what was written is in memory */
+    struct iov_notify_source changed[IGB_POOLS_MAX]; /* a program a function */
+    struct iov_event tell_changed;                   /* what was written is in memory */
     iov_time written, changed_until; /* when the last write is there; when the last told of is */
     /* statistics */
     uint64_t frames_sent, frames_received, bytes_sent, bytes_received, frames_looped;

@@ -533,9 +533,10 @@ static void describe_ports(IovModelClass *mc)
     IOV_PORT_MEM_TARGET(mc, IovIgb, config, &config_ops, "PCI configuration space, 4 KiB");
     IOV_PORT_MEM_INITIATOR(mc, IovIgb, dma, "Descriptors, frames and messages");
     IOV_PORT_IRQ_SOURCE(mc, IovIgb, interrupt, "INTA, level");
-    IOV_PORT_NOTIFY_SOURCE_SHARED(mc, IovIgb, changed,
-                                  "A descriptor was written back: no signal of the part, but for a "
-                                  "program that polls and would look in vain until then");
+    IOV_PORT_NOTIFY_SOURCE_SHARED(
+        mc, IovIgb, changed, IGB_POOLS_MAX,
+        "A descriptor was written back: no signal of the part, but for programs that poll and "
+        "would look in vain until then; a wire takes the next place");
     IOV_PORT_PACKET_END(mc, IovIgb, wire, &wire_ops, "The cable");
 }
 

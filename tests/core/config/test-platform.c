@@ -32,7 +32,8 @@ typedef struct {
     struct iov_irq_sink pins[2];
     struct iov_irq_source line;
     struct iov_packet_port wire;
-    struct iov_notify_source kick;
+    struct iov_notify_source kick, news[3];
+    struct iov_notify_sink ear;
     struct iov_processor processor;
 } TestBox;
 typedef struct {
@@ -74,6 +75,7 @@ static void box_start(IovModel *model)
 static const struct iov_mem_target_ops regs_ops = { 0 };
 static const struct iov_irq_sink_ops pin_ops = { 0 };
 static const struct iov_packet_ops wire_ops = { 0 };
+static const struct iov_notify_sink_ops ear_ops = { 0 };
 
 static void test_box_class_init(TestBoxClass *klass)
 {
@@ -102,6 +104,8 @@ static void test_box_class_init(TestBoxClass *klass)
     IOV_PORT_IRQ_SOURCE(mc, TestBox, line, "Interrupt out");
     IOV_PORT_PACKET_END(mc, TestBox, wire, &wire_ops, "Frames");
     IOV_PORT_NOTIFY_SOURCE(mc, TestBox, kick, "Doorbell");
+    IOV_PORT_NOTIFY_SOURCE_SHARED(mc, TestBox, news, 3, "For all");
+    IOV_PORT_NOTIFY_SINK(mc, TestBox, ear, &ear_ops, "For news");
     IOV_PORT_CONTRACT(mc, TestBox, processor, IOV_PORT_PROCESSOR, "Not wired");
 }
 
@@ -300,6 +304,23 @@ Test(platform, makes_wires)
     cr_assert(iov_mem_map_find(&a->space, 0x1fff)->target == &a->regs);
     cr_assert(a->line.peer == &b->pins[1]);
     cr_assert(a->wire.peer == &b->wire && b->wire.peer == &a->wire);
+    finish(&l);
+}
+
+Test(platform, wires_of_a_source_for_several_take_its_places_one_after_another)
+{
+    struct loaded l = good(HEAD "parts: {a: {kind: test-box}, b: {kind: test-box}}\n"
+                                "vm: {kind: test-box}\n"
+                                "vms: [{name: x, count: 2}]\n"
+                                "wires:\n"
+                                "  - {from: a.news, to: x1.ear}\n"
+                                "  - {from: b.news, to: vm.ear}\n"
+                                "  - {from: x0.ear, to: a.news}\n");
+    const TestBox *a = box(&l, "a"), *b = box(&l, "b"), *x0 = box(&l, "x0"), *x1 = box(&l, "x1");
+
+    cr_assert(a->news[0].peer == &x1->ear && a->news[1].peer == &x0->ear);
+    cr_assert(b->news[0].peer == &x0->ear && b->news[1].peer == &x1->ear);
+    cr_assert_null(a->news[2].peer);
     finish(&l);
 }
 
@@ -639,6 +660,61 @@ Test(platform, tells_a_second_wire_at_a_place_but_not_at_two_places)
              "  - {from: b.line, to: c.pins, at: 0}\n"
              "  - {from: c.line, to: c.pins, at: 0}\n",
         "run.yaml:6:5: port 'pins' of 'c' has a wire already at this place");
+}
+
+Test(platform, tells_a_wire_that_is_written_twice_from_either_end)
+{
+    bad(HEAD "parts: {a: {kind: test-box}, b: {kind: test-box}}\n"
+             "wires:\n"
+             "  - {from: a.bus, to: b.regs}\n"
+             "  - {from: a.space, to: b.regs, at: 4KiB}\n"
+             "  - {from: a.space, to: b.regs, at: 8KiB}\n"
+             "  - {from: a.wire, to: b.wire}\n"
+             "  - {from: b.regs, to: a.bus}\n"
+             "  - {from: b.wire, to: a.wire}\n"
+             "  - {from: a.space, to: b.regs, at: 0x1000}\n",
+        "run.yaml:8:5: the wire from 'b.regs' to 'a.bus' is written twice; leave this one out or "
+        "the one at run.yaml:4\n"
+        "run.yaml:9:5: the wire from 'b.wire' to 'a.wire' is written twice; leave this one out or "
+        "the one at run.yaml:7\n"
+        "run.yaml:10:5: the wire from 'a.space' to 'b.regs' is written twice; leave this one out "
+        "or the one at run.yaml:5");
+}
+
+Test(platform, tells_a_wire_of_the_run_that_the_strategy_has_too)
+{
+    put("platforms/strategies/one.yaml", HEAD "parts: {nic: {kind: test-box, per: machine}}\n"
+                                              "vm: {kind: test-box}\n"
+                                              "guest: {kind: test-box}\n"
+                                              "wires:\n"
+                                              "  - {from: nic.news, to: guest.ear}\n");
+    bad(HEAD "strategy: one\n"
+             "vms: [{name: x, count: 3}]\n"
+             "wires:\n"
+             "  - {from: nic.news, to: x1/guest.ear}\n",
+        "platforms/strategies/one.yaml:6:5: the wire from 'nic.news' to 'x1/guest.ear' is written "
+        "twice; leave this one out or the one at run.yaml:5");
+    bad(HEAD "strategy: one\n"
+             "vms: [{name: x, count: 3}]\n"
+             "wires:\n"
+             "  - {from: nic.news, to: guest.ear}\n",
+        "platforms/strategies/one.yaml:6:5: the wire from 'nic.news' to 'x0/guest.ear' is written "
+        "twice; leave this one out or the one at run.yaml:5");
+    bad(HEAD "strategy: one\nvms: [{name: x}]\n",
+        "--set wires: the wire from 'nic.news' to 'x/guest.ear' is written twice; leave this one "
+        "out or the one at --set wires",
+        "wires=[{from: nic.news, to: guest.ear}, {from: nic.news, to: x/guest.ear}]");
+}
+
+Test(platform, tells_once_that_a_source_for_several_has_no_place_left)
+{
+    bad(HEAD "parts: {a: {kind: test-box}}\n"
+             "vm: {kind: test-box}\n"
+             "vms: [{name: x, count: 5}]\n"
+             "wires:\n"
+             "  - {from: a.news, to: vm.ear}\n",
+        "run.yaml:6:5: a: port 'news' has 3 places, and all are wired: a second part of kind "
+        "'test-box' has as many");
 }
 
 Test(platform, tells_once_that_the_machine_has_a_port_for_one_vm_only)

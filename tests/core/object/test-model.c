@@ -4,6 +4,7 @@
 #include <criterion/new/assert.h>
 
 #include "core/object/model.h"
+#include "core/port/notify.h"
 
 /* ---- A bell with everything a kind can have ---- */
 
@@ -24,6 +25,8 @@ typedef struct {
     struct iov_irq_source line;
     struct iov_irq_sink pins[4];
     struct iov_packet_port wire;
+    struct iov_notify_source rung[2];
+    struct iov_notify_sink ears[2];
     uint64_t rings;
     unsigned steps;
 } TestBell;
@@ -39,6 +42,16 @@ static const char *const tones[] = { "low", "high", NULL };
 static const struct iov_mem_target_ops regs_ops = { 0 };
 static const struct iov_irq_sink_ops pin_ops = { 0 };
 static const struct iov_packet_ops wire_ops = { 0 };
+
+static GString *heard; /* which of the ears, in order */
+
+static void ear_signal(struct iov_notify_sink *sink, struct iov_span *span)
+{
+    (void)span;
+    g_string_append_printf(heard, "%p ", (void *)sink);
+}
+
+static const struct iov_notify_sink_ops ear_ops = { .signal = ear_signal };
 
 static bool bell_prepare(IovModel *model, GError **error)
 {
@@ -79,6 +92,8 @@ static void test_bell_class_init(TestBellClass *klass)
     IOV_PORT_IRQ_SOURCE(mc, TestBell, line, "Line");
     IOV_PORT_IRQ_SINKS(mc, TestBell, pins, 4, &pin_ops, "Pins");
     IOV_PORT_PACKET_END(mc, TestBell, wire, &wire_ops, "Wire");
+    IOV_PORT_NOTIFY_SOURCE_SHARED(mc, TestBell, rung, 2, "It rang");
+    IOV_PORT_NOTIFY_SINKS(mc, TestBell, ears, 2, &ear_ops, "Who hears it");
     IOV_STAT(mc, TestBell, rings, "Rings");
 }
 
@@ -222,6 +237,58 @@ Test(model, wires_that_do_not_fit_are_errors)
     cr_assert(iov_model_wire(first, "bus", second, "regs", false, 0, NULL));
     cr_assert(not(iov_model_wire(first, "bus", second, "regs", false, 0, &error)));
     expect(error, "wired already");
+}
+
+static bool listen(TestBell *source, TestBell *sink, uint64_t ear, GError **error)
+{
+    return iov_model_wire(IOV_MODEL(source), "rung", IOV_MODEL(sink), "ears", true, ear, error);
+}
+
+/* Which ears hear a source. */
+static void expect_heard(TestBell *source, const struct iov_notify_sink *first,
+                         const struct iov_notify_sink *second)
+{
+    g_autofree char *wanted = g_strdup_printf("%p %p ", (const void *)first, (const void *)second);
+
+    heard = g_string_new(NULL);
+    iov_notify_signal_all(source->rung, 2, NULL);
+    cr_assert_str_eq(heard->str, wanted);
+    g_string_free(heard, TRUE);
+}
+
+Test(model, a_source_for_several_tells_all_in_the_order_of_the_wires_crosswise_too)
+{
+    g_autoptr(GObject) a = G_OBJECT(bell("a"));
+    g_autoptr(GObject) b = G_OBJECT(bell("b"));
+    TestBell *first = (TestBell *)a, *second = (TestBell *)b;
+
+    iov_notify_signal_all(first->rung, 2, NULL); /* nobody listens */
+    cr_assert(listen(first, first, 1, NULL));
+    cr_assert(listen(first, second, 0, NULL));
+    cr_assert(listen(second, second, 0, NULL));
+    cr_assert(listen(second, first, 1, NULL));
+    expect_heard(first, &first->ears[1], &second->ears[0]);
+    expect_heard(second, &second->ears[0], &first->ears[1]);
+}
+
+Test(model, a_source_for_several_tells_nobody_twice_and_no_more_than_its_places)
+{
+    g_autoptr(GObject) a = G_OBJECT(bell("a"));
+    g_autoptr(GObject) b = G_OBJECT(bell("b"));
+    TestBell *first = (TestBell *)a, *second = (TestBell *)b;
+    GError *error = NULL;
+
+    cr_assert(not(iov_model_wire(IOV_MODEL(a), "rung", IOV_MODEL(b), "ears", false, 0, &error)));
+    expect(error, "port 'ears' has 2 places: the wire needs 'at' from 0 to 1");
+    error = NULL;
+    cr_assert(listen(first, second, 0, NULL));
+    cr_assert(not(listen(first, second, 0, &error)));
+    expect(error, "port 'rung' is wired to 'b.ears' already");
+    error = NULL;
+    cr_assert(listen(first, second, 1, NULL));
+    cr_assert(not(listen(first, first, 0, &error)));
+    expect(error, "port 'rung' has 2 places, and all are wired");
+    expect_heard(first, &second->ears[0], &second->ears[1]);
 }
 
 Test(model, windows_need_a_place_and_do_not_overlap)

@@ -594,6 +594,44 @@ Test(igb, the_message_comes_when_data_and_descriptor_have_left)
     cr_assert(eq(u64, igb.messages[0].when - begin, 300 * IOV_NS)); /* writes are posted */
 }
 
+/* A program that polls, and is told when it is worth looking. */
+struct poller {
+    struct iov_notify_sink sink;
+    unsigned times;
+    iov_time last;
+};
+
+static void poller_signal(struct iov_notify_sink *sink, struct iov_span *span)
+{
+    struct poller *poller = iov_container_of(sink, struct poller, sink);
+
+    (void)span;
+    poller->times++;
+    poller->last = now();
+}
+
+static const struct iov_notify_sink_ops poller_ops = { .signal = poller_signal };
+
+Test(igb, all_programs_that_poll_are_told_when_data_and_descriptor_are_in_memory)
+{
+    struct poller pollers[3] = { 0 };
+
+    open_receive(0, 0);
+    for (unsigned i = 0; i < G_N_ELEMENTS(pollers); i++) {
+        struct iov_notify_source *source = iov_model_port(igb.nic, "changed", i);
+
+        pollers[i].sink.ops = &poller_ops;
+        source->peer = &pollers[i].sink;
+    }
+    iov_time begin = now();
+
+    receive(frame(64));
+    for (unsigned i = 0; i < G_N_ELEMENTS(pollers); i++) {
+        cr_assert(eq(uint, pollers[i].times, 1), "%u", i);
+        cr_assert(eq(u64, pollers[i].last - begin, 300 * IOV_NS), "%u", i);
+    }
+}
+
 Test(igb, eitr_keeps_messages_apart_and_a_masked_vector_does_not_count)
 {
     open_interrupts(1);
