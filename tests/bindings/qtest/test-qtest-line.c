@@ -65,6 +65,7 @@ Test(qtest_line, the_clock_moves_only_when_it_is_told_to)
     expect("clock_set 5000", "OK 5000");
     expect("clock_set 100", "OK 5000");
     expect("clock_step -1", "OK 5000");
+    expect("clock_step -6000", "OK 5000");
     expect("clock_set -1", "OK 5000");
 }
 
