@@ -171,22 +171,21 @@ static void check_fit(const struct check *check, const struct wire *wire)
                             role_name(to));
 }
 
-/* A second wire on a port that takes only one. The wires of the third VM and others would say nothing new. */
+/* A second wire on a port that takes only one. All VMs say the same, and diagnostics keep it once. */
 static void tell_taken_port(const struct check *check, const struct wire *wire,
                             const struct end *end, int vm)
 {
     const char *name = end->row->name;
-    bool of_machine = vm > 0 && end->part->vm < 0;
 
-    if (!of_machine)
-        iov_diagnostics_add(check->diagnostics, wire->node->origin,
-                            "port '%s' of '%s' has a wire already%s", name, end->part->path,
-                            end->row->count > 1 ? " at this place" : "");
-    else if (vm == 1)
+    if (vm > 0 && end->part->vm < 0)
         iov_diagnostics_add(check->diagnostics, wire->node->origin,
                             "each of %u VMs has this wire, and port '%s' of '%s' takes one: there "
                             "can be one VM",
                             check->parts->vms->len, name, end->part->path);
+    else
+        iov_diagnostics_add(check->diagnostics, wire->node->origin,
+                            "port '%s' of '%s' has a wire already%s", name, end->part->path,
+                            end->row->count > 1 ? " at this place" : "");
 }
 
 /* Notes that a port has a wire. */
