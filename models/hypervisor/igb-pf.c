@@ -15,14 +15,12 @@
 #include <stdio.h>
 
 #include "models/hypervisor/host-iommu.h"
-#include "models/hypervisor/poke.h"
+#include "models/hypervisor/igb-switch.h"
 #include "models/iommu/vtd-regs.h"
 #include "models/irq/ioapic-regs.h"
-#include "models/nic/igb-regs.h"
 
 #define SRIOV 0x160 /* of the capability, in the configuration space of kind igb */
 #define MSIX_ENTRY 16
-#define FRAME_LONGEST 1522u
 #define FIRST_FUNCTION 0x80u /* from the physical function's number, and each two from the last */
 
 struct _IovIgbPf {
@@ -114,22 +112,15 @@ static void functions_enable(IovIgbPf *self)
 /* The physical function's pool is the one behind those of the virtual ones. */
 static void switch_set_up(IovIgbPf *self)
 {
-    set(self, IGB_RCTL, IGB_RCTL_EN | IGB_RCTL_BAM | IGB_RCTL_SECRC);
-    set(self, IGB_TCTL, IGB_TCTL_EN | IGB_TCTL_PSP);
-    set(self, IGB_VT_CTL,
-        (self->taken & 7) << IGB_VT_CTL_POOL_SHIFT | IGB_VT_CTL_REPLICATE | IGB_VT_CTL_NO_DEFAULT);
-    set(self, IGB_DTXSWC, IGB_DTXSWC_LOOPBACK);
+    igb_switch_set_up(&self->bus, self->registers, self->taken, 0);
     set(self, IGB_X_MAC_SPOOF, UINT32_MAX);
     set(self, IGB_X_MAC_SPOOF + 4, UINT32_MAX);
     set(self, IGB_X_VLAN_SPOOF, UINT32_MAX);
     set(self, IGB_X_VLAN_SPOOF + 4, UINT32_MAX);
-    set(self, IGB_MRQC, IGB_MRQC_POOLS);
-    set(self, IGB_QDE, UINT32_MAX);
 }
 
 static void interrupts_set_up(IovIgbPf *self)
 {
-    set(self, IGB_GPIE, IGB_GPIE_MULTIPLE_MSIX | IGB_GPIE_PBA | IGB_GPIE_EIAME | IGB_GPIE_NSICR);
     set(self, IGB_IVAR_MISC, IGB_IVAR_VALID << 8);
     set(self, IGB_EIAC, 1);
     set(self, IGB_EIAM, 1);
@@ -195,11 +186,7 @@ static void bit_set(const IovIgbPf *self, struct iov_exec *exec, uint32_t reg, u
 
 static void address_set(const IovIgbPf *self, struct iov_exec *exec, unsigned vf, uint32_t *words)
 {
-    uint8_t mac[8] = { 0 };
-
-    memcpy(mac, self->address, 6);
-    mac[5] = (uint8_t)(mac[5] + vf);
-    memcpy(words, mac, 8);
+    igb_address_words(self->address, vf, words);
     reg_write(self, exec, IGB_X_RAL(vf), words[0]);
     reg_write(self, exec, IGB_X_RAL(vf) + 4, words[1] | IGB_RAH_VALID);
     bit_set(self, exec, IGB_X_RA_POOLS(vf), vf);
@@ -215,16 +202,13 @@ static unsigned serve(IovIgbPf *self, struct iov_exec *exec, unsigned vf, uint32
     switch (kind) {
     case IGB_MAILBOX_RESET:
         self->resets++;
-        reg_write(self, exec, IGB_X_VMOLR(vf),
-                  IGB_VMOLR_AUPE | IGB_VMOLR_BAM | IGB_VMOLR_STRCRC | FRAME_LONGEST);
+        reg_write(self, exec, IGB_X_VMOLR(vf), igb_pool_takes(IGB_FRAME_LONGEST));
         address_set(self, exec, vf, words + 1);
         bit_set(self, exec, IGB_X_VFTE, vf);
         bit_set(self, exec, IGB_X_VFRE, vf);
         return 3;
     case IGB_MAILBOX_SET_LENGTH:
-        reg_write(self, exec, IGB_X_VMOLR(vf),
-                  IGB_VMOLR_AUPE | IGB_VMOLR_BAM | IGB_VMOLR_STRCRC | IGB_VMOLR_LPE |
-                      (words[1] < IGB_VMOLR_RLPML ? words[1] : FRAME_LONGEST));
+        reg_write(self, exec, IGB_X_VMOLR(vf), igb_pool_takes(words[1]) | IGB_VMOLR_LPE);
         break;
     case IGB_MAILBOX_SET_MULTICAST:
         break; /* nobody in a group */

@@ -11,9 +11,8 @@
 
 #include <linux/pci_regs.h>
 
-#include "models/hypervisor/poke.h"
+#include "models/hypervisor/igb-switch.h"
 #include "models/irq/ioapic-regs.h"
-#include "models/nic/igb-regs.h"
 
 #define POOLS 8u
 #define MSIX_ENTRY 16
@@ -71,7 +70,6 @@ void iov_igb_vmdq_set(IovIgbVmdq *card, uint32_t reg, uint32_t value)
 static void address_open(IovIgbVmdq *card, unsigned pool, const uint8_t address[6])
 {
     unsigned entry = 0;
-    uint8_t bytes[8] = { 0 };
     uint32_t words[2];
 
     while (entry < POOLS &&
@@ -81,8 +79,7 @@ static void address_open(IovIgbVmdq *card, unsigned pool, const uint8_t address[
         entry = pool;
     memcpy(card->addresses[entry], address, 6);
     card->address_pools[entry] |= 1u << pool;
-    memcpy(bytes, address, 6);
-    memcpy(words, bytes, sizeof words);
+    igb_address_words(address, 0, words);
     iov_igb_vmdq_set(card, IGB_X_RAL(entry), words[0]);
     iov_igb_vmdq_set(card, IGB_X_RAL(entry) + 4, words[1] | IGB_RAH_VALID);
     iov_igb_vmdq_set(card, IGB_X_RA_POOLS(entry), card->address_pools[entry]);
@@ -135,14 +132,7 @@ static void on_set_up(struct iov_event *event)
 
     poke(&self->config, space | PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     poke(&self->config, space | (MSIX_CAPABILITY + PCI_MSIX_FLAGS), 2, PCI_MSIX_FLAGS_ENABLE);
-    iov_igb_vmdq_set(self, IGB_RCTL, IGB_RCTL_EN | IGB_RCTL_BAM | IGB_RCTL_SECRC | IGB_RCTL_VFE);
-    iov_igb_vmdq_set(self, IGB_TCTL, IGB_TCTL_EN | IGB_TCTL_PSP);
-    iov_igb_vmdq_set(self, IGB_VT_CTL, IGB_VT_CTL_REPLICATE | IGB_VT_CTL_NO_DEFAULT);
-    iov_igb_vmdq_set(self, IGB_DTXSWC, IGB_DTXSWC_LOOPBACK);
-    iov_igb_vmdq_set(self, IGB_MRQC, IGB_MRQC_POOLS);
-    iov_igb_vmdq_set(self, IGB_QDE, UINT32_MAX);
-    iov_igb_vmdq_set(self, IGB_GPIE,
-                     IGB_GPIE_MULTIPLE_MSIX | IGB_GPIE_PBA | IGB_GPIE_EIAME | IGB_GPIE_NSICR);
+    igb_switch_set_up(&self->bus, self->registers, 0, IGB_RCTL_VFE);
     iov_igb_vmdq_set(self, IGB_EIAC, all);
     iov_igb_vmdq_set(self, IGB_EIAM, all);
     iov_igb_vmdq_set(self, IGB_CTRL_EXT, IGB_CTRL_EXT_DRV_LOAD);

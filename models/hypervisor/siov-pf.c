@@ -9,15 +9,14 @@
  */
 #include "models/hypervisor/siov-pf.h"
 #include "core/net/address.h"
-#include "models/hypervisor/poke.h"
 
 #include <linux/pci_regs.h>
 #include <stdio.h>
 
+#include "models/hypervisor/igb-switch.h"
 #include "models/nic/siov-regs.h"
 
 #define PASID_CAPABILITY 0x150 /* in the configuration space of kind siov-nic */
-#define FRAME_LONGEST 1522u
 
 struct _IovSiovPf {
     IovModel parent_instance;
@@ -76,15 +75,9 @@ static void on_set_up(struct iov_event *event)
 
     poke(&self->config, space | PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     poke(&self->config, space | (PASID_CAPABILITY + PCI_PASID_CTRL), 2, PCI_PASID_CTRL_ENABLE);
-    set(self, IGB_RCTL, IGB_RCTL_EN | IGB_RCTL_BAM | IGB_RCTL_SECRC);
-    set(self, IGB_TCTL, IGB_TCTL_EN | IGB_TCTL_PSP);
-    set(self, IGB_VT_CTL, IGB_VT_CTL_REPLICATE | IGB_VT_CTL_NO_DEFAULT);
-    set(self, IGB_DTXSWC, IGB_DTXSWC_LOOPBACK);
+    igb_switch_set_up(&self->bus, registers(self), 0, 0);
     set(self, IGB_X_MAC_SPOOF, UINT32_MAX);
     set(self, IGB_X_MAC_SPOOF + 4, UINT32_MAX);
-    set(self, IGB_MRQC, IGB_MRQC_POOLS);
-    set(self, IGB_QDE, UINT32_MAX);
-    set(self, IGB_GPIE, IGB_GPIE_MULTIPLE_MSIX | IGB_GPIE_PBA | IGB_GPIE_EIAME | IGB_GPIE_NSICR);
     set(self, IGB_CTRL_EXT, IGB_CTRL_EXT_PFRSTD | IGB_CTRL_EXT_DRV_LOAD);
 }
 
@@ -97,15 +90,11 @@ static void reg_write(const IovSiovPf *self, struct iov_exec *exec, uint32_t reg
 
 void iov_siov_pf_open(IovSiovPf *pf, struct iov_exec *exec, unsigned adi, uint8_t ret_mac[6])
 {
-    uint8_t mac[8] = { 0 };
     uint32_t words[2], half = adi / 32 * 4;
 
-    memcpy(mac, pf->address, 6);
-    mac[5] = (uint8_t)(mac[5] + adi);
-    memcpy(ret_mac, mac, 6);
-    memcpy(words, mac, sizeof words);
-    reg_write(pf, exec, IGB_X_VMOLR(adi),
-              IGB_VMOLR_AUPE | IGB_VMOLR_BAM | IGB_VMOLR_STRCRC | FRAME_LONGEST);
+    igb_address_words(pf->address, adi, words);
+    memcpy(ret_mac, words, 6);
+    reg_write(pf, exec, IGB_X_VMOLR(adi), igb_pool_takes(IGB_FRAME_LONGEST));
     reg_write(pf, exec, IGB_X_RAL(adi), words[0]);
     reg_write(pf, exec, IGB_X_RAL(adi) + 4, words[1] | IGB_RAH_VALID);
     reg_write(pf, exec, IGB_X_RA_POOLS(adi) + half, 1u << adi % 32);
@@ -121,9 +110,7 @@ void iov_siov_pf_open(IovSiovPf *pf, struct iov_exec *exec, unsigned adi, uint8_
 
 void iov_siov_pf_set_length(IovSiovPf *pf, struct iov_exec *exec, unsigned adi, uint32_t length)
 {
-    reg_write(pf, exec, IGB_X_VMOLR(adi),
-              IGB_VMOLR_AUPE | IGB_VMOLR_BAM | IGB_VMOLR_STRCRC | IGB_VMOLR_LPE |
-                  (length < IGB_VMOLR_RLPML ? length : FRAME_LONGEST));
+    reg_write(pf, exec, IGB_X_VMOLR(adi), igb_pool_takes(length) | IGB_VMOLR_LPE);
 }
 
 /* ---- Life ---- */
