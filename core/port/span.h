@@ -78,12 +78,15 @@ static inline void iov_span_begin(struct iov_span *span, uint64_t id, const void
 static inline void iov_span_mark(struct iov_span *span, const void *holder, enum iov_part part,
                                  iov_time when)
 {
+    iov_time from;
+
     if (span == NULL || span->holder != holder || when <= span->cursor)
         return;
-    if (__builtin_expect(span->log != NULL, 0))
-        span->log->mark(span->log, holder, part, span->cursor, when);
-    span->parts[part] += when - span->cursor;
+    from = span->cursor;
+    span->parts[part] += when - from;
     span->cursor = when;
+    if (__builtin_expect(span->log != NULL, 0))
+        span->log->mark(span->log, holder, part, from, when);
 }
 
 /* Hands the span from `from` to `to`; nothing happens if `from` does not hold it. */

@@ -193,8 +193,8 @@ struct _IovCpu {
     iov_time idle_since;
     struct {                               /* rest.c */
         struct iov_rest *now;              /* NULL: nobody rests */
-        iov_time halt, woken, awake, over; /* handled: see struct iov_rest */
-        unsigned done;                     /* steps over and accounted for */
+        iov_time halt, woken, awake, over; /* when its steps end; handled: see struct iov_rest */
+        unsigned step;                     /* up to which it is accounted for */
     } rest;
     bool woken; /* HLT ended at woken_at, for the interrupt that comes next */
     iov_time woken_at;

@@ -43,13 +43,13 @@ static struct iov_tlb_table *table_slot(IovCpu *self, uint64_t region)
     return &self->tables[(region ^ self->context) % TLB_TABLES];
 }
 
-static const uint8_t *table_find(IovCpu *self, iov_gpa address, uint64_t *rights)
+static struct iov_tlb_table *table_find(IovCpu *self, iov_gpa address)
 {
     struct iov_tlb_table *table = table_slot(self, address >> 30);
 
-    if (table->context != self->context || table->region != address >> 30)
+    if (table->context != self->context || table->region != address >> 30 || table->entries == NULL)
         return NULL;
-    if (table->doubtful && table->entries != NULL) {
+    if (table->doubtful) {
         for (unsigned i = 0; i < 2; i++) {
             if (table->above[i] == NULL ||
                 memcmp(table->above[i], &table->entry[i], sizeof table->entry[i]) != 0)
@@ -57,8 +57,7 @@ static const uint8_t *table_find(IovCpu *self, iov_gpa address, uint64_t *rights
         }
         table->doubtful = false;
     }
-    *rights = table->rights;
-    return table->entries;
+    return table;
 }
 
 /* `above`: where the entries of the two levels above are. */
@@ -94,19 +93,30 @@ enum iov_ept_outcome iov_ept_walk(IovCpu *self, uint64_t eptp, iov_gpa address, 
     iov_hpa table = eptp & PHYSICAL_ADDRESS_MASK & ~PAGE_MASK;
     uint64_t rights = IOV_EPT_RWX;
     iov_hpa above[2] = { 0 };
-    const uint8_t *known = table_find(self, address, &rights);
+    struct iov_tlb_table *known = table_find(self, address);
+    unsigned level = 3;
+    uint64_t entry;
 
-    *ret_result = (struct iov_ept_result){ .steps = known != NULL ? 2 : 0 };
+    *ret_result = (struct iov_ept_result){ .steps = 0 };
     if (address >> 48 != 0)
         return IOV_EPT_VIOLATION;
-    for (unsigned level = known != NULL ? 1 : 3;; level--) {
+    if (known != NULL) {
+        memcpy(&entry, known->entries + (address >> 21 & 511) * 8, sizeof entry);
+        if (!(entry & IOV_EPT_RWX)) { /* as where devices are that the monitor emulates */
+            ret_result->steps = 3;
+            known->doubtful = true;
+            return IOV_EPT_VIOLATION;
+        }
+        ret_result->steps = 2;
+        rights = known->rights;
+        level = 1;
+    }
+    for (;; level--) {
         unsigned shift = 12 + 9 * level;
-        uint64_t place = (address >> shift & 511) * 8, entry;
+        uint64_t place = (address >> shift & 511) * 8;
         bool leaf;
 
-        if (known != NULL)
-            memcpy(&entry, known + place, sizeof entry);
-        else
+        if (known == NULL)
             entry = iov_cpu_read64(self, table + place);
         if (level >= 2)
             above[level - 2] = table + place;

@@ -9,8 +9,8 @@
  */
 #include "models/cpu/cpu-private.h"
 
-/* What has been accounted for, one after the other; all that follows the halt is known when the interrupt comes. */
-enum { NOTHING, UP_TO_HALT, UP_TO_WAKE, UP_TO_DELIVERY, ALL };
+/* What it is at, as far as that is accounted for. All that follows the halt is known when the interrupt comes. */
+enum { STEP_BEFORE, STEP_HALT, STEP_WAKING, STEP_DELIVERY, STEP_HANDLER, STEP_OVER };
 
 static void use(IovCpu *self, iov_time cost, enum iov_part part)
 {
@@ -19,58 +19,66 @@ static void use(IovCpu *self, iov_time cost, enum iov_part part)
     self->processor.used[part] += cost;
 }
 
-static void settle_halt(IovCpu *self)
-{
-    use(self, self->rest.now->duration, self->rest.now->part);
-    self->rest.now->exec->operations++; /* HLT */
-    self->operations++;
-    self->idling = true;
-    self->idle_since = self->rest.halt;
-    self->rest.done = UP_TO_HALT;
-}
-
 static void idle_end(IovCpu *self, iov_time when)
 {
     self->idling = false;
     self->processor.idle += when - self->idle_since;
 }
 
-static void settle_wake(IovCpu *self)
-{
-    use(self, self->rest.awake - self->rest.woken, IOV_PART_WAKEUP);
-    self->interrupts_taken++;
-    self->rest.done = UP_TO_WAKE;
-}
-
-/* The interrupt has come. */
-static void settle_interrupt(IovCpu *self, iov_time now)
+static void account(IovCpu *self, iov_time now)
 {
     const struct iov_rest *rest = self->rest.now;
 
-    if (self->idling)
+    switch (self->rest.step) {
+    case STEP_BEFORE:
+        if (now < self->rest.halt)
+            return;
+        use(self, rest->duration, rest->part);
+        rest->exec->operations++; /* HLT */
+        self->operations++;
+        self->idling = true;
+        self->idle_since = self->rest.halt;
+        self->rest.step = STEP_HALT;
+        /* FALLTHROUGH */
+    case STEP_HALT:
+        if (now < self->rest.woken)
+            return;
         idle_end(self, self->rest.woken);
-    if (self->rest.done == UP_TO_HALT && now >= self->rest.awake)
-        settle_wake(self);
-    if (self->rest.done == UP_TO_WAKE && now >= rest->handled) {
+        self->rest.step = STEP_WAKING;
+        /* FALLTHROUGH */
+    case STEP_WAKING:
+        if (now < self->rest.awake)
+            return;
+        use(self, self->rest.awake - self->rest.woken, IOV_PART_WAKEUP);
+        self->interrupts_taken++;
+        self->rest.step = STEP_DELIVERY;
+        /* FALLTHROUGH */
+    case STEP_DELIVERY:
+        if (now < rest->handled)
+            return;
         use(self, rest->handled - self->rest.awake, IOV_PART_INTERRUPT);
-        self->rest.done = UP_TO_DELIVERY;
-    }
-    if (self->rest.done == UP_TO_DELIVERY && now >= self->rest.over) {
+        self->rest.step = STEP_HANDLER;
+        /* FALLTHROUGH */
+    case STEP_HANDLER:
+        if (now < self->rest.over)
+            return;
         use(self, rest->handler, rest->handler_part);
-        self->rest.done = ALL;
+        self->rest.step = STEP_OVER;
+        /* FALLTHROUGH */
+    default:
+        return;
     }
 }
 
 void iov_cpu_rest_settle(IovCpu *self)
 {
-    iov_time now = iov_cpu_now(self);
+    if (self->rest.now != NULL)
+        account(self, iov_cpu_now(self));
+}
 
-    if (self->rest.now == NULL)
-        return;
-    if (self->rest.done == NOTHING && now >= self->rest.halt)
-        settle_halt(self);
-    if (self->rest.now->handled != IOV_TIME_MAX)
-        settle_interrupt(self, now);
+static bool is_woken(const IovCpu *self)
+{
+    return self->rest.woken != IOV_TIME_MAX;
 }
 
 static bool rest(struct iov_rest *rest)
@@ -82,8 +90,9 @@ static bool rest(struct iov_rest *rest)
     IOV_REQUIRE(self->waiter == NULL && self->rest.now == NULL);
     self->processor.running = rest->exec;
     self->rest.now = rest;
-    self->rest.done = NOTHING;
+    self->rest.step = STEP_BEFORE;
     self->rest.halt = iov_cpu_now(self) + rest->duration;
+    self->rest.woken = IOV_TIME_MAX;
     rest->handled = IOV_TIME_MAX;
     return true;
 }
@@ -98,9 +107,8 @@ bool iov_cpu_rest_pass(IovCpu *self, uint8_t vector)
     iov_time latency = rest->exec->halt_latency;
     iov_time now = iov_cpu_now(self);
 
-    if (vector != rest->vector || self->physical || rest->handled != IOV_TIME_MAX ||
-        now < self->rest.halt || self->apic->ops->pass == NULL ||
-        !self->apic->ops->pass(self->apic, false))
+    if (vector != rest->vector || self->physical || is_woken(self) || now < self->rest.halt ||
+        self->apic->ops->pass == NULL || !self->apic->ops->pass(self->apic, false))
         return false;
     self->rest.woken = now;
     self->rest.awake = now + (latency != 0 ? latency : self->cost_hlt_wake);
@@ -112,14 +120,14 @@ bool iov_cpu_rest_pass(IovCpu *self, uint8_t vector)
 
 void iov_cpu_rest_interrupted(IovCpu *self)
 {
-    if (self->rest.now->handled == IOV_TIME_MAX) /* else its turn comes afterwards */
+    if (!is_woken(self)) /* else its turn comes afterwards */
         iov_fiber_unpark(self->rest.now->fiber);
 }
 
-static void end(IovCpu *self)
+static void end(IovCpu *self, iov_time now)
 {
-    iov_cpu_rest_settle(self);
-    if (self->rest.now->handled != IOV_TIME_MAX)
+    account(self, now);
+    if (is_woken(self))
         self->apic->ops->pass(self->apic, true);
     self->rest.now = NULL;
 }
@@ -128,16 +136,16 @@ static void end(IovCpu *self)
 static bool rest_over(struct iov_rest *rest)
 {
     IovCpu *self = iov_cpu_of(rest->exec);
+    iov_time now = iov_cpu_now(self);
 
-    if (self->rest.now != rest || rest->handled == IOV_TIME_MAX ||
-        iov_cpu_now(self) < self->rest.over)
+    if (self->rest.now != rest || !is_woken(self) || now < self->rest.over)
         return false;
     if (self->physical) {
         iov_fiber_unpark(rest->fiber);
         return false;
     }
     self->attention = false;
-    end(self);
+    end(self, now);
     return true;
 }
 
@@ -149,9 +157,9 @@ static bool rested(struct iov_rest *rest)
     iov_time now = iov_cpu_now(self);
 
     IOV_REQUIRE(self->rest.now == rest);
-    end(self);
+    end(self, now);
     self->attention = true;
-    if (self->rest.done == NOTHING) {
+    if (self->rest.step == STEP_BEFORE) {
         iov_cpu_book(exec, self->rest.halt - rest->duration, rest->part);
         iov_exec_compute(exec, self->rest.halt - now, rest->part);
         return false;

@@ -92,56 +92,56 @@ void iov_host_idle_settle(struct iov_host_cpu *cpu)
 
 static void rest_end(struct iov_host_cpu *cpu)
 {
-    iov_host_idle_settle(cpu);
     cpu->resting = false;
+    cpu->rest.heir = NULL;
     if (cpu->counted_handler)
         cpu->host->interrupt_time += cpu->rest.handler;
 }
 
 void iov_host_idle_over(struct iov_host_cpu *cpu)
 {
-    if (!cpu->resting || !cpu->processor->ops->rest_over(&cpu->rest))
+    if (!cpu->processor->ops->rest_over(&cpu->rest))
         return;
+    iov_host_idle_settle(cpu);
     rest_end(cpu);
-    iov_host_idle_leave(cpu);
     iov_host_idle_give(cpu);
 }
 
+/* LIMIT: not with several idle states: which is chosen depends on what is known when it halts. */
 void iov_host_idle_init(struct iov_host_cpu *cpu)
 {
+    const IovLinuxHost *host = cpu->host;
+
+    cpu->rests =
+        host->idle == IDLE_HLT && host->idle_states == 1 && cpu->processor->ops->rest != NULL;
+    cpu->idle->exec.halt_latency = host->idle_exit[0];
     cpu->rest = (struct iov_rest){ .exec = &cpu->idle->exec,
                                    .fiber = cpu->idle->fiber,
-                                   .duration = cpu->host->context_switch,
+                                   .duration = host->context_switch,
                                    .part = IOV_PART_WAKEUP,
                                    .vector = IOV_HOST_VECTOR_RESCHEDULE,
-                                   .handler = cpu->host->reschedule,
+                                   .handler = host->reschedule,
                                    .handler_part = IOV_PART_HOST };
 }
 
-/* LIMIT: not with several idle states: which is chosen depends on what is known when it halts. */
 bool iov_host_idle_rest(struct iov_host_cpu *cpu)
 {
     IovLinuxHost *host = cpu->host;
-    struct iov_thread *idle = cpu->idle;
-    struct iov_processor *processor = cpu->processor;
 
-    cpu->rest.heir = NULL;
-    if (host->idle != IDLE_HLT || host->idle_states > 1 || processor->ops->rest == NULL ||
-        !processor->ops->rest(&cpu->rest))
+    if (!cpu->rests || !cpu->processor->ops->rest(&cpu->rest))
         return false;
     host->context_switches++;
     cpu->resting = true;
     cpu->counted_halt = cpu->counted_handler = false;
     cpu->idle_since = iov_now(host->parent_instance.kernel) + host->context_switch;
-    cpu->idle_state = 0;
-    idle->exec.interrupts = false;
-    idle->exec.halt_latency = host->idle_exit[0];
     return true;
 }
 
 void iov_host_idle_rested(struct iov_host_cpu *cpu)
 {
+    iov_host_idle_settle(cpu);
     rest_end(cpu);
+    cpu->idle->exec.interrupts = false;
     if (cpu->processor->ops->rested(&cpu->rest))
         iov_host_idle_leave(cpu);
 }

@@ -29,6 +29,7 @@ struct iov_host_cpu {
     unsigned idle_count;
     unsigned idle_state;
     struct iov_rest rest;
+    bool rests;        /* idles without its idle thread's fiber, where that can be */
     bool resting;      /* it idles without its idle thread's fiber, and halts at idle_since */
     bool counted_halt; /* in the statistics, of the rest that goes on */
     bool counted_handler;

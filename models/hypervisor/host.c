@@ -34,10 +34,10 @@ static void queue_insert(struct iov_host_cpu *cpu, struct iov_thread *thread)
     cpu->host->free &= ~(UINT64_C(1) << cpu->index);
 }
 
-/* For give(). */
+/* NULL: nobody waits. */
 static struct iov_thread *queue_pop(struct iov_host_cpu *cpu)
 {
-    return cpu->queued > 0 ? cpu->queue[--cpu->queued].thread : cpu->idle;
+    return cpu->queued > 0 ? cpu->queue[--cpu->queued].thread : NULL;
 }
 
 /* Every thread may wait for the same processor. */
@@ -114,25 +114,37 @@ static void wait_running(struct iov_thread *thread)
     }
 }
 
+static void current_set(struct iov_host_cpu *cpu, struct iov_thread *thread)
+{
+    cpu->current = thread;
+    thread->state = IOV_THREAD_RUNNING;
+    thread->exec.processor = cpu->processor;
+    cpu->processor->running = &thread->exec;
+    if (iov_event_armed(&cpu->slice))
+        iov_event_disarm(&cpu->slice);
+}
+
+/* The processor goes to a thread that waited for it. */
 static void give(struct iov_host_cpu *cpu, struct iov_thread *to)
 {
     if (to->domain != NULL && to->domain != cpu->current->domain) {
         cpu->host->domain_switches++;
         cpu->host->measure->counters.domain_switches++;
     }
-    cpu->current = to;
-    if (to->idle)
-        cpu->host->free |= UINT64_C(1) << cpu->index;
-    to->state = IOV_THREAD_RUNNING;
+    current_set(cpu, to);
     to->since = iov_now(cpu->host->parent_instance.kernel);
     to->switches++;
-    to->exec.processor = cpu->processor;
-    cpu->processor->running = &to->exec;
-    if (iov_event_armed(&cpu->slice))
-        iov_event_disarm(&cpu->slice);
     slice_arm(cpu);
-    if (to->fiber != NULL && !(to->idle && iov_host_idle_rest(cpu)))
-        iov_fiber_unpark(to->fiber);
+    iov_fiber_unpark(to->fiber);
+}
+
+/* Nobody waits for it. */
+static void give_to_idle(struct iov_host_cpu *cpu)
+{
+    current_set(cpu, cpu->idle);
+    cpu->host->free |= UINT64_C(1) << cpu->index;
+    if (!iov_host_idle_rest(cpu))
+        iov_fiber_unpark(cpu->idle->fiber);
 }
 
 /*
@@ -175,18 +187,6 @@ static void arrive(struct iov_thread *thread)
         thread->exec.processor->ops->boundary(&thread->exec);
 }
 
-static void leave_cpu(struct iov_thread *thread, struct iov_thread *to)
-{
-    struct iov_host_cpu *cpu = thread->cpu;
-
-    if (thread->sched_out != NULL)
-        thread->sched_out(thread, thread->state == IOV_THREAD_RUNNABLE);
-    thread->exec.processor = NULL;
-    thread->warm_cpu = cpu;
-    thread->warm_at = cpu->used;
-    give(cpu, to);
-}
-
 static void leave(struct iov_thread *thread)
 {
     struct iov_host_cpu *cpu = thread->cpu;
@@ -197,7 +197,15 @@ static void leave(struct iov_thread *thread)
         thread->state = IOV_THREAD_RUNNING;
         return;
     }
-    leave_cpu(thread, to);
+    if (thread->sched_out != NULL)
+        thread->sched_out(thread, thread->state == IOV_THREAD_RUNNABLE);
+    thread->exec.processor = NULL;
+    thread->warm_cpu = cpu;
+    thread->warm_at = cpu->used;
+    if (to != NULL)
+        give(cpu, to);
+    else
+        give_to_idle(cpu);
     if (thread->state == IOV_THREAD_ENDED)
         return;
     wait_running(thread);
@@ -225,11 +233,8 @@ void iov_host_schedule(struct iov_thread *thread)
 
 void iov_host_idle_give(struct iov_host_cpu *cpu)
 {
-    struct iov_thread *idle = cpu->idle;
-
     cpu->need_resched = false;
-    idle->state = IOV_THREAD_RUNNABLE;
-    idle->exec.processor = NULL;
+    cpu->idle->state = IOV_THREAD_RUNNABLE;
     give(cpu, queue_pop(cpu));
 }
 

@@ -220,7 +220,9 @@ enum iov_resume iov_vcpu_mmio(struct iov_vcpu *vcpu, struct iov_exit *exit)
         count_exit(vm, region_of(vm, &vm->mmio, vm->mmio_regions, window));
         return iov_vcpu_skip(vcpu);
     }
-    iov_vcpu_compute(vcpu, vm->costs.emulate + vm->costs.mmio_fast);
+    vcpu->owed += vm->costs.emulate + vm->costs.mmio_fast;
+    if (vm->class->access == NULL) /* else it is paid with what comes next */
+        iov_vcpu_compute(vcpu, 0);
     if (ioapic_access(vcpu, &req, write) || lapic_access(vcpu, &req, write))
         return iov_vcpu_skip(vcpu);
     count_exit(vm, region_of(vm, &vm->mmio, vm->mmio_regions, window));

@@ -50,6 +50,7 @@ void iov_xen_ioreq_access(struct iov_vcpu *vcpu, const struct iov_mem_window *wi
     struct iov_xen_ioreq *request = self->requests != NULL ? &self->requests[vcpu->index] : NULL;
 
     if (request == NULL || window == NULL) { /* nobody answers */
+        iov_vcpu_compute(vcpu, 0);
         if (!write)
             memset(req->data, 0xff, req->size);
         return;
