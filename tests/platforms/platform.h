@@ -10,30 +10,56 @@
 #include "core/config/experiment.h"
 #include "models/cpu/vmx-regs.h"
 
-/* A finished run of a file, wherever it is; `sets` ends with NULL. Ends the test if the run fails. */
-static inline struct iov_experiment *run_file(const char *file, const char *const *sets)
+/* An experiment of a file, wherever it is, or of one in configs/; `sets` ends with NULL. NULL if it is refused. */
+static inline struct iov_experiment *try_file(const char *file, const char *const *sets,
+                                              GError **error)
 {
     g_auto(GStrv) path = iov_data_path(IOV_SOURCE_DIR "/configs/any.yaml");
+    g_autofree char *whole = g_canonicalize_filename(file, IOV_SOURCE_DIR "/configs");
     struct iov_config_options options = { (const char *const *)path, sets };
+
+    return iov_experiment_open(whole, &options, error);
+}
+
+/* The same, and the test ends if it is refused. */
+static inline struct iov_experiment *open_file(const char *file, const char *const *sets)
+{
     GError *error = NULL;
-    struct iov_experiment *experiment = iov_experiment_open(file, &options, &error);
+    struct iov_experiment *experiment = try_file(file, sets, &error);
 
     cr_assert_not_null(experiment, "%s: %s", file, error != NULL ? error->message : "");
+    return experiment;
+}
+
+/* The same, and it has run. */
+static inline struct iov_experiment *run_file(const char *file, const char *const *sets)
+{
+    struct iov_experiment *experiment = open_file(file, sets);
+    GError *error = NULL;
+
     cr_assert(iov_experiment_run(experiment, NULL, &error), "%s: %s", file,
               error != NULL ? error->message : "");
     return experiment;
 }
 
-/* The same of a file in configs/. */
-static inline struct iov_experiment *run_config(const char *config, const char *const *sets)
+/* It is refused, or fails, and the user is told `reason`. */
+static inline void expect_refusal(const char *file, const char *const *sets, const char *reason)
 {
-    g_autofree char *file = g_build_filename(IOV_SOURCE_DIR, "configs", config, NULL);
+    g_autoptr(GError) error = NULL;
+    struct iov_experiment *experiment = try_file(file, sets, &error);
 
-    return run_file(file, sets);
+    if (experiment != NULL) {
+        cr_assert(not(iov_experiment_run(experiment, NULL, &error)));
+        iov_experiment_free(experiment);
+    }
+    cr_assert_not_null(error);
+    cr_assert_not_null(strstr(error->message, reason), "%s", error->message);
 }
 
-#define RUN(config, ...) \
-    run_config(config, (const char *const[]){ __VA_ARGS__ __VA_OPT__(, ) NULL })
+#define SETS(...) ((const char *const[]){ __VA_ARGS__ __VA_OPT__(, ) NULL })
+#define OPEN(config, ...) open_file(config, SETS(__VA_ARGS__))
+#define RUN(config, ...) run_file(config, SETS(__VA_ARGS__))
+#define REFUSED(config, reason, ...) expect_refusal(config, SETS(__VA_ARGS__), reason)
 
 static inline const struct iov_counters *counters_of(const struct iov_experiment *experiment)
 {
@@ -80,6 +106,45 @@ static inline double wire_bits_per_second(const struct iov_experiment *run)
 
     return 8.0 * (double)(stat_of(run, "wire", "bytes") + 24 * stat_of(run, "wire", "frames")) /
            seconds;
+}
+
+/* A list of `count` VMs for the sets: vm0, vm1, ... */
+static inline char *vms(unsigned count)
+{
+    return g_strdup_printf("vms=[{ name: vm, count: %u }]", count);
+}
+
+/* Every guest got an answer to each of its requests and nothing else. */
+static inline void check_own_answers(const struct iov_experiment *run, unsigned guests)
+{
+    cr_assert(eq(u64, iov_experiment_measure(run)->mismatches, 0));
+    cr_assert(eq(u64, counters_of(run)->drops, 0));
+    for (unsigned i = 0; i < guests; i++) {
+        g_autofree char *guest = g_strdup_printf("vm%u/guest", i);
+
+        cr_assert(eq(u64, stat_of(run, guest, "foreign-frames"), 0));
+        cr_assert(eq(u64, stat_of(run, guest, "bad-frames"), 0));
+    }
+}
+
+/* Streams of one guest and of many fill a link of 1 Gbit/s alike, and no access of theirs exits. `size`: the card is large enough. */
+static inline void check_link_is_shared(const char *strategy, const char *size)
+{
+    static const unsigned counts[] = { 1, 8, 60 };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(counts); i++) {
+        g_autofree char *list = vms(counts[i]);
+        g_autofree char *operations = g_strdup_printf("workload.operations=%u", 12000 / counts[i]);
+        struct iov_experiment *run = RUN("udp-stream.yaml", strategy, size, "parts.wire.rate=1Gbps",
+                                         list, operations, "workload.warmup=50");
+        double rate = wire_bits_per_second(run);
+
+        cr_assert(lt(dbl, 0.98e9, rate), "%u: %.4g bit/s", counts[i], rate);
+        cr_assert(le(dbl, rate, 1.002e9), "%u: %.4g bit/s", counts[i], rate);
+        cr_assert(eq(u64, stat_of(run, "nic", "frames-dropped"), 0));
+        cr_assert(eq(u64, counters_of(run)->device_exits, 0));
+        iov_experiment_free(run);
+    }
 }
 
 /* `figure` of an experiment is `wanted` within 0.02. */

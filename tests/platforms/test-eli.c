@@ -75,15 +75,7 @@ Test(eli, wants_one_pinned_vcpu_and_no_posting)
     static const char *const wrong[][2] = { { "vm.pin=[]", "one vCPU that is pinned" },
                                             { "vm.vcpus=2", "one vCPU that is pinned" },
                                             { "parameters.posting=on", "which posts them" } };
-    g_autofree char *file = g_build_filename(IOV_SOURCE_DIR, "configs", "net-rr.yaml", NULL);
-    g_auto(GStrv) path = iov_data_path(file);
 
-    for (unsigned i = 0; i < G_N_ELEMENTS(wrong); i++) {
-        const char *const sets[] = { "strategy=eli", wrong[i][0], NULL };
-        struct iov_config_options options = { (const char *const *)path, sets };
-        g_autoptr(GError) error = NULL;
-
-        cr_assert_null(iov_experiment_open(file, &options, &error), "%s", wrong[i][0]);
-        cr_assert_not_null(strstr(error->message, wrong[i][1]), "%s", error->message);
-    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(wrong); i++)
+        REFUSED("net-rr.yaml", wrong[i][1], "strategy=eli", wrong[i][0]);
 }

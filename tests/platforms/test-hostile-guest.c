@@ -37,22 +37,13 @@ static uint64_t answers_of(struct iov_experiment *run, const char *guest)
 static uint64_t answers_beside(const char *strategy, const char *packed, bool hostile,
                                uint64_t *ret_faults)
 {
-    const char *const sets[] = { strategy,
-                                 packed,
-                                 "vms=[{ name: vm0 }, { name: vm1 }]",
-                                 "workload.operations=1000000",
-                                 "workload.warmup=0",
-                                 NULL };
-    g_autofree char *file = g_build_filename(IOV_SOURCE_DIR, "configs", "net-rr.yaml", NULL);
-    g_auto(GStrv) path = iov_data_path(file);
-    struct iov_config_options options = { (const char *const *)path, sets };
-    g_autoptr(GError) error = NULL;
-    struct iov_experiment *experiment = iov_experiment_open(file, &options, &error);
+    struct iov_experiment *experiment =
+        OPEN("net-rr.yaml", strategy, packed, "vms=[{ name: vm, count: 2 }]",
+             "workload.operations=1000000", "workload.warmup=0");
     struct iov_run *run;
     struct iov_random random;
     uint64_t answers;
 
-    cr_assert_not_null(experiment, "%s", error != NULL ? error->message : "");
     run = iov_platform_run(iov_experiment_platform(experiment));
     iov_platform_start(iov_experiment_platform(experiment));
     iov_random_init(&random, 3, "hostile guest");

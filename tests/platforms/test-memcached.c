@@ -90,16 +90,11 @@ Test(memcached, each_of_several_servers_has_clients_of_its_own)
 
 Test(memcached, without_clients_the_server_waits_and_the_run_is_given_up)
 {
-    g_autofree char *file = g_build_filename(IOV_SOURCE_DIR, "configs", "memcached.yaml", NULL);
-    g_auto(GStrv) path = iov_data_path(file);
-    const char *const sets[] = { "parts.peer.role=sink", "strategy=vhost-net", "stop=100ms", NULL };
-    struct iov_config_options options = { (const char *const *)path, sets };
-    GError *error = NULL;
-    struct iov_experiment *run = iov_experiment_open(file, &options, &error);
+    struct iov_experiment *run =
+        OPEN("memcached.yaml", "parts.peer.role=sink", "strategy=vhost-net", "stop=100ms");
+    g_autoptr(GError) error = NULL;
 
-    cr_assert_not_null(run);
     iov_experiment_run(run, NULL, &error);
     cr_assert(eq(u64, iov_experiment_measure(run)->operations, 0));
-    g_clear_error(&error);
     iov_experiment_free(run);
 }

@@ -29,26 +29,6 @@ static uint64_t share_of_frames(const struct iov_experiment *run, unsigned index
     return (virtual_of(run, index)->frames * 100 + all / 2) / all;
 }
 
-static void expect_refusal(const char *config, const char *const *sets, const char *reason)
-{
-    g_autofree char *file = g_build_filename(IOV_SOURCE_DIR, "configs", config, NULL);
-    g_auto(GStrv) path = iov_data_path(file);
-    struct iov_config_options options = { (const char *const *)path, sets };
-    GError *error = NULL;
-    struct iov_experiment *experiment = iov_experiment_open(file, &options, &error);
-
-    if (experiment != NULL) {
-        cr_assert(not(iov_experiment_run(experiment, NULL, &error)));
-        iov_experiment_free(experiment);
-    }
-    cr_assert_not_null(error);
-    cr_assert_not_null(strstr(error->message, reason), "%s", error->message);
-    g_error_free(error);
-}
-
-#define REFUSED(config, reason, ...) \
-    expect_refusal(config, (const char *const[]){ __VA_ARGS__, NULL }, reason)
-
 /* ---- Spread and pinned ---- */
 
 Test(multi_queue, spread_each_processor_takes_the_interrupts_and_frames_of_its_own_flows)

@@ -40,17 +40,11 @@ Test(pcap, as_fast_as_the_wire_goes_it_is_more_than_a_guest_can_take)
 
 Test(pcap, frames_for_somebody_else_do_not_reach_the_program)
 {
-    g_autofree char *file = g_build_filename(IOV_SOURCE_DIR, "configs", "pcap.yaml", NULL);
-    g_auto(GStrv) path = iov_data_path(file);
-    const char *const sets[] = { "parts.peer.address-to-sender=off", "strategy=vhost-net",
-                                 "stop=20ms", NULL };
-    struct iov_config_options options = { (const char *const *)path, sets };
-    GError *error = NULL;
-    struct iov_experiment *run = iov_experiment_open(file, &options, &error);
+    struct iov_experiment *run =
+        OPEN("pcap.yaml", "parts.peer.address-to-sender=off", "strategy=vhost-net", "stop=20ms");
+    g_autoptr(GError) error = NULL;
 
-    cr_assert_not_null(run);
     iov_experiment_run(run, NULL, &error);
     cr_assert(eq(u64, iov_experiment_measure(run)->operations, 0));
-    g_clear_error(&error);
     iov_experiment_free(run);
 }

@@ -37,7 +37,7 @@ static struct iov_experiment *run_sets(GPtrArray *sets)
     struct iov_experiment *run;
 
     g_ptr_array_add(sets, NULL);
-    run = run_config("pcie-bench.yaml", (const char *const *)sets->pdata);
+    run = run_file("pcie-bench.yaml", (const char *const *)sets->pdata);
     cr_assert(eq(u64, stat_of(run, "engine", "failed"), 0));
     cr_assert(eq(u64, iov_experiment_measure(run)->mismatches, 0));
     g_ptr_array_unref(sets);

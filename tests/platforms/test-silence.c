@@ -15,14 +15,10 @@ Test(silence, a_ping_each_hundred_seconds_is_no_reason_to_give_up)
 Test(silence, a_tick_with_its_end_of_interrupt_is_no_sign_of_life)
 {
     /* Nobody sends: the guest waits for ever, and its tick writes the APIC each time. */
-    const char *const sets[] = { "strategy=xen-pv", "workload.direction=rx", NULL };
-    g_autofree char *file = g_build_filename(IOV_SOURCE_DIR, "configs", "udp-stream.yaml", NULL);
-    g_auto(GStrv) path = iov_data_path(file);
-    struct iov_config_options options = { (const char *const *)path, sets };
+    struct iov_experiment *run =
+        OPEN("udp-stream.yaml", "strategy=xen-pv", "workload.direction=rx");
     g_autoptr(GError) error = NULL;
-    struct iov_experiment *run = iov_experiment_open(file, &options, NULL);
 
-    cr_assert_not_null(run);
     cr_assert(not(iov_experiment_run(run, NULL, &error)));
     cr_assert_not_null(strstr(error->message, "silent"));
     cr_assert(lt(u64, 0, stat_of(run, "vm0/guest", "eois")));

@@ -11,12 +11,6 @@
 #define INTERFACES UINT64_C(0xf0000000)
 #define UNIT UINT64_C(0xfed91000)
 
-/* A list of `count` VMs for --set. */
-static char *vms(unsigned count)
-{
-    return g_strdup_printf("vms=[{ name: vm, count: %u }]", count);
-}
-
 Test(siov, a_request_and_its_response_exit_for_no_access_and_no_interrupt)
 {
     struct iov_experiment *run = RUN("net-rr.yaml", "strategy=siov-adi", "guest.idle=poll");
@@ -70,15 +64,11 @@ Test(siov, several_guests_get_their_own_answers_and_equal_shares)
     uint64_t first = stat_of(run, "vm0/workload", "finished");
 
     cr_assert(ge(u64, iov_experiment_measure(run)->operations, 4000));
-    cr_assert(eq(u64, iov_experiment_measure(run)->mismatches, 0));
-    cr_assert(eq(u64, counters_of(run)->drops, 0));
+    check_own_answers(run, 4);
     for (unsigned i = 0; i < 4; i++) {
-        g_autofree char *guest = g_strdup_printf("vm%u/guest", i);
         g_autofree char *workload = g_strdup_printf("vm%u/workload", i);
         uint64_t finished = stat_of(run, workload, "finished");
 
-        cr_assert(eq(u64, stat_of(run, guest, "foreign-frames"), 0));
-        cr_assert(eq(u64, stat_of(run, guest, "bad-frames"), 0));
         cr_assert(le(u64, finished > first ? finished - first : first - finished, 10));
     }
     cr_assert(eq(u64, stat_of(run, "nic", "frames-spoofed"), 0));
@@ -87,73 +77,34 @@ Test(siov, several_guests_get_their_own_answers_and_equal_shares)
 
 Test(siov, sixty_interfaces_fill_the_link_like_one_and_nobody_exits_for_an_access)
 {
-    static const unsigned counts[] = { 1, 8, 60 };
-
-    for (unsigned i = 0; i < G_N_ELEMENTS(counts); i++) {
-        g_autofree char *list = vms(counts[i]);
-        g_autofree char *operations = g_strdup_printf("workload.operations=%u", 12000 / counts[i]);
-        struct iov_experiment *run =
-            RUN("udp-stream.yaml", "strategy=siov-adi", "parameters.adis=63",
-                "parts.wire.rate=1Gbps", list, operations, "workload.warmup=50");
-        double rate = wire_bits_per_second(run);
-
-        cr_assert(lt(dbl, 0.98e9, rate), "%u: %.4g bit/s", counts[i], rate);
-        cr_assert(le(dbl, rate, 1.002e9), "%u: %.4g bit/s", counts[i], rate);
-        cr_assert(eq(u64, stat_of(run, "nic", "frames-dropped"), 0));
-        cr_assert(eq(u64, counters_of(run)->device_exits, 0));
-        iov_experiment_free(run);
-    }
+    check_link_is_shared("strategy=siov-adi", "parameters.adis=63");
 }
 
 /* ---- Mistakes of the user ---- */
 
-static char *open_fails(const char *const *sets)
-{
-    g_autofree char *file = g_build_filename(IOV_SOURCE_DIR, "configs", "net-rr.yaml", NULL);
-    g_auto(GStrv) path = iov_data_path(file);
-    struct iov_config_options options = { (const char *const *)path, sets };
-    g_autoptr(GError) error = NULL;
-
-    cr_assert(eq(ptr, iov_experiment_open(file, &options, &error), NULL));
-    return g_strdup(error->message);
-}
-
 Test(siov, there_are_no_more_interfaces_than_the_card_has)
 {
     g_autofree char *nine = vms(9);
-    const char *const sets[] = { "strategy=siov-adi", nine, NULL };
-    g_autofree char *message = open_fails(sets);
 
-    cr_assert(ne(ptr, strstr(message, "all 8 interfaces"), NULL), "%s", message);
+    REFUSED("net-rr.yaml", "all 8 interfaces", "strategy=siov-adi", nine);
 }
 
 Test(siov, an_interface_needs_a_unit_in_scalable_mode)
 {
-    const char *const legacy[] = { "strategy=siov-adi", "parts.host-iommu.scalable=off", NULL };
-    const char *const unable[] = { "strategy=siov-adi", "parts.unit.scalable-mode=off",
-                                   "parts.unit.pasid-mode=off", "parts.unit.pasid-bits=0", NULL };
-    g_autofree char *first = open_fails(legacy), *second = open_fails(unable);
-
-    cr_assert(ne(ptr, strstr(first, "scalable: PASIDs need it"), NULL), "%s", first);
-    cr_assert(ne(ptr, strstr(second, "no scalable mode with PASIDs"), NULL), "%s", second);
+    REFUSED("net-rr.yaml", "scalable: PASIDs need it", "strategy=siov-adi",
+            "parts.host-iommu.scalable=off");
+    REFUSED("net-rr.yaml", "no scalable mode with PASIDs", "strategy=siov-adi",
+            "parts.unit.scalable-mode=off", "parts.unit.pasid-mode=off", "parts.unit.pasid-bits=0");
 }
 
 /* ---- Guests that mean no good ---- */
 
 static struct iov_experiment *two_guests(const char *warmup)
 {
-    const char *const sets[] = { "strategy=siov-adi",
-                                 "vms=[{ name: vm0 }, { name: vm1 }]",
-                                 "workload.operations=3000",
-                                 "parts.host-iommu.fault-event=off",
-                                 warmup,
-                                 NULL };
-    g_autofree char *file = g_build_filename(IOV_SOURCE_DIR, "configs", "net-rr.yaml", NULL);
-    g_auto(GStrv) path = iov_data_path(file);
-    struct iov_config_options options = { (const char *const *)path, sets };
-    struct iov_experiment *run = iov_experiment_open(file, &options, NULL);
+    struct iov_experiment *run =
+        OPEN("net-rr.yaml", "strategy=siov-adi", "vms=[{ name: vm, count: 2 }]",
+             "workload.operations=3000", "parts.host-iommu.fault-event=off", warmup);
 
-    cr_assert_not_null(run);
     iov_platform_start(iov_experiment_platform(run));
     return run;
 }

@@ -5,16 +5,6 @@
 
 #include "tests/platforms/platform.h"
 
-/* A list of `count` VMs for --set. */
-static char *vms(unsigned count)
-{
-    GString *list = g_string_new("vms=[");
-
-    for (unsigned i = 0; i < count; i++)
-        g_string_append_printf(list, "%s{ name: vm%u }", i > 0 ? ", " : "", i);
-    return g_string_free(g_string_append(list, "]"), FALSE);
-}
-
 Test(sriov, a_request_and_its_response_exit_for_no_access_and_no_interrupt)
 {
     struct iov_experiment *run = RUN("net-rr.yaml", "strategy=sriov-vf", "guest.idle=poll");
@@ -50,52 +40,21 @@ Test(sriov, several_guests_get_their_own_answers)
         RUN("net-rr.yaml", "strategy=sriov-vf", four, "workload.operations=1000");
 
     cr_assert(ge(u64, iov_experiment_measure(run)->operations, 4000));
-    cr_assert(eq(u64, iov_experiment_measure(run)->mismatches, 0));
-    cr_assert(eq(u64, counters_of(run)->drops, 0));
-    for (unsigned i = 0; i < 4; i++) {
-        g_autofree char *guest = g_strdup_printf("vm%u/guest", i);
-
-        cr_assert(eq(u64, stat_of(run, guest, "foreign-frames"), 0));
-        cr_assert(eq(u64, stat_of(run, guest, "bad-frames"), 0));
-    }
+    check_own_answers(run, 4);
     cr_assert(eq(u64, stat_of(run, "nic", "frames-spoofed"), 0));
     iov_experiment_free(run);
 }
 
 Test(sriov, sixty_functions_fill_the_link_like_one_and_nobody_exits_for_an_access)
 {
-    static const unsigned counts[] = { 1, 8, 60 };
-
-    for (unsigned i = 0; i < G_N_ELEMENTS(counts); i++) {
-        g_autofree char *list = vms(counts[i]);
-        g_autofree char *operations = g_strdup_printf("workload.operations=%u", 12000 / counts[i]);
-        struct iov_experiment *run =
-            RUN("udp-stream.yaml", "strategy=sriov-vf", "parameters.vfs=63",
-                "parts.wire.rate=1Gbps", list, operations, "workload.warmup=50");
-        double rate = wire_bits_per_second(run);
-
-        cr_assert(lt(dbl, 0.98e9, rate), "%u: %.4g bit/s", counts[i], rate);
-        cr_assert(le(dbl, rate, 1.002e9), "%u: %.4g bit/s", counts[i], rate);
-        cr_assert(eq(u64, stat_of(run, "nic", "frames-dropped"), 0));
-        cr_assert(eq(u64, counters_of(run)->device_exits, 0));
-        iov_experiment_free(run);
-    }
+    check_link_is_shared("strategy=sriov-vf", "parameters.vfs=63");
 }
 
 Test(sriov, there_are_no_more_functions_than_the_card_has)
 {
     g_autofree char *nine = vms(9);
-    const char *const sets[] = { "strategy=sriov-vf", nine, NULL };
-    g_autofree char *file = g_build_filename(IOV_SOURCE_DIR, "configs", "net-rr.yaml", NULL);
-    g_auto(GStrv) path = iov_data_path(file);
-    struct iov_config_options options = { (const char *const *)path, sets };
-    GError *error = NULL;
-    struct iov_experiment *run = iov_experiment_open(file, &options, &error);
 
-    cr_assert(eq(ptr, run, NULL));
-    cr_assert(ne(ptr, strstr(error->message, "all 8 virtual functions"), NULL), "%s",
-              error->message);
-    g_error_free(error);
+    REFUSED("net-rr.yaml", "all 8 virtual functions", "strategy=sriov-vf", nine);
 }
 
 /* What a guest that means no good may write into its function's mailbox and queues. */
@@ -121,12 +80,8 @@ static void scribble(struct iov_experiment *run, uint64_t registers, uint32_t se
 
 Test(sriov, nonsense_in_one_mailbox_is_refused_and_the_other_guest_goes_on)
 {
-    const char *const sets[] = { "strategy=sriov-vf", "vms=[{ name: vm0 }, { name: vm1 }]",
-                                 "workload.operations=3000", NULL };
-    g_autofree char *file = g_build_filename(IOV_SOURCE_DIR, "configs", "net-rr.yaml", NULL);
-    g_auto(GStrv) path = iov_data_path(file);
-    struct iov_config_options options = { (const char *const *)path, sets };
-    struct iov_experiment *run = iov_experiment_open(file, &options, NULL);
+    struct iov_experiment *run = OPEN("net-rr.yaml", "strategy=sriov-vf",
+                                      "vms=[{ name: vm, count: 2 }]", "workload.operations=3000");
     struct iov_kernel *kernel = iov_platform_run(iov_experiment_platform(run))->kernel;
 
     iov_platform_start(iov_experiment_platform(run));

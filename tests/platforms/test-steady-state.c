@@ -7,13 +7,11 @@
  * AddressSanitizer its hook does.
  */
 #include <criterion/criterion.h>
-#include <criterion/new/assert.h>
 #include <criterion/parameterized.h>
 #include <stdlib.h>
 
-#include "core/config/experiment.h"
 #include "core/kernel/sanitizer-private.h"
-#include "core/trace/measure.h"
+#include "tests/platforms/platform.h"
 
 static bool counting;
 static uint64_t allocations;
@@ -94,15 +92,10 @@ struct run_case {
 static uint64_t steady_allocations(const struct run_case *test)
 {
     g_autofree char *strategy = g_strconcat("strategy=", test->strategy, NULL);
-    g_autofree char *file = g_strconcat(IOV_SOURCE_DIR "/configs/", test->config, ".yaml", NULL);
-    g_auto(GStrv) path = iov_data_path(file);
-    const char *const sets[] = { strategy, "workload.operations=10000", NULL };
-    struct iov_config_options options = { (const char *const *)path, sets };
-    g_autoptr(GError) error = NULL;
-    struct iov_experiment *experiment = iov_experiment_open(file, &options, &error);
+    g_autofree char *config = g_strconcat(test->config, ".yaml", NULL);
+    struct iov_experiment *experiment = OPEN(config, strategy, "workload.operations=10000");
     struct iov_run *run;
 
-    cr_assert_not_null(experiment, "%s", error != NULL ? error->message : "");
     run = iov_platform_run(iov_experiment_platform(experiment));
     iov_platform_start(iov_experiment_platform(experiment));
     run_to(run, 4000);

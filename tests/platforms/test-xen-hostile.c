@@ -11,17 +11,11 @@
 /* Where the guest kernel's pages come to lie: argument, shared info, grant table, rings. */
 enum { MEMORY = 0x100000, SHARED = 0x101000, GRANTS = 0x102000, RINGS = 0x104000, END = 0x106000 };
 
-static struct iov_experiment *open_run(const char *set, const char *vms)
+static struct iov_experiment *open_run(const char *set, const char *guests)
 {
-    const char *const sets[] = { "strategy=xen-pv",   set, vms, "workload.operations=1000000",
-                                 "workload.warmup=0", NULL };
-    g_autofree char *file = g_build_filename(IOV_SOURCE_DIR, "configs", "net-rr.yaml", NULL);
-    g_auto(GStrv) path = iov_data_path(file);
-    struct iov_config_options options = { (const char *const *)path, sets };
-    g_autoptr(GError) error = NULL;
-    struct iov_experiment *run = iov_experiment_open(file, &options, &error);
+    struct iov_experiment *run = OPEN("net-rr.yaml", "strategy=xen-pv", set, guests,
+                                      "workload.operations=1000000", "workload.warmup=0");
 
-    cr_assert_not_null(run, "%s", error != NULL ? error->message : "");
     iov_platform_start(iov_experiment_platform(run));
     return run;
 }

@@ -51,7 +51,7 @@ static struct iov_experiment *run_without_software(const char *strategy)
     for (unsigned i = 0; i < G_N_ELEMENTS(parts); i++)
         add_costs(sets, parts[i]);
     g_ptr_array_add(sets, NULL);
-    run = run_config("net-rr.yaml", (const char *const *)sets->pdata);
+    run = run_file("net-rr.yaml", (const char *const *)sets->pdata);
     cr_assert(eq(u64, iov_experiment_measure(run)->operations, 200), "%s", strategy);
     cr_assert(eq(u64, iov_experiment_measure(run)->mismatches, 0), "%s", strategy);
     return run;
