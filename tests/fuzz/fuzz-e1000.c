@@ -4,49 +4,11 @@
  * of operations on registers, I/O BAR, configuration space and ring memory, with frames and time in between. Nothing may end the host,
  * and what the device sends is a frame.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "core/object/model.h"
-#include "core/trace/measure.h"
 #include "models/nic/e1000-regs.h"
-#include "tests/fuzz/input.h"
+#include "tests/fuzz/nic.h"
 
-#define RAM_SIZE 0x10000u
 #define TX_RING 0x1000u
 #define RX_RING 0x2000u
-#define FRAMES_MAX 100000u /* enough for one input: segmentation multiplies */
-
-/* ---- The other ends ---- */
-
-struct cable {
-    struct iov_packet_port port;
-    struct iov_packet_pool *pool;
-    unsigned frames;
-};
-
-static iov_time cable_receive(struct iov_packet_port *port, struct iov_packet *packet)
-{
-    struct cable *cable = iov_container_of(port, struct cable, port);
-
-    if (packet->size < 14 || packet->size > E1000_BAR_SIZE)
-        abort();
-    cable->frames++;
-    iov_packet_free(packet);
-    return cable->frames & 1 ? 700 * IOV_NS : 0;
-}
-
-static const struct iov_packet_ops cable_ops = { .receive = cable_receive };
-
-static bool lookup(struct iov_cost_table *table, const char *name, const char *kind,
-                   iov_time *ret_cost, GError **error)
-{
-    (void)table, (void)name, (void)kind, (void)error;
-    *ret_cost = 100 * IOV_NS;
-    return true;
-}
 
 /* ---- Operations ---- */
 
@@ -58,19 +20,6 @@ static const uint16_t interesting[] = {
     E1000_TDH,  E1000_TDT,  E1000_TIDV, E1000_TADV,  E1000_VET,   E1000_PBA,   E1000_RXCSUM,
     E1000_RAL,  E1000_MTA,  E1000_VFTA, E1000_GORCH,
 };
-
-static void mem_access(struct iov_mem_target *target, uint64_t address, unsigned size,
-                       uint64_t value, bool write)
-{
-    struct iov_mem_req req = {
-        .address = address, .data = &value, .size = size, .pasid = IOV_NO_PASID
-    };
-
-    if (write)
-        target->ops->write(target, &req);
-    else
-        target->ops->read(target, &req);
-}
 
 static void set_up(struct iov_mem_target *registers, struct iov_mem_target *memory, unsigned how)
 {
@@ -96,17 +45,6 @@ struct machine {
     struct cable cable;
 };
 
-static void frame_arrive(struct machine *machine, struct input *input)
-{
-    uint32_t size = (uint32_t)take(input, 2) % 20000;
-    struct iov_packet *packet = iov_packet_new(machine->cable.pool, size);
-
-    memset(packet->data, (int)take(input, 1), size);
-    for (uint32_t i = 0; i < MIN(size, 24u); i++)
-        packet->data[i] = (uint8_t)take(input, 1);
-    iov_packet_send(&machine->cable.port, packet);
-}
-
 static void operation(struct machine *machine, struct input *input)
 {
     static const unsigned sizes[] = { 1, 2, 4, 8 };
@@ -129,7 +67,7 @@ static void operation(struct machine *machine, struct input *input)
             mem_access(machine->memory, at + 8 * i, 8, take(input, i == 0 ? 2 : 8), true);
         break;
     case 5:
-        frame_arrive(machine, input);
+        cable_send(&machine->cable, input, 24);
         break;
     case 6:
         mem_access(code & 8 ? machine->io : machine->config, take(input, 1), size,
@@ -149,8 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct iov_run run = { .kernel = iov_kernel_new(), .seed = 1, .costs = &table };
     IovModel *nic = iov_model_new("e1000", "nic", &run, NULL);
     IovModel *dram = iov_model_new("dram", "dram", &run, NULL);
-    struct machine machine = { .kernel = run.kernel,
-                               .cable = { .port.ops = &cable_ops, .pool = iov_packet_pool_new() } };
+    struct machine machine = { .kernel = run.kernel };
     unsigned how = (unsigned)take(&input, 1);
 
     run.measure = iov_measure_new(run.kernel);
@@ -162,8 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     machine.io = iov_model_port(nic, "io", 0);
     machine.config = iov_model_port(nic, "config", 0);
     machine.memory = iov_model_port(dram, "port", 0);
-    machine.cable.port.peer = iov_model_port(nic, "wire", 0);
-    machine.cable.port.peer->peer = &machine.cable.port;
+    cable_plug(&machine.cable, nic, E1000_BAR_SIZE, 700 * IOV_NS);
     set_up(machine.registers, machine.memory, how);
     while (input.size > 0 && machine.cable.frames < FRAMES_MAX) {
         operation(&machine, &input);

@@ -4,26 +4,17 @@
  * list of operations on registers, MSI-X tables, configuration spaces and memory, with frames and time in between. Nothing may end the host,
  * what the device sends is a frame, and a function's DMA carries a number of the device.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "core/object/model.h"
 #include "core/pci/bus.h"
 #include "core/pci/space.h"
-#include "core/trace/measure.h"
 #include "models/nic/igb-regs.h"
 #include "models/nic/siov-regs.h"
-#include "tests/fuzz/input.h"
+#include "tests/fuzz/nic.h"
 
-#define RAM_SIZE 0x10000u
 #define TX_RING 0x1000u
 #define RX_RING 0x2000u
 #define VF_BAR0 0xd0000000u
 #define VF_BAR3 0xd1000000u
 #define SRIOV 0x160u
-#define FRAMES_MAX 100000u /* enough for one input: segmentation multiplies */
 
 /* ---- The other ends ---- */
 
@@ -32,24 +23,9 @@ struct machine {
     struct iov_pci_bus bus;
     struct iov_mem_target fabric;
     struct iov_mem_target *registers, *msix, *memory;
-    struct iov_packet_port cable;
-    struct iov_packet_pool *pool;
-    unsigned frames;
+    struct cable cable;
     bool assignable; /* the card is a siov-nic */
 };
-
-static iov_time cable_receive(struct iov_packet_port *port, struct iov_packet *packet)
-{
-    struct machine *machine = iov_container_of(port, struct machine, cable);
-
-    if (packet->size < 14 || packet->size > 16384)
-        abort();
-    machine->frames++;
-    iov_packet_free(packet);
-    return machine->frames & 1 ? 700 * IOV_NS : 0;
-}
-
-static const struct iov_packet_ops cable_ops = { .receive = cable_receive };
 
 static enum iov_status fabric_read(struct iov_mem_target *port, struct iov_mem_req *req)
 {
@@ -79,14 +55,6 @@ static void no_intx(struct iov_pci_bus *bus, struct iov_pci_function *function, 
 
 static const struct iov_pci_bus_ops bus_ops = { .intx = no_intx };
 
-static bool lookup(struct iov_cost_table *table, const char *name, const char *kind,
-                   iov_time *ret_cost, GError **error)
-{
-    (void)table, (void)name, (void)kind, (void)error;
-    *ret_cost = 100 * IOV_NS;
-    return true;
-}
-
 /* ---- Operations ---- */
 
 /* Registers with effects, so that few bytes reach them. */
@@ -99,19 +67,6 @@ static const uint16_t interesting[] = {
     IGB_RAH(1),        IGB_P2VMAILBOX(0), IGB_RXPBS,    IGB_RX_OLD + 0x18, IGB_TX_OLD + 0x18,
     IGB_RX_OLD + 0x28, IGB_TX_OLD + 0x28,
 };
-
-static void mem_access(struct iov_mem_target *target, uint64_t address, unsigned size,
-                       uint64_t value, bool write)
-{
-    struct iov_mem_req req = {
-        .address = address, .data = &value, .size = size, .pasid = IOV_NO_PASID
-    };
-
-    if (write)
-        target->ops->write(target, &req);
-    else
-        target->ops->read(target, &req);
-}
 
 static void config_write(struct machine *machine, unsigned devfn, uint32_t at, unsigned size,
                          uint64_t value)
@@ -198,17 +153,6 @@ static void set_up(struct machine *machine, unsigned how)
     }
 }
 
-static void frame_arrive(struct machine *machine, struct input *input)
-{
-    uint32_t size = (uint32_t)take(input, 2) % 20000;
-    struct iov_packet *packet = iov_packet_new(machine->pool, size);
-
-    memset(packet->data, (int)take(input, 1), size);
-    for (uint32_t i = 0; i < MIN(size, 24u); i++)
-        packet->data[i] = (uint8_t)take(input, 1);
-    iov_packet_send(&machine->cable, packet);
-}
-
 static void operation(struct machine *machine, struct input *input)
 {
     static const unsigned sizes[] = { 1, 2, 4, 8 };
@@ -242,7 +186,7 @@ static void operation(struct machine *machine, struct input *input)
             mem_access(machine->memory, at + 8 * i, 8, take(input, i == 0 ? 2 : 8), true);
         break;
     case 5:
-        frame_arrive(machine, input);
+        cable_send(&machine->cable, input, 24);
         break;
     case 6:
         where = (uint32_t)take(input, 2);
@@ -266,8 +210,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     IovModel *dram = iov_model_new("dram", "dram", &run, NULL);
     struct machine machine = { .kernel = run.kernel,
                                .fabric.ops = &fabric_ops,
-                               .cable.ops = &cable_ops,
-                               .pool = iov_packet_pool_new(),
                                .assignable = how & 0x80 };
 
     run.measure = iov_measure_new(run.kernel);
@@ -280,10 +222,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     machine.registers = iov_model_port(nic, "registers", 0);
     machine.msix = iov_model_port(nic, "msix", 0);
-    machine.cable.peer = iov_model_port(nic, "wire", 0);
-    machine.cable.peer->peer = &machine.cable;
+    cable_plug(&machine.cable, nic, 16384, 700 * IOV_NS);
     set_up(&machine, how);
-    while (input.size > 0 && machine.frames < FRAMES_MAX) {
+    while (input.size > 0 && machine.cable.frames < FRAMES_MAX) {
         operation(&machine, &input);
         iov_kernel_run_until(machine.kernel, iov_now(machine.kernel) + 10 * IOV_US);
     }
@@ -291,7 +232,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_object_unref(nic);
     g_object_unref(dram);
     iov_pci_bus_clear(&machine.bus);
-    iov_packet_pool_unref(machine.pool, NULL);
+    iov_packet_pool_unref(machine.cable.pool, NULL);
     iov_measure_free(run.measure);
     iov_kernel_free(run.kernel);
     return 0;

@@ -4,53 +4,15 @@
  * the shared area, the queues' descriptions and the rings, with frames and time in between. Nothing may end the host, and what the
  * device sends is a frame.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "core/object/model.h"
-#include "core/trace/measure.h"
 #include "models/nic/vmxnet3-regs.h"
-#include "tests/fuzz/input.h"
+#include "tests/fuzz/nic.h"
 
-#define RAM_SIZE 0x10000u
 #define SHARED 0x1000u
 #define QUEUES 0x1400u
 #define RINGS 0x2000u /* transmit, its completions, receive, receive 2, their completions */
 #define RING_BYTES 0x200u
 #define ENTRIES 32u
 #define BUFFERS 0x4000u
-#define FRAMES_MAX 100000u /* enough for one input */
-
-/* ---- The other ends ---- */
-
-struct cable {
-    struct iov_packet_port port;
-    struct iov_packet_pool *pool;
-    unsigned frames;
-};
-
-static iov_time cable_receive(struct iov_packet_port *port, struct iov_packet *packet)
-{
-    struct cable *cable = iov_container_of(port, struct cable, port);
-
-    if (packet->size < 14 || packet->size > IOV_PACKET_MAX)
-        abort();
-    cable->frames++;
-    iov_packet_free(packet);
-    return 0;
-}
-
-static const struct iov_packet_ops cable_ops = { .receive = cable_receive };
-
-static bool lookup(struct iov_cost_table *table, const char *name, const char *kind,
-                   iov_time *ret_cost, GError **error)
-{
-    (void)table, (void)name, (void)kind, (void)error;
-    *ret_cost = 100 * IOV_NS;
-    return true;
-}
 
 struct machine {
     struct iov_kernel *kernel;
@@ -59,24 +21,6 @@ struct machine {
 };
 
 /* ---- Operations ---- */
-
-static void mem_access(struct iov_mem_target *target, uint64_t address, void *data, unsigned size,
-                       bool write)
-{
-    struct iov_mem_req req = {
-        .address = address, .data = data, .size = size, .pasid = IOV_NO_PASID
-    };
-
-    if (write)
-        target->ops->write(target, &req);
-    else
-        target->ops->read(target, &req);
-}
-
-static void put(struct iov_mem_target *target, uint64_t address, unsigned size, uint64_t value)
-{
-    mem_access(target, address, &value, size, true);
-}
 
 static void set_up(struct machine *machine, unsigned how)
 {
@@ -100,35 +44,27 @@ static void set_up(struct machine *machine, unsigned how)
                                    .completions_size = ENTRIES,
                                    .vector = 1 };
 
-    mem_access(machine->memory, SHARED, &shared, sizeof shared, true);
-    mem_access(machine->memory, QUEUES, &tx, sizeof tx, true);
-    mem_access(machine->memory, QUEUES + sizeof tx, &rx, sizeof rx, true);
-    put(machine->control, VMXNET3_DSAL, 4, SHARED);
+    mem_move(machine->memory, SHARED, &shared, sizeof shared, true);
+    mem_move(machine->memory, QUEUES, &tx, sizeof tx, true);
+    mem_move(machine->memory, QUEUES + sizeof tx, &rx, sizeof rx, true);
+    mem_access(machine->control, VMXNET3_DSAL, 4, SHARED, true);
     for (unsigned i = 0; i < ENTRIES && how & 2; i++) {
-        put(machine->memory, rx.rings[0] + 16 * i, 8, BUFFERS + 0x200 * i);
-        put(machine->memory, rx.rings[0] + 16 * i + 8, 8, 0x200 | VMXNET3_RX_GENERATION);
+        mem_access(machine->memory, rx.rings[0] + 16 * i, 8, BUFFERS + 0x200 * i, true);
+        mem_access(machine->memory, rx.rings[0] + 16 * i + 8, 8, 0x200 | VMXNET3_RX_GENERATION,
+                   true);
     }
     if (how & 4)
-        put(machine->control, VMXNET3_CMD, 4, VMXNET3_SET_ACTIVATE);
+        mem_access(machine->control, VMXNET3_CMD, 4, VMXNET3_SET_ACTIVATE, true);
     for (unsigned i = 0; i < 3 && how & 8; i++)
-        put(machine->registers, VMXNET3_IMR + 8 * i, 4, 0);
-}
-
-static void frame_arrive(struct machine *machine, struct input *input)
-{
-    uint32_t size = (uint32_t)take(input, 2) % 20000;
-    struct iov_packet *packet = iov_packet_new(machine->cable.pool, size);
-
-    memset(packet->data, (int)take(input, 1), size);
-    iov_packet_send(&machine->cable.port, packet);
+        mem_access(machine->registers, VMXNET3_IMR + 8 * i, 4, 0, true);
 }
 
 static void write_descriptor(struct machine *machine, struct input *input, unsigned place)
 {
     uint64_t at = RINGS + 16 * (take(input, 1) | (place & 1) << 8) % (5 * RING_BYTES);
 
-    put(machine->memory, at, 8, take(input, 2));
-    put(machine->memory, at + 8, 8, take(input, 8));
+    mem_access(machine->memory, at, 8, take(input, 2), true);
+    mem_access(machine->memory, at + 8, 8, take(input, 8), true);
 }
 
 static void operation(struct machine *machine, struct input *input)
@@ -139,29 +75,30 @@ static void operation(struct machine *machine, struct input *input)
     unsigned size = sizes[code >> 6];
     struct iov_mem_target *targets[] = { machine->registers, machine->control, machine->msix,
                                          machine->config };
-    uint64_t value = 0;
 
     switch (code & 7) {
     case 0:
-        put(machine->control, VMXNET3_CMD, 4, commands[code >> 3 & 1] + take(input, 1) % 20);
+        mem_access(machine->control, VMXNET3_CMD, 4, commands[code >> 3 & 1] + take(input, 1) % 20,
+                   true);
         break;
     case 1:
-        put(machine->registers, code & 8 ? VMXNET3_TXPROD : 8 * (code >> 4), 4, take(input, 1));
+        mem_access(machine->registers, code & 8 ? VMXNET3_TXPROD : 8 * (code >> 4), 4,
+                   take(input, 1), true);
         break;
     case 2:
-        put(targets[code >> 3 & 3], take(input, 2) % 0x1100, size, take(input, size));
+        mem_access(targets[code >> 3 & 3], take(input, 2) % 0x1100, size, take(input, size), true);
         break;
     case 3:
-        mem_access(targets[code >> 3 & 3], take(input, 2) % 0x1100, &value, size, false);
+        mem_access(targets[code >> 3 & 3], take(input, 2) % 0x1100, size, 0, false);
         break;
     case 4:
         write_descriptor(machine, input, code >> 3);
         break;
     case 5:
-        frame_arrive(machine, input);
+        cable_send(&machine->cable, input, 0);
         break;
     case 6: /* shared area and descriptions of queues */
-        put(machine->memory, SHARED + take(input, 2) % 0x600, size, take(input, size));
+        mem_access(machine->memory, SHARED + take(input, 2) % 0x600, size, take(input, size), true);
         break;
     default:
         iov_kernel_run_until(machine->kernel,
@@ -177,8 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct iov_run run = { .kernel = iov_kernel_new(), .seed = 1, .costs = &table };
     IovModel *nic = iov_model_new("vmxnet3", "nic", &run, NULL);
     IovModel *dram = iov_model_new("dram", "dram", &run, NULL);
-    struct machine machine = { .kernel = run.kernel,
-                               .cable = { .port.ops = &cable_ops, .pool = iov_packet_pool_new() } };
+    struct machine machine = { .kernel = run.kernel };
     unsigned how = (unsigned)take(&input, 1);
 
     run.measure = iov_measure_new(run.kernel);
@@ -192,8 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     machine.msix = iov_model_port(nic, "msix", 0);
     machine.config = iov_model_port(nic, "config", 0);
     machine.memory = iov_model_port(dram, "port", 0);
-    machine.cable.port.peer = iov_model_port(nic, "wire", 0);
-    machine.cable.port.peer->peer = &machine.cable.port;
+    cable_plug(&machine.cable, nic, IOV_PACKET_MAX, 0);
     set_up(&machine, how);
     while (input.size > 0 && machine.cable.frames < FRAMES_MAX) {
         operation(&machine, &input);
