@@ -221,12 +221,11 @@ void iov_fiber_sleep(struct iov_kernel *kernel, iov_time delay)
     leave(kernel, self);
 }
 
-void iov_fiber_settle(struct iov_kernel *kernel)
+void iov_fiber_settle_slow(struct iov_kernel *kernel)
 {
     struct iov_fiber *self = running_fiber(kernel);
 
-    if (iov_now(kernel) < kernel->head.quiet ||
-        (!kernel->stepping && iov_kernel_quiet(kernel, iov_now(kernel))))
+    if (!kernel->stepping && iov_kernel_quiet(kernel, iov_now(kernel)))
         return; /* nothing is left of this instant */
     self->wake.priority = IOV_PRIORITY_LAST;
     iov_kernel_arm(kernel, &self->wake, iov_now(kernel));

@@ -32,7 +32,17 @@ IOV_API const char *iov_fiber_name(const struct iov_fiber *fiber);
 IOV_API void iov_fiber_sleep(struct iov_kernel *kernel, iov_time delay);
 /* Waits until everything else that is due in this instant, and what it arms for this instant, has
  * run. */
-IOV_API void iov_fiber_settle(struct iov_kernel *kernel);
+static inline void iov_fiber_settle(struct iov_kernel *kernel);
+IOV_API void iov_fiber_settle_slow(
+    struct iov_kernel *kernel); /* if the head does not know that nothing is left */
+static inline void iov_fiber_settle(struct iov_kernel *kernel)
+{
+    const struct iov_kernel_head *head = (const struct iov_kernel_head *)(const void *)kernel;
+
+    if (head->now >= head->quiet)
+        iov_fiber_settle_slow(kernel);
+}
+
 /* Waits for iov_fiber_unpark(). */
 IOV_API void iov_fiber_park(struct iov_kernel *kernel);
 /* Waits for iov_fiber_unpark() or the time `until`; true if unparked. IOV_TIME_MAX waits for ever.

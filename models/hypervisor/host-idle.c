@@ -73,27 +73,37 @@ void iov_host_idle_enter(struct iov_host_cpu *cpu)
     cpu->idle->exec.halt_latency = host->idle_exit[cpu->idle_state];
 }
 
+static void count_halt(struct iov_host_cpu *cpu)
+{
+    if (!cpu->counted_halt)
+        cpu->host->idle_entries[0]++;
+    cpu->counted_halt = true;
+}
+
+static void count_handler(struct iov_host_cpu *cpu)
+{
+    if (!cpu->counted_handler)
+        cpu->host->interrupts++;
+    cpu->counted_handler = true;
+}
+
 void iov_host_idle_settle(struct iov_host_cpu *cpu)
 {
-    IovLinuxHost *host = cpu->host;
-    iov_time now = iov_now(host->parent_instance.kernel);
+    iov_time now = iov_now(cpu->host->parent_instance.kernel);
 
     if (!cpu->resting)
         return;
-    if (!cpu->counted_halt && now >= cpu->idle_since) {
-        cpu->counted_halt = true;
-        host->idle_entries[0]++;
-    }
-    if (!cpu->counted_handler && now >= cpu->rest.handled) {
-        cpu->counted_handler = true;
-        host->interrupts++;
-    }
+    if (now >= cpu->idle_since)
+        count_halt(cpu);
+    if (now >= cpu->rest.handled)
+        count_handler(cpu);
 }
 
 static void rest_end(struct iov_host_cpu *cpu)
 {
     cpu->resting = false;
     cpu->rest.heir = NULL;
+    cpu->left = NULL;
     if (cpu->counted_handler)
         cpu->host->interrupt_time += cpu->rest.handler;
 }
@@ -102,7 +112,8 @@ void iov_host_idle_over(struct iov_host_cpu *cpu)
 {
     if (!cpu->processor->ops->rest_over(&cpu->rest))
         return;
-    iov_host_idle_settle(cpu);
+    count_halt(cpu);
+    count_handler(cpu);
     rest_end(cpu);
     iov_host_idle_give(cpu);
 }

@@ -138,13 +138,15 @@ static void give(struct iov_host_cpu *cpu, struct iov_thread *to)
     iov_fiber_unpark(to->fiber);
 }
 
-/* Nobody waits for it. */
-static void give_to_idle(struct iov_host_cpu *cpu)
+/* Nobody waits for it. True: it rests. */
+static bool give_to_idle(struct iov_host_cpu *cpu)
 {
     current_set(cpu, cpu->idle);
     cpu->host->free |= UINT64_C(1) << cpu->index;
-    if (!iov_host_idle_rest(cpu))
-        iov_fiber_unpark(cpu->idle->fiber);
+    if (iov_host_idle_rest(cpu))
+        return true;
+    iov_fiber_unpark(cpu->idle->fiber);
+    return false;
 }
 
 /*
@@ -204,8 +206,8 @@ static void leave(struct iov_thread *thread)
     thread->warm_at = cpu->used;
     if (to != NULL)
         give(cpu, to);
-    else
-        give_to_idle(cpu);
+    else if (give_to_idle(cpu))
+        cpu->left = thread;
     if (thread->state == IOV_THREAD_ENDED)
         return;
     wait_running(thread);
@@ -335,6 +337,18 @@ static void move_clock(struct iov_thread *thread, const struct iov_host_cpu *cpu
         thread->vruntime = to > from - thread->vruntime ? to - (from - thread->vruntime) : 0;
 }
 
+/* Its processor has nothing else to do, ever since the thread left it; it is not the waker's. */
+static void call_back(struct iov_host_cpu *cpu, struct iov_thread *thread)
+{
+    cpu->left = NULL;
+    cpu->rest.heir = thread->fiber;
+    cpu->need_resched = true;
+    thread->state = IOV_THREAD_RUNNABLE;
+    queue_insert(cpu, thread);
+    cpu->host->reschedules++;
+    cpu->processor->ops->interrupt(cpu->processor, IOV_HOST_VECTOR_RESCHEDULE, NULL);
+}
+
 /* Puts a runnable thread on a queue and lets its processor know if it should run at once. */
 static void enqueue(struct iov_exec *waker, struct iov_thread *thread)
 {
@@ -354,6 +368,7 @@ static void enqueue(struct iov_exec *waker, struct iov_thread *thread)
     }
     thread->cpu = cpu;
     thread->vruntime = MAX(thread->vruntime, floor);
+    cpu->left = NULL;
     queue_insert(cpu, thread);
     slice_arm(cpu);
     if (!current->idle && current->vruntime < thread->vruntime + thread->host->wakeup_granularity)
@@ -389,7 +404,10 @@ void iov_thread_wake(struct iov_exec *waker, struct iov_thread *thread, struct i
     thread->host->wakeups++;
     thread->host->measure->counters.wakeups++;
     thread->woken = true;
-    enqueue(waker, thread);
+    if (thread->cpu->left == thread)
+        call_back(thread->cpu, thread);
+    else
+        enqueue(waker, thread);
 }
 
 /* ---- Threads ---- */
