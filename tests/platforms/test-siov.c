@@ -214,6 +214,17 @@ Test(siov, an_interface_with_the_other_s_ring_addresses_works_on_its_own_memory)
     iov_experiment_free(run);
 }
 
+Test(siov, the_host_s_driver_has_the_card_pass_frames_from_one_guest_to_another)
+{
+    struct iov_experiment *run = two_guests(NULL);
+    uint64_t registers = INTERFACES + SIOV_BAR_SIZE;
+
+    run_for(run, IOV_MS);
+    cr_assert(ne(u64, host(run, registers + IGB_DTXSWC, 4, 0, false) & IGB_DTXSWC_LOOPBACK, 0));
+    cr_assert(ne(u64, host(run, registers + IGB_VT_CTL, 4, 0, false) & IGB_VT_CTL_REPLICATE, 0));
+    iov_experiment_free(run);
+}
+
 static void emulated_write(struct iov_mem_target *port, uint32_t place, uint32_t value)
 {
     struct iov_mem_req req = { .address = place, .data = &value, .size = 4, .pasid = IOV_NO_PASID };
