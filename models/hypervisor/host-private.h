@@ -22,6 +22,7 @@ struct iov_host_cpu {
     struct iov_thread *current;
     struct iov_thread
         *left; /* the last one here, while the processor rests and nobody waits for it; or NULL */
+    const struct iov_thread *holds; /* whose state its registers have: idleness changes nothing */
     struct iov_host_waiting *queue; /* the last one runs next: least vruntime, then first come */
     unsigned queued;
     iov_time vruntime_floor; /* where a newcomer starts */
@@ -73,6 +74,8 @@ struct _IovLinuxHost {
     iov_time refill, turnover;
     iov_time wake_up;
     iov_time context_switch;
+    iov_time
+        state_load; /* of the kind whose threads are vCPUs: the state of another one, besides the switch */
     iov_time interrupt;
     iov_time timer_interrupt;
     iov_time reschedule;
@@ -89,6 +92,7 @@ struct _IovLinuxHost {
         spurious; /* stats */
     uint64_t
         domain_switches; /* of the kind that has domains: a processor went to another domain's vCPU */
+    uint64_t state_loads; /* of them, those that had to load its state */
     uint64_t idle_entries[IOV_HOST_IDLE_STATES], idle_too_deep, refills; /* stats */
     iov_time refill_time;
     iov_time busy_time; /* statistics */

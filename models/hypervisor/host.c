@@ -171,19 +171,41 @@ static iov_time cold_caches(struct iov_thread *thread)
     return (iov_time)((unsigned __int128)host->refill * others / host->turnover);
 }
 
+/*
+ * What it takes to load a thread's state, if the processor has another one's: one that went idle has not been touched since, and a thread that ran elsewhere
+ * has taken its state along. The first of all finds it there.
+ */
+static iov_time load_state(struct iov_thread *thread)
+{
+    struct iov_host_cpu *cpu = thread->cpu;
+    struct iov_host_cpu *before = thread->warm_cpu;
+    bool first = cpu->holds == NULL;
+
+    if (thread->idle || cpu->holds == thread)
+        return 0;
+    if (before != NULL && before->holds == thread)
+        before->holds = before->idle;
+    cpu->holds = thread;
+    if (first)
+        return 0;
+    thread->host->state_loads++;
+    return thread->host->state_load;
+}
+
 /* The other half of a switch, on the thread that comes: it pays, with interrupts off. */
 static void arrive(struct iov_thread *thread)
 {
     IovLinuxHost *host = thread->host;
     bool interrupts = thread->exec.interrupts;
     iov_time cold = cold_caches(thread);
+    iov_time state = load_state(thread);
 
     host->context_switches++;
     host->refill_time += cold;
     if (!thread->idle)
         host->measure->counters.context_switches++;
     thread->exec.interrupts = false;
-    iov_exec_compute(&thread->exec, host->context_switch + cold, IOV_PART_WAKEUP);
+    iov_exec_compute(&thread->exec, host->context_switch + state + cold, IOV_PART_WAKEUP);
     thread->exec.interrupts = interrupts;
     if (interrupts)
         thread->exec.processor->ops->boundary(&thread->exec);

@@ -61,6 +61,24 @@ Test(xen, pv_on_one_processor_both_domains_take_turns)
     iov_experiment_free(run);
 }
 
+/* As Xen does it: a vCPU's state stays in place while its processor idles. */
+Test(xen, pv_only_domains_that_share_a_processor_load_each_others_state)
+{
+    struct iov_experiment *apart = RUN("net-rr.yaml", "strategy=xen-pv");
+    struct iov_experiment *together =
+        RUN("net-rr.yaml", "strategy=xen-pv", "parameters.cpus=[cpu0]", "workload.operations=1000");
+    struct iov_experiment *free_of_charge =
+        RUN("net-rr.yaml", "strategy=xen-pv", "parameters.cpus=[cpu0]", "workload.operations=1000",
+            "costs.xen-vcpu-state=0ns");
+
+    cr_assert(eq(u64, stat_of(apart, "host", "state-loads"), 0));
+    cr_assert_about(per_op(together, stat_of(together, "host", "state-loads")), 4);
+    cr_assert(lt(u64, median_of(free_of_charge), median_of(together)));
+    iov_experiment_free(apart);
+    iov_experiment_free(together);
+    iov_experiment_free(free_of_charge);
+}
+
 Test(xen, pv_a_driver_domain_does_what_dom0_did)
 {
     struct iov_experiment *run =
