@@ -103,6 +103,7 @@ void iov_guest_timer_interrupt(struct iov_guest_cpu *cpu)
         while (cpu->tick <= now)
             cpu->tick += tick_period(cpu);
         cpu->tick_woke = cpu->asleep;
+        iov_guest_sched_tick(cpu);
     }
     iov_guest_charge(cpu, ticks ? costs->tick : costs->timer);
     if (cpu->sleep <= now) {
@@ -186,13 +187,19 @@ static void restart_tick(struct iov_guest_cpu *cpu)
         write_timer(cpu, next_timer(cpu));
 }
 
+/* A thread other than the idle loop has something to do. */
+static bool is_wanted(const struct iov_guest_cpu *cpu)
+{
+    return !cpu->waiting || cpu->softirq_thread;
+}
+
 /* Polls until there is something to do or the time is up. A look tells how long looks take (there was no interrupt in the shortest), the others are no
  * events. */
 static void poll(struct iov_guest_cpu *cpu, iov_time limit)
 {
     iov_time until = limit == IOV_TIME_MAX ? IOV_TIME_MAX : iov_guest_now(cpu) + limit;
 
-    while (!cpu->need_resched && iov_guest_now(cpu) < until) {
+    while (!is_wanted(cpu) && iov_guest_now(cpu) < until) {
         iov_time begin = iov_guest_now(cpu), look;
 
         cpu->guest->idle_polls++;
@@ -201,7 +208,7 @@ static void poll(struct iov_guest_cpu *cpu, iov_time limit)
         look = iov_guest_now(cpu) - begin;
         if (cpu->idle_look == 0 || look < cpu->idle_look)
             cpu->idle_look = look;
-        if (cpu->need_resched || iov_guest_now(cpu) >= until)
+        if (is_wanted(cpu) || iov_guest_now(cpu) >= until)
             return;
         if (cpu->exec->processor->ops->spin == NULL)
             continue;
@@ -245,7 +252,7 @@ static void idle_once(struct iov_guest_cpu *cpu)
         (guest->idle == IOV_GUEST_IDLE_HALTPOLL && cpu->poll_limit > 0)) {
         iov_exec_do(cpu->exec, IOV_OP_STI);
         poll(cpu, guest->idle == IOV_GUEST_IDLE_POLL ? IOV_TIME_MAX : cpu->poll_limit);
-        if (cpu->need_resched)
+        if (is_wanted(cpu))
             return;
         iov_exec_do(cpu->exec, IOV_OP_CLI);
     }
@@ -254,7 +261,7 @@ static void idle_once(struct iov_guest_cpu *cpu)
     if (next_timer(cpu) < cpu->programmed) /* a sleep, and no tick before it */
         write_timer(cpu, next_timer(cpu));
     cpu->asleep = true;
-    if (cpu->need_resched) {
+    if (is_wanted(cpu)) {
         iov_exec_do(cpu->exec, IOV_OP_STI);
     } else {
         guest->halts++;
@@ -268,36 +275,48 @@ static void idle_once(struct iov_guest_cpu *cpu)
     adjust_poll_limit(cpu, slept);
 }
 
-static void idle_until_resched(struct iov_guest_cpu *cpu)
+static void leave_idle(struct iov_guest_cpu *cpu)
 {
-    cpu->idle = true;
-    while (!cpu->need_resched) {
-        if (cpu->softirqs != 0 && cpu->hardirqs == 0) { /* ksoftirqd: the rest of a long softirq */
-            iov_guest_charge(cpu, cpu->guest->costs.context_switch);
-            iov_guest_bottom_half_disable(cpu);
-            iov_guest_bottom_half_enable(cpu);
-            continue;
-        }
-        iov_exec_do(cpu->exec, IOV_OP_CLI);
-        iov_guest_charge(cpu, cpu->guest->costs.idle_entry);
-        if (cpu->need_resched) {
-            iov_exec_do(cpu->exec, IOV_OP_STI);
-            break;
-        }
-        idle_once(cpu);
-    }
+    if (!cpu->idle)
+        return;
     restart_tick(cpu);
     iov_guest_charge(cpu, cpu->guest->costs.idle_exit);
     cpu->idle = false;
 }
 
+/* Until the task has the processor. */
+static void idle_until_task(struct iov_guest_cpu *cpu)
+{
+    enum iov_guest_thread next;
+
+    iov_guest_sched_switch(cpu, IOV_GUEST_NOBODY);
+    cpu->idle = true;
+    while ((next = iov_guest_sched_pick(cpu)) != IOV_GUEST_TASK) {
+        if (next == IOV_GUEST_KSOFTIRQD) {
+            leave_idle(cpu);
+            iov_exec_do(cpu->exec, IOV_OP_CLI);
+            iov_guest_softirq_thread(cpu);
+            iov_exec_do(cpu->exec, IOV_OP_STI);
+            continue;
+        }
+        cpu->idle = true;
+        iov_exec_do(cpu->exec, IOV_OP_CLI);
+        iov_guest_charge(cpu, cpu->guest->costs.idle_entry);
+        if (is_wanted(cpu))
+            iov_exec_do(cpu->exec, IOV_OP_STI);
+        else
+            idle_once(cpu);
+    }
+    leave_idle(cpu);
+    iov_guest_sched_switch(cpu, IOV_GUEST_TASK);
+}
+
 void iov_guest_idle_for_ever(struct iov_guest_cpu *cpu)
 {
     iov_guest_work_for(cpu, NULL);
-    cpu->waiting = false;
     for (;;) {
-        cpu->need_resched = false;
-        idle_until_resched(cpu);
+        cpu->waiting = true;
+        idle_until_task(cpu);
     }
 }
 
@@ -306,7 +325,6 @@ void iov_guest_idle_for_ever(struct iov_guest_cpu *cpu)
 void iov_guest_wait_prepare(struct iov_guest_cpu *cpu)
 {
     cpu->waiting = true;
-    cpu->need_resched = false;
 }
 
 void iov_guest_wait_block(struct iov_guest_cpu *cpu)
@@ -316,14 +334,13 @@ void iov_guest_wait_block(struct iov_guest_cpu *cpu)
     iov_guest_work_for(cpu, NULL);
     cpu->guest->context_switches += 2;
     iov_guest_charge(cpu, cpu->guest->costs.context_switch);
-    idle_until_resched(cpu);
+    idle_until_task(cpu);
     iov_guest_charge(cpu, cpu->guest->costs.context_switch);
 }
 
 void iov_guest_wait_done(struct iov_guest_cpu *cpu)
 {
     cpu->waiting = false;
-    cpu->need_resched = false;
 }
 
 void iov_guest_wake(struct iov_guest_cpu *cpu, struct iov_guest_cpu *target)
@@ -332,7 +349,7 @@ void iov_guest_wake(struct iov_guest_cpu *cpu, struct iov_guest_cpu *target)
         return;
     target->waiting = false;
     iov_guest_charge(cpu, cpu->guest->costs.wake_up);
-    target->need_resched = true;
+    iov_guest_sched_wake(target, IOV_GUEST_TASK);
     if (target != cpu && cpu->use != NULL)
         cpu->use->wakeups++;
     iov_spin_end(&target->idle_spin);

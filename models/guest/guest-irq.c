@@ -6,7 +6,7 @@
  *   level:         entry, handler, one read of the local APIC's TMR, EOI, exit (that is the I/O APIC's fasteoi flow)
  *   timer, IPI:    entry, EOI, handler, exit
  *
- * The exit of the outermost interrupt runs the raised softirqs with interrupts on. The local APIC is reached by memory (xAPIC)
+ * The exit of the outermost interrupt runs the raised softirqs (guest-softirq.c). The local APIC is reached by memory (xAPIC)
  * or by MSRs (x2APIC). An EOI is left out when the hypervisor offered that in the paravirtual flag.
  * Costs are instruction counts of recorded runs (docs/validation/guest-costs.md).
  */
@@ -19,7 +19,6 @@
 #define PV_EOI_ENABLED 1u /* of the MSR */
 #define PV_EOI_PENDING 1u /* of the flag: the EOI may be left out */
 #define FEATURE_POLL_CONTROL (1u << 12)
-#define SOFTIRQ_ROUNDS 10 /* before Linux hands over to ksoftirqd */
 
 /* ---- The local APIC ---- */
 
@@ -265,53 +264,6 @@ void iov_guest_route_gsi(struct iov_guest_cpu *cpu, uint32_t gsi, uint8_t vector
     ioapic_write(cpu, entry, low);
 }
 
-/* ---- Softirqs ---- */
-
-void iov_guest_raise_softirq(struct iov_guest_cpu *cpu, enum iov_guest_softirq softirq)
-{
-    cpu->softirqs |= 1u << softirq;
-}
-
-/* Called with interrupts off, returns with interrupts off. */
-static void run_softirqs(struct iov_guest_cpu *cpu)
-{
-    struct iov_span *span = cpu->span;
-
-    cpu->in_softirq = true;
-    for (int round = 0; cpu->softirqs != 0 && round < SOFTIRQ_ROUNDS; round++) {
-        if (round > 0 && cpu->need_resched)
-            break; /* a task was woken: the rest is ksoftirqd's, which waits for its turn */
-        uint32_t pending = cpu->softirqs;
-
-        cpu->softirqs = 0;
-        cpu->guest->softirq_rounds++;
-        iov_exec_do(cpu->exec, IOV_OP_STI);
-        iov_guest_charge(cpu, cpu->guest->costs.softirq);
-        if (pending & (1u << IOV_GUEST_NET_TX))
-            iov_guest_net_tx_softirq(cpu);
-        if (pending & (1u << IOV_GUEST_NET_RX))
-            iov_guest_net_rx_softirq(cpu);
-        iov_exec_do(cpu->exec, IOV_OP_CLI);
-    }
-    cpu->in_softirq = false;
-    iov_guest_work_for(cpu, span);
-}
-
-void iov_guest_bottom_half_disable(struct iov_guest_cpu *cpu)
-{
-    cpu->bottom_half_off++;
-}
-
-void iov_guest_bottom_half_enable(struct iov_guest_cpu *cpu)
-{
-    cpu->bottom_half_off--;
-    if (cpu->bottom_half_off != 0 || cpu->hardirqs != 0 || cpu->in_softirq || cpu->softirqs == 0)
-        return;
-    iov_exec_do(cpu->exec, IOV_OP_CLI);
-    run_softirqs(cpu);
-    iov_exec_do(cpu->exec, IOV_OP_STI);
-}
-
 /* ---- The interrupt gate ---- */
 
 static void device_done(struct iov_guest_cpu *cpu)
@@ -380,6 +332,7 @@ void iov_guest_program_interrupt(struct iov_program *program, struct iov_exec *e
     bool wakes = cpu->idle && cpu->hardirqs == 0 && !cpu->in_softirq;
 
     cpu->hardirqs++;
+    iov_guest_sched_interrupt_begin(cpu);
     iov_guest_work_for(cpu, announced);
     iov_guest_charge(cpu, guest->costs.irq_entry + (wakes ? guest->costs.irq_idle : 0));
     if (vector == IOV_GUEST_VECTOR_TIMER) {
@@ -403,9 +356,9 @@ void iov_guest_program_interrupt(struct iov_program *program, struct iov_exec *e
         if (vector != IOV_GUEST_VECTOR_SPURIOUS)
             end_of_interrupt(cpu);
     }
+    iov_guest_sched_interrupt_end(cpu);
     cpu->hardirqs--;
-    if (cpu->hardirqs == 0 && !cpu->in_softirq && cpu->bottom_half_off == 0 && cpu->softirqs != 0)
-        run_softirqs(cpu);
+    iov_guest_softirq_exit(cpu);
     iov_guest_charge(cpu, guest->costs.irq_exit);
     iov_guest_work_for(cpu, interrupted);
 }

@@ -4,7 +4,7 @@
  * processors of a VM; each has at most one task of the workload, which stays there, and an idle loop, which share the fiber of
  * the processor: a task that waits runs the idle loop where it stands, and interrupts nest on top.
  *
- * LIMIT: one task a processor, no user-space preemption, no ksoftirqd, no work queues.
+ * LIMIT: one task a processor, which only ksoftirqd preempts; no work queues.
  */
 #ifndef IOV_GUEST_PRIVATE_H
 #define IOV_GUEST_PRIVATE_H
@@ -91,6 +91,23 @@ struct iov_guest_costs {
     iov_time dma_free;
 };
 
+struct iov_guest_polls {
+    struct iov_guest_napi *first, *last;
+};
+
+/* The threads of a processor. */
+enum iov_guest_thread { IOV_GUEST_TASK, IOV_GUEST_KSOFTIRQD, IOV_GUEST_NOBODY };
+
+struct iov_guest_sched {
+    enum iov_guest_thread current;
+    iov_time vruntime[IOV_GUEST_NOBODY];
+    iov_time least;       /* of those that want to run; never falls */
+    iov_time began;       /* the present turn, in virtual run time */
+    iov_time accounted;   /* up to when its time is in vruntime */
+    unsigned interrupts;  /* nested, and softirqs */
+    iov_time interrupted; /* when the outermost began */
+};
+
 struct iov_guest_cpu {
     IovLinuxGuest *guest;
     struct iov_virtual_use *use; /* counts of a processor that is one of several, or NULL */
@@ -105,18 +122,19 @@ struct iov_guest_cpu {
     uint8_t hardirqs; /* nested interrupt handlers */
     bool in_softirq;
     uint8_t bottom_half_off;
-    uint32_t softirqs; /* raised, bit per enum iov_guest_softirq */
-    unsigned task;     /* number of its task among the workload's; 0 as well if it has none */
-    bool waiting;      /* the task waits for a wake-up */
+    uint32_t softirqs;   /* raised, bit per enum iov_guest_softirq */
+    bool softirq_thread; /* ksoftirqd is runnable: softirqs are its business */
+    struct iov_guest_sched sched;
+    unsigned task; /* number of its task among the workload's; 0 as well if it has none */
+    bool waiting;  /* the task waits for a wake-up */
     struct iov_spin idle_spin;
-    iov_time idle_look; /* the shortest look so far; 0: none yet */
-    bool need_resched;
+    iov_time idle_look;           /* the shortest look so far; 0: none yet */
+    bool need_resched;            /* another thread is to have the processor */
     bool idle;                    /* the idle loop has the processor */
     bool asleep;                  /* and is about to HLT, or has */
     iov_time handler_began;       /* of a device's interrupt */
     iov_gpa eoi_flag;             /* of paravirtual EOI; 0: not used */
-    struct iov_guest_napi *polls; /* to be polled */
-    struct iov_guest_napi *last_poll;
+    struct iov_guest_polls polls; /* to be polled */
 
     bool tick_stopped;
     bool tick_woke;                             /* the tick came while the processor was asleep */
@@ -279,7 +297,26 @@ void iov_guest_send_ipi(struct iov_guest_cpu *cpu, const struct iov_guest_cpu *t
                         uint8_t vector);
 void iov_guest_apic_write(struct iov_guest_cpu *cpu, uint32_t offset, uint32_t value);
 uint32_t iov_guest_apic_read(struct iov_guest_cpu *cpu, uint32_t offset);
+
+/* ---- guest-sched.c ---- */
+
+void iov_guest_sched_switch(struct iov_guest_cpu *cpu, enum iov_guest_thread thread);
+/* Around time that is no thread's. */
+void iov_guest_sched_interrupt_begin(struct iov_guest_cpu *cpu);
+void iov_guest_sched_interrupt_end(struct iov_guest_cpu *cpu);
+/* `thread` is runnable from now on; need_resched if it goes before the one that runs. */
+void iov_guest_sched_wake(struct iov_guest_cpu *cpu, enum iov_guest_thread thread);
+void iov_guest_sched_tick(struct iov_guest_cpu *cpu);
+/* Whose turn it is. */
+enum iov_guest_thread iov_guest_sched_pick(struct iov_guest_cpu *cpu);
+
+/* ---- guest-softirq.c ---- */
+
 void iov_guest_raise_softirq(struct iov_guest_cpu *cpu, enum iov_guest_softirq softirq);
+/* At the exit of an interrupt, with interrupts off: runs what was raised, or lets ksoftirqd have its turn. */
+void iov_guest_softirq_exit(struct iov_guest_cpu *cpu);
+/* ksoftirqd runs until it has nothing to do or the task's turn has come. With the switch to it. Interrupts are off before and after. */
+void iov_guest_softirq_thread(struct iov_guest_cpu *cpu);
 /* Bottom halves off and on; on runs the softirqs that were raised. */
 void iov_guest_bottom_half_disable(struct iov_guest_cpu *cpu);
 void iov_guest_bottom_half_enable(struct iov_guest_cpu *cpu);

@@ -406,14 +406,27 @@ void iov_guest_napi_finish(struct iov_guest_napi *napi)
     g_clear_pointer(&napi->gro, g_free);
 }
 
-static void append_poll(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)
+static void append_poll(struct iov_guest_polls *polls, struct iov_guest_napi *napi)
 {
     napi->next = NULL;
-    if (cpu->polls != NULL)
-        cpu->last_poll->next = napi;
+    if (polls->first != NULL)
+        polls->last->next = napi;
     else
-        cpu->polls = napi;
-    cpu->last_poll = napi;
+        polls->first = napi;
+    polls->last = napi;
+}
+
+/* Moves all of `more` to the end of `polls`. */
+static void append_polls(struct iov_guest_polls *polls, struct iov_guest_polls *more)
+{
+    if (more->first == NULL)
+        return;
+    if (polls->first != NULL)
+        polls->last->next = more->first;
+    else
+        polls->first = more->first;
+    polls->last = more->last;
+    more->first = NULL;
 }
 
 bool iov_guest_napi_schedule(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)
@@ -423,7 +436,7 @@ bool iov_guest_napi_schedule(struct iov_guest_cpu *cpu, struct iov_guest_napi *n
         return false;
     }
     napi->scheduled = true;
-    append_poll(cpu, napi);
+    append_poll(&cpu->polls, napi);
     iov_guest_raise_softirq(cpu, IOV_GUEST_NET_RX);
     return true;
 }
@@ -533,7 +546,7 @@ bool iov_guest_napi_complete(struct iov_guest_cpu *cpu, struct iov_guest_napi *n
     iov_guest_net_deliver_batch(cpu, napi);
     if (napi->missed) {
         napi->missed = false;
-        append_poll(cpu, napi);
+        append_poll(&cpu->polls, napi);
         iov_guest_raise_softirq(cpu, IOV_GUEST_NET_RX);
         return false;
     }
@@ -541,25 +554,31 @@ bool iov_guest_napi_complete(struct iov_guest_cpu *cpu, struct iov_guest_napi *n
     return true;
 }
 
+/* Each device that wants to be polled at the beginning is polled once; what comes meanwhile is the next round's. */
 void iov_guest_net_rx_softirq(struct iov_guest_cpu *cpu)
 {
+    struct iov_guest_polls now = cpu->polls, again = { NULL, NULL };
     int budget = 300; /* of one softirq, over all devices */
 
-    while (cpu->polls != NULL && budget > 0) {
-        struct iov_guest_napi *napi = cpu->polls;
+    cpu->polls.first = NULL;
+    while (now.first != NULL && budget > 0) {
+        struct iov_guest_napi *napi = now.first;
 
-        cpu->polls = napi->next;
+        now.first = napi->next;
         cpu->guest->napi_polls++;
         iov_guest_charge(cpu, cpu->guest->costs.napi_poll);
         unsigned done = napi->poll(napi, cpu, IOV_GUEST_NAPI_BUDGET);
 
         budget -= (int)done;
-        if (done >= IOV_GUEST_NAPI_BUDGET) { /* more to do: the others first */
+        if (done >= IOV_GUEST_NAPI_BUDGET) { /* more to do */
             iov_guest_net_deliver_batch(cpu, napi);
-            append_poll(cpu, napi);
+            append_poll(&again, napi);
         }
     }
-    if (cpu->polls != NULL)
+    append_polls(&now, &cpu->polls);
+    append_polls(&now, &again);
+    cpu->polls = now;
+    if (cpu->polls.first != NULL)
         iov_guest_raise_softirq(cpu, IOV_GUEST_NET_RX);
 }
 

@@ -31,6 +31,23 @@ static uint64_t draw(struct peer_clients *self, int distribution, uint64_t mean)
     return iov_random_draw(&self->model->random, (enum iov_distribution)distribution, mean);
 }
 
+/* ---- Progress ---- */
+
+/* A request is answered, or lost. */
+static void settle(struct peer_server *server)
+{
+    struct iov_measure *measure = server->clients->model->run->measure;
+
+    server->count++;
+    if (measure->open) {
+        if (++server->finished == server->operations)
+            iov_measure_guest_finished(measure, server->guest);
+    } else if (!server->ready && server->count >= server->warmup) {
+        server->ready = true;
+        iov_measure_guest_ready(measure, server->guest);
+    }
+}
+
 /* ---- Requests ---- */
 
 static void fill(struct peer_server *server, struct iov_packet *packet, uint32_t payload,
@@ -65,8 +82,10 @@ static struct iov_span *begin(struct peer_server *server)
     struct iov_span *span = &server->spans[place];
     IovModel *model = server->clients->model;
 
-    if (server->outstanding[place])
+    if (server->outstanding[place]) {
         (*server->clients->lost)++;
+        settle(server);
+    }
     server->outstanding[place] = true;
     iov_span_begin(span, server->number, model, iov_now(model->kernel));
     iov_measure_request_begun(model->run->measure, span);
@@ -97,23 +116,6 @@ static void on_next(struct iov_event *event)
 
 /* ---- Answers ---- */
 
-static void finish(struct peer_server *server, struct iov_span *span, uint32_t bytes)
-{
-    struct iov_measure *measure = server->clients->model->run->measure;
-
-    server->count++;
-    if (!measure->open) {
-        if (!server->ready && server->count >= server->warmup) {
-            server->ready = true;
-            iov_measure_guest_ready(measure, server->guest);
-        }
-        return;
-    }
-    iov_measure_guest_request(measure, server->guest, span, bytes);
-    if (++server->finished == server->operations)
-        iov_measure_guest_finished(measure, server->guest);
-}
-
 static bool take_answer(struct peer_server *server, const struct iov_packet *packet,
                         uint32_t payload)
 {
@@ -130,7 +132,10 @@ static bool take_answer(struct peer_server *server, const struct iov_packet *pac
     server->outstanding[place] = false;
     iov_span_claim(&server->spans[place], self->model, IOV_PART_WIRE, now);
     iov_span_mark(&server->spans[place], self->model, IOV_PART_WIRE, now);
-    finish(server, &server->spans[place], payload);
+    if (self->model->run->measure->open)
+        iov_measure_guest_request(self->model->run->measure, server->guest, &server->spans[place],
+                                  payload);
+    settle(server);
     return true;
 }
 

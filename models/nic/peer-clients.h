@@ -15,7 +15,7 @@
 #include "core/port/packet.h"
 
 #define PEER_CLIENT_SERVERS 256u
-#define PEER_CLIENT_OUTSTANDING 1024u /* of one server; a power of two */
+#define PEER_CLIENT_OUTSTANDING 8192u /* of one server; a power of two */
 
 struct peer_server; /* one server and those who ask it */
 

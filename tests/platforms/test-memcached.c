@@ -73,6 +73,31 @@ Test(memcached, load_shows_in_the_tail_first_and_above_the_knee_requests_are_los
     iov_experiment_free(over);
 }
 
+/* Emulated cards interrupt for every frame, which takes all of the processor if nobody stops it. */
+Test(memcached, far_above_the_knee_the_server_still_answers_and_the_run_ends)
+{
+    static const char *const loads[][2] = { { "strategy=emulated-e1000", "10us" },
+                                            { "strategy=emulated-e1000", "2us" },
+                                            { "strategy=xen-hvm", "20us" },
+                                            { "strategy=vhost-net", "1us" },
+                                            { "strategy=sriov-vf", "1us" } };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(loads); i++) {
+        g_autofree char *interval = g_strdup_printf("parts.peer.source-interval=%s", loads[i][1]);
+        struct iov_experiment *run = RUN("memcached.yaml", loads[i][0], interval,
+                                         "workload.operations=20000", "workload.warmup=10000");
+        const struct iov_measure *measure = iov_experiment_measure(run);
+        double offered = (double)stat_of(run, "peer", "requests"),
+               answered = (double)measure->operations;
+
+        cr_assert(lt(dbl, offered, 50000), "%s %s", loads[i][0], loads[i][1]);
+        cr_assert(lt(dbl, offered / 100, answered), "%s %s", loads[i][0], loads[i][1]);
+        cr_assert(lt(dbl, answered, 0.8 * offered), "%s %s", loads[i][0], loads[i][1]);
+        cr_assert(eq(u64, measure->mismatches, 0), "%s %s", loads[i][0], loads[i][1]);
+        iov_experiment_free(run);
+    }
+}
+
 Test(memcached, each_of_several_servers_has_clients_of_its_own)
 {
     struct iov_experiment *run =
