@@ -26,11 +26,6 @@ struct iov_apic_ops {
     int (*pending)(const struct iov_apic *apic);
     /* Interrupt acknowledge: moves that vector from IRR to ISR and returns it, or -1. */
     int (*acknowledge)(struct iov_apic *apic);
-    /*
-     * An interrupt that is handled without being seen in IRR or ISR, as nobody looks: counts it when it comes, and its EOI, `over`. False: the APIC is off.
-     * NULL: not possible.
-     */
-    bool (*pass)(struct iov_apic *apic, bool over);
     /* Registers by xAPIC offset (0x20 .. 0x3f0). False: reserved or read only; the caller raises
      * what its access mode demands. */
     bool (*read)(struct iov_apic *apic, uint32_t offset, uint64_t *ret_value);

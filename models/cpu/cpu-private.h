@@ -383,6 +383,12 @@ void iov_vmcs_set_ops(struct iov_processor_ops *ops);
 enum iov_vmx_status iov_vmx_fail(IovCpu *self, uint32_t error);
 /* 0, or the VM-instruction error of the checks on controls and host state. */
 uint32_t iov_vmcs_check_controls(IovCpu *self, struct iov_vmcs *vmcs);
+/* It would find nothing: no control has changed, nothing is injected, the TPR has no threshold. */
+static inline bool iov_vmcs_controls_hold(const struct iov_vmcs *vmcs)
+{
+    return vmcs->checked && !(vmcs->field[VMCS_ENTRY_INTERRUPTION_INFO] & IOV_INTERRUPTION_VALID) &&
+           vmcs->field[VMCS_TPR_THRESHOLD] == 0;
+}
 
 /* vmx-check.c */
 /* Checks on the guest-state area; false: entry fails with `ret_qualification`. */

@@ -88,25 +88,6 @@ static void tell_changed(struct iov_apic *apic)
 
 static void raise_error(IovLocalApic *self, uint32_t error);
 
-static bool enabled(const IovLocalApic *self)
-{
-    return self->base & IOV_APIC_BASE_ENABLE &&
-           iov_apic_get(&self->apic, IOV_APIC_SVR) & IOV_APIC_SVR_ENABLE;
-}
-
-static bool apic_pass(struct iov_apic *apic, bool over)
-{
-    IovLocalApic *self = iov_local_apic_of(apic);
-
-    if (over)
-        self->eois++;
-    else if (enabled(self))
-        self->accepted++;
-    else
-        return false;
-    return true;
-}
-
 static bool apic_accept(struct iov_apic *apic, uint8_t vector, bool level, struct iov_span *span)
 {
     IovLocalApic *self = iov_local_apic_of(apic);
@@ -116,7 +97,7 @@ static bool apic_accept(struct iov_apic *apic, uint8_t vector, bool level, struc
         raise_error(self, IOV_APIC_ESR_RECEIVE_ILLEGAL);
         return false;
     }
-    if (!enabled(self)) {
+    if (!iov_local_apic_enabled(self)) {
         self->rejected++;
         return false;
     }
@@ -495,7 +476,6 @@ static const struct iov_apic_ops apic_ops = {
     .accept = apic_accept,
     .pending = apic_pending,
     .acknowledge = apic_acknowledge,
-    .pass = apic_pass,
     .read = apic_read,
     .write = apic_write,
     .addressed = apic_addressed,

@@ -8,6 +8,7 @@
  * for the handler's end, too.
  */
 #include "models/cpu/cpu-private.h"
+#include "models/cpu/local-apic-private.h"
 
 /* What it is at, as far as that is accounted for. All that follows the halt is known when the interrupt comes. */
 enum { STEP_BEFORE, STEP_HALT, STEP_WAKING, STEP_DELIVERY, STEP_HANDLER, STEP_OVER };
@@ -108,7 +109,7 @@ bool iov_cpu_rest_pass(IovCpu *self, uint8_t vector)
     iov_time now = iov_cpu_now(self);
 
     if (vector != rest->vector || self->physical || is_woken(self) || now < self->rest.halt ||
-        self->apic->ops->pass == NULL || !self->apic->ops->pass(self->apic, false))
+        !iov_local_apic_pass(iov_local_apic_of(self->apic)))
         return false;
     self->rest.woken = now;
     self->rest.awake = now + (latency != 0 ? latency : self->cost_hlt_wake);
@@ -128,7 +129,7 @@ static void end(IovCpu *self, iov_time now)
 {
     account(self, now);
     if (is_woken(self))
-        self->apic->ops->pass(self->apic, true);
+        iov_local_apic_passed(iov_local_apic_of(self->apic));
     self->rest.now = NULL;
 }
 

@@ -207,7 +207,7 @@ static bool enter(struct iov_exec *exec, bool advanced, struct iov_exit *failure
     if (advanced) /* whoever advances RIP ends the shadow of the instruction */
         vmcs->field[VMCS_GUEST_INTERRUPTIBILITY] &= ~UINT64_C(3);
     iov_cpu_charge(exec, self->cost_entry, IOV_PART_EXIT);
-    error = iov_vmcs_check_controls(self, vmcs);
+    error = iov_vmcs_controls_hold(vmcs) ? 0 : iov_vmcs_check_controls(self, vmcs);
     if (error != 0) {
         vmcs->field[VMCS_INSTRUCTION_ERROR] = error;
         return fail(exec, self, vmcs, failure, IOV_EXIT_INVALID_STATE, IOV_QUAL_ENTRY_OTHER);
