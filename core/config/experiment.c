@@ -159,17 +159,35 @@ static uint64_t signs_of_life(const struct iov_measure *measure)
            counters->kicks + counters->apic_accesses - counters->timer_accesses + measure->open;
 }
 
-/* The workload has done nothing for longer than it said it might. */
-static bool is_silent(const struct iov_measure *measure, iov_time now, uint64_t *life,
-                      iov_time *life_at)
+/* A number, and since when it has been the same. */
+struct sign {
+    uint64_t number;
+    iov_time since;
+};
+
+static bool is_stale(struct sign *sign, uint64_t number, iov_time now, iov_time patience)
+{
+    if (number != sign->number)
+        *sign = (struct sign){ number, now };
+    return now - sign->since > patience;
+}
+
+struct signs {
+    struct sign life, operations;
+};
+
+/* Why the run is given up: nothing has happened for longer than the workload said, or nothing has come of it. NULL: go on. */
+static const char *look_for_life(struct signs *signs, const struct iov_measure *measure,
+                                 iov_time now)
 {
     if (now % LIFE_CHECK != 0)
-        return false;
-    if (signs_of_life(measure) != *life) {
-        *life = signs_of_life(measure);
-        *life_at = now;
-    }
-    return now - *life_at > measure->patience;
+        return NULL;
+    if (is_stale(&signs->life, signs_of_life(measure), now, measure->patience))
+        return "it had been silent";
+    if (measure->has_operations &&
+        is_stale(&signs->operations, measure->settled + 1, now, measure->patience))
+        return "it had been busy without finishing an operation";
+    return NULL;
 }
 
 static bool give_up(GError **error, iov_time now, const char *why)
@@ -200,8 +218,9 @@ static bool run_slices(struct iov_experiment *self, struct iov_progress *progres
 {
     struct iov_run *run = iov_platform_run(self->platform);
     iov_time last = iov_platform_stop(self->platform);
-    iov_time slice = SLICE_FIRST, life_at = 0, next;
-    uint64_t life = 0;
+    iov_time slice = SLICE_FIRST, next;
+    struct signs signs = { { 0 }, { 0 } };
+    const char *trouble;
 
     for (;;) {
         iov_time now = iov_now(run->kernel), check = now - now % LIFE_CHECK + LIFE_CHECK;
@@ -218,10 +237,10 @@ static bool run_slices(struct iov_experiment *self, struct iov_progress *progres
             return true;
         if (!iov_kernel_next(run->kernel, &next))
             return give_up(error, until, "nothing is left that could happen");
-        if (is_silent(run->measure, until, &life, &life_at)) {
+        if ((trouble = look_for_life(&signs, run->measure, until)) != NULL) {
             g_autofree char *patience =
                 iov_quantity_format(IOV_DIMENSION_TIME, run->measure->patience);
-            g_autofree char *why = g_strdup_printf("it had been silent for more than %s", patience);
+            g_autofree char *why = g_strdup_printf("%s for more than %s", trouble, patience);
 
             return give_up(error, until, why);
         }

@@ -120,9 +120,12 @@ struct iov_measure {
     iov_time begin;
     iov_time end;
     bool open;
-    bool ended;                            /* requests that finish now do not count any more */
-    bool complete;                         /* the workload reached its end */
-    iov_time patience;                     /* see iov_measure_expect_silence() */
+    bool ended;          /* requests that finish now do not count any more */
+    bool complete;       /* the workload reached its end */
+    iov_time patience;   /* see iov_measure_expect_silence() */
+    bool has_operations; /* the workload counts them in `settled` */
+    uint64_t
+        settled; /* operations done or lost, warm-up included, of guests that have not done all of theirs */
     struct iov_histogram *latency;         /* ps */
     struct iov_interrupt_path *interrupts; /* of devices in hardware */
     uint64_t parts_high[IOV_PART_COUNT];   /* sums of parts, ps: 128 bits as high and low */

@@ -77,6 +77,13 @@ static bool may_run(const struct iov_guest_cpu *cpu)
            cpu->bottom_half_off == 0;
 }
 
+/* With `tick: none` turns end where softirqs are looked at: Linux starts the tick again for that while two threads want to run. */
+static void tick_if_none(struct iov_guest_cpu *cpu)
+{
+    if (cpu->guest->tick == IOV_GUEST_NO_TICK)
+        iov_guest_sched_tick(cpu);
+}
+
 void iov_guest_softirq_thread(struct iov_guest_cpu *cpu)
 {
     enum iov_guest_thread before = cpu->sched.current;
@@ -85,9 +92,10 @@ void iov_guest_softirq_thread(struct iov_guest_cpu *cpu)
     iov_guest_charge(cpu, cpu->guest->costs.context_switch);
     do {
         iov_guest_sched_switch(cpu, IOV_GUEST_KSOFTIRQD);
-        do
+        do {
             do_softirq(cpu);
-        while (cpu->softirqs != 0 && !cpu->need_resched);
+            tick_if_none(cpu);
+        } while (cpu->softirqs != 0 && !cpu->need_resched);
         cpu->softirq_thread = cpu->softirqs != 0;
     } while (iov_guest_sched_pick(cpu) == IOV_GUEST_KSOFTIRQD);
     iov_guest_sched_switch(cpu, before);
@@ -99,6 +107,7 @@ void iov_guest_softirq_exit(struct iov_guest_cpu *cpu)
         return;
     if (!cpu->softirq_thread)
         run_now(cpu);
+    tick_if_none(cpu);
     if (!cpu->softirq_thread || cpu->sched.current != IOV_GUEST_TASK || !cpu->need_resched)
         return;
     if (iov_guest_sched_pick(cpu) != IOV_GUEST_KSOFTIRQD) {

@@ -63,6 +63,8 @@ void iov_workload_finish(IovWorkload *self, struct iov_span *span, uint64_t byte
         return;
     iov_span_mark(span, span->holder, IOV_PART_GUEST, iov_now(self->parent_instance.kernel));
     self->count++;
+    if (self->finished < self->operations)
+        self->measure->settled++;
     if (!self->measure->open) {
         if (!self->ready && self->count >= self->warmup)
             warmed_up(self);
@@ -108,8 +110,10 @@ static bool workload_realize(IovModel *model, GError **error)
         self->span_count = MIN(self->span_count, IOV_WORKLOAD_LATE_SPANS * (unsigned)self->flows);
     self->spans = g_new0(struct iov_span, self->span_count);
     self->begun_by_task = g_new0(uint32_t, IOV_GUEST_CPUS);
-    if (self->measure != NULL) /* pauses vary around their mean */
+    if (self->measure != NULL) { /* pauses vary around their mean */
         iov_measure_expect_silence(self->measure, self->timeout + 100 * self->think_time);
+        self->measure->has_operations = true;
+    }
     return true;
 }
 

@@ -39,6 +39,8 @@ static void settle(struct peer_server *server)
     struct iov_measure *measure = server->clients->model->run->measure;
 
     server->count++;
+    if (server->finished < server->operations)
+        measure->settled++;
     if (measure->open) {
         if (++server->finished == server->operations)
             iov_measure_guest_finished(measure, server->guest);

@@ -24,3 +24,21 @@ Test(silence, a_tick_with_its_end_of_interrupt_is_no_sign_of_life)
     cr_assert(lt(u64, 0, stat_of(run, "vm0/guest", "eois")));
     iov_experiment_free(run);
 }
+
+Test(silence, a_guest_that_is_busy_for_nothing_is_given_up_too)
+{
+    static const char *const cases[][2] = { { "net-rr.yaml", "parts.peer.role=sink" },
+                                            { "net-rr.yaml", "parts.peer.role=source" },
+                                            { "tcp-rr.yaml", "parts.peer.role=sink" },
+                                            { "memcached.yaml", "parts.peer.role=sink" } };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+        struct iov_experiment *run = OPEN(cases[i][0], "strategy=bare-metal-igb", cases[i][1]);
+        g_autoptr(GError) error = NULL;
+
+        cr_assert(not(iov_experiment_run(run, NULL, &error)), "%s %s", cases[i][0], cases[i][1]);
+        cr_assert_not_null(strstr(error->message, "without finishing an operation"), "%s",
+                           error->message);
+        iov_experiment_free(run);
+    }
+}

@@ -33,6 +33,7 @@ static void test_task_init(TestTask *self)
 static unsigned polls, polls_wanted;
 static iov_time poll_time, first_poll, last_poll;
 static struct iov_guest_cpu *wakes; /* by each poll, or NULL */
+static const char *tick = "tickless";
 
 /* A full budget as long as more polls are wanted. */
 static unsigned poll(struct iov_guest_napi *napi, struct iov_guest_cpu *cpu, unsigned budget)
@@ -69,6 +70,7 @@ static struct machine *boot(void (*function)(struct iov_guest_cpu *cpu), unsigne
     wakes = NULL;
     g_type_ensure(test_task_get_type());
     machine_set_workload(machine, "test-task");
+    machine_choose(machine->guest, "tick", tick);
     machine_start(machine);
     return machine;
 }
@@ -165,6 +167,17 @@ Test(softirq, a_device_that_always_wants_to_be_polled_takes_half_of_the_processo
     cr_assert(lt(u64, took, 23 * WORK / 10), "%" PRIu64, took);
     /* Turns end at ticks, of which a second has 250. */
     cr_assert(le(u64, guest_of(machine)->context_switches, 250 + 2));
+    machine_free(machine);
+}
+
+Test(softirq, turns_end_without_a_tick_too)
+{
+    tick = "none";
+    struct machine *machine = boot(work, UINT_MAX, 100 * IOV_US);
+
+    interrupt_at(machine, 2 * IOV_MS);
+    iov_kernel_run_until(machine->kernel, IOV_SEC);
+    cr_assert(lt(u64, WORK, took));
     machine_free(machine);
 }
 
