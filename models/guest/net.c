@@ -626,12 +626,16 @@ bool iov_guest_receive(struct iov_guest_cpu *cpu, iov_time deadline, void *data,
 {
     IovLinuxGuest *guest = cpu->guest;
     struct iov_guest_net *net = &guest->net;
+    struct iov_guest_socket *socket = iov_guest_socket(cpu);
 
     if (is_polled(net))
         return poll_receive(cpu, net, deadline, data, size, ret_size, ret_span);
+    if (socket->received.first != NULL) /* up to here it waited for a task that was busy */
+        iov_span_mark(socket->received.first->span, cpu->exec->holder, IOV_PART_QUEUE,
+                      iov_guest_now(cpu));
     iov_guest_charge(cpu, guest->costs.syscall_entry);
-    wait_for_datagram(cpu, iov_guest_socket(cpu), deadline);
-    struct iov_guest_frame *frame = pop(&iov_guest_socket(cpu)->received);
+    wait_for_datagram(cpu, socket, deadline);
+    struct iov_guest_frame *frame = pop(&socket->received);
 
     if (frame == NULL) {
         iov_guest_charge(cpu, guest->costs.syscall_exit);
@@ -641,7 +645,7 @@ bool iov_guest_receive(struct iov_guest_cpu *cpu, iov_time deadline, void *data,
     iov_guest_charge(cpu, guest->costs.socket_receive);
     uint32_t bytes = frame->size < size ? frame->size : size;
 
-    iov_guest_socket(cpu)->held -= frame->size;
+    socket->held -= frame->size;
     if (data != NULL)
         memcpy(data, frame->data, bytes);
     iov_guest_charge_copy(cpu, bytes);

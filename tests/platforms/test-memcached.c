@@ -68,6 +68,9 @@ Test(memcached, load_shows_in_the_tail_first_and_above_the_knee_requests_are_los
     cr_assert(eq(u64, counters_of(heavy)->drops, 0));
     cr_assert(lt(u64, 1000, counters_of(over)->drops));
     cr_assert(lt(u64, 1000, stat_of(over, "peer", "requests-lost")));
+    /* What is above is waiting for the server, not its work. */
+    cr_assert(lt(u64, 100 * iov_experiment_measure(over)->parts_low[IOV_PART_GUEST],
+                 iov_experiment_measure(over)->parts_low[IOV_PART_QUEUE]));
     iov_experiment_free(light);
     iov_experiment_free(heavy);
     iov_experiment_free(over);
