@@ -75,7 +75,7 @@ static bool answer_data(struct peer_tcp *self, struct peer_connection *connectio
     return true;
 }
 
-bool peer_tcp_take(struct peer_tcp *self, struct iov_packet *packet, bool *ret_is_tcp)
+bool peer_tcp_take(struct peer_tcp *self, struct iov_packet *packet, iov_time now, bool *ret_is_tcp)
 {
     bool open = packet->flags & (IOV_PACKET_NEEDS_CHECKSUM | IOV_PACKET_CHECKSUM_GOOD);
     struct peer_connection *connection;
@@ -89,6 +89,8 @@ bool peer_tcp_take(struct peer_tcp *self, struct iov_packet *packet, bool *ret_i
     connection = connection_find(self, packet->data, segment.flags & TCP_FLAG_SYN);
     if (connection == NULL)
         return false;
+    connection->heard = now;
+    connection->probed = false;
     result = iov_tcp_take(&connection->tcp, &segment, packet->data);
     if (result & IOV_TCP_DATA)
         return answer_data(self, connection, packet, &segment, result);
@@ -116,16 +118,36 @@ struct iov_packet *peer_tcp_next(struct peer_tcp *self, struct iov_packet_pool *
     return NULL;
 }
 
+static bool is_on_its_way(const struct peer_connection *connection)
+{
+    return connection->owed != 0 && connection->tcp.next != connection->tcp.unacknowledged;
+}
+
+void peer_tcp_probe(struct peer_tcp *self, iov_time now)
+{
+    if (now < self->probe)
+        return;
+    self->probe = now + PEER_TCP_PROBE;
+    for (unsigned i = 0; i < self->count; i++) {
+        struct peer_connection *connection = &self->connections[i];
+        iov_time patience = connection->probed ? IOV_TCP_RETRANSMIT : PEER_TCP_PROBE;
+
+        if (!is_on_its_way(connection) || now - connection->heard < patience)
+            continue;
+        iov_tcp_go_back(&connection->tcp);
+        connection->heard = now;
+        connection->probed = true;
+    }
+}
+
 bool peer_tcp_go_back(struct peer_tcp *self)
 {
     bool any = false;
 
     for (unsigned i = 0; i < self->count; i++) {
-        struct iov_tcp *tcp = &self->connections[i].tcp;
-
-        if (self->connections[i].owed == 0 || tcp->next == tcp->unacknowledged)
+        if (!is_on_its_way(&self->connections[i]))
             continue;
-        iov_tcp_go_back(tcp);
+        iov_tcp_go_back(&self->connections[i].tcp);
         any = true;
     }
     return any;

@@ -3,12 +3,13 @@
  * peer - the machine at the far end of a cable.
  *
  * Role echo sends UDP datagrams back to where they came from; role sink counts them, and answers every `acknowledge`th with an empty
- * one; role clients asks servers in guests (peer-clients.c); role source waits for a first datagram and then sends datagrams to its sender at random or fixed distances. Every role
+ * one; role clients asks servers in guests (peer-clients.c); role source sends datagrams at random or fixed distances to every guest that
+ * has sent it a first one (peer-source.c). Every role
  * answers ARP requests for its address and ICMP echo requests. Answers come after `turn-round`, one after the other, as drawn from its
  * distribution; with `local` they are given in the call that brings the frame, as a peer in the same host's memory would.
  * Frames are real: addresses and ports are swapped, checksums right.
  * TCP connections (peer-tcp.c) are echoed, counted with an acknowledgement for every second segment, or sent to as fast as window and wire allow.
- * LIMIT: IPv4 without options only; no fragments; a connection's retransmission timer is one for all.
+ * LIMIT: IPv4 without options only; no fragments; a connection's retransmission timer is looked at when others send, or when all are silent.
  */
 #include <stdio.h>
 
@@ -17,16 +18,8 @@
 #include "core/object/model.h"
 #include "core/trace/measure.h"
 #include "models/nic/peer-clients.h"
+#include "models/nic/peer-source.h"
 #include "models/nic/peer-tcp.h"
-
-/*
- * Silence after which the source takes the end of what it sent for lost: nothing came behind it that would be acknowledged twice.
- * SPEC: RFC 8985, 7.2: two round trips, here with the least that a tick of 1 ms gives. LIMIT: all is sent again, not the last segment.
- */
-#define PROBE (2 * IOV_MS)
-#define PEER_SPANS 32768 /* more than come while one waits in rings and queues */
-#define PEER_FLOWS 64    /* that a source sends to */
-#define PEER_HEADERS (ETHERNET_HEADER + IPV4_HEADER + UDP_HEADER)
 
 #define IOV_TYPE_PEER (iov_peer_get_type())
 G_DECLARE_FINAL_TYPE(IovPeer, iov_peer, IOV, PEER, IovModel)
@@ -53,18 +46,12 @@ struct _IovPeer {
     struct iov_packet_pool *pool;
     struct iov_packet_queue answers; /* stamp: when to send */
     struct iov_event answer;         /* armed for the first of them */
-    struct iov_event generate;
     iov_time last_answer;
-    uint8_t headers[PEER_FLOWS][PEER_HEADERS]; /* of generated frames, by flow */
-    uint16_t vlans[PEER_FLOWS];                /* their tags; 0: none */
-    unsigned flows;
+    struct peer_source source;
     struct peer_clients clients;
     struct peer_tcp tcp;
     struct iov_event
-        stream; /* of a TCP source: the wire takes the next segment, or nothing moved for PROBE, then IOV_TCP_RETRANSMIT */
-    struct iov_span *spans; /* of datagrams on their way: PEER_SPANS */
-    uint64_t generated;
-    bool generating;
+        stream; /* of a TCP source: the wire takes the next segment, or nothing moved for PEER_TCP_PROBE, then IOV_TCP_RETRANSMIT */
     int stream_state;
     bool probed; /* and nothing came back since */
     bool introduced;
@@ -313,85 +300,24 @@ static void introduce(IovPeer *self, const struct iov_packet *to)
 
 /* ---- The source ---- */
 
-static uint64_t draw(IovPeer *self, int distribution, uint64_t mean)
+static iov_time source_send(void *context, struct iov_packet *packet)
 {
-    return iov_random_draw(&self->parent_instance.random, (enum iov_distribution)distribution,
-                           mean);
+    return send(context, packet);
 }
 
-/* The same guest's datagram between other ports: one more flow. */
-static bool is_new_flow(const IovPeer *self, const struct iov_packet *packet)
+static void source_init(IovPeer *self)
 {
-    const uint32_t ports = ETHERNET_HEADER + IPV4_HEADER;
+    struct peer_source *source = &self->source;
 
-    for (unsigned i = 0; i < self->flows; i++) {
-        if (memcmp(self->headers[i], packet->data, ETHERNET_ADDRESS) != 0 ||
-            memcmp(self->headers[i] + ports, packet->data + ports, 4) == 0)
-            return false;
-    }
-    return self->flows < PEER_FLOWS;
-}
-
-/* The first datagram tells whom to send to; more of its sender, from or to other ports, add flows that are sent to in turn. */
-static void source_begin(IovPeer *self, struct iov_packet *packet)
-{
-    if (!make_udp_echo(packet))
-        return;
-    if (!self->generating)
-        self->flows = 0;
-    if (!is_new_flow(self, packet))
-        return;
-    self->vlans[self->flows] = packet->vlan;
-    memcpy(self->headers[self->flows++], packet->data, PEER_HEADERS);
-    if (self->generating)
-        return;
-    self->generating = true;
-    self->generated = 0;
-    iov_event_in(&self->generate,
-                 draw(self, self->source_interval_distribution, self->source_interval));
-}
-
-/* A datagram is an operation from here on; one that is lost has its place used again. */
-static struct iov_span *source_span(IovPeer *self)
-{
-    struct iov_measure *measure = self->parent_instance.run->measure;
-    struct iov_span *span = &self->spans[self->generated % PEER_SPANS];
-
-    if (measure == NULL)
-        return NULL;
-    iov_span_begin(span, self->generated, self, iov_now(self->parent_instance.kernel));
-    iov_measure_request_begun(measure, span);
-    return span;
-}
-
-static void on_generate(struct iov_event *event)
-{
-    IovPeer *self = iov_container_of(event, IovPeer, generate);
-    uint64_t payload = draw(self, self->source_size_distribution, self->source_size);
-    uint32_t length = UDP_HEADER + (uint32_t)MIN(payload, 1472);
-    uint32_t size = MAX((uint32_t)(ETHERNET_HEADER + IPV4_HEADER) + length, ETHERNET_MIN);
-    struct iov_packet *packet = iov_packet_new(self->pool, size);
-    uint8_t *ip = packet->data + ETHERNET_HEADER;
-    iov_time interval = draw(self, self->source_interval_distribution, self->source_interval);
-    iov_time busy;
-
-    memset(packet->data, 0, size);
-    memcpy(packet->data, self->headers[self->generated % self->flows], PEER_HEADERS);
-    iov_net_put16(ip + IPV4_LENGTH, IPV4_HEADER + length);
-    iov_net_put16(ip + IPV4_ID, (uint32_t)self->generated);
-    iov_net_put16(ip + IPV4_HEADER + UDP_LENGTH, length);
-    ip_sum(ip);
-    udp_sum(ip, length);
-    packet->span = source_span(self);
-    packet->vlan = self->vlans[self->generated % self->flows];
-    self->generated++;
-    busy = send(self, packet);
-    if (self->source_count != 0 && self->generated >= self->source_count) {
-        self->generating = false;
-        return;
-    }
-    interval = MAX(interval, busy);
-    iov_event_in(event, interval != 0 ? interval : IOV_NS); /* never twice in one instant */
+    source->model = &self->parent_instance;
+    source->pool = self->pool;
+    source->send = source_send;
+    source->context = self;
+    source->interval = self->source_interval;
+    source->interval_distribution = self->source_interval_distribution;
+    source->size = self->source_size;
+    source->size_distribution = self->source_size_distribution;
+    source->datagrams = self->source_count;
 }
 
 /* ---- Clients ---- */
@@ -453,17 +379,19 @@ static void on_stream(struct iov_event *event)
         self->stream_state = STREAM_IDLE;
         return;
     }
+    peer_tcp_probe(&self->tcp, iov_now(self->parent_instance.kernel));
     packet = peer_tcp_next(&self->tcp, self->pool);
     self->stream_state = packet != NULL ? STREAM_SENDING : STREAM_WAITING;
     self->probed |= late;
-    busy = packet != NULL ? send(self, packet) : self->probed ? IOV_TCP_RETRANSMIT : PROBE;
+    busy = packet != NULL ? send(self, packet) : self->probed ? IOV_TCP_RETRANSMIT : PEER_TCP_PROBE;
     iov_event_in(event, MAX(busy, IOV_NS));
 }
 
 /* True if the frame was a segment; it is answered or freed then. */
 static bool take_tcp(IovPeer *self, struct iov_packet *packet)
 {
-    bool is_tcp, has_answer = peer_tcp_take(&self->tcp, packet, &is_tcp);
+    bool is_tcp, has_answer = peer_tcp_take(&self->tcp, packet,
+                                            iov_now(self->parent_instance.kernel), &is_tcp);
 
     if (!is_tcp)
         return false;
@@ -515,7 +443,8 @@ static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *pa
         clients_take(self, packet);
         break;
     default:
-        source_begin(self, packet);
+        if (make_udp_echo(packet))
+            peer_source_greet(&self->source, packet->data, packet->vlan);
         break;
     }
     iov_packet_free(packet);
@@ -553,12 +482,10 @@ static bool iov_peer_realize(IovModel *model, GError **error)
         return iov_model_fail(model, error, "address: '%s' is not an address like 10.0.0.2",
                               self->address);
     iov_event_init(&self->answer, model->kernel, on_answer, IOV_PRIORITY_DEFAULT);
-    iov_event_init(&self->generate, model->kernel, on_generate, IOV_PRIORITY_DEFAULT);
     iov_event_init(&self->stream, model->kernel, on_stream, IOV_PRIORITY_DEFAULT);
+    source_init(self);
     clients_init(self);
     self->introduced = false;
-    if (self->role == ROLE_SOURCE)
-        self->spans = g_renew(struct iov_span, self->spans, PEER_SPANS);
     peer_tcp_clear(&self->tcp);
     peer_tcp_init(&self->tcp,
                   self->role == ROLE_CLIENTS ? PEER_TCP_ECHO : (enum peer_tcp_role)self->role,
@@ -572,8 +499,8 @@ static void iov_peer_unrealize(IovModel *model)
     struct iov_packet *packet;
 
     iov_event_disarm(&self->answer);
-    iov_event_disarm(&self->generate);
     iov_event_disarm(&self->stream);
+    peer_source_clear(&self->source);
     peer_clients_clear(&self->clients);
     while ((packet = iov_packet_queue_pop(&self->answers)) != NULL)
         iov_packet_free(packet);
@@ -582,7 +509,6 @@ static void iov_peer_unrealize(IovModel *model)
 static void iov_peer_finalize(GObject *object)
 {
     peer_tcp_clear(&((IovPeer *)(void *)object)->tcp);
-    g_free(((IovPeer *)(void *)object)->spans);
     iov_packet_pool_unref(((IovPeer *)(void *)object)->pool, IOV_MODEL(object)->kernel);
     G_OBJECT_CLASS(iov_peer_parent_class)->finalize(object);
 }
@@ -594,7 +520,7 @@ static void iov_peer_class_init(IovPeerClass *klass)
     iov_model_class_describe(mc, "peer", "The machine at the far end of a cable");
     IOV_PROP_ENUM(
         mc, IovPeer, role, roles, ROLE_ECHO,
-        "echo: sends datagrams back; sink: counts them; source: sends to whoever sent first; "
+        "echo: sends datagrams back; sink: counts them; source: sends to whoever has sent to it; "
         "clients: ask servers in guests");
     IOV_PROP_STRING(mc, IovPeer, mac, "52:54:00:00:00:02", "Ethernet address");
     IOV_PROP_STRING(mc, IovPeer, address, "10.0.0.2", "IPv4 address");
@@ -605,14 +531,14 @@ static void iov_peer_class_init(IovPeerClass *klass)
     IOV_PROP_COUNT(mc, IovPeer, acknowledge, 0, 1 << 20, 0,
                    "Sink: answers every n-th datagram with an empty one; 0: none");
     IOV_PROP_TIME(mc, IovPeer, source_interval, 0, IOV_SEC, 12 * IOV_US,
-                  "Source: mean time between frames");
+                  "Source: mean time between frames, to each guest");
     IOV_PROP_ENUM(mc, IovPeer, source_interval_distribution, distributions, IOV_CONSTANT,
                   "How it varies");
     IOV_PROP_SIZE(mc, IovPeer, source_size, 0, 1472, 1472, "Source: mean payload of a datagram");
     IOV_PROP_ENUM(mc, IovPeer, source_size_distribution, distributions, IOV_CONSTANT,
                   "How it varies");
     IOV_PROP_COUNT(mc, IovPeer, source_count, 0, UINT64_MAX, 0,
-                   "Source: frames to send; 0: without end");
+                   "Source: frames to send to each guest; 0: without end");
     IOV_PROP_COUNT(mc, IovPeer, connections, 1, 40000, 100,
                    "Clients: connections of each server, a port each");
     IOV_PROP_SIZE(mc, IovPeer, value_size, 0, 1464, 330, "Clients: mean size of a value");

@@ -126,3 +126,78 @@ Test(several_guests, more_than_there_are_processors_all_get_their_turns)
     }
     g_string_free(vms, true);
 }
+
+/* Each got what it was to get before the run was stopped, and the wire carried no more than it can. */
+static void check_all_received(const struct iov_experiment *run, unsigned guests,
+                               uint64_t operations, const char *strategy)
+{
+    const struct iov_measure *measure = iov_experiment_measure(run);
+
+    cr_assert(measure->complete, "%s with %u guests", strategy, guests);
+    cr_assert(eq(uint, measure->guest_count, guests));
+    cr_assert(eq(u64, measure->mismatches, 0));
+    for (unsigned i = 0; i < guests; i++)
+        cr_assert(ge(u64, measure->guests[i].operations, operations), "%s", strategy);
+    /* A frame under way when the measurement opened or closed counts as a whole. */
+    cr_assert(lt(dbl, wire_bits_per_second(run), 1.001e10), "%s", strategy);
+}
+
+Test(several_guests, all_receive_a_stream_of_their_own)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(strategies); i++) {
+        for (unsigned guests = 2; guests <= 3; guests++) {
+            g_autofree char *list = vms(guests);
+            struct iov_experiment *run =
+                RUN("udp-stream-rx.yaml", strategies[i], list, "workload.operations=500",
+                    "workload.warmup=50", "stop=5s");
+
+            check_all_received(run, guests, 500, strategies[i]);
+            iov_experiment_free(run);
+        }
+    }
+}
+
+Test(several_guests, are_offered_as_much_as_one_alone)
+{
+    for (unsigned guests = 1; guests <= 3; guests++) {
+        g_autofree char *list = vms(guests);
+        struct iov_experiment *run = RUN("udp-stream-rx.yaml", "strategy=sriov-vf", list,
+                                         "workload.operations=1000", "stop=5s");
+        const struct iov_measure *measure = iov_experiment_measure(run);
+
+        /* A datagram each 12 us for each of them. */
+        cr_assert(eq(u64, (measure->end - measure->begin) / IOV_US, UINT64_C(12) * 1000));
+        cr_assert(eq(u64, counters_of(run)->drops, 0));
+        for (unsigned i = 0; i < guests; i++)
+            cr_assert(le(u64, measure->guests[i].operations - 1000, 1));
+        iov_experiment_free(run);
+    }
+}
+
+Test(several_guests, share_the_wire_by_turns_when_all_want_it_whole)
+{
+    struct iov_experiment *run =
+        RUN("udp-stream-rx.yaml", "strategy=sriov-vf", THREE, "parts.peer.source-interval=0ns",
+            "parts.wire.rate=1Gbps", "workload.operations=1000", "stop=5s");
+
+    check_all_received(run, 3, 1000, "sriov-vf");
+    cr_assert(lt(dbl, 0.99e9, wire_bits_per_second(run)));
+    cr_assert(eq(u64, counters_of(run)->drops, 0));
+    cr_assert(lt(u32, 999990, iov_measure_fairness(iov_experiment_measure(run))));
+    iov_experiment_free(run);
+}
+
+Test(several_guests, all_receive_by_tcp_although_one_loses_what_was_sent_last)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        for (unsigned guests = 2; guests <= 3; guests++) {
+            g_autofree char *list = vms(guests);
+            struct iov_experiment *run =
+                RUN("tcp-stream.yaml", "workload.direction=rx", "parts.peer.role=source",
+                    strategies[i], list, "workload.operations=500", "stop=5s");
+
+            check_all_received(run, guests, 500, strategies[i]);
+            iov_experiment_free(run);
+        }
+    }
+}

@@ -257,6 +257,56 @@ Test(peer, a_source_sends_to_whoever_sent_first_at_its_interval)
     }
 }
 
+/* The greeting of another guest: the last byte of its addresses. */
+static struct iov_packet *greeting_of(uint8_t guest)
+{
+    struct iov_packet *packet = udp(8);
+
+    packet->data[ETHERNET_SOURCE + 5] = guest;
+    packet->data[ETHERNET_HEADER + IPV4_SOURCE + 3] = guest;
+    return packet;
+}
+
+Test(peer, a_source_gives_every_guest_that_greets_a_stream_of_its_own_at_the_same_rate)
+{
+    bench_string(peer, "role", "source");
+    bench_number(peer, "source-count", 5);
+    bench_number(peer, "source-size", 200);
+    bench_start(bench);
+    iov_packet_send(&end.port, greeting_of(1));
+    iov_packet_send(&end.port, greeting_of(3));
+    for (unsigned i = 1; i <= 5; i++) {
+        iov_kernel_run_until(bench->run.kernel, i * 12 * IOV_US);
+        cr_assert(eq(u32, end.queue.count, 2));
+        for (uint8_t guest = 1; guest <= 3; guest += 2) {
+            struct iov_packet *packet = iov_packet_queue_pop(&end.queue);
+
+            assert_udp(packet);
+            cr_assert(eq(u32, packet->size, 242));
+            cr_assert(eq(u8, packet->data[ETHERNET_DESTINATION + 5], guest));
+            cr_assert(eq(u8, packet->data[ETHERNET_HEADER + IPV4_DESTINATION + 3], guest));
+            iov_packet_free(packet);
+        }
+    }
+    run();
+    cr_assert(eq(u32, end.queue.count, 0));
+}
+
+Test(peer, a_source_that_has_sent_a_guest_all_begins_anew_when_it_greets_again)
+{
+    bench_string(peer, "role", "source");
+    bench_number(peer, "source-count", 5);
+    bench_start(bench);
+    iov_packet_send(&end.port, greeting_of(1));
+    run();
+    iov_packet_send(&end.port, greeting_of(3));
+    run();
+    iov_packet_send(&end.port, greeting_of(1));
+    run();
+    cr_assert(eq(u32, end.queue.count, 15));
+    cr_assert(eq(u8, end.queue.last->data[ETHERNET_DESTINATION + 5], 1));
+}
+
 Test(peer, a_source_s_datagrams_fit_in_frames_however_sizes_vary)
 {
     unsigned most = 0;
