@@ -233,3 +233,51 @@ Test(offloads, a_request_and_its_answer_are_the_same_with_and_without)
     }
     iov_experiment_free(plain);
 }
+
+/* ---- Where the time goes ---- */
+
+/* Runs a workload over every strategy with each key and wants parts that add up; gives how many ran. */
+static unsigned check_sums(const char *config, const char *operations)
+{
+    static const char *const keys[] = { "guest.tx-checksum=off", "guest.scatter-gather=off",
+                                        "guest.tso=off", "guest.gso=off", "guest.gro=off" };
+    g_autofree char *file = g_build_filename(IOV_SOURCE_DIR, "configs", config, NULL);
+    g_auto(GStrv) path = iov_data_path(file);
+    g_auto(GStrv) list = iov_strategy_list((const char *const *)path);
+    unsigned count = 0;
+
+    for (unsigned i = 0; list[i] != NULL; i++) {
+        g_autofree char *of = g_strconcat("strategy=", list[i], NULL);
+
+        for (unsigned key = 0; key < G_N_ELEMENTS(keys); key++) {
+            struct iov_experiment *run =
+                RUN(config, of, keys[key], operations, "workload.warmup=20");
+
+            cr_expect(zero(u64, iov_experiment_measure(run)->mismatches), "%s: %s, %s", config,
+                      list[i], keys[key]);
+            iov_experiment_free(run);
+            count++;
+        }
+    }
+    return count;
+}
+
+Test(offloads, the_parts_of_datagrams_that_are_sent_add_up_whatever_is_off)
+{
+    cr_assert(gt(uint, check_sums("udp-stream.yaml", "workload.operations=300"), 100));
+}
+
+Test(offloads, the_parts_of_datagrams_that_are_received_add_up_whatever_is_off)
+{
+    cr_assert(gt(uint, check_sums("udp-stream-rx.yaml", "workload.operations=100"), 100));
+}
+
+Test(offloads, the_parts_of_tcp_writes_add_up_whatever_is_off)
+{
+    cr_assert(gt(uint, check_sums("tcp-stream.yaml", "workload.operations=60"), 100));
+}
+
+Test(offloads, the_parts_of_requests_and_answers_add_up_whatever_is_off)
+{
+    cr_assert(gt(uint, check_sums("net-rr.yaml", "workload.operations=60"), 100));
+}

@@ -100,3 +100,20 @@ Test(vmdq, eight_guests_whose_host_has_one_core_do_more_than_over_a_bridge)
     iov_experiment_free(sorted);
     iov_experiment_free(bridged);
 }
+
+Test(vmdq, a_datagram_is_sent_with_the_copy_and_arrives_through_the_card)
+{
+    static const char *const keys[] = { "guest.tx-checksum=on", "guest.tx-checksum=off" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(keys); i++) {
+        struct iov_experiment *run = RUN("udp-stream.yaml", "strategy=vmdq", keys[i]);
+        const struct iov_measure *measure = iov_experiment_measure(run);
+
+        cr_assert(eq(u64, measure->mismatches, 0), "%s", keys[i]);
+        cr_assert(eq(u64, measure->delivery.sent, 10000), "%s", keys[i]);
+        cr_assert(ge(u64, measure->delivery.arrived, 9990), "%s", keys[i]); /* but the last few */
+        cr_assert(eq(u64, measure->delivery.arrived_bytes, measure->delivery.arrived * 1400));
+        cr_assert(zero(u64, measure->parts_low[IOV_PART_DEVICE]), "%s", keys[i]);
+        iov_experiment_free(run);
+    }
+}
