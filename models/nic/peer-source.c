@@ -3,8 +3,7 @@
  * A stream for each guest: its event is armed for its next datagram, an interval after the one before, or when the wire takes it if that is
  * later. So guests whose datagrams fall due together, or who all want the whole wire, stand in its queue in turn.
  *
- * LIMIT: greetings of more guests or flows than there is room for are ignored. A datagram that waits while 16384 more are sent (20 ms at 10 Gb/s) is
- * measured from the sending of a later one.
+ * LIMIT: greetings of more guests or flows than there is room for are ignored.
  */
 #include "models/nic/peer-source.h"
 
@@ -17,8 +16,11 @@
 #define HEADERS (ETHERNET_HEADER + IPV4_HEADER + UDP_HEADER)
 #define PAYLOAD_MAX (ETHERNET_MAX - HEADERS)
 #define PORTS (ETHERNET_HEADER + IPV4_HEADER) /* where the two of UDP are */
-#define BLOCK 16384u /* spans: more than come while one waits in rings, queues and a few sockets */
-#define BLOCK_FLOWS 8u /* that a block is enough for */
+/*
+ * Of a guest: more than come while one waits in rings and queues, when the wire brings the smallest frames to one that is too slow. Pages of them are
+ * taken as datagrams are sent.
+ */
+#define SPANS 32768u
 
 struct peer_flow {
     uint8_t headers[HEADERS]; /* of a frame to it */
@@ -32,8 +34,7 @@ struct peer_target {
     uint64_t sent;
     bool sending;
     struct iov_event next;
-    struct iov_span *blocks[PEER_SOURCE_FLOWS / BLOCK_FLOWS]; /* of datagrams on their way */
-    unsigned block_count;
+    struct iov_span spans[SPANS]; /* of datagrams on their way */
 };
 
 static uint64_t draw(struct peer_source *self, int distribution, uint64_t mean)
@@ -48,17 +49,12 @@ static iov_time draw_interval(struct peer_source *self)
 
 /* ---- Datagrams ---- */
 
-static struct iov_span *span_of(struct peer_target *target, uint64_t number)
-{
-    return &target->blocks[number / BLOCK % target->block_count][number % BLOCK];
-}
-
 /* A datagram is an operation from here on; one that is lost has its place used again. */
 static struct iov_span *begin(struct peer_target *target)
 {
     IovModel *model = target->source->model;
     struct iov_measure *measure = model->run->measure;
-    struct iov_span *span = span_of(target, target->sent);
+    struct iov_span *span = &target->spans[target->sent % SPANS];
 
     if (measure == NULL)
         return NULL;
@@ -146,8 +142,6 @@ static void add_flow(struct peer_target *target, const uint8_t *frame, uint16_t 
 
     memcpy(flow->headers, frame, HEADERS);
     flow->vlan = vlan;
-    if (target->block_count * BLOCK_FLOWS < target->flow_count)
-        target->blocks[target->block_count++] = g_new0(struct iov_span, BLOCK);
 }
 
 void peer_source_greet(struct peer_source *self, const uint8_t *frame, uint16_t vlan)
@@ -176,8 +170,6 @@ void peer_source_clear(struct peer_source *self)
         struct peer_target *target = self->targets[i];
 
         iov_event_disarm(&target->next);
-        for (unsigned j = 0; j < target->block_count; j++)
-            g_free(target->blocks[j]);
         g_free(target);
     }
     self->count = 0;
