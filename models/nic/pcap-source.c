@@ -2,9 +2,10 @@
 /*
  * pcap-source - the far end of a cable plays a capture: what arrived somewhere arrives at the guest, at the times of the file, scaled, or as
  * fast as the wire takes it. It waits for a first datagram, as a source of the peer does; with `address-to-sender` frames go to who sent
- * that: Ethernet and IPv4 destination, and the port of UDP, with sums put right.
+ * that: Ethernet and IPv4 destination, and the port of UDP, with sums put right. Each guest that sends one, told apart by its Ethernet address, has
+ * the capture played to it from then on. Without, it is played once.
  *
- * LIMIT: the whole file in memory, at most 256 MiB; fragments and IPv6 keep their addresses; nothing that the guest says changes what comes.
+ * LIMIT: at most 256 guests; the whole file in memory, at most 256 MiB; fragments and IPv6 keep their addresses; nothing that the guest says changes what comes.
  */
 #include "core/net/ethernet-regs.h"
 #include "core/net/internet.h"
@@ -13,10 +14,23 @@
 #include "core/trace/measure.h"
 #include "models/nic/pcap-file.h"
 
-#define SPANS 8192 /* more than rings and queues hold */
+#define SPANS 8192 /* of one showing: more than rings and queues hold */
+#define SHOWINGS 256u
 #define LONGEST (PCAP_DAYS_MAX * UINT64_C(86400) * IOV_SEC)
 
 G_DECLARE_FINAL_TYPE(IovPcapSource, iov_pcap_source, IOV, PCAP_SOURCE, IovModel)
+
+/* The capture, played from a guest's first datagram on. */
+struct showing {
+    IovPcapSource *source;
+    struct iov_event next;
+    uint64_t index, round, frames_begun;
+    iov_time origin;                 /* of this round */
+    uint8_t guest[ETHERNET_ADDRESS]; /* who sent that datagram */
+    uint8_t guest_address[4];
+    uint8_t guest_port[2];
+    struct iov_span spans[SPANS]; /* of frames on their way */
+};
 
 struct _IovPcapSource {
     IovModel parent_instance;
@@ -25,15 +39,9 @@ struct _IovPcapSource {
     bool address_to_sender;      /* property */
     struct iov_packet_port wire; /* port */
     struct pcap_file frames;
-    struct iov_span *spans; /* of frames on their way: SPANS */
     struct iov_packet_pool *pool;
-    struct iov_event next;
-    uint64_t index, round, frames_begun;
-    iov_time origin, last; /* of this round; when the last frame is due, scaled */
-    bool playing;
-    uint8_t sender[ETHERNET_ADDRESS];
-    uint8_t sender_address[4];
-    uint8_t sender_port[2];
+    struct showing *showings[SHOWINGS];
+    unsigned count;
     uint64_t frames_sent, bytes_sent, frames_received, oversize, cut_frames,
         late_frames; /* statistics */
 };
@@ -43,7 +51,7 @@ G_DEFINE_FINAL_TYPE(IovPcapSource, iov_pcap_source, IOV_TYPE_MODEL)
 /* ---- Addresses ---- */
 
 /* The sums of a frame that has the right lengths; others stay as they were captured. */
-static void address_ip(const IovPcapSource *self, uint8_t *frame, uint32_t size)
+static void address_ip(const struct showing *showing, uint8_t *frame, uint32_t size)
 {
     uint8_t *ip = frame + ETHERNET_HEADER, *udp = ip + IPV4_HEADER;
     uint32_t total, length, sum;
@@ -55,13 +63,13 @@ static void address_ip(const IovPcapSource *self, uint8_t *frame, uint32_t size)
     if (total < IPV4_HEADER || total > size - ETHERNET_HEADER ||
         (iov_net_get16(ip + IPV4_FRAGMENT) & 0x3fff) != 0)
         return;
-    memcpy(ip + IPV4_DESTINATION, self->sender_address, 4);
+    memcpy(ip + IPV4_DESTINATION, showing->guest_address, 4);
     iov_net_put16(ip + IPV4_CHECKSUM, 0);
     iov_net_put16(ip + IPV4_CHECKSUM, ~iov_net_sum(0, ip, IPV4_HEADER));
     length = total - IPV4_HEADER;
     if (ip[IPV4_PROTOCOL] != IPV4_PROTOCOL_UDP || length < UDP_HEADER)
         return;
-    memcpy(udp + UDP_DESTINATION, self->sender_port, 2);
+    memcpy(udp + UDP_DESTINATION, showing->guest_port, 2);
     iov_net_put16(udp + UDP_LENGTH, length);
     iov_net_put16(udp + UDP_CHECKSUM, 0);
     sum = iov_net_sum(IPV4_PROTOCOL_UDP + length, ip + IPV4_SOURCE, 8);
@@ -77,56 +85,85 @@ static const struct pcap_frame *frame_at(const IovPcapSource *self, uint64_t ind
 }
 
 /* When the next frame is due; never in the past. */
-static iov_time due(IovPcapSource *self)
+static iov_time due(const struct showing *showing)
 {
-    iov_time when = frame_at(self, self->index)->when;
+    const IovPcapSource *self = showing->source;
+    iov_time when = frame_at(self, showing->index)->when;
 
-    return self->origin + (iov_time)((unsigned __int128)when * self->time_scale / 100);
+    return showing->origin + (iov_time)((unsigned __int128)when * self->time_scale / 100);
 }
 
-static struct iov_packet *make(IovPcapSource *self, const struct pcap_frame *frame)
+static struct iov_packet *make(const struct showing *showing, const struct pcap_frame *frame)
 {
-    struct iov_packet *packet = iov_packet_new(self->pool, MAX(frame->size, ETHERNET_MIN));
+    struct iov_packet *packet =
+        iov_packet_new(showing->source->pool, MAX(frame->size, ETHERNET_MIN));
 
     memset(packet->data, 0, packet->size);
     memcpy(packet->data, frame->data, frame->stored);
-    if (self->address_to_sender) {
-        memcpy(packet->data + ETHERNET_DESTINATION, self->sender, ETHERNET_ADDRESS);
-        address_ip(self, packet->data, packet->size);
+    if (showing->source->address_to_sender) {
+        memcpy(packet->data + ETHERNET_DESTINATION, showing->guest, ETHERNET_ADDRESS);
+        address_ip(showing, packet->data, packet->size);
     }
     return packet;
 }
 
 /* A frame is an operation from here on; one that is lost has its place used again. */
-static struct iov_span *begin_span(IovPcapSource *self, iov_time now)
+static struct iov_span *begin_span(struct showing *showing, iov_time now)
 {
-    struct iov_measure *measure = self->parent_instance.run->measure;
-    struct iov_span *span = &self->spans[self->frames_begun % SPANS];
+    struct iov_measure *measure = showing->source->parent_instance.run->measure;
+    struct iov_span *span = &showing->spans[showing->frames_begun % SPANS];
 
     if (measure == NULL)
         return NULL;
-    iov_span_begin(span, self->frames_begun++, self, now);
+    iov_span_begin(span, showing->frames_begun++, showing->source, now);
     iov_measure_request_begun(measure, span);
     return span;
 }
 
 static void on_next(struct iov_event *event)
 {
-    IovPcapSource *self = iov_container_of(event, IovPcapSource, next);
+    struct showing *showing = iov_container_of(event, struct showing, next);
+    IovPcapSource *self = showing->source;
     iov_time now = iov_now(self->parent_instance.kernel), busy;
-    struct iov_packet *packet = make(self, frame_at(self, self->index));
+    struct iov_packet *packet = make(showing, frame_at(self, showing->index));
 
-    packet->span = begin_span(self, now);
+    packet->span = begin_span(showing, now);
     self->frames_sent++;
     self->bytes_sent += packet->size;
     busy = iov_packet_send(&self->wire, packet);
-    if (++self->index == self->frames.frames->len) {
-        self->index = 0;
-        if (++self->round == self->repeat)
+    if (++showing->index == self->frames.frames->len) {
+        showing->index = 0;
+        if (++showing->round == self->repeat)
             return;
-        self->origin = now + MAX(busy, IOV_NS); /* never without end in one instant */
+        showing->origin = now + MAX(busy, IOV_NS); /* never without end in one instant */
     }
-    iov_event_at(event, MAX(due(self), now + busy));
+    iov_event_at(event, MAX(due(showing), now + busy));
+}
+
+/* Is there one for this guest, or for all? */
+static bool is_shown(const IovPcapSource *self, const uint8_t *guest)
+{
+    for (unsigned i = 0; i < self->count; i++) {
+        if (!self->address_to_sender ||
+            memcmp(self->showings[i]->guest, guest, ETHERNET_ADDRESS) == 0)
+            return true;
+    }
+    return self->count == SHOWINGS;
+}
+
+static void show(IovPcapSource *self, const uint8_t *frame)
+{
+    struct showing *showing = g_new0(struct showing, 1);
+    const uint8_t *ip = frame + ETHERNET_HEADER;
+
+    showing->source = self;
+    memcpy(showing->guest, frame + ETHERNET_SOURCE, ETHERNET_ADDRESS);
+    memcpy(showing->guest_address, ip + IPV4_SOURCE, 4);
+    memcpy(showing->guest_port, ip + IPV4_HEADER + UDP_SOURCE, 2);
+    showing->origin = iov_now(self->parent_instance.kernel);
+    self->showings[self->count++] = showing;
+    iov_event_init(&showing->next, self->parent_instance.kernel, on_next, IOV_PRIORITY_DEFAULT);
+    iov_event_in(&showing->next, 0);
 }
 
 static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *packet)
@@ -135,16 +172,11 @@ static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *pa
     const uint8_t *ip = packet->data + ETHERNET_HEADER;
 
     self->frames_received++;
-    if (!self->playing && packet->size >= ETHERNET_HEADER + IPV4_HEADER + UDP_HEADER &&
+    if (packet->size >= ETHERNET_HEADER + IPV4_HEADER + UDP_HEADER &&
         iov_net_get16(packet->data + ETHERNET_TYPE) == ETHERNET_TYPE_IPV4 &&
-        ip[IPV4_VERSION] == 0x45 && ip[IPV4_PROTOCOL] == IPV4_PROTOCOL_UDP) {
-        self->playing = true;
-        memcpy(self->sender, packet->data + ETHERNET_SOURCE, ETHERNET_ADDRESS);
-        memcpy(self->sender_address, ip + IPV4_SOURCE, 4);
-        memcpy(self->sender_port, ip + IPV4_HEADER + UDP_SOURCE, 2);
-        self->origin = iov_now(self->parent_instance.kernel);
-        iov_event_in(&self->next, 0);
-    }
+        ip[IPV4_VERSION] == 0x45 && ip[IPV4_PROTOCOL] == IPV4_PROTOCOL_UDP &&
+        !is_shown(self, packet->data + ETHERNET_SOURCE))
+        show(self, packet->data);
     iov_packet_free(packet);
     return 0;
 }
@@ -177,14 +209,18 @@ static bool iov_pcap_source_realize(IovModel *model, GError **error)
         LONGEST)
         return iov_model_fail(model, error, "time-scale: %s would take more than %u days",
                               self->file, PCAP_DAYS_MAX);
-    self->spans = g_renew(struct iov_span, self->spans, SPANS);
-    iov_event_init(&self->next, model->kernel, on_next, IOV_PRIORITY_DEFAULT);
     return true;
 }
 
 static void iov_pcap_source_unrealize(IovModel *model)
 {
-    iov_event_disarm(&((IovPcapSource *)(void *)model)->next);
+    IovPcapSource *self = (IovPcapSource *)(void *)model;
+
+    for (unsigned i = 0; i < self->count; i++) {
+        iov_event_disarm(&self->showings[i]->next);
+        g_free(self->showings[i]);
+    }
+    self->count = 0;
 }
 
 static void iov_pcap_source_finalize(GObject *object)
@@ -192,7 +228,6 @@ static void iov_pcap_source_finalize(GObject *object)
     IovPcapSource *self = (IovPcapSource *)(void *)object;
 
     pcap_file_clear(&self->frames);
-    g_free(self->spans);
     iov_packet_pool_unref(self->pool, IOV_MODEL(object)->kernel);
     G_OBJECT_CLASS(iov_pcap_source_parent_class)->finalize(object);
 }
@@ -207,7 +242,7 @@ static void iov_pcap_source_class_init(IovPcapSourceClass *klass)
                    "Times of the file in percent: 50 is twice as fast, 0 as fast as the wire goes");
     IOV_PROP_COUNT(mc, IovPcapSource, repeat, 0, UINT32_MAX, 1, "How often; 0: without end");
     IOV_PROP_BOOL(mc, IovPcapSource, address_to_sender, true,
-                  "Frames go to who sent the first datagram; off: to whom the file says");
+                  "Frames go to each who sent a first datagram; off: to whom the file says");
     IOV_PORT_PACKET_END(mc, IovPcapSource, wire, &wire_ops, "Its end of the cable");
     IOV_STAT(mc, IovPcapSource, frames_sent, "Frames sent");
     IOV_STAT_BYTES(mc, IovPcapSource, bytes_sent, "Bytes of frames sent");

@@ -30,6 +30,22 @@ Test(pcap, a_capture_reaches_the_program_at_its_own_pace_under_every_kind_of_dev
     }
 }
 
+Test(pcap, several_guests_have_it_played_to_each_of_them)
+{
+    for (unsigned guests = 2; guests <= 3; guests++) {
+        g_autofree char *list = vms(guests);
+        struct iov_experiment *run = RUN("pcap.yaml", "strategy=vhost-net", list, "stop=5s");
+        const struct iov_measure *measure = iov_experiment_measure(run);
+
+        cr_assert(measure->complete);
+        cr_assert(eq(u64, measure->mismatches, 0));
+        for (unsigned i = 0; i < guests; i++)
+            cr_assert(le(u64, 2000, measure->guests[i].operations));
+        cr_assert(lt(dbl, fabs(microseconds_each(run) * guests - 22.09), 0.2));
+        iov_experiment_free(run);
+    }
+}
+
 Test(pcap, as_fast_as_the_wire_goes_it_is_more_than_a_guest_can_take)
 {
     struct iov_experiment *run = RUN("pcap.yaml", "strategy=vhost-net", "parts.peer.time-scale=0");

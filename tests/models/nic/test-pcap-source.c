@@ -116,17 +116,24 @@ static void store(GByteArray *file, uint32_t size)
 
 /* ---- Playing ---- */
 
-static void begin(void)
+/* A first datagram of 10.0.0.`guest`. */
+static void greet(uint8_t guest)
 {
     uint8_t frame[ETHERNET_MIN];
 
-    bench_start(bench);
-    iov_kernel_run_until(bench->run.kernel, 0);
     fill(frame, sizeof frame, 0);
-    memcpy(frame + ETHERNET_SOURCE, "\x52\x54\0\0\0\1", 6);
-    iov_net_put32(frame + ETHERNET_HEADER + IPV4_SOURCE, 0x0a000001);
+    memcpy(frame + ETHERNET_SOURCE, "\x52\x54\0\0\0", 5);
+    frame[ETHERNET_SOURCE + 5] = guest;
+    iov_net_put32(frame + ETHERNET_HEADER + IPV4_SOURCE, 0x0a000000 + guest);
     iov_net_put16(frame + ETHERNET_HEADER + IPV4_HEADER + UDP_SOURCE, 40000);
     iov_packet_send(&end.port, bench_end_frame(&end, frame, sizeof frame));
+}
+
+static void begin(void)
+{
+    bench_start(bench);
+    iov_kernel_run_until(bench->run.kernel, 0);
+    greet(1);
     iov_kernel_run_until(bench->run.kernel, IOV_SEC);
 }
 
@@ -174,6 +181,40 @@ Test(pcap_source, scales_times_and_repeats)
     end.busy = IOV_US;
     begin();
     expect_frames(2 * FRAMES, 200, 2 * (FRAMES - 1) * STEP_US * IOV_US / 10 + IOV_US);
+}
+
+/* Frames that went to 10.0.0.`guest`. */
+static unsigned frames_for(uint8_t guest)
+{
+    unsigned count = 0;
+
+    for (struct iov_packet *packet = end.queue.first; packet != NULL; packet = packet->next)
+        count += packet->data[ETHERNET_DESTINATION + 5] == guest &&
+                 packet->data[ETHERNET_HEADER + IPV4_DESTINATION + 3] == guest;
+    return count;
+}
+
+Test(pcap_source, every_guest_that_sends_a_first_datagram_has_it_played_to_it)
+{
+    store(pcap(1, 200, 200), UINT32_MAX);
+    begin();
+    greet(2);
+    greet(1);
+    iov_kernel_run_until(bench->run.kernel, 2 * IOV_SEC);
+    cr_assert(eq(u32, end.queue.count, 2 * FRAMES));
+    cr_assert(eq(uint, frames_for(1), FRAMES));
+    cr_assert(eq(uint, frames_for(2), FRAMES));
+    cr_assert(eq(u64, end.last, IOV_SEC + (FRAMES - 1) * STEP_US * IOV_US));
+}
+
+Test(pcap_source, frames_that_go_to_whom_the_file_says_are_played_once)
+{
+    store(pcap(1, 200, 200), UINT32_MAX);
+    bench_number(source, "address-to-sender", 0);
+    begin();
+    greet(2);
+    iov_kernel_run_until(bench->run.kernel, 2 * IOV_SEC);
+    cr_assert(eq(u32, end.queue.count, FRAMES));
 }
 
 Test(pcap_source, without_times_the_wire_sets_the_pace)
