@@ -3,7 +3,8 @@
  * A stream for each guest: its event is armed for its next datagram, an interval after the one before, or when the wire takes it if that is
  * later. So guests whose datagrams fall due together, or who all want the whole wire, stand in its queue in turn.
  *
- * LIMIT: greetings of more guests or flows than there is room for are ignored.
+ * LIMIT: greetings of more guests or flows than there is room for are ignored. A datagram that waits while 32768 more are sent to its guest is
+ * measured from the sending of a later one.
  */
 #include "models/nic/peer-source.h"
 
