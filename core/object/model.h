@@ -81,6 +81,18 @@ struct _IovModel {
     GPtrArray *children; /* models made by this one: iov_model_new_child() */
 };
 
+/* What a machine at the far end of a network may do for guests. */
+enum iov_service {
+    IOV_SERVICE_NONE,
+    IOV_SERVICE_PING,       /* answers ICMP echo requests */
+    IOV_SERVICE_ECHO,       /* answers datagrams */
+    IOV_SERVICE_TCP,        /* takes connections, and what comes over them */
+    IOV_SERVICE_TCP_ECHO,   /* and sends it back */
+    IOV_SERVICE_SOURCE,     /* sends datagrams */
+    IOV_SERVICE_TCP_SOURCE, /* sends over a connection */
+    IOV_SERVICE_CLIENTS,    /* asks servers in guests */
+};
+
 struct _IovModelClass {
     GObjectClass parent_class;
     struct iov_model_info *info;
@@ -97,6 +109,14 @@ struct _IovModelClass {
     void (*unrealize)(IovModel *self);
     /* The machine's reset line: registers as after power-on. Memory, wires, what a battery keeps, and time stay. May be NULL. */
     void (*reset)(IovModel *self);
+    /*
+     * Properties are set, wires made: of a far end, whether it does `wanted`; if not, *ret_property is what of it would have to be
+     * different, and *ret_remedy how it is written ("role: echo"). NULL: it is no far end.
+     */
+    bool (*serves)(const IovModel *self, enum iov_service wanted, const char **ret_property,
+                   const char **ret_remedy);
+    /* The service that it cannot do without. NULL: none. */
+    enum iov_service (*needs)(const IovModel *self);
 };
 
 /* ---- Rows ---- */
