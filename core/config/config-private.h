@@ -100,4 +100,9 @@ void wires_check(const struct parts *parts);
 /* Makes all wires between the models, and then looks for open ports. */
 void wires_connect(const struct parts *parts);
 
+/* ---- services.c ---- */
+
+/* Compares what workloads need with what the far ends do that are wired. */
+void services_check(const struct parts *parts);
+
 #endif

@@ -191,6 +191,8 @@ static bool build(struct iov_platform *platform, GError **error)
         prepare(platform);
     if (iov_diagnostics_count(diagnostics) == 0)
         wires_connect(&platform->parts);
+    if (iov_diagnostics_count(diagnostics) == 0)
+        services_check(&platform->parts);
     return iov_diagnostics_clear_or_raise(diagnostics, error);
 }
 

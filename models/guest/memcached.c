@@ -69,10 +69,17 @@ static void memcached_run(IovWorkload *workload, struct iov_guest_cpu *cpu)
     }
 }
 
+static enum iov_service iov_memcached_needs(const IovModel *model)
+{
+    (void)model;
+    return IOV_SERVICE_CLIENTS;
+}
+
 static void iov_memcached_class_init(IovMemcachedClass *klass)
 {
     IovModelClass *mc = IOV_MODEL_CLASS(klass);
 
+    mc->needs = iov_memcached_needs;
     IOV_WORKLOAD_CLASS(klass)->run = memcached_run;
     IOV_WORKLOAD_CLASS(klass)->needs_network = true;
     iov_model_class_describe(mc, "memcached", "A server that clients at the far end ask");

@@ -56,11 +56,18 @@ static bool iov_ping_realize(IovModel *model, GError **error)
     return true;
 }
 
+static enum iov_service iov_ping_needs(const IovModel *model)
+{
+    (void)model;
+    return IOV_SERVICE_PING;
+}
+
 static void iov_ping_class_init(IovPingClass *klass)
 {
     IovModelClass *mc = IOV_MODEL_CLASS(klass);
 
     mc->realize = iov_ping_realize;
+    mc->needs = iov_ping_needs;
     IOV_WORKLOAD_CLASS(klass)->run = ping_run;
     IOV_WORKLOAD_CLASS(klass)->one_at_a_time = true;
     IOV_WORKLOAD_CLASS(klass)->needs_network = true;

@@ -54,8 +54,15 @@ static void tcp_rr_run(IovWorkload *workload, struct iov_guest_cpu *cpu)
     }
 }
 
+static enum iov_service iov_tcp_rr_needs(const IovModel *model)
+{
+    (void)model;
+    return IOV_SERVICE_TCP_ECHO;
+}
+
 static void iov_tcp_rr_class_init(IovTcpRrClass *klass)
 {
+    IOV_MODEL_CLASS(klass)->needs = iov_tcp_rr_needs;
     IOV_WORKLOAD_CLASS(klass)->run = tcp_rr_run;
     IOV_WORKLOAD_CLASS(klass)->needs_network = true;
     IOV_WORKLOAD_CLASS(klass)->one_at_a_time = true;

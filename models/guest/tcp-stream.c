@@ -137,12 +137,20 @@ static void iov_tcp_stream_unrealize(IovModel *model)
     IOV_MODEL_CLASS(iov_tcp_stream_parent_class)->unrealize(model);
 }
 
+static enum iov_service iov_tcp_stream_needs(const IovModel *model)
+{
+    const IovTcpStream *self = (const IovTcpStream *)(const void *)model;
+
+    return self->direction == TX ? IOV_SERVICE_TCP : IOV_SERVICE_TCP_SOURCE;
+}
+
 static void iov_tcp_stream_class_init(IovTcpStreamClass *klass)
 {
     IovModelClass *mc = IOV_MODEL_CLASS(klass);
 
     mc->realize = iov_tcp_stream_realize;
     mc->unrealize = iov_tcp_stream_unrealize;
+    mc->needs = iov_tcp_stream_needs;
     IOV_WORKLOAD_CLASS(klass)->run = tcp_stream_run;
     IOV_WORKLOAD_CLASS(klass)->needs_network = true;
     IOV_WORKLOAD_CLASS(klass)->flows = IOV_WORKLOAD_FLOW_A_TASK;

@@ -118,10 +118,17 @@ static void iov_udp_rr_unrealize(IovModel *model)
     IOV_MODEL_CLASS(iov_udp_rr_parent_class)->unrealize(model);
 }
 
+static enum iov_service iov_udp_rr_needs(const IovModel *model)
+{
+    (void)model;
+    return IOV_SERVICE_ECHO;
+}
+
 static void iov_udp_rr_class_init(IovUdpRrClass *klass)
 {
     IOV_MODEL_CLASS(klass)->realize = iov_udp_rr_realize;
     IOV_MODEL_CLASS(klass)->unrealize = iov_udp_rr_unrealize;
+    IOV_MODEL_CLASS(klass)->needs = iov_udp_rr_needs;
     IOV_WORKLOAD_CLASS(klass)->run = udp_rr_run;
     IOV_WORKLOAD_CLASS(klass)->needs_network = true;
     IOV_WORKLOAD_CLASS(klass)->one_at_a_time = true;

@@ -177,10 +177,19 @@ static void udp_stream_run(IovWorkload *workload, struct iov_guest_cpu *cpu)
         receive(workload, cpu);
 }
 
+/* Datagrams may be sent to anybody, heard or not. */
+static enum iov_service iov_udp_stream_needs(const IovModel *model)
+{
+    const IovUdpStream *self = (const IovUdpStream *)(const void *)model;
+
+    return self->direction == TX ? IOV_SERVICE_NONE : IOV_SERVICE_SOURCE;
+}
+
 static void iov_udp_stream_class_init(IovUdpStreamClass *klass)
 {
     IovModelClass *mc = IOV_MODEL_CLASS(klass);
 
+    mc->needs = iov_udp_stream_needs;
     IOV_WORKLOAD_CLASS(klass)->run = udp_stream_run;
     IOV_WORKLOAD_CLASS(klass)->needs_network = true;
     IOV_WORKLOAD_CLASS(klass)->flows = IOV_WORKLOAD_MANY_FLOWS;

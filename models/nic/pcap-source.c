@@ -212,6 +212,15 @@ static bool iov_pcap_source_realize(IovModel *model, GError **error)
     return true;
 }
 
+static bool iov_pcap_source_serves(const IovModel *model, enum iov_service wanted,
+                                   const char **ret_property, const char **ret_remedy)
+{
+    (void)model;
+    *ret_property = "kind";
+    *ret_remedy = "kind: peer";
+    return wanted == IOV_SERVICE_SOURCE;
+}
+
 static void iov_pcap_source_unrealize(IovModel *model)
 {
     IovPcapSource *self = (IovPcapSource *)(void *)model;
@@ -254,6 +263,7 @@ static void iov_pcap_source_class_init(IovPcapSourceClass *klass)
              "Frames of the file that are older than the one before: played right after it");
     mc->realize = iov_pcap_source_realize;
     mc->unrealize = iov_pcap_source_unrealize;
+    mc->serves = iov_pcap_source_serves;
     mc->update_statistics = iov_pcap_source_update;
     G_OBJECT_CLASS(klass)->finalize = iov_pcap_source_finalize;
 }

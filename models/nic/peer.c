@@ -493,6 +493,31 @@ static bool iov_peer_realize(IovModel *model, GError **error)
     return true;
 }
 
+static bool iov_peer_serves(const IovModel *model, enum iov_service wanted,
+                            const char **ret_property, const char **ret_remedy)
+{
+    const IovPeer *self = (const IovPeer *)(const void *)model;
+
+    *ret_property = "role";
+    switch (wanted) {
+    case IOV_SERVICE_ECHO: /* an empty answer is one */
+        *ret_remedy = "role: echo";
+        return self->role == ROLE_ECHO || (self->role == ROLE_SINK && self->acknowledge > 0);
+    case IOV_SERVICE_TCP_ECHO:
+        *ret_remedy = "role: echo";
+        return self->role == ROLE_ECHO || self->role == ROLE_CLIENTS;
+    case IOV_SERVICE_SOURCE:
+    case IOV_SERVICE_TCP_SOURCE:
+        *ret_remedy = "role: source";
+        return self->role == ROLE_SOURCE;
+    case IOV_SERVICE_CLIENTS:
+        *ret_remedy = "role: clients";
+        return self->role == ROLE_CLIENTS;
+    default:
+        return true;
+    }
+}
+
 static void iov_peer_unrealize(IovModel *model)
 {
     IovPeer *self = (IovPeer *)(void *)model;
@@ -556,6 +581,7 @@ static void iov_peer_class_init(IovPeerClass *klass)
     IOV_STAT(mc, IovPeer, requests_lost, "Clients: requests that nobody answered in time");
     mc->realize = iov_peer_realize;
     mc->unrealize = iov_peer_unrealize;
+    mc->serves = iov_peer_serves;
     G_OBJECT_CLASS(klass)->finalize = iov_peer_finalize;
 }
 

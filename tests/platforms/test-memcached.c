@@ -115,14 +115,3 @@ Test(memcached, each_of_several_servers_has_clients_of_its_own)
     cr_assert(eq(u64, measure->mismatches, 0));
     iov_experiment_free(run);
 }
-
-Test(memcached, without_clients_the_server_waits_and_the_run_is_given_up)
-{
-    struct iov_experiment *run =
-        OPEN("memcached.yaml", "parts.peer.role=sink", "strategy=vhost-net", "stop=100ms");
-    g_autoptr(GError) error = NULL;
-
-    iov_experiment_run(run, NULL, &error);
-    cr_assert(eq(u64, iov_experiment_measure(run)->operations, 0));
-    iov_experiment_free(run);
-}

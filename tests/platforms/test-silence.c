@@ -14,9 +14,9 @@ Test(silence, a_ping_each_hundred_seconds_is_no_reason_to_give_up)
 
 Test(silence, a_tick_with_its_end_of_interrupt_is_no_sign_of_life)
 {
-    /* Nobody sends: the guest waits for ever, and its tick writes the APIC each time. */
+    /* One datagram, and no more: the guest waits for ever, and its tick writes the APIC each time. */
     struct iov_experiment *run =
-        OPEN("udp-stream.yaml", "strategy=xen-pv", "workload.direction=rx");
+        OPEN("udp-stream-rx.yaml", "strategy=xen-pv", "parts.peer.source-count=1");
     g_autoptr(GError) error = NULL;
 
     cr_assert(not(iov_experiment_run(run, NULL, &error)));
@@ -27,16 +27,15 @@ Test(silence, a_tick_with_its_end_of_interrupt_is_no_sign_of_life)
 
 Test(silence, a_guest_that_is_busy_for_nothing_is_given_up_too)
 {
-    static const char *const cases[][2] = { { "net-rr.yaml", "parts.peer.role=sink" },
-                                            { "net-rr.yaml", "parts.peer.role=source" },
-                                            { "tcp-rr.yaml", "parts.peer.role=sink" },
-                                            { "memcached.yaml", "parts.peer.role=sink" } };
+    /* Every answer comes too late. */
+    static const char *const cases[] = { "net-rr.yaml", "ping.yaml" };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
-        struct iov_experiment *run = OPEN(cases[i][0], "strategy=bare-metal-igb", cases[i][1]);
+        struct iov_experiment *run = OPEN(cases[i], "strategy=bare-metal-igb",
+                                          "parts.peer.turn-round=100ms", "workload.timeout=1ms");
         g_autoptr(GError) error = NULL;
 
-        cr_assert(not(iov_experiment_run(run, NULL, &error)), "%s %s", cases[i][0], cases[i][1]);
+        cr_assert(not(iov_experiment_run(run, NULL, &error)), "%s", cases[i]);
         cr_assert_not_null(strstr(error->message, "without finishing an operation"), "%s",
                            error->message);
         iov_experiment_free(run);

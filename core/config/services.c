@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whether somebody is at the far end who does what a guest's workload needs. Without that a run would be busy, or silent, until it is given up.
+ *
+ * A VM is served by far ends of its own, if it has any that are wired, else by the machine's. Where there are none, or kinds that say nothing of
+ * themselves, nothing is refused. LIMIT: who can be reached over which switch is not looked at: with several far ends one that does it is enough.
+ */
+#include "core/config/config-private.h"
+
+static const char *const service_names[] = {
+    [IOV_SERVICE_PING] = "answers pings",
+    [IOV_SERVICE_ECHO] = "answers datagrams",
+    [IOV_SERVICE_TCP] = "takes TCP connections",
+    [IOV_SERVICE_TCP_ECHO] = "sends back what comes over a TCP connection",
+    [IOV_SERVICE_SOURCE] = "sends datagrams",
+    [IOV_SERVICE_TCP_SOURCE] = "sends over a TCP connection",
+    [IOV_SERVICE_CLIENTS] = "asks servers",
+};
+
+/* A far end that nothing leads to serves nobody. */
+static bool is_far_end(const struct part *part)
+{
+    const GArray *ports = part->info->ports;
+
+    if (IOV_MODEL_GET_CLASS(part->model)->serves == NULL)
+        return false;
+    for (guint i = 0; i < ports->len; i++) {
+        const struct iov_port *row = &g_array_index(ports, struct iov_port, i);
+
+        if (row->type == IOV_PORT_PACKET && !iov_model_port_is_open(part->model, row))
+            return true;
+    }
+    return false;
+}
+
+/* Those of a VM, or of the machine (-1). */
+static GPtrArray *far_ends(const struct parts *parts, int vm)
+{
+    GPtrArray *found = g_ptr_array_new();
+
+    for (guint i = 0; i < parts->list->len; i++) {
+        struct part *part = g_ptr_array_index(parts->list, i);
+
+        if (part->vm == vm && is_far_end(part))
+            g_ptr_array_add(found, part);
+    }
+    return found;
+}
+
+/* Told where the first far end's property is written, else where the workload is. */
+static void refuse(const struct parts *parts, const struct part *workload, enum iov_service service,
+                   const struct part *far_end)
+{
+    const char *property, *remedy;
+    const struct iov_node *node;
+
+    IOV_MODEL_GET_CLASS(far_end->model)->serves(far_end->model, service, &property, &remedy);
+    node = iov_node_get(far_end->node, property);
+    iov_diagnostics_add(parts->config->diagnostics, node != NULL ? node->origin : workload->origin,
+                        "'%s' needs a far end that %s, which '%s' does not; write %s",
+                        workload->kind, service_names[service], far_end->name, remedy);
+}
+
+static void check(const struct parts *parts, const struct part *workload, enum iov_service service)
+{
+    g_autoptr(GPtrArray) found = far_ends(parts, workload->vm);
+    const char *property, *remedy;
+
+    if (found->len == 0) {
+        g_ptr_array_unref(found);
+        found = far_ends(parts, -1);
+    }
+    for (guint i = 0; i < found->len; i++) {
+        const struct part *part = g_ptr_array_index(found, i);
+
+        if (IOV_MODEL_GET_CLASS(part->model)->serves(part->model, service, &property, &remedy))
+            return;
+    }
+    if (found->len > 0)
+        refuse(parts, workload, service, g_ptr_array_index(found, 0));
+}
+
+void services_check(const struct parts *parts)
+{
+    for (guint i = 0; i < parts->list->len; i++) {
+        const struct part *part = g_ptr_array_index(parts->list, i);
+        const IovModelClass *class = IOV_MODEL_GET_CLASS(part->model);
+        enum iov_service service =
+            class->needs != NULL ? class->needs(part->model) : IOV_SERVICE_NONE;
+
+        if (service != IOV_SERVICE_NONE)
+            check(parts, part, service);
+    }
+}
