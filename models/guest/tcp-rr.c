@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tcp-rr - one request at a time over a TCP connection (each flow has its own), answered by the peer. An operation is from the program's call that sends the
- * request to the return of the one that has received all of the answer.
+ * request to the return of the one that has received all of the answer. What still comes of one that was given up is read and thrown away.
  */
 #include "models/guest/guest-private.h"
 
@@ -13,17 +13,19 @@ struct _IovTcpRr {
 
 G_DEFINE_FINAL_TYPE(IovTcpRr, iov_tcp_rr, IOV_TYPE_WORKLOAD)
 
-static bool await_answer(IovWorkload *workload, struct iov_guest_cpu *cpu, struct iov_span *span)
+/* `*due`: bytes that the peer still has to send, those of requests given up before included. */
+static bool await_answer(const IovWorkload *workload, struct iov_guest_cpu *cpu,
+                         struct iov_span *span, uint64_t *due)
 {
     iov_time deadline = iov_guest_now(cpu) + workload->timeout;
 
-    for (uint64_t done = 0; done < workload->size;) {
+    while (*due > 0) {
         struct iov_span *carried;
         uint32_t size;
 
         if (!iov_guest_tcp_receive(cpu, deadline, &size, &carried))
             return false;
-        done += size;
+        *due -= MIN(size, *due);
     }
     iov_guest_work_for(cpu, span);
     return true;
@@ -31,6 +33,8 @@ static bool await_answer(IovWorkload *workload, struct iov_guest_cpu *cpu, struc
 
 static void tcp_rr_run(IovWorkload *workload, struct iov_guest_cpu *cpu)
 {
+    uint64_t due = 0;
+
     iov_workload_start(workload);
     if (!iov_guest_tcp_connect(cpu)) {
         iov_guest_fail(cpu);
@@ -45,7 +49,8 @@ static void tcp_rr_run(IovWorkload *workload, struct iov_guest_cpu *cpu)
             iov_guest_fail(cpu);
             return;
         }
-        if (await_answer(workload, cpu, span))
+        due += workload->size;
+        if (await_answer(workload, cpu, span, &due))
             iov_workload_finish(workload, span, workload->size);
         else
             workload->lost++;

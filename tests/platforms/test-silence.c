@@ -28,7 +28,7 @@ Test(silence, a_tick_with_its_end_of_interrupt_is_no_sign_of_life)
 Test(silence, a_guest_that_is_busy_for_nothing_is_given_up_too)
 {
     /* Every answer comes too late. */
-    static const char *const cases[] = { "net-rr.yaml", "ping.yaml" };
+    static const char *const cases[] = { "net-rr.yaml", "tcp-rr.yaml", "ping.yaml" };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
         struct iov_experiment *run = OPEN(cases[i], "strategy=bare-metal-igb",
