@@ -61,7 +61,7 @@ static uint8_t scale_of(const uint8_t *tcp, uint32_t header)
 }
 
 bool iov_tcp_parse(const uint8_t *frame, uint32_t size, uint32_t address, uint16_t port,
-                   bool verified, struct iov_tcp_segment *ret_segment)
+                   bool verified, uint32_t segment_size, struct iov_tcp_segment *ret_segment)
 {
     const uint8_t *ip = frame + ETHERNET_HEADER, *tcp = ip + IPV4_HEADER;
     uint32_t total, length, header;
@@ -86,6 +86,7 @@ bool iov_tcp_parse(const uint8_t *frame, uint32_t size, uint32_t address, uint16
         .window = iov_net_get16(tcp + TCP_WINDOW),
         .flags = tcp[TCP_FLAGS],
         .size = length - header,
+        .segments = segment_size > 0 ? (length - header + segment_size - 1) / segment_size : 1,
         .at = ETHERNET_HEADER + IPV4_HEADER + header,
         .scale = tcp[TCP_FLAGS] & TCP_FLAG_SYN ? scale_of(tcp, header) : 0,
     };
@@ -181,7 +182,7 @@ static unsigned take_data(struct iov_tcp *tcp, const struct iov_tcp_segment *seg
         return IOV_TCP_ANSWER | IOV_TCP_GAP;
     }
     tcp->expected += segment->size;
-    tcp->segments += segment->segments > 1 ? segment->segments : 1;
+    tcp->segments += segment->segments;
     return IOV_TCP_DATA |
            (tcp->segments >= tcp->acknowledge_every ? IOV_TCP_ANSWER : IOV_TCP_DELAYED);
 }

@@ -61,7 +61,7 @@ struct iov_tcp_segment {
     uint32_t window;   /* not scaled */
     uint32_t size;     /* of the payload */
     uint32_t at;       /* of the payload, in the frame */
-    uint32_t segments; /* of the wire that it stands for; 0 counts as one */
+    uint32_t segments; /* of the wire that it stands for */
     uint8_t flags;
     uint8_t scale; /* of a SYN; 0 without the option */
 };
@@ -81,10 +81,12 @@ IOV_API void iov_tcp_init(struct iov_tcp *tcp, const struct iov_tcp_address *own
 /* Towards `peer`: the owner sends a SYN next. */
 IOV_API void iov_tcp_connect(struct iov_tcp *tcp, const struct iov_tcp_address *peer);
 /*
- * Reads a frame as a TCP segment to port `port` of `ip`; false if it is none, or broken. `verified`: somebody else has checked the sum.
+ * Reads a frame as a TCP segment to port `port` of `ip`; false if it is none, or broken. `verified`: somebody else has checked the sum. `segment_size`:
+ * payload of the wire's segments that it stands for; 0: it is one.
  */
 IOV_API bool iov_tcp_parse(const uint8_t *frame, uint32_t size, uint32_t ip, uint16_t port,
-                           bool verified, struct iov_tcp_segment *ret_segment);
+                           bool verified, uint32_t segment_size,
+                           struct iov_tcp_segment *ret_segment);
 /* Takes a segment; a closed end takes a SYN of `from` (a frame), too. Returns what it brought about. */
 IOV_API unsigned iov_tcp_take(struct iov_tcp *tcp, const struct iov_tcp_segment *segment,
                               const uint8_t *frame);

@@ -132,10 +132,8 @@ bool iov_guest_tcp_deliver(struct iov_guest_cpu *cpu, const struct iov_guest_fra
     if (socket == NULL || socket->tcp.state == IOV_TCP_CLOSED ||
         (frame->size > IOV_GUEST_FRAME_MAX && frame->checksum_start == 0) ||
         !iov_tcp_parse(frame->data, frame->size, socket->tcp.own.ip, socket->port,
-                       frame->checksum_start != 0, &segment))
+                       frame->checksum_start != 0, frame->segment_size, &segment))
         return false;
-    if (frame->segment_size != 0)
-        segment.segments = (segment.size + frame->segment_size - 1) / frame->segment_size;
     iov_guest_charge(cpu, cpu->guest->costs.tcp_rx);
     result = iov_tcp_take(&socket->tcp, &segment, frame->data);
     if (result & IOV_TCP_DATA)

@@ -82,8 +82,8 @@ bool peer_tcp_take(struct peer_tcp *self, struct iov_packet *packet, iov_time no
     struct iov_tcp_segment segment;
     unsigned result;
 
-    *ret_is_tcp =
-        iov_tcp_parse(packet->data, packet->size, self->own.ip, self->own.port, open, &segment);
+    *ret_is_tcp = iov_tcp_parse(packet->data, packet->size, self->own.ip, self->own.port, open,
+                                packet->segment_size, &segment);
     if (!*ret_is_tcp)
         return false;
     connection = connection_find(self, packet->data, segment.flags & TCP_FLAG_SYN);

@@ -44,6 +44,17 @@ Test(tcp_workloads, a_stream_out_stays_under_the_link_and_every_write_is_acknowl
     }
 }
 
+Test(tcp_workloads, a_program_on_the_same_host_acknowledges_large_segments_at_once)
+{
+    struct iov_experiment *run =
+        RUN("net-rr-local.yaml", "parts.local.role=sink", "workload.kind=tcp-stream",
+            "workload.write=128KiB", "workload.operations=300");
+
+    cr_assert(eq(u64, iov_experiment_measure(run)->mismatches, 0));
+    cr_assert(lt(dbl, 10, gbps(run))); /* no wire, no wait of 200 ms */
+    iov_experiment_free(run);
+}
+
 Test(tcp_workloads, a_stream_in_survives_a_nic_that_is_too_slow_for_it)
 {
     for (unsigned i = 0; i < G_N_ELEMENTS(strategies); i++) {

@@ -23,7 +23,7 @@ static unsigned carry(struct iov_tcp *from, struct iov_tcp *to, uint32_t size, b
     length = iov_tcp_build(from, frame, size, false);
     if (lost)
         return 0;
-    cr_assert(iov_tcp_parse(frame, length, to->own.ip, to->own.port, false, &segment));
+    cr_assert(iov_tcp_parse(frame, length, to->own.ip, to->own.port, false, 0, &segment));
     cr_assert(eq(u32, segment.size, size));
     return iov_tcp_take(to, &segment, frame);
 }
@@ -135,8 +135,9 @@ Test(tcp, a_segment_that_stands_for_several_is_acknowledged_at_once)
     struct iov_tcp_segment segment;
     uint32_t length = iov_tcp_build(&client, frame, 2 * IOV_TCP_MSS, false);
 
-    cr_assert(iov_tcp_parse(frame, length, server.own.ip, server.own.port, false, &segment));
-    segment.segments = 2;
+    cr_assert(
+        iov_tcp_parse(frame, length, server.own.ip, server.own.port, false, IOV_TCP_MSS, &segment));
+    cr_assert(eq(u32, segment.segments, 2));
     cr_assert(eq(uint, iov_tcp_take(&server, &segment, frame), IOV_TCP_DATA | IOV_TCP_ANSWER));
 }
 
@@ -175,15 +176,17 @@ Test(tcp, broken_frames_are_no_segments)
     uint32_t length = iov_tcp_build(&client, frame, 100, false);
 
     for (uint32_t size = 0; size < length; size++)
-        cr_assert(not(iov_tcp_parse(frame, size, server.own.ip, server.own.port, false, &segment)));
+        cr_assert(
+            not(iov_tcp_parse(frame, size, server.own.ip, server.own.port, false, 0, &segment)));
     frame[IOV_TCP_PAYLOAD_AT + 50] ^= 1;
-    cr_assert(not(iov_tcp_parse(frame, length, server.own.ip, server.own.port, false, &segment)));
-    cr_assert(iov_tcp_parse(frame, length, server.own.ip, server.own.port, true, &segment));
+    cr_assert(
+        not(iov_tcp_parse(frame, length, server.own.ip, server.own.port, false, 0, &segment)));
+    cr_assert(iov_tcp_parse(frame, length, server.own.ip, server.own.port, true, 0, &segment));
     frame[ETHERNET_HEADER + IPV4_HEADER + TCP_OFFSET] =
         0xf0; /* a header longer than the rest can be, or not */
-    cr_assert(iov_tcp_parse(frame, length, server.own.ip, server.own.port, true, &segment));
+    cr_assert(iov_tcp_parse(frame, length, server.own.ip, server.own.port, true, 0, &segment));
     frame[ETHERNET_HEADER + IPV4_HEADER + TCP_OFFSET] = 0x40;
-    cr_assert(not(iov_tcp_parse(frame, length, server.own.ip, server.own.port, true, &segment)));
+    cr_assert(not(iov_tcp_parse(frame, length, server.own.ip, server.own.port, true, 0, &segment)));
 }
 
 Test(tcp, any_bytes_are_taken_without_harm)
@@ -198,7 +201,7 @@ Test(tcp, any_bytes_are_taken_without_harm)
             state = state * 6364136223846793005u + 1442695040888963407u;
             frame[ETHERNET_TYPE + (state >> 33) % 60] = (uint8_t)(state >> 24);
         }
-        if (iov_tcp_parse(frame, length, server.own.ip, server.own.port, true, &segment))
+        if (iov_tcp_parse(frame, length, server.own.ip, server.own.port, true, 0, &segment))
             iov_tcp_take(&server, &segment, frame);
     }
 }
