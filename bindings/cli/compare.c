@@ -220,13 +220,69 @@ static struct iov_experiment *open_value(const char *file, const char *key, cons
         g_ptr_array_add(all, g_strdup(sets[i]));
     g_ptr_array_add(all, g_strdup_printf("%s=%s", key, value));
     g_ptr_array_add(all, NULL);
-    return open_experiment(file, (char **)all->pdata, error);
+    return open_leniently(file, (char **)all->pdata, error);
+}
+
+/* What --set says in vain: how many values have no use for it, and the message with the best advice. */
+struct idle_set {
+    char *message;
+    unsigned values;
+};
+
+static void idle_set_free(void *data)
+{
+    struct idle_set *set = data;
+
+    g_free(set->message);
+    g_free(set);
+}
+
+static void collect_idle(const struct iov_experiment *experiment, GHashTable *idle)
+{
+    const struct iov_diagnostics *sets = iov_config_idle_sets(iov_experiment_config(experiment));
+
+    for (unsigned i = 0; i < iov_diagnostics_count(sets); i++) {
+        const char *message = iov_diagnostics_message(sets, i);
+        g_autofree char *place = g_strndup(message, strcspn(message, ":"));
+        struct idle_set *set = g_hash_table_lookup(idle, place);
+
+        if (set == NULL) {
+            set = g_new0(struct idle_set, 1);
+            set->message = g_strdup(message);
+            g_hash_table_insert(idle, g_steal_pointer(&place), set);
+        } else if (strlen(message) > strlen(set->message)) { /* with what was probably meant */
+            g_free(set->message);
+            set->message = g_strdup(message);
+        }
+        set->values++;
+    }
+}
+
+/* What no value has a use for is a mistake. */
+static int tell_idle(GHashTable *idle, char **sets, const char *key, unsigned values)
+{
+    int status = STATUS_OK;
+
+    for (unsigned i = 0; sets[i] != NULL || key != NULL; i++) {
+        g_autofree char *place = g_strdup_printf("--set %s", sets[i] != NULL ? sets[i] : key);
+        const struct idle_set *set;
+
+        place[strcspn(place, "=")] = '\0';
+        set = g_hash_table_lookup(idle, place);
+        if (set != NULL && set->values == values)
+            status = usage_error("%s", set->message);
+        if (sets[i] == NULL)
+            break;
+    }
+    return status;
 }
 
 /* Tells the mistakes of all values, each once, before the first of them runs. */
 static int check_values(const char *file, const char *key, char **values, char **sets)
 {
     g_autoptr(GHashTable) told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GHashTable) idle =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, idle_set_free);
     int status = STATUS_OK;
 
     for (unsigned i = 0; values[i] != NULL; i++) {
@@ -239,9 +295,11 @@ static int check_values(const char *file, const char *key, char **values, char *
             if (g_hash_table_add(told, g_strdup(lines[k])))
                 status = usage_error("%s", lines[k]);
         }
+        if (experiment != NULL)
+            collect_idle(experiment, idle);
         iov_experiment_free(experiment);
     }
-    return status;
+    return tell_idle(idle, sets, key, g_strv_length(values)) == STATUS_OK ? status : STATUS_USAGE;
 }
 
 /* Runs one value; a row, or NULL with the error. */

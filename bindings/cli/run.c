@@ -102,13 +102,24 @@ char **sets_of(char **sets, const char *seed)
     return (char **)g_ptr_array_free(all, FALSE);
 }
 
-struct iov_experiment *open_experiment(const char *file, char **sets, GError **error)
+struct iov_experiment *open_leniently(const char *file, char **sets, GError **error)
 {
     g_auto(GStrv) path = iov_data_path(file);
     struct iov_config_options options = { .search_path = (const char *const *)path,
                                           .sets = (const char *const *)sets };
 
     return iov_experiment_open(file, &options, error);
+}
+
+struct iov_experiment *open_experiment(const char *file, char **sets, GError **error)
+{
+    struct iov_experiment *experiment = open_leniently(file, sets, error);
+
+    if (experiment == NULL || iov_diagnostics_clear_or_raise(
+                                  iov_config_idle_sets(iov_experiment_config(experiment)), error))
+        return experiment;
+    iov_experiment_free(experiment);
+    return NULL;
 }
 
 bool open_folder(const char *folder, GError **error)

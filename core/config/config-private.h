@@ -9,6 +9,7 @@
 struct iov_config {
     struct iov_tree *tree;
     struct iov_diagnostics *diagnostics;
+    struct iov_diagnostics *idle; /* what --set says in vain */
     struct iov_node *root;
 };
 
@@ -25,6 +26,10 @@ const struct iov_cost_use *cost_table_at(const struct cost_table *table, unsigne
 /* Adds a diagnostic for every cost that a kind needs and the table lacks. */
 void cost_table_check_kind(struct cost_table *table, const struct iov_model_info *info,
                            struct iov_origin origin, struct iov_diagnostics *diagnostics);
+
+/* Tells every cost from the command line that nobody asked for and no kind has. */
+void cost_table_tell_idle(const struct cost_table *table, const struct iov_node *costs,
+                          struct iov_diagnostics *idle);
 
 /* ---- properties.c ---- */
 

@@ -405,7 +405,8 @@ static void mark_resolved(struct iov_sources *sources, struct iov_node *run)
 }
 
 /* Everything below the run file, on it, and over it. */
-static void resolve(struct iov_sources *sources, struct iov_node *run, const char *const *sets)
+static void resolve(struct iov_sources *sources, struct iov_node *run, const char *const *sets,
+                    struct iov_diagnostics *idle)
 {
     bool resolved = false;
     const char *mark = iov_node_text(run, "resolved");
@@ -424,7 +425,7 @@ static void resolve(struct iov_sources *sources, struct iov_node *run, const cha
     if (!resolved)
         make_paths_absolute(sources->tree, run);
     correct_sources(sources, run);
-    iov_tree_substitute(sources->tree, run, sources->diagnostics);
+    iov_tree_substitute(sources->tree, run, sources->diagnostics, idle);
     check_top_keys(sources->diagnostics, run, top_keys, "a run file");
     check_top_values(sources->diagnostics, run);
     count_vms(sources, run);
@@ -442,6 +443,7 @@ static struct iov_config *load(const char *path, const char *text,
     options = options != NULL ? options : &no_options;
     config->tree = iov_tree_new();
     config->diagnostics = iov_diagnostics_new();
+    config->idle = iov_diagnostics_new();
     struct iov_sources sources = { .tree = config->tree,
                                    .diagnostics = config->diagnostics,
                                    .search_path = options->search_path,
@@ -450,7 +452,7 @@ static struct iov_config *load(const char *path, const char *text,
     config->root = text != NULL ? iov_sources_read_text(&sources, path, text)
                                 : iov_sources_read(&sources, path, (struct iov_origin){ 0 });
     if (config->root != NULL)
-        resolve(&sources, config->root, options->sets);
+        resolve(&sources, config->root, options->sets, config->idle);
     if (sources.failed) {
         bool clean = iov_diagnostics_clear_or_raise(config->diagnostics, error);
         g_assert(!clean); /* what failed was told */
@@ -478,12 +480,18 @@ void iov_config_free(struct iov_config *config)
         return;
     iov_tree_free(config->tree);
     iov_diagnostics_free(config->diagnostics);
+    iov_diagnostics_free(config->idle);
     g_free(config);
 }
 
 const struct iov_node *iov_config_root(const struct iov_config *config)
 {
     return config->root;
+}
+
+const struct iov_diagnostics *iov_config_idle_sets(const struct iov_config *config)
+{
+    return config->idle;
 }
 
 char *iov_config_write(const struct iov_config *config)

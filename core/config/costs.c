@@ -185,3 +185,42 @@ void cost_table_check_kind(struct cost_table *table, const struct iov_model_info
         g_free(nearest);
     }
 }
+
+static bool any_kind_has(const char *name)
+{
+    g_auto(GStrv) kinds = iov_kind_list();
+
+    for (char **kind = kinds; *kind != NULL; kind++) {
+        const GArray *costs = iov_kind_info(*kind)->costs;
+
+        for (guint i = 0; i < costs->len; i++) {
+            if (strcmp(g_array_index(costs, struct iov_cost, i).name, name) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+void cost_table_tell_idle(const struct cost_table *table, const struct iov_node *costs,
+                          struct iov_diagnostics *idle)
+{
+    if (!iov_node_is(costs, IOV_NODE_MAPPING))
+        return;
+    for (const struct iov_node *entry = costs->children; entry != NULL; entry = entry->next) {
+        if (!iov_origin_is_set(entry->key_origin) || find(table, entry->key)->used ||
+            any_kind_has(entry->key))
+            continue;
+        g_autoptr(GPtrArray) others = g_ptr_array_new();
+
+        for (guint i = 0; i < table->entries->len; i++) {
+            const struct iov_cost_use *use = &g_array_index(table->entries, struct iov_cost_use, i);
+
+            if (strcmp(use->name, entry->key) != 0)
+                g_ptr_array_add(others, (gpointer)(guintptr)use->name);
+        }
+        g_ptr_array_add(others, NULL);
+        iov_diagnostics_add_near(idle, entry->key_origin, entry->key,
+                                 (const char *const *)others->pdata, "no kind has a cost '%s'",
+                                 entry->key);
+    }
+}

@@ -84,10 +84,17 @@ IOV_API void iov_tree_set(struct iov_tree *tree, struct iov_node *root, const ch
 /*
  * Substitutes `${name}` in every scalar below `root` by what the mapping `parameters` under `root`
  * says; `$${` becomes `${`. Parameters may use each other. A scalar that is nothing but `${name}`
- * becomes the parameter's value, of whatever kind.
+ * becomes the parameter's value, of whatever kind. `idle` (may be NULL) is told what the command line
+ * says of parameters that nothing uses.
  */
 IOV_API void iov_tree_substitute(struct iov_tree *tree, struct iov_node *root,
-                                 struct iov_diagnostics *diagnostics);
+                                 struct iov_diagnostics *diagnostics, struct iov_diagnostics *idle);
+
+/* Whether it was the command line that said it (iov_tree_set()), and no file. */
+static inline bool iov_origin_is_set(struct iov_origin origin)
+{
+    return origin.line == 0 && origin.file != NULL;
+}
 
 /* Takes a path and gives it back as messages name it: relative, without "..", if it lies below the present folder. */
 IOV_API char *iov_path_tidy(char *path);

@@ -27,17 +27,35 @@ static bool is_name(const char *name)
     return length > 0 && name[length] == '\0';
 }
 
+/* A part without a kind is often another one, whose name was mistyped. */
+static void tell_no_kind(const struct parts *parts, const struct part *part)
+{
+    const struct iov_node *all = iov_node_get(parts->config->root, "parts");
+    g_autoptr(GPtrArray) others = g_ptr_array_new();
+
+    for (const struct iov_node *node = all != NULL ? all->children : NULL; node != NULL;
+         node = node->next) {
+        if (strcmp(node->key, part->name) != 0)
+            g_ptr_array_add(others, (gpointer)(guintptr)node->key);
+    }
+    g_ptr_array_add(others, NULL);
+    iov_diagnostics_add_near(parts->config->diagnostics, part->origin, part->name,
+                             (const char *const *)others->pdata, "'%s' needs a 'kind'", part->name);
+}
+
 /* Looks the kind up; an unknown one is told with the kinds there are. */
 static const struct iov_model_info *find_kind(const struct parts *parts, const struct part *part)
 {
     GType type = part->kind != NULL ? iov_kind_find(part->kind) : G_TYPE_INVALID;
 
+    if (part->kind == NULL && strcmp(part->name, part->path) == 0 && part->vm >= 0) {
+        iov_diagnostics_add(
+            parts->config->diagnostics, part->origin,
+            "'%s' needs a 'kind'; a strategy gives it for all VMs by 'vm: {kind: …}'", part->name);
+        return NULL;
+    }
     if (part->kind == NULL) {
-        iov_diagnostics_add(parts->config->diagnostics, part->origin, "'%s' needs a 'kind'%s",
-                            part->name,
-                            strcmp(part->name, part->path) == 0 && part->vm >= 0
-                                ? "; a strategy gives it for all VMs by 'vm: {kind: …}'"
-                                : "");
+        tell_no_kind(parts, part);
         return NULL;
     }
     if (type != G_TYPE_INVALID && !G_TYPE_IS_ABSTRACT(type))

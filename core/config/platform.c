@@ -237,6 +237,7 @@ struct iov_platform *iov_platform_new(struct iov_config *config, GError **error)
         iov_platform_free(platform);
         return NULL;
     }
+    cost_table_tell_idle(platform->costs, iov_node_get(config->root, "costs"), config->idle);
     return platform;
 }
 

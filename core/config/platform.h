@@ -13,6 +13,7 @@
 #ifndef IOV_CONFIG_PLATFORM_H
 #define IOV_CONFIG_PLATFORM_H
 
+#include "core/config/diagnostics.h"
 #include "core/config/tree.h"
 #include "core/object/model.h"
 
@@ -45,6 +46,12 @@ IOV_API void iov_config_free(struct iov_config *config); /* accepts NULL */
 /* The resolved tree: iov_node_text(iov_config_root(c), "strategy") and the like. Owned by the
  * configuration. */
 IOV_API const struct iov_node *iov_config_root(const struct iov_config *config);
+/*
+ * What `sets` say in vain: parameters that nothing uses, and, once a platform was made, costs that no
+ * kind has. No mistake for a program, which may set the same for all of several files; a slip of who
+ * sets by hand. Owned by the configuration.
+ */
+IOV_API const struct iov_diagnostics *iov_config_idle_sets(const struct iov_config *config);
 /* The resolved configuration as YAML. It loads, without any other file, as an equal tree. g_free()
  * it. */
 IOV_API char *iov_config_write(const struct iov_config *config);

@@ -17,6 +17,7 @@ struct substitution {
     GPtrArray *names;                  /* const char *, NULL-terminated: for suggestions */
     GHashTable *by_name;               /* name to node */
     GHashTable *ready;                 /* nodes of parameters that hold no `${` any more */
+    GHashTable *used;                  /* nodes of parameters that something asked for */
     const struct iov_node *chain[IOV_PARAMETER_DEPTH_MAX];
     unsigned depth; /* of the chain */
     size_t bytes;
@@ -61,6 +62,7 @@ static const struct iov_node *find(struct substitution *s, const char *name,
                                  "there is no parameter '%s'", name);
         return NULL;
     }
+    g_hash_table_add(s->used, parameter);
     return prepare(s, parameter, origin) ? parameter : NULL;
 }
 
@@ -160,8 +162,36 @@ static void substitute(struct substitution *s, struct iov_node *node, unsigned d
         substitute(s, child, depth + 1);
 }
 
+/* A parameter from the command line that nothing uses is a slip, whether a file has one of that name or not. */
+static void tell_idle(const struct substitution *s, const struct iov_node *root,
+                      struct iov_diagnostics *idle)
+{
+    g_autoptr(GPtrArray) others = g_ptr_array_new();
+
+    if (iov_node_text(root, "resolved") == NULL) {
+        for (guint i = 0; i + 1 < s->names->len; i++) {
+            const char *name = g_ptr_array_index(s->names, i);
+
+            if (g_hash_table_contains(s->used, g_hash_table_lookup(s->by_name, name)))
+                g_ptr_array_add(others, g_ptr_array_index(s->names, i));
+        }
+    }
+    g_ptr_array_add(others, NULL);
+    for (const struct iov_node *child = s->parameters != NULL ? s->parameters->children : NULL;
+         child != NULL; child = child->next) {
+        if (iov_origin_is_set(child->key_origin) && !g_hash_table_contains(s->used, child))
+            iov_diagnostics_add_near(idle, child->key_origin, child->key,
+                                     (const char *const *)others->pdata,
+                                     iov_node_text(root, "resolved") != NULL
+                                         ? "a resolved file has its parameters in place; set '%s' "
+                                           "in the original file"
+                                         : "nothing uses a parameter '%s'",
+                                     child->key);
+    }
+}
+
 void iov_tree_substitute(struct iov_tree *tree, struct iov_node *root,
-                         struct iov_diagnostics *diagnostics)
+                         struct iov_diagnostics *diagnostics, struct iov_diagnostics *idle)
 {
     struct iov_node *parameters = iov_node_get(root, "parameters");
     struct substitution s = { .tree = tree, .diagnostics = diagnostics };
@@ -177,6 +207,7 @@ void iov_tree_substitute(struct iov_tree *tree, struct iov_node *root,
     s.names = g_ptr_array_new();
     s.by_name = g_hash_table_new(g_str_hash, g_str_equal);
     s.ready = g_hash_table_new(NULL, NULL);
+    s.used = g_hash_table_new(NULL, NULL);
     for (struct iov_node *child = parameters != NULL ? parameters->children : NULL; child != NULL;
          child = child->next) {
         g_ptr_array_add(s.names, (gpointer)(guintptr)child->key);
@@ -190,6 +221,9 @@ void iov_tree_substitute(struct iov_tree *tree, struct iov_node *root,
         if (child != parameters)
             substitute(&s, child, 1);
     }
+    if (idle != NULL)
+        tell_idle(&s, root, idle);
+    g_hash_table_unref(s.used);
     g_hash_table_unref(s.ready);
     g_hash_table_unref(s.by_name);
     g_ptr_array_unref(s.names);

@@ -35,7 +35,7 @@ static void check_round_trip(struct iov_tree *tree, const struct iov_node *root)
     struct iov_node *again = iov_tree_parse(tree, "written", written, strlen(written), diagnostics);
 
     if (again != NULL) {
-        iov_tree_substitute(tree, again, diagnostics);
+        iov_tree_substitute(tree, again, diagnostics, NULL);
         g_assert(iov_node_equal(root, again));
     } else {
         g_assert(strstr(iov_diagnostics_message(diagnostics, 0), "more than") != NULL);
@@ -56,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (root != NULL && root->kind == IOV_NODE_MAPPING) {
         iov_tree_set(tree, root, assignment, diagnostics);
-        iov_tree_substitute(tree, root, diagnostics);
+        iov_tree_substitute(tree, root, diagnostics, NULL);
         read_scalars(root);
     }
     if (root != NULL && root->kind == IOV_NODE_MAPPING && iov_diagnostics_count(diagnostics) == 0)

@@ -143,6 +143,65 @@ Test(cli_input, a_mistake_on_the_command_line_names_the_option)
     cr_assert(eq(uint, count_lines(err), 3), "%s", err);
 }
 
+#define PARAMETER_YAML TICKER_YAML "parameters: {about: ticks, idle: 1}\ntitle: \"${about}\"\n"
+
+Test(cli_input, a_parameter_on_the_command_line_that_nothing_uses)
+{
+    put_file("par.yaml", PARAMETER_YAML);
+    iovsim("run", "par.yaml", "--set", "parameters.abuot=x", "--set", "parameters.idle=2", "-o",
+           "out");
+    ended_with(2);
+    says(err, "--set parameters.abuot: nothing uses a parameter 'abuot'; did you mean 'about'?");
+    says(err, "--set parameters.idle: nothing uses a parameter 'idle'");
+    cr_assert(not(has_file("out")));
+    iovsim("check", "par.yaml", "--set", "parameters.about=x");
+    ended_with(0);
+}
+
+Test(cli_input, a_parameter_of_a_resolved_file_is_in_place)
+{
+    put_file("par.yaml", PARAMETER_YAML);
+    iovsim("run", "par.yaml", "-o", "out", "--quiet");
+    ended_with(0);
+    iovsim("check", "out/resolved.yaml", "--set", "parameters.about=x");
+    ended_with(2);
+    says(err, "a resolved file has its parameters in place");
+}
+
+Test(cli_input, a_cost_on_the_command_line_that_no_kind_has)
+{
+    iovsim("run", "ticker.yaml", "--set", "costs.ticker-trun.value=1ns", "-o", "out");
+    ended_with(2);
+    says(err, "no kind has a cost 'ticker-trun'; did you mean 'ticker-turn'?");
+    iovsim("check", "ticker.yaml", "--set", "costs.ticker-turn=1ns", "--set", "costs.vm-exit=1ns");
+    ended_with(0);
+}
+
+Test(cli_input, a_comparison_sets_what_one_of_its_runs_has)
+{
+    put_file("a.yaml", "iovsim: 1\nparameters: {about: a}\ntitle: \"${about}\"\n");
+    put_file("b.yaml", "iovsim: 1\n");
+    iovsim("compare", "ticker.yaml", "--over", "include=a.yaml,b.yaml", "--set",
+           "parameters.about=x");
+    ended_with(0);
+    iovsim("compare", "ticker.yaml", "--over", "include=a.yaml,b.yaml", "--set",
+           "parameters.abuot=x");
+    ended_with(2);
+    is_text(err, "iovsim: --set parameters.abuot: nothing uses a parameter 'abuot'; did you mean "
+                 "'about'?\n");
+    iovsim("compare", "ticker.yaml", "--over", "parameters.about=on,off");
+    ended_with(2);
+    says(err, "nothing uses a parameter 'about'");
+}
+
+Test(cli_input, a_part_whose_name_is_mistyped)
+{
+    put_file("one.yaml", TICKER_YAML "parts: {ram: {kind: dram}}\n");
+    iovsim("check", "one.yaml", "--set", "parts.rma.size=1MiB");
+    ended_with(2);
+    says(err, "'rma' needs a 'kind'; did you mean 'ram'?");
+}
+
 Test(cli_input, an_unknown_kernel)
 {
     iovsim("run", "ticker.yaml", "--kernel", "systemd", "-o", "out");

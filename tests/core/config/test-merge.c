@@ -263,7 +263,7 @@ Test(merge, says_that_a_set_value_is_no_yaml)
 
 static void substitute(struct iov_node *root)
 {
-    iov_tree_substitute(sources.tree, root, sources.diagnostics);
+    iov_tree_substitute(sources.tree, root, sources.diagnostics, NULL);
 }
 
 Test(merge, substitutes_parameters_in_whole_and_in_part)
