@@ -13,6 +13,7 @@ struct cost_table {
     GArray *entries;            /* struct iov_cost_use, in the order of the file */
     GHashTable *by_name;        /* name to index + 1 */
     GPtrArray *names;           /* for suggestions, NULL-terminated */
+    GHashTable *missing;        /* names that the user was told of */
 };
 
 static struct iov_cost_use *find(const struct cost_table *table, const char *name)
@@ -136,6 +137,7 @@ struct cost_table *cost_table_new(const struct iov_node *costs, uint64_t frequen
     table->entries = g_array_new(FALSE, TRUE, sizeof(struct iov_cost_use));
     table->by_name = g_hash_table_new(g_str_hash, g_str_equal);
     table->names = g_ptr_array_new();
+    table->missing = g_hash_table_new(g_str_hash, g_str_equal);
     /* Anything but a mapping was told to the user where the keys of the file were checked. */
     if (iov_node_is(costs, IOV_NODE_MAPPING)) {
         for (const struct iov_node *entry = costs->children; entry != NULL; entry = entry->next)
@@ -152,6 +154,7 @@ void cost_table_free(struct cost_table *table)
     g_array_unref(table->entries);
     g_hash_table_unref(table->by_name);
     g_ptr_array_unref(table->names);
+    g_hash_table_unref(table->missing);
     g_free(table);
 }
 
@@ -171,18 +174,30 @@ const struct iov_cost_use *cost_table_at(const struct cost_table *table, unsigne
                                        : NULL;
 }
 
+static void say_missing(struct cost_table *table, const char *name, const char *kind,
+                        struct iov_origin origin, struct iov_diagnostics *diagnostics)
+{
+    g_autofree char *nearest = hint(table, name);
+
+    if (table->entries->len > 0)
+        iov_diagnostics_add(diagnostics, origin,
+                            "'costs' has no entry '%s', which kind '%s' needs%s", name, kind,
+                            nearest);
+    else if (g_hash_table_size(table->missing) == 1)
+        iov_diagnostics_add(diagnostics, origin,
+                            "kind '%s' needs '%s' and the file has no 'costs'; write, say, "
+                            "costs: costs/kvm-skylake.yaml",
+                            kind, name);
+}
+
 void cost_table_check_kind(struct cost_table *table, const struct iov_model_info *info,
                            struct iov_origin origin, struct iov_diagnostics *diagnostics)
 {
     for (unsigned i = 0; i < info->costs->len; i++) {
         const char *name = g_array_index(info->costs, struct iov_cost, i).name;
-        if (find(table, name) != NULL)
-            continue;
-        char *nearest = hint(table, name);
-        iov_diagnostics_add(diagnostics, origin,
-                            "'costs' has no entry '%s', which kind '%s' needs%s", name, info->kind,
-                            nearest);
-        g_free(nearest);
+
+        if (find(table, name) == NULL && g_hash_table_add(table->missing, (gpointer)(guintptr)name))
+            say_missing(table, name, info->kind, origin, diagnostics);
     }
 }
 

@@ -55,8 +55,10 @@ Test(cli_input, an_unknown_kind)
 
 Test(cli_input, a_missing_cost)
 {
+    refuses("iovsim: 1\ncosts: {dram-aces: 1ns}\nparts: {m: {kind: dram}}\n",
+            "bad.yaml:3:19: 'costs' has no entry 'dram-access', which kind 'dram' needs");
     refuses("iovsim: 1\nparts: {m: {kind: dram}}\n",
-            "bad.yaml:2:19: 'costs' has no entry 'dram-access', which kind 'dram' needs");
+            "bad.yaml:2:19: kind 'dram' needs 'dram-access' and the file has no 'costs'; write");
 }
 
 Test(cli_input, a_wrong_unit)

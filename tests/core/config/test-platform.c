@@ -550,10 +550,11 @@ Test(platform, takes_costs_inline_and_from_the_command_line)
     finish(&l);
 }
 
-Test(platform, names_the_kind_that_needs_a_missing_cost)
+Test(platform, says_once_which_kind_needs_a_missing_cost)
 {
     bad(HEAD
-        "costs: {crate-opn: {value: 1ns, source: estimate}}\nparts:\n  c: {kind: test-crate}\n",
+        "costs: {crate-opn: {value: 1ns, source: estimate}}\nparts:\n  c: {kind: test-crate}\n  "
+        "d: {kind: test-crate}\n",
         "run.yaml:4:13: 'costs' has no entry 'crate-open', which kind 'test-crate' needs; did you "
         "mean 'crate-opn'?\n"
         "run.yaml:4:13: 'costs' has no entry 'crate-close', which kind 'test-crate' needs");
