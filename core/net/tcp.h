@@ -24,6 +24,7 @@ IOV_BEGIN_DECLS
 /* Without an acknowledgement for so long, what was sent is sent again: Linux's TCP_RTO_MIN. */
 #define IOV_TCP_RETRANSMIT (200 * IOV_MS)
 #define IOV_TCP_MSS 1460u                /* of an MTU of 1500 */
+#define IOV_TCP_LARGE (44 * IOV_TCP_MSS) /* one that stands for several: whole ones, in 64 KiB */
 #define IOV_TCP_FIRST (10 * IOV_TCP_MSS) /* SPEC: RFC 6928 2: the first congestion window */
 #define IOV_TCP_AGAIN (2 * IOV_TCP_MSS)  /* after a loss: what is acknowledged at once */
 

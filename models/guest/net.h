@@ -6,7 +6,7 @@
  *
  * TCP, a connection for each task, is in tcp.c.
  *
- * Large segments: TCP hands down up to IOV_GUEST_SEGMENT_MAX bytes as one frame; a driver takes it as it is (TSO), or it is cut below the queue
+ * Large segments: TCP hands down up to IOV_TCP_LARGE bytes as one frame; a driver takes it as it is (TSO), or it is cut below the queue
  * (GSO). What a poll receives of one connection is put together (GRO), one large segment at a time.
  *
  * LIMIT: one socket a task, no fragments, no ARP (the peer's address is fixed), no routing.
@@ -20,8 +20,6 @@
 
 #define IOV_GUEST_PAYLOAD_MAX 1472 /* of a UDP datagram in one frame: MTU 1500 */
 #define IOV_GUEST_FRAMES 640       /* in the socket's queues, sent and received */
-#define IOV_GUEST_SEGMENT_MAX \
-    (44 * IOV_TCP_MSS) /* payload of a large one: full segments of an MTU of 1500 in 64 KiB */
 #define IOV_GUEST_RECEIVE_MAX \
     278 /* datagrams, as 212,992 bytes of receive buffer hold small ones */
 

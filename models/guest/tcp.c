@@ -77,7 +77,7 @@ static uint32_t may_send(const struct iov_guest_net *net, const struct iov_guest
 static uint32_t next_piece(const struct iov_guest_net *net, const struct iov_guest_socket *socket,
                            uint32_t left)
 {
-    uint32_t largest = net->gso ? IOV_GUEST_SEGMENT_MAX : IOV_TCP_MSS;
+    uint32_t largest = net->gso ? IOV_TCP_LARGE : IOV_TCP_MSS;
     uint32_t wanted = left < largest ? left : largest, room = may_send(net, socket), window, piece;
 
     if (room >= wanted)
@@ -175,8 +175,8 @@ static void make_pattern(struct iov_guest_net *net)
 {
     if (net->pattern != NULL)
         return;
-    net->pattern = g_malloc(PATTERN + IOV_GUEST_SEGMENT_MAX);
-    for (uint32_t i = 0; i < PATTERN + IOV_GUEST_SEGMENT_MAX; i++)
+    net->pattern = g_malloc(PATTERN + IOV_TCP_LARGE);
+    for (uint32_t i = 0; i < PATTERN + IOV_TCP_LARGE; i++)
         net->pattern[i] = (uint8_t)(i % PATTERN * 2654435761u >> 24);
 }
 

@@ -9,7 +9,9 @@
 
 void peer_tcp_init(struct peer_tcp *self, enum peer_tcp_role role, const uint8_t *mac, uint32_t ip)
 {
-    *self = (struct peer_tcp){ .role = role, .own = { .ip = ip, .port = 7 }, .window = 1u << 20 };
+    *self = (struct peer_tcp){
+        .role = role, .own = { .ip = ip, .port = 7 }, .window = 1u << 20, .segment_max = IOV_TCP_MSS
+    };
     memcpy(self->own.mac, mac, sizeof self->own.mac);
     self->connections = g_new0(struct peer_connection, PEER_TCP_CONNECTIONS);
 }
@@ -41,13 +43,17 @@ static struct peer_connection *connection_find(struct peer_tcp *self, const uint
     return &self->connections[self->count++];
 }
 
-/* The frame becomes the connection's next segment, with `size` bytes of payload where they are. */
+/* The frame becomes the connection's next segment, with `size` bytes of payload where they are; a large one is left to whoever takes it to be cut and summed. */
 static void answer_with(struct peer_connection *connection, struct iov_packet *packet,
                         uint32_t size)
 {
-    packet->size = iov_tcp_build(&connection->tcp, packet->data, size, false);
-    packet->flags = 0;
-    packet->segment_size = 0;
+    bool large = size > IOV_TCP_MSS;
+
+    packet->size = iov_tcp_build(&connection->tcp, packet->data, size, large);
+    packet->flags = large ? IOV_PACKET_NEEDS_CHECKSUM : 0;
+    packet->segment_size = large ? IOV_TCP_MSS : 0;
+    packet->checksum_start = ETHERNET_HEADER + IPV4_HEADER;
+    packet->checksum_place = ETHERNET_HEADER + IPV4_HEADER + TCP_CHECKSUM;
     if (packet->size < ETHERNET_MIN) {
         memset(packet->data + packet->size, 0, ETHERNET_MIN - packet->size);
         packet->size = ETHERNET_MIN;
@@ -100,14 +106,27 @@ bool peer_tcp_take(struct peer_tcp *self, struct iov_packet *packet, iov_time no
     return true;
 }
 
+/* What the connection sends next, as far as it may; a large one is of whole segments. */
+static uint32_t next_size(const struct peer_tcp *self, const struct peer_connection *connection)
+{
+    uint32_t size = MIN(connection->owed, self->segment_max), room;
+
+    if (size == 0)
+        return 0;
+    room = iov_tcp_room(&connection->tcp);
+    if (size > IOV_TCP_MSS && room < size)
+        size = room < IOV_TCP_MSS ? IOV_TCP_MSS : room / IOV_TCP_MSS * IOV_TCP_MSS;
+    return size <= room ? size : 0;
+}
+
 struct iov_packet *peer_tcp_next(struct peer_tcp *self, struct iov_packet_pool *pool)
 {
     for (unsigned i = 0; i < self->count; i++) {
         struct peer_connection *connection = &self->connections[(self->turn + i) % self->count];
-        uint32_t size = MIN(connection->owed, IOV_TCP_MSS);
+        uint32_t size = next_size(self, connection);
         struct iov_packet *packet;
 
-        if (size == 0 || iov_tcp_room(&connection->tcp) < size)
+        if (size == 0)
             continue;
         self->turn = (self->turn + i + 1) % self->count;
         packet = iov_packet_new(pool, IOV_TCP_PAYLOAD_AT + size);

@@ -29,6 +29,7 @@ struct peer_tcp {
     enum peer_tcp_role role;
     struct iov_tcp_address own;
     uint32_t window;
+    uint32_t segment_max;                /* a source's, IOV_TCP_MSS or IOV_TCP_LARGE */
     struct peer_connection *connections; /* PEER_TCP_CONNECTIONS */
     unsigned count, turn;
     iov_time probe;   /* when to look again who is silent */

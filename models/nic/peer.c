@@ -30,7 +30,7 @@ struct _IovPeer {
     char *mac, *address;              /* properties */
     iov_time turn_round;              /* property */
     int turn_round_distribution;      /* property */
-    bool local;                       /* property */
+    bool local, gso;                  /* properties */
     uint64_t acknowledge;             /* property */
     iov_time source_interval;         /* property */
     int source_interval_distribution; /* property */
@@ -481,6 +481,8 @@ static bool iov_peer_realize(IovModel *model, GError **error)
     if (!parse_bytes(self->address, "d.", 4, self->own_address))
         return iov_model_fail(model, error, "address: '%s' is not an address like 10.0.0.2",
                               self->address);
+    if (self->gso && !self->local)
+        return iov_model_fail(model, error, "gso: large segments do not go over a wire; local: on");
     iov_event_init(&self->answer, model->kernel, on_answer, IOV_PRIORITY_DEFAULT);
     iov_event_init(&self->stream, model->kernel, on_stream, IOV_PRIORITY_DEFAULT);
     source_init(self);
@@ -490,6 +492,8 @@ static bool iov_peer_realize(IovModel *model, GError **error)
     peer_tcp_init(&self->tcp,
                   self->role == ROLE_CLIENTS ? PEER_TCP_ECHO : (enum peer_tcp_role)self->role,
                   self->own_mac, iov_net_get32(self->own_address));
+    if (self->gso)
+        self->tcp.segment_max = IOV_TCP_LARGE;
     return true;
 }
 
@@ -553,6 +557,8 @@ static void iov_peer_class_init(IovPeerClass *klass)
     IOV_PROP_ENUM(mc, IovPeer, turn_round_distribution, distributions, IOV_CONSTANT,
                   "How it varies");
     IOV_PROP_BOOL(mc, IovPeer, local, false, "Answers in the call that brings the frame");
+    IOV_PROP_BOOL(mc, IovPeer, gso, false,
+                  "Source of TCP, local: large segments, for devices that take them");
     IOV_PROP_COUNT(mc, IovPeer, acknowledge, 0, 1 << 20, 0,
                    "Sink: answers every n-th datagram with an empty one; 0: none");
     IOV_PROP_TIME(mc, IovPeer, source_interval, 0, IOV_SEC, 12 * IOV_US,

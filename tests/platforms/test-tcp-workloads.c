@@ -55,6 +55,12 @@ Test(tcp_workloads, a_program_on_the_same_host_acknowledges_large_segments_at_on
     iov_experiment_free(run);
 }
 
+Test(tcp_workloads, large_segments_do_not_go_over_a_wire)
+{
+    REFUSED("tcp-stream.yaml", "gso: large segments do not go over a wire; local: on",
+            "parts.peer.gso=on");
+}
+
 Test(tcp_workloads, a_stream_in_survives_a_nic_that_is_too_slow_for_it)
 {
     for (unsigned i = 0; i < G_N_ELEMENTS(strategies); i++) {
