@@ -102,12 +102,33 @@ char **sets_of(char **sets, const char *seed)
     return (char **)g_ptr_array_free(all, FALSE);
 }
 
+/* A file that is not there, but among the data: `configs/net-rr.yaml` in another folder than where it is. */
+static char *find_in_data(const char *file, char **path)
+{
+    g_autofree char *name = g_path_get_basename(file);
+
+    for (unsigned i = 0; !g_file_test(file, G_FILE_TEST_EXISTS) && path[i] != NULL; i++) {
+        char *found = g_build_filename(path[i], name, NULL);
+
+        if (g_file_test(found, G_FILE_TEST_IS_REGULAR))
+            return found;
+        g_free(found);
+    }
+    return NULL;
+}
+
 struct iov_experiment *open_leniently(const char *file, char **sets, GError **error)
 {
     g_auto(GStrv) path = iov_data_path(file);
+    g_autofree char *meant = find_in_data(file, path);
     struct iov_config_options options = { .search_path = (const char *const *)path,
                                           .sets = (const char *const *)sets };
 
+    if (meant != NULL) {
+        g_set_error(error, IOV_ERROR, IOV_ERROR_CONFIG,
+                    "there is no file '%s' here; did you mean '%s'?", file, meant);
+        return NULL;
+    }
     return iov_experiment_open(file, &options, error);
 }
 

@@ -3,8 +3,12 @@
  * The run goes in slices of simulated time that take about 50 ms of host time each, so that progress and Ctrl-C are looked at; where
  * slices end changes nothing in the order of events.
  */
+#define _GNU_SOURCE /* dladdr */
 #include "core/config/experiment.h"
 
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/config/quantity.h"
@@ -59,6 +63,31 @@ static void add_upwards(GPtrArray *folders, const char *from)
     }
 }
 
+/* The data that were installed with this code: wherever that was put, or where the build was told to. */
+static void add_installed(GPtrArray *folders)
+{
+    enum { LEVELS = 3 }; /* bin, lib, lib/x86_64-linux-gnu */
+    __typeof__(iov_data_path) *function = iov_data_path;
+    g_autofree char *folder = NULL;
+    char code[PATH_MAX];
+    Dl_info info;
+    void *address;
+
+    memcpy(&address, &function, sizeof address); /* C has no cast from functions to data */
+    if (dladdr(address, &info) != 0 && info.dli_fname != NULL &&
+        realpath(info.dli_fname, code) != NULL)
+        folder = g_path_get_dirname(code);
+    for (unsigned i = 0; i < LEVELS && folder != NULL; i++) {
+        char *above = g_path_get_dirname(folder);
+        g_autofree char *data = g_build_filename(above, "share", "iovsim", NULL);
+
+        add_data_folder(folders, data);
+        g_free(folder);
+        folder = above;
+    }
+    add_data_folder(folders, IOV_DATA_DIR);
+}
+
 char **iov_data_path(const char *file)
 {
     GPtrArray *folders = g_ptr_array_new();
@@ -74,7 +103,7 @@ char **iov_data_path(const char *file)
         add_upwards(folders, folder);
     }
     add_upwards(folders, ".");
-    add_data_folder(folders, IOV_DATA_DIR);
+    add_installed(folders);
     g_ptr_array_add(folders, NULL);
     return (char **)g_ptr_array_free(folders, FALSE);
 }

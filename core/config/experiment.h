@@ -62,7 +62,7 @@ IOV_API bool iov_experiment_write(struct iov_experiment *experiment, const char 
 
 /*
  * Folders to search for platforms/ and configs/: those of IOVSIM_DATA_PATH, the folder above the file's, the folders above the
- * present one that hold platforms/, the installed data. g_strfreev() it.
+ * present one that hold platforms/, the data installed with the library, wherever that lies. g_strfreev() it.
  */
 IOV_API char **iov_data_path(const char *file);
 
