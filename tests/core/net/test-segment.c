@@ -68,7 +68,7 @@ Test(segment, a_cut_counts_up_sequence_and_identification_and_sums_each_piece)
         uint32_t size = i < 3 ? MSS : 1;
 
         cr_assert(eq(u32, piece->size, IOV_TCP_PAYLOAD_AT + size));
-        cr_assert(iov_tcp_parse(piece->data, piece->size, 0x0a000002, 7, false, &segment));
+        cr_assert(iov_tcp_parse(piece->data, piece->size, 0x0a000002, 7, false, 0, &segment));
         cr_assert(eq(u32, segment.sequence, 1000 + i * MSS));
         cr_assert(eq(u32, segment.size, size));
         cr_assert(eq(u16, iov_net_get16(piece->data + IP + IPV4_ID), 77 + i));
