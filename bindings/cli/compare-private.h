@@ -27,6 +27,7 @@ struct row {
     double copies;
     double drops;
     double drop_share; /* of what was offered or arrived */
+    bool sends;        /* an operation is done when it was sent, whether it arrives or not */
     double p50_us;
     double p99_us;
     double p999_us;

@@ -196,6 +196,20 @@ static bool offered(const struct row *row, double *ret_value)
     return end != row->name && (*end == '\0' || g_ascii_isalpha(*end)); /* a unit */
 }
 
+/* Where frames were sent and lost, the figures of a row are not all of the same things. */
+static void add_reading(GString *out, const GPtrArray *rows, int width)
+{
+    for (unsigned i = 0; i < rows->len; i++) {
+        if (!row_at(rows, i)->sends || row_at(rows, i)->drops <= 0)
+            continue;
+        g_string_append_printf(out,
+                               "%-*s  an operation is what was sent, lost or not: counts, latency "
+                               "and CPU are of it; ops/s and Gb/s are what arrived\n",
+                               width, "");
+        return;
+    }
+}
+
 /* Between which two values the drops begin, if the values rise and the first had none. */
 static void add_knee(GString *out, const GPtrArray *rows, int width)
 {
@@ -229,6 +243,7 @@ char *compare_table(const GPtrArray *rows, const char *key)
     add_figures(out, rows, key, width);
     add_drops(out, rows, width);
     add_knee(out, rows, width);
+    add_reading(out, rows, width);
     add_block(out, rows, "exits/op by reason", width, exits, exit_text);
     add_block(out, rows, "mean latency by part, us", width, parts, part_text);
     add_block(out, rows, "CPU us/op by thread", width, threads, thread_text);

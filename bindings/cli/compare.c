@@ -158,6 +158,7 @@ static struct row *row_of(const char *name, struct iov_experiment *experiment)
     row->copies = per(counters->copies, operations);
     row->drops = per(counters->drops, operations);
     row->drop_share = per(counters->drops, counters->drops + delivered);
+    row->sends = measure->delivery.sent > 0;
     row->p50_us = quantile_us(measure, 500000);
     row->p99_us = quantile_us(measure, 990000);
     row->p999_us = quantile_us(measure, 999000);

@@ -268,6 +268,7 @@ Test(cli_run, compare_says_where_drops_begin_and_leaves_it_out_where_there_are_n
     says(out, "\nframes dropped ");
     says(out, "\ndrops begin ");
     says(out, " between 100000 and 600000\n");
+    says(out, " ops/s and Gb/s are what arrived\n");
     csv = get_file("out/compare.csv");
     says(csv, ",dedicated_cores,drops_per_op,dropped_share,");
     iovsim("compare", rate, "--over", "workload.packet-rate=50000,100000", "--set",
