@@ -371,14 +371,16 @@ int command_compare(int argc, char **argv)
     if (values[0] == NULL)
         return usage_error("no strategy is in the search path of '%s'; say --over KEY=A,B,...",
                            argv[1]);
-    if (!open_folder(folder, &error))
-        return report_error(error);
     sets = sets_of(given, seed);
     status = check_values(argv[1], key, values, sets);
     if (status != STATUS_OK)
         return status;
     if (!kernel_open(kernel, &owner, &error))
         return report_error(error);
+    if (!open_folder(folder, &error)) {
+        kernel_close(owner);
+        return report_error(error);
+    }
     catch_interrupt();
     for (unsigned i = 0; values[i] != NULL && !was_interrupted(); i++) {
         struct row *row =

@@ -210,8 +210,9 @@ Test(cli_input, an_unknown_kernel)
     ended_with(2);
     is_text(err, "iovsim: --kernel: there is no kernel 'systemd'; did you mean 'systemc'?\n");
     cr_assert(not(has_file("out")));
-    iovsim("compare", "ticker.yaml", "--over", "seed=1,2", "--kernel", "fast");
+    iovsim("compare", "ticker.yaml", "--over", "seed=1,2", "--kernel", "fast", "-o", "out");
     ended_with(2);
+    cr_assert(not(has_file("out")));
     is_text(err, "iovsim: --kernel: there is no kernel 'fast'; there are 'native' and 'systemc'\n");
 }
 

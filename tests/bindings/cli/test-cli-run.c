@@ -302,8 +302,9 @@ Test(cli_run, compare_without_anything_to_compare_is_wrong)
 
 Test(cli_run, compare_tells_the_mistakes_of_all_values_before_it_runs_any)
 {
-    iovsim("compare", "ticker.yaml", "--over", "workload.mute=off,perhaps,never");
+    iovsim("compare", "ticker.yaml", "--over", "workload.mute=off,perhaps,never", "-o", "out");
     ended_with(2);
+    cr_assert(not(has_file("out")));
     says(err, "--set workload.mute: 'perhaps' is neither");
     says(err, "--set workload.mute: 'never' is neither");
     cr_assert(eq(uint, count_lines(err), 2));
