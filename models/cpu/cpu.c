@@ -494,6 +494,7 @@ static bool iov_cpu_prepare(IovModel *model, GError **error)
     self->processor.apic_id = self->apic_id;
     self->processor.frequency_hz = self->frequency;
     self->tick = iov_ratio_make(IOV_SEC, self->frequency);
+    self->processor.vmx = self->vmx;
     self->processor.apic_virtualisation = self->apic_register_virtualisation &&
                                           self->virtual_interrupt_delivery &&
                                           self->posted_interrupts;

@@ -11,6 +11,7 @@
  */
 #include "models/hypervisor/kvm-private.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "models/cpu/vmx-regs.h"
@@ -260,6 +261,40 @@ static bool vcpu_realize(IovKvmVm *self, unsigned index, GError **error)
                                 iov_host_processor(self->host, 0)->frequency_hz, error);
 }
 
+/* What the guest runs on may be any of the host's processors: all have VMX, and what one lacks is not used. */
+static bool look_at_processors(IovKvmVm *self, GError **error)
+{
+    for (unsigned i = 0; i < iov_host_cpu_count(self->host); i++) {
+        const struct iov_processor *processor = iov_host_processor(self->host, i);
+
+        if (!processor->vmx)
+            return iov_model_fail(&self->parent_instance, error,
+                                  "host: its processor %u has no VMX", i);
+        self->apic_virtualisation = self->apic_virtualisation && processor->apic_virtualisation;
+    }
+    return true;
+}
+
+static bool has_memory(const IovKvmVm *self, iov_hpa hpa)
+{
+    struct iov_mem_target *bus = self->bus.peer;
+    uint64_t size;
+
+    return bus->ops->direct != NULL && bus->ops->direct(bus, hpa, &size) != NULL;
+}
+
+/* Whether the host has memory where the guest's is to be, and the tables behind it. LIMIT: a hole in the middle is not seen. */
+static bool look_at_memory(IovKvmVm *self, GError **error)
+{
+    if (has_memory(self, self->memory_base) && has_memory(self, self->reserve_base) &&
+        has_memory(self, self->reserve_base + self->reserve_size - 1))
+        return true;
+    return iov_model_fail(&self->parent_instance, error,
+                          "memory: the host has less than the guest's %" PRIu64 " KiB and %" PRIu64
+                          " KiB of tables at its address 0x%" PRIx64,
+                          self->memory / 1024, self->reserve_size / 1024, self->memory_base);
+}
+
 static bool iov_kvm_vm_realize(IovModel *model, GError **error)
 {
     IovKvmVm *self = (IovKvmVm *)(void *)model;
@@ -277,10 +312,12 @@ static bool iov_kvm_vm_realize(IovModel *model, GError **error)
     if (self->bus.peer == NULL)
         return iov_model_fail(model, error, "port 'bus' must be wired");
     self->monitor.ops = &monitor_ops;
-    self->apic_virtualisation =
-        self->apic_virtualisation && iov_host_processor(self->host, 0)->apic_virtualisation;
+    if (!look_at_processors(self, error))
+        return false;
     self->vpid_base = iov_host_vpids(self->host, (unsigned)self->vcpus);
     reserve_plan(self);
+    if (!look_at_memory(self, error))
+        return false;
     self->msr_bitmap = iov_kvm_reserve(self, PAGE);
     self->msr_bitmap_x2apic = iov_kvm_reserve(self, PAGE);
     self->apic_access_page = iov_kvm_reserve(self, PAGE);
