@@ -127,6 +127,7 @@ struct iov_program_ops {
 struct iov_program {
     const struct iov_program_ops *ops;
     unsigned processors; /* of its machine, which says so when it is realized; 0: one */
+    uint64_t memory;     /* the same: it ends there; 0: nobody has said */
 };
 
 struct iov_exec {

@@ -8,9 +8,14 @@
 iov_gpa iov_guest_allocate(IovLinuxGuest *guest, uint64_t size, uint64_t align)
 {
     iov_gpa address = (guest->next_memory + align - 1) & ~(align - 1);
+    uint64_t end = guest->memory_base + guest->memory_size;
 
-    if (address + size > guest->memory_base + guest->memory_size)
+    if (guest->program.memory != 0)
+        end = MIN(end, guest->program.memory);
+    if (address + size > end) {
+        guest->memory_is_short = true;
         return 0;
+    }
     guest->next_memory = address + size;
     return address;
 }

@@ -222,6 +222,7 @@ struct _IovLinuxGuest {
     uint64_t dma_maps;
     uint64_t dma_unmaps;
     uint64_t device_errors;
+    bool memory_is_short; /* there was not enough for something */
     uint64_t faults;
     /* state */
     struct iov_measure *measure;
@@ -258,7 +259,8 @@ void iov_guest_charge_copy(struct iov_guest_cpu *cpu, uint32_t bytes);
 /* The processor works for `span` from now on (NULL: for no request). */
 void iov_guest_work_for(struct iov_guest_cpu *cpu, struct iov_span *span);
 /* The run cannot go on: ends it as incomplete. */
-void iov_guest_fail(struct iov_guest_cpu *cpu);
+/* The guest cannot go on, for a reason of which the user is told; the run ends. */
+void iov_guest_fail(struct iov_guest_cpu *cpu, const char *why);
 iov_time iov_guest_now(const struct iov_guest_cpu *cpu);
 /* Processors of the machine. */
 unsigned iov_guest_processors(const IovLinuxGuest *guest);

@@ -7,6 +7,7 @@
  * LIMIT: no user space, no PCI enumeration (addresses of the device are properties), FS and GS base are not written
  * at a context switch (processors since Ivy Bridge use an instruction that never exits).
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "models/guest/guest-private.h"
@@ -42,12 +43,18 @@ void iov_guest_charge_copy(struct iov_guest_cpu *cpu, uint32_t bytes)
     cpu->guest->measure->counters.copied_bytes += bytes;
 }
 
-void iov_guest_fail(struct iov_guest_cpu *cpu)
+void iov_guest_fail(struct iov_guest_cpu *cpu, const char *why)
 {
+    const IovModel *model = &cpu->guest->parent_instance;
+    char text[256];
+
     cpu->guest->faults++;
     cpu->guest->measure->counters.guest_faults++;
     iov_measure_end(cpu->guest->measure, false);
-    iov_kernel_stop(cpu->guest->parent_instance.kernel);
+    snprintf(text, sizeof text, "the workload did not finish: %.64s gave up at %.1f us: %s%s",
+             model->path, (double)iov_guest_now(cpu) / (double)IOV_US, why,
+             cpu->guest->memory_is_short ? "; it ran out of memory" : "");
+    iov_kernel_fail(model->kernel, text);
 }
 
 static bool start_network(struct iov_guest_cpu *cpu)
@@ -191,7 +198,7 @@ static void program_start(struct iov_program *program, struct iov_exec *exec, un
         if (runs)
             wait_for_start(cpu);
     } else if (!iov_guest_iommu_boot(cpu) || !start_network(cpu)) {
-        iov_guest_fail(cpu);
+        iov_guest_fail(cpu, "its driver cannot use the device or the remapping unit");
         runs = false;
     } else {
         start_tasks(cpu);
@@ -254,6 +261,7 @@ static bool guest_realize(IovModel *model, GError **error)
     self->region_ioapic = iov_measure_region(self->measure, "ioapic");
     self->region_iommu = iov_measure_region(self->measure, "intel_iommu");
     self->next_memory = self->memory_base;
+    self->memory_is_short = false;
     self->tasks_started = false;
     memset(self->cpus, 0, sizeof self->cpus);
     if (self->workload != NULL && IOV_WORKLOAD_GET_CLASS(self->workload)->run == NULL)

@@ -105,7 +105,7 @@ static void register_loop_run(IovWorkload *workload, struct iov_guest_cpu *cpu)
     uint8_t vector = iov_guest_request_irq(cpu->guest, true, on_interrupt, self);
 
     if (buffer == 0 || vector == 0) {
-        iov_guest_fail(cpu);
+        iov_guest_fail(cpu, "there is no memory or no interrupt for the loop");
         return;
     }
     iov_guest_route_gsi(cpu, (uint32_t)self->gsi, vector);

@@ -37,7 +37,7 @@ static void tcp_rr_run(IovWorkload *workload, struct iov_guest_cpu *cpu)
 
     iov_workload_start(workload);
     if (!iov_guest_tcp_connect(cpu)) {
-        iov_guest_fail(cpu);
+        iov_guest_fail(cpu, "no TCP connection came about");
         return;
     }
     while (!workload->done) {
@@ -46,7 +46,7 @@ static void tcp_rr_run(IovWorkload *workload, struct iov_guest_cpu *cpu)
         iov_guest_work_for(cpu, span);
         iov_guest_charge(cpu, cpu->guest->costs.application);
         if (!iov_guest_tcp_send(cpu, (uint32_t)workload->size, span)) {
-            iov_guest_fail(cpu);
+            iov_guest_fail(cpu, "nobody answers over TCP any more");
             return;
         }
         due += workload->size;

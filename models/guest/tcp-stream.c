@@ -113,9 +113,10 @@ static void tcp_stream_run(IovWorkload *workload, struct iov_guest_cpu *cpu)
     IovTcpStream *self = (IovTcpStream *)(void *)workload;
 
     iov_workload_start(workload);
-    if (!iov_guest_tcp_connect(cpu) ||
-        !(self->direction == TX ? transmit(self, cpu) : receive(workload, cpu)))
-        iov_guest_fail(cpu);
+    if (!iov_guest_tcp_connect(cpu))
+        iov_guest_fail(cpu, "no TCP connection came about");
+    else if (!(self->direction == TX ? transmit(self, cpu) : receive(workload, cpu)))
+        iov_guest_fail(cpu, "nobody answers over TCP any more");
 }
 
 static bool iov_tcp_stream_realize(IovModel *model, GError **error)

@@ -243,6 +243,7 @@ static bool vcpu_realize(IovKvmVm *self, unsigned index, GError **error)
         return iov_model_fail(&self->parent_instance, error, "program: '%s' is not a program",
                               self->program_ref->path);
     program->processors = (unsigned)self->vcpus;
+    program->memory = self->memory;
     if (program->ops->refuses != NULL && program->ops->refuses(program) != NULL)
         return iov_model_fail(&self->parent_instance, error, "vcpus: %s",
                               program->ops->refuses(program));

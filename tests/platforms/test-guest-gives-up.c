@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A guest that cannot go on is no result: the run fails, and says who gave up and why. */
+#include "tests/platforms/platform.h"
+
+Test(guest_gives_up, with_too_little_memory_for_its_driver)
+{
+    static const char *const strategies[] = { "strategy=virtio-net", "strategy=emulated-e1000",
+                                              "strategy=xen-pv", "strategy=esxi-vmxnet",
+                                              "strategy=vhost-net" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(strategies); i++) {
+        REFUSED("net-rr.yaml", "vm0/guest gave up at ", strategies[i], "vms[0].memory=1MiB");
+        REFUSED("net-rr.yaml", "it ran out of memory", strategies[i], "vms[0].memory=2MiB",
+                "guest.memory-size=32KiB");
+    }
+    REFUSED("net-rr.yaml", "it ran out of memory", "strategy=bare-metal",
+            "guest.memory-size=16KiB");
+}
+
+Test(guest_gives_up, memory_ends_where_the_machines_ends)
+{
+    /* The kernel's region, 64 MiB from 1 MiB on, is larger than this; what it takes of it is less. */
+    struct iov_experiment *run = RUN("net-rr.yaml", "strategy=emulated-e1000", "vms[0].memory=4MiB",
+                                     "workload.operations=100");
+
+    cr_assert(eq(u64, counters_of(run)->guest_faults, 0));
+    iov_experiment_free(run);
+    REFUSED("net-rr.yaml", "it ran out of memory", "strategy=emulated-e1000",
+            "vms[0].memory=1280KiB");
+}
+
+Test(guest_gives_up, without_a_device)
+{
+    REFUSED("net-rr.yaml", "its driver cannot use the device", "strategy=emulated-e1000",
+            "guest.registers=0xfe000000");
+}
+
+Test(guest_gives_up, when_nobody_takes_its_connection)
+{
+    REFUSED("tcp-rr.yaml", "no TCP connection came about", "parameters.far-end=e1000");
+}
