@@ -48,9 +48,15 @@ G_DEFINE_FINAL_TYPE(IovIgbPf, iov_igb_pf, IOV_TYPE_MODEL)
 
 /* ---- Where things are ---- */
 
+/* Firmware places the larger first, and what is as large in the order of the registers: with one virtual function the physical one's table comes before. */
+static bool own_msix_is_first(const IovIgbPf *self)
+{
+    return self->vfs * IGB_VF_BAR_SIZE <= IGB_MSIX_BAR_SIZE;
+}
+
 static uint64_t virtual_registers(const IovIgbPf *self)
 {
-    return self->registers + IGB_BAR_SIZE;
+    return self->registers + IGB_BAR_SIZE + (own_msix_is_first(self) ? IGB_MSIX_BAR_SIZE : 0);
 }
 
 static uint64_t virtual_msix(const IovIgbPf *self)
@@ -60,7 +66,8 @@ static uint64_t virtual_msix(const IovIgbPf *self)
 
 static uint64_t own_msix(const IovIgbPf *self)
 {
-    return virtual_msix(self) + self->vfs * IGB_MSIX_BAR_SIZE;
+    return own_msix_is_first(self) ? self->registers + IGB_BAR_SIZE
+                                   : virtual_msix(self) + self->vfs * IGB_MSIX_BAR_SIZE;
 }
 
 bool iov_igb_pf_take(IovIgbPf *pf, struct iov_igb_vf *ret_vf, GError **error)

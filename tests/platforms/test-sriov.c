@@ -33,6 +33,24 @@ Test(sriov, it_costs_what_the_whole_function_costs)
     iov_experiment_free(whole);
 }
 
+Test(sriov, a_card_of_any_number_of_virtual_functions_is_found_where_firmware_put_it)
+{
+    static const char *const sizes[] = { "parameters.vfs=1", "parameters.vfs=2", "parameters.vfs=3",
+                                         "parameters.vfs=63" };
+    struct iov_experiment *usual =
+        RUN("net-rr.yaml", "strategy=sriov-vf", "workload.operations=50");
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        struct iov_experiment *run =
+            RUN("net-rr.yaml", "strategy=sriov-vf", sizes[i], "workload.operations=50");
+
+        cr_assert(eq(u64, median_of(run), median_of(usual)), "%s", sizes[i]);
+        cr_assert(eq(u64, stat_of(run, "nic", "guest-faults"), 0), "%s", sizes[i]);
+        iov_experiment_free(run);
+    }
+    iov_experiment_free(usual);
+}
+
 Test(sriov, several_guests_get_their_own_answers)
 {
     g_autofree char *four = vms(4);
