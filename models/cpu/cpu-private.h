@@ -94,6 +94,7 @@ struct iov_vmcs {
     bool threshold_pending; /* VM entry found the TPR below its threshold */
     uint64_t secondary;     /* controls in force: none if the primary ones do not activate them */
     struct iov_exec *guest;
+    unsigned slot;         /* its place among those of the processor */
     uint8_t *virtual_apic; /* host pointers into memory, resolved at entry; NULL: not used */
     uint8_t *posted;
     iov_time pause_first; /* PAUSE-loop exiting: first and newest PAUSE of the loop */
@@ -203,9 +204,10 @@ struct _IovCpu {
     bool non_root;
     iov_hpa vmxon_region;
     struct iov_vmcs *current;
-    struct iov_vmcs *vmcses;           /* VMCS_ACTIVE slots */
-    iov_hpa vmcs_regions[VMCS_ACTIVE]; /* of the active ones, with bit 0 set; 0: not in use */
-    iov_time timer_due;                /* VMX-preemption timer; IOV_TIME_MAX: off */
+    struct iov_vmcs **vmcses; /* slots: VMCS_ACTIVE, and more when as many have a guest */
+    iov_hpa *vmcs_regions;    /* of the active ones, with bit 0 set; 0: not in use */
+    unsigned vmcs_slots;
+    iov_time timer_due; /* VMX-preemption timer; IOV_TIME_MAX: off */
     /* translations */
     struct iov_tlb_set *tlb;
     uint64_t *tlb_linear; /* sets × ways: linear page of the access that filled it */
@@ -380,6 +382,9 @@ enum iov_vmx_status iov_vmx_launch(struct iov_exec *host, struct iov_exec *guest
 
 /* vmcs.c */
 void iov_vmcs_set_ops(struct iov_processor_ops *ops);
+/* More places for VMCSs that are active. */
+void iov_vmcs_slots_add(IovCpu *self, unsigned count);
+void iov_vmcs_slots_free(IovCpu *self);
 enum iov_vmx_status iov_vmx_fail(IovCpu *self, uint32_t error);
 /* 0, or the VM-instruction error of the checks on controls and host state. */
 uint32_t iov_vmcs_check_controls(IovCpu *self, struct iov_vmcs *vmcs);

@@ -502,7 +502,7 @@ static bool iov_cpu_prepare(IovModel *model, GError **error)
         ;
     self->tlb = g_aligned_alloc0(self->tlb_sets, sizeof *self->tlb, sizeof *self->tlb);
     self->tlb_linear = g_new0(uint64_t, (gsize)self->tlb_sets * TLB_WAYS);
-    self->vmcses = g_new0(struct iov_vmcs, VMCS_ACTIVE);
+    iov_vmcs_slots_add(self, VMCS_ACTIVE);
     iov_msr_init(self);
     iov_cpu_apic_mode_changed(self);
     set_operation_costs(self);
@@ -541,7 +541,7 @@ static void iov_cpu_finalize(GObject *object)
 
     g_aligned_free(self->tlb);
     g_free(self->tlb_linear);
-    g_free(self->vmcses);
+    iov_vmcs_slots_free(self);
     G_OBJECT_CLASS(iov_cpu_parent_class)->finalize(object);
 }
 

@@ -133,9 +133,9 @@ static enum iov_vmx_status vmxoff(struct iov_exec *exec)
 
 static struct iov_vmcs *active_find(IovCpu *self, iov_hpa region)
 {
-    for (unsigned i = 0; i < VMCS_ACTIVE; i++) {
+    for (unsigned i = 0; i < self->vmcs_slots; i++) {
         if (self->vmcs_regions[i] == (region | 1))
-            return &self->vmcses[i];
+            return self->vmcses[i];
     }
     return NULL;
 }
@@ -144,24 +144,51 @@ static void write_back(IovCpu *self, struct iov_vmcs *vmcs)
 {
     iov_cpu_copy_to(self, vmcs->region + REGION_DATA, vmcs->field, sizeof vmcs->field);
     vmcs->active = false;
-    self->vmcs_regions[vmcs - self->vmcses] = 0;
+    self->vmcs_regions[vmcs->slot] = 0;
 }
 
-/* A free slot; the processor may write back any active VMCS when it likes, and here it does so when
- * it runs out. */
+void iov_vmcs_slots_add(IovCpu *self, unsigned count)
+{
+    unsigned first = self->vmcs_slots;
+
+    self->vmcs_slots += count;
+    self->vmcses = g_renew(struct iov_vmcs *, self->vmcses, self->vmcs_slots);
+    self->vmcs_regions = g_renew(iov_hpa, self->vmcs_regions, self->vmcs_slots);
+    for (unsigned i = first; i < self->vmcs_slots; i++) {
+        self->vmcses[i] = g_new0(struct iov_vmcs, 1);
+        self->vmcses[i]->slot = i;
+        self->vmcs_regions[i] = 0;
+    }
+}
+
+void iov_vmcs_slots_free(IovCpu *self)
+{
+    for (unsigned i = 0; i < self->vmcs_slots; i++)
+        g_free(self->vmcses[i]);
+    g_free(self->vmcses);
+    g_free(self->vmcs_regions);
+}
+
+/*
+ * A free slot; the processor may write back any active VMCS when it likes, and here it does so when it runs out, with one that has no guest:
+ * where all have one there are more slots. LIMIT: a real processor would write back those, too, and take time to load them again.
+ */
 static struct iov_vmcs *slot_take(IovCpu *self)
 {
     struct iov_vmcs *victim = NULL;
 
-    for (unsigned i = 0; i < VMCS_ACTIVE; i++) {
-        struct iov_vmcs *vmcs = &self->vmcses[i];
+    for (unsigned i = 0; i < self->vmcs_slots; i++) {
+        struct iov_vmcs *vmcs = self->vmcses[i];
 
         if (!vmcs->active)
             return vmcs;
         if (victim == NULL && vmcs != self->current && vmcs->guest == NULL)
             victim = vmcs;
     }
-    IOV_REQUIRE(victim != NULL);
+    if (victim == NULL) {
+        iov_vmcs_slots_add(self, VMCS_ACTIVE);
+        return self->vmcses[self->vmcs_slots - VMCS_ACTIVE];
+    }
     write_back(self, victim);
     return victim;
 }
@@ -206,8 +233,8 @@ static enum iov_vmx_status vmptrld(struct iov_exec *exec, iov_hpa region)
         if (region_revision(self, region) != IOV_VMX_REVISION)
             return iov_vmx_fail(self, IOV_VMX_ERROR_VMPTRLD_REVISION);
         vmcs = slot_take(self);
-        *vmcs = (struct iov_vmcs){ .region = region, .active = true };
-        self->vmcs_regions[vmcs - self->vmcses] = region | 1;
+        *vmcs = (struct iov_vmcs){ .region = region, .active = true, .slot = vmcs->slot };
+        self->vmcs_regions[vmcs->slot] = region | 1;
         iov_cpu_copy_from(self, region + REGION_DATA, vmcs->field, sizeof vmcs->field);
         activate_secondary(vmcs);
     }

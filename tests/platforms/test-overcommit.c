@@ -114,3 +114,14 @@ Test(overcommit, the_host_s_idle_states_and_cold_caches_cost_time_and_lose_nothi
     iov_experiment_free(plain);
     iov_experiment_free(deep);
 }
+
+Test(overcommit, more_guests_work_on_one_processor_than_it_usually_keeps_structures_of)
+{
+    struct iov_experiment *run =
+        RUN("net-rr.yaml", "strategy=virtio-net", "vms=[{ name: vm, count: 130, pin: [0] }]",
+            "workload.operations=3", "workload.warmup=0");
+
+    check_nothing_lost(run);
+    cr_assert(eq(uint, iov_experiment_measure(run)->guest_count, 130));
+    iov_experiment_free(run);
+}
