@@ -54,8 +54,9 @@ static const char *actor_of(const char *holder, enum iov_part part, const char *
     case IOV_PART_PEER:
         return iov_part_name(part);
     case IOV_PART_GUEST:
-    case IOV_PART_INTERRUPT:
         return "guest";
+    case IOV_PART_INTERRUPT: /* sent by whoever has the request, taken by the guest */
+        return is_vcpu || holder == NULL ? "guest" : holder;
     case IOV_PART_EXIT:
     case IOV_PART_MONITOR:
         return "monitor";
@@ -188,8 +189,17 @@ static char *make_mermaid(const struct iov_experiment *experiment,
 
 /* ---- The command ---- */
 
-static int show(struct iov_experiment *experiment, const struct iov_waterfall *waterfall,
-                int64_t number, gboolean mermaid)
+static gint by_time(gconstpointer a, gconstpointer b, gpointer unused)
+{
+    iov_time left = ((const struct iov_waterfall_entry *)a)->from;
+    iov_time right = ((const struct iov_waterfall_entry *)b)->from;
+
+    (void)unused;
+    return left < right ? -1 : left > right;
+}
+
+static int show(struct iov_experiment *experiment, struct iov_waterfall *waterfall, int64_t number,
+                gboolean mermaid)
 {
     const struct iov_report *report = iov_experiment_report(experiment);
     g_autofree char *text = NULL;
@@ -201,6 +211,9 @@ static int show(struct iov_experiment *experiment, const struct iov_waterfall *w
                 number, report->measure->operations);
         return STATUS_USAGE;
     }
+    /* A stretch is marked at its end: what happened meanwhile was noted before. The sort is stable. */
+    g_qsort_with_data(waterfall->entries, (gint)waterfall->count, sizeof *waterfall->entries,
+                      by_time, NULL);
     text = mermaid ? make_mermaid(experiment, waterfall) : make_lines(experiment, waterfall);
     if (!mermaid)
         printf("request %" G_GINT64_FORMAT " of %s%s%s, seed %" G_GUINT64_FORMAT "\n\n", number,

@@ -39,6 +39,24 @@ Test(cli_explain, lines_touch_and_add_up_to_the_latency)
     cr_assert_float_eq(sum, figure_before("  ns from request"), 10);
 }
 
+/* Of each line that begins with a time, that time: they never fall. */
+Test(cli_explain, tells_it_in_the_order_of_time)
+{
+    double last = 0;
+
+    iovsim("explain", IOV_SOURCE_DIR "/configs/net-rr.yaml", "--set", "strategy=emulated-e1000",
+           "--set", "workload.operations=200");
+    ended_with(0);
+    says(out, "vm0/emulator/io     interrupt ");
+    g_auto(GStrv) lines = g_strsplit(strstr(out, "at us"), "\n", -1);
+    for (unsigned i = 1; lines[i][0] != '\0'; i++) {
+        double since = g_ascii_strtod(lines[i], NULL);
+
+        cr_assert(le(dbl, last, since), "%s", lines[i]);
+        last = since;
+    }
+}
+
 Test(cli_explain, marks_exits_doorbells_and_interrupts)
 {
     iovsim("explain", NET_RR, "--set", "strategy=virtio-net", "--set", "workload.operations=200");
