@@ -563,6 +563,18 @@ static bool virtio_net_probe(struct iov_guest_netdev *dev, struct iov_guest_cpu 
     return true;
 }
 
+/* With smaller rings Linux's driver would stop its queue for want of TX_RESERVE descriptors, and DPDK's not wait for less than a burst, both for ever. */
+static bool is_large_enough(const struct pair *pair)
+{
+    struct iov_guest_netdev *dev = &pair->driver->dev;
+
+    if (dev->ops->poll != NULL && pair->rx.size < PMD_BURST)
+        dev->trouble = "its driver wants rings of at least 32 descriptors ('queue-size')";
+    if (dev->ops->poll == NULL && pair->tx.size < TX_RESERVE)
+        dev->trouble = "its driver wants rings of at least 19 descriptors ('queue-size')";
+    return dev->trouble == NULL;
+}
+
 static bool virtio_net_open(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
 {
     struct driver *self = from_dev(dev);
@@ -575,7 +587,7 @@ static bool virtio_net_open(struct iov_guest_netdev *dev, struct iov_guest_cpu *
 
         pair->rx_buffers = iov_guest_allocate(self->guest, pair->rx.size * BUFFER, 4096);
         pair->tx_buffers = iov_guest_allocate(self->guest, pair->tx.size * BUFFER, 4096);
-        if (pair->rx_buffers == 0 || pair->tx_buffers == 0)
+        if (pair->rx_buffers == 0 || pair->tx_buffers == 0 || !is_large_enough(pair))
             return false;
         dev->tso = dev->tso && iov_guest_large_init(&pair->large, self->guest, dev->queues);
         refill(pair, cpu);

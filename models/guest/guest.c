@@ -63,8 +63,10 @@ static bool start_network(struct iov_guest_cpu *cpu)
 
     if (dev == NULL)
         return true;
-    if (!dev->ops->probe(dev, cpu) || !dev->ops->open(dev, cpu))
+    if (!dev->ops->probe(dev, cpu) || !dev->ops->open(dev, cpu)) {
+        iov_guest_fail(cpu, dev->trouble ?: "its driver cannot use the device at 'registers'");
         return false;
+    }
     iov_guest_net_opened(&cpu->guest->net);
     dev->running = true;
     return true;
@@ -197,8 +199,10 @@ static void program_start(struct iov_program *program, struct iov_exec *exec, un
     if (index != 0) {
         if (runs)
             wait_for_start(cpu);
-    } else if (!iov_guest_iommu_boot(cpu) || !start_network(cpu)) {
-        iov_guest_fail(cpu, "its driver cannot use the device or the remapping unit");
+    } else if (!iov_guest_iommu_boot(cpu)) {
+        iov_guest_fail(cpu, "it cannot use the remapping unit at 'iommu-registers'");
+        runs = false;
+    } else if (!start_network(cpu)) {
         runs = false;
     } else {
         start_tasks(cpu);

@@ -102,8 +102,9 @@ struct iov_guest_netdev {
     struct iov_guest_net *net;
     uint8_t mac[6];
     bool running;
-    bool tso;        /* it takes large segments; the driver says so */
-    unsigned queues; /* pairs in use; the driver says so when it probes */
+    bool tso;            /* it takes large segments; the driver says so */
+    unsigned queues;     /* pairs in use; the driver says so when it probes */
+    const char *trouble; /* why it does not work, if the driver can tell */
     struct iov_guest_tx_queue tx[IOV_GUEST_QUEUES];
 };
 

@@ -31,11 +31,34 @@ Test(guest_gives_up, memory_ends_where_the_machines_ends)
 
 Test(guest_gives_up, without_a_device)
 {
-    REFUSED("net-rr.yaml", "its driver cannot use the device", "strategy=emulated-e1000",
-            "guest.registers=0xfe000000");
+    REFUSED("net-rr.yaml", "its driver cannot use the device at 'registers'",
+            "strategy=emulated-e1000", "guest.registers=0xfe000000");
 }
 
 Test(guest_gives_up, when_nobody_takes_its_connection)
 {
     REFUSED("tcp-rr.yaml", "no TCP connection came about", "parameters.far-end=e1000");
+}
+
+Test(guest_gives_up, with_rings_that_are_too_short_for_its_driver)
+{
+    static const char *const linux_driver[] = { "strategy=virtio-net", "strategy=virtio-packed",
+                                                "strategy=vhost-net", "strategy=vdpa" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(linux_driver); i++) {
+        REFUSED("net-rr.yaml", "at least 19 descriptors", linux_driver[i],
+                "parameters.queue-size=16");
+        iov_experiment_free(RUN("udp-stream.yaml", linux_driver[i], "parameters.queue-size=32",
+                                "workload.operations=200"));
+    }
+    REFUSED("udp-stream-rx.yaml", "at least 32 descriptors", "strategy=guest-dpdk",
+            "parameters.queue-size=16");
+    iov_experiment_free(RUN("udp-stream-rx.yaml", "strategy=guest-dpdk", "parameters.queue-size=32",
+                            "workload.operations=200"));
+}
+
+Test(guest_gives_up, without_a_remapping_unit)
+{
+    REFUSED("net-rr.yaml", "it cannot use the remapping unit", "strategy=virtio-net",
+            "guest.iommu=strict");
 }
