@@ -194,8 +194,8 @@ static void span_take(struct iov_vcpu *vcpu, struct iov_span *span)
         exec->span = span;
 }
 
-/* SPEC: SDM vol. 3C, 30.6: PIR bit, then the notification if none is outstanding. */
-static void post(struct iov_vcpu *vcpu, uint8_t vector, bool level)
+/* SPEC: SDM vol. 3C, 30.6: PIR bit, then the notification if none is outstanding: true. */
+static bool post(struct iov_vcpu *vcpu, uint8_t vector, bool level)
 {
     IovKvmVm *vm = vcpu->vm;
     uint32_t *tmr = apic_word(vcpu->apic, IOV_APIC_TMR, vector);
@@ -206,27 +206,41 @@ static void post(struct iov_vcpu *vcpu, uint8_t vector, bool level)
         vm->eoi_exit_bitmap[vector >> 6] |= UINT64_C(1) << (vector & 63);
         vm->eoi_exit_generation++;
     }
-    iov_vcpu_posted_request(vcpu, vector);
+    return iov_vcpu_posted_request(vcpu, vector);
+}
+
+/* The notification is sent as a kick is, and costs whoever sends it the same. */
+static void notify(struct iov_vcpu *vcpu)
+{
+    IovKvmVm *vm = vcpu->vm;
+    struct iov_thread *sender = iov_host_current(vm->host);
+    struct iov_processor *processor;
+
+    if (sender != NULL)
+        iov_exec_compute(&sender->exec, vm->costs.kick, IOV_PART_INTERRUPT);
+    processor = vcpu->thread->exec.processor;
+    if (!vcpu->in_guest || processor == NULL)
+        return; /* it came out meanwhile, and looks before it enters */
+    vm->posted++;
+    processor->ops->interrupt(processor, IOV_HOST_VECTOR_POSTED, NULL);
 }
 
 void iov_vcpu_interrupt(struct iov_vcpu *vcpu, uint8_t vector, bool level, struct iov_span *span)
 {
+    bool is_first;
+
     span_take(vcpu, span);
     if (!vcpu->vm->apic_virtualisation) {
         vcpu->apic->ops->accept(vcpu->apic, vector, level, span);
         iov_vcpu_kick(vcpu, span);
         return;
     }
-    post(vcpu, vector, level);
+    is_first = post(vcpu, vector, level);
     vcpu->request_event = true;
-    if (vcpu->in_guest && vcpu->thread->exec.processor != NULL) {
-        struct iov_processor *processor = vcpu->thread->exec.processor;
-
-        vcpu->vm->posted++;
-        processor->ops->interrupt(processor, IOV_HOST_VECTOR_POSTED, NULL);
-    } else {
+    if (!vcpu->in_guest || vcpu->thread->exec.processor == NULL)
         iov_vcpu_kick(vcpu, span);
-    }
+    else if (is_first)
+        notify(vcpu);
 }
 
 void iov_vcpu_upcall(struct iov_vcpu *vcpu, struct iov_span *span)

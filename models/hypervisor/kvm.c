@@ -465,7 +465,8 @@ static void describe_costs(IovModelClass *mc)
              "Mapping a page at its first touch");
     IOV_COST(mc, IovKvmVm, costs.irq_route, "kvm-irq-route",
              "From an irqfd or line to the local APIC");
-    IOV_COST(mc, IovKvmVm, costs.kick, "kvm-kick", "Kicking a vCPU that runs");
+    IOV_COST(mc, IovKvmVm, costs.kick, "kvm-kick",
+             "Kicking a vCPU that runs, or notifying it of a posted interrupt");
     IOV_COST(mc, IovKvmVm, costs.timer_set, "kvm-timer-set", "A write of the TSC deadline");
     IOV_COST(mc, IovKvmVm, costs.timer_expire, "kvm-timer-expire", "The APIC timer's expiry");
     IOV_COST(mc, IovKvmVm, costs.user_exit, "kvm-user-exit", "From the handler to user space");

@@ -544,6 +544,42 @@ Test(kvm_interrupts, posted_interrupts_and_their_eois_do_not_exit)
     cr_assert(eq(u64, bench_stat(guest.vm, "posted"), 2));
 }
 
+static iov_time ipi_takes(struct iov_exec *exec, uint64_t destination)
+{
+    iov_time begin = machine_now(&guest.machine);
+
+    x2apic_write(exec, IOV_APIC_ICR, destination << 32 | 0xfb);
+    return machine_now(&guest.machine) - begin;
+}
+
+static void main_posted_ipi(TestProgram *self, struct iov_exec *exec, unsigned index)
+{
+    self->interrupt = take_virtual;
+    guest_boot(exec, false);
+    if (index == 1) {
+        ready = 1;
+        iov_exec_compute(exec, 200 * IOV_US, IOV_PART_GUEST);
+        guest.done = true;
+        return;
+    }
+    while (!ready)
+        iov_exec_compute(exec, IOV_US, IOV_PART_GUEST);
+    cr_assert(eq(u64, ipi_takes(exec, 1) - ipi_takes(exec, 7), 100 * IOV_NS), "7 is nobody");
+    iov_exec_compute(exec, 50 * IOV_US, IOV_PART_GUEST);
+    cr_assert(eq(uint, taken, 1));
+}
+
+Test(kvm_interrupts, who_notifies_a_running_vcpu_pays_for_the_interrupt_it_sends)
+{
+    ready = 0;
+    bench_number(guest.vm, "apic-virtualisation", true);
+    bench_number(guest.vm, "vcpus", 2);
+    start(main_posted_ipi);
+    cr_assert(guest.done);
+    cr_assert(eq(u64, bench_stat(guest.vm, "posted"), 1));
+    cr_assert(eq(u64, exits(IOV_EXIT_EXTERNAL_INTERRUPT), 0));
+}
+
 static void main_virtual_halted(TestProgram *self, struct iov_exec *exec, unsigned index)
 {
     (void)index;
