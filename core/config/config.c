@@ -82,8 +82,11 @@ static void check_top_values(struct iov_diagnostics *diagnostics, struct iov_nod
             iov_node_is_empty(node))
             iov_node_take(root, rules[i].key);
     }
-    const struct iov_node *seed = iov_node_get(root, "seed"), *stop = iov_node_get(root, "stop"),
+    const struct iov_node *version = iov_node_get(root, "iovsim"),
+                          *seed = iov_node_get(root, "seed"), *stop = iov_node_get(root, "stop"),
                           *frequency = iov_node_get(root, "frequency");
+    if (version != NULL && !version->bad)
+        (void)iov_version_is_known(version, diagnostics);
     if (seed != NULL)
         (void)quantity_of_node(seed, IOV_DIMENSION_COUNT, "seed", diagnostics, &number);
     if (stop != NULL)

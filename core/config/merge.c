@@ -137,6 +137,16 @@ char *iov_sources_find(const struct iov_sources *sources, const char *name, stru
     return NULL;
 }
 
+bool iov_version_is_known(const struct iov_node *version, struct iov_diagnostics *diagnostics)
+{
+    if (iov_node_is(version, IOV_NODE_SCALAR) && strcmp(version->text, VERSION) == 0)
+        return true;
+    iov_diagnostics_add(diagnostics, version->origin,
+                        "format version '%s' is not known; this program reads %s",
+                        iov_node_is(version, IOV_NODE_SCALAR) ? version->text : "", VERSION);
+    return false;
+}
+
 /* A file that another one names may be a fragment of a cost table. */
 static bool check_version(struct iov_diagnostics *diagnostics, const struct iov_node *root,
                           bool is_named)
@@ -158,13 +168,7 @@ static bool check_version(struct iov_diagnostics *diagnostics, const struct iov_
                             VERSION_KEY, VERSION);
         return version != NULL;
     }
-    if (!iov_node_is(version, IOV_NODE_SCALAR) || strcmp(version->text, VERSION) != 0) {
-        iov_diagnostics_add(diagnostics, version->origin,
-                            "format version '%s' is not known; this program reads %s",
-                            iov_node_is(version, IOV_NODE_SCALAR) ? version->text : "", VERSION);
-        return false;
-    }
-    return true;
+    return iov_version_is_known(version, diagnostics);
 }
 
 static struct iov_node *read_named(struct iov_sources *sources, const struct iov_node *name)

@@ -45,6 +45,9 @@ struct iov_sources {
  */
 IOV_API char *iov_sources_find(const struct iov_sources *sources, const char *name,
                                struct iov_origin from);
+/* Whether the value of a file's first key is the version that is read here; if not, a diagnostic. */
+IOV_API bool iov_version_is_known(const struct iov_node *version,
+                                  struct iov_diagnostics *diagnostics);
 /*
  * Reads a file with all it extends and includes, and checks that each begins with `iovsim: 1` (one
  * with nothing but `costs`, a fragment of a table that another file names, may leave that out).

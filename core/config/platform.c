@@ -216,12 +216,22 @@ static uint64_t top_number(const struct iov_config *config, const char *key,
                                                                                   : standard;
 }
 
+/* 0: nobody says. A wrong one was told of; then any will do, so that not each cost in cycles is told of, too. */
+static uint64_t frequency_of(const struct iov_config *config)
+{
+    uint64_t frequency_hz = top_number(config, "frequency", IOV_DIMENSION_FREQUENCY, 0);
+
+    if (frequency_hz == 0 && iov_node_get(config->root, "frequency") != NULL)
+        return 1000000000;
+    return frequency_hz;
+}
+
 struct iov_platform *iov_platform_new(struct iov_config *config, GError **error)
 {
     struct iov_platform *platform = g_new0(struct iov_platform, 1);
 
     platform->config = config;
-    platform->frequency_hz = top_number(config, "frequency", IOV_DIMENSION_FREQUENCY, 0);
+    platform->frequency_hz = frequency_of(config);
     platform->stop = top_number(config, "stop", IOV_DIMENSION_TIME, IOV_TIME_MAX);
     platform->costs = cost_table_new(iov_node_get(config->root, "costs"), platform->frequency_hz,
                                      config->diagnostics);

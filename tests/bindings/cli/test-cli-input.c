@@ -204,6 +204,13 @@ Test(cli_input, a_part_whose_name_is_mistyped)
     says(err, "'rma' needs a 'kind'; did you mean 'ram'?");
 }
 
+Test(cli_input, another_version_on_the_command_line)
+{
+    iovsim("run", "ticker.yaml", "--set", "iovsim=2");
+    ended_with(2);
+    is_text(err, "iovsim: --set iovsim: format version '2' is not known; this program reads 1\n");
+}
+
 Test(cli_input, an_unknown_kernel)
 {
     iovsim("run", "ticker.yaml", "--kernel", "systemd", "-o", "out");

@@ -571,6 +571,16 @@ Test(platform, costs_that_are_no_mapping_are_a_mistake)
         "run.yaml:2:9: the name of a cost file is wanted, not a mapping");
 }
 
+Test(platform, tells_a_wrong_frequency_once_and_not_with_each_cost_in_cycles)
+{
+    bad(HEAD "frequency: 4KiB\n"
+             "costs: { a: {value: 100cycles, source: x}, b: {value: 5cycles, source: x} }\n",
+        "run.yaml:2:12: '4KiB' is a size; 'frequency' wants a frequency such as 2.4GHz");
+    bad(HEAD "frequency: 0\n"
+             "costs: { a: {value: 100cycles, source: x} }\n",
+        "run.yaml:2:12: 'frequency' cannot be 0");
+}
+
 Test(platform, reports_mistakes_in_costs)
 {
     bad(HEAD "costs:\n"
