@@ -4,13 +4,15 @@
  * Dom0, emulators.
  *
  * The vCPU is a thread of the Xen host. Its kernel answers the upcall by scanning its event channels, whose handlers queue work; softirqs come
- * before tasks, a task pays for the switch to it, and with nothing left the vCPU blocks by a hypercall. Hypercalls of a paravirtualised
- * domain are system calls, no VM exits. LIMIT: one vCPU; events are looked at between pieces of work, not in the middle of one; no
- * timer tick; switches between tasks make no hypercalls of their own.
+ * before tasks until there have been too many of them, a task pays for the switch to it, and with nothing left the vCPU blocks by a hypercall.
+ * Hypercalls of a paravirtualised domain are system calls, no VM exits. LIMIT: one vCPU; events are looked at between pieces of work, not in the middle
+ * of one; no timer tick; tasks take turns by what they do, not by their time; switches between tasks make no hypercalls of their own.
  */
 #include "core/trace/measure.h"
 #include "models/hypervisor/xen-regs.h"
 #include "models/hypervisor/xen.h"
+
+#define SOFTIRQ_ROUNDS 10 /* of Linux: then ksoftirqd has them */
 
 struct work_list {
     struct iov_xen_work *first, *last;
@@ -31,7 +33,9 @@ struct _IovXenDomain {
     struct iov_xen_domain channels;
     uint8_t page[XEN_PAGE]; /* its shared info */
     struct work_list softirqs, tasks;
-    const void *task; /* that has the vCPU; NULL: idle */
+    const void *task; /* that has the vCPU; NULL: idle; the domain itself: ksoftirqd */
+    const struct iov_xen_work *last_of_round; /* of softirqs; NULL: none has begun */
+    unsigned rounds;                          /* since there were none */
     /* statistics */
     uint64_t hypercalls, upcalls, events, task_switches, blocks;
     iov_time vcpu_time;
@@ -88,19 +92,51 @@ static struct iov_xen_work *pop(struct work_list *list)
     return work;
 }
 
+/* A round is over when all is done that waited when it began. */
+static struct iov_xen_work *pop_softirq(IovXenDomain *self)
+{
+    if (self->last_of_round == NULL)
+        self->last_of_round = self->softirqs.last;
+    if (self->softirqs.first == self->last_of_round) {
+        self->last_of_round = NULL;
+        self->rounds++;
+    }
+    return pop(&self->softirqs);
+}
+
+static bool is_ksoftirqds(const IovXenDomain *self)
+{
+    return self->rounds >= SOFTIRQ_ROUNDS && self->tasks.first != NULL;
+}
+
+/* Softirqs first; while they do not end, ksoftirqd and who else waits take turns, a round against a piece of work. */
+static struct iov_xen_work *next_work(IovXenDomain *self)
+{
+    bool turn_is_over = self->task == self && self->last_of_round == NULL;
+
+    if (self->softirqs.first == NULL)
+        self->rounds = 0;
+    else if (!is_ksoftirqds(self) || !turn_is_over)
+        return pop_softirq(self);
+    return pop(&self->tasks);
+}
+
+static void switch_to(IovXenDomain *self, const void *task)
+{
+    if (task == NULL || task == self->task)
+        return;
+    self->task = task;
+    self->task_switches++;
+    iov_thread_compute(self->thread, self->switch_cost, IOV_PART_WAKEUP);
+}
+
 static bool work_once(IovXenDomain *self)
 {
-    struct iov_xen_work *work = pop(&self->softirqs);
+    struct iov_xen_work *work = next_work(self);
 
     if (work == NULL)
-        work = pop(&self->tasks);
-    if (work == NULL)
         return false;
-    if (work->task != NULL && work->task != self->task) {
-        self->task = work->task;
-        self->task_switches++;
-        iov_thread_compute(self->thread, self->switch_cost, IOV_PART_WAKEUP);
-    }
+    switch_to(self, work->task == NULL && is_ksoftirqds(self) ? self : work->task);
     work->run(work, self->thread);
     self->thread->exec.span = NULL;
     return true;

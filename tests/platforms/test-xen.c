@@ -29,6 +29,17 @@ Test(xen, pv_an_echo_is_one_hypercall_of_the_guest_and_six_of_dom0)
     iov_experiment_free(run);
 }
 
+Test(xen, pv_a_guest_that_sends_without_end_does_not_keep_dom0_from_what_another_is_to_receive)
+{
+    struct iov_experiment *run =
+        RUN("noisy-neighbour.yaml", "strategy=xen-pv", "workload.operations=500");
+
+    cr_assert(eq(u64, stat_of(run, "quiet/workload", "lost"), 0));
+    cr_assert(lt(u64, 0, stat_of(run, "hog/netback", "frames-received")));
+    cr_assert(eq(u64, iov_experiment_measure(run)->mismatches, 0));
+    iov_experiment_free(run);
+}
+
 Test(xen, pv_each_half_of_an_echo_goes_to_dom0_and_back)
 {
     struct iov_experiment *run = RUN("net-rr.yaml", "strategy=xen-pv");
