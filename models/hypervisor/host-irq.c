@@ -146,7 +146,8 @@ void iov_host_interrupt(struct iov_thread *thread, uint8_t vector)
     struct iov_host_cpu *cpu = thread->cpu;
     struct iov_exec *exec = &thread->exec;
     struct iov_kernel *kernel = cpu->processor->kernel;
-    iov_time begin = iov_now(kernel);
+    iov_time begin = iov_now(kernel), taken;
+    struct iov_host_cpu *refuge;
 
     cpu->host->interrupts++;
     cpu->irq_depth++;
@@ -159,9 +160,13 @@ void iov_host_interrupt(struct iov_thread *thread, uint8_t vector)
     if (cpu->irq_depth > 0 || cpu->in_softirq)
         return;
     iov_span_mark(exec->span, exec->holder, IOV_PART_HOST, iov_now(kernel));
-    cpu->host->interrupt_time += iov_now(kernel) - begin;
+    taken = iov_now(kernel) - begin;
+    cpu->host->interrupt_time += taken;
+    refuge = iov_host_refuge(cpu, taken);
     if (cpu->need_resched && (!thread->idle || cpu->host->idle == IDLE_POLL))
         iov_host_schedule(thread);
+    else if (refuge != NULL)
+        iov_host_move(thread, refuge);
 }
 
 static void host_program_interrupt(struct iov_program *program, struct iov_exec *exec,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of the host kernel, shared by scheduler (host.c) and interrupts (host-irq.c). */
+/* The inside of the host kernel, shared by its files: scheduler (host.c, host-place.c, host-idle.c) and interrupts (host-irq.c). */
 #ifndef IOV_HYPERVISOR_HOST_PRIVATE_H
 #define IOV_HYPERVISOR_HOST_PRIVATE_H
 
@@ -27,6 +27,8 @@ struct iov_host_cpu {
     unsigned queued;
     iov_time vruntime_floor; /* where a newcomer starts */
     iov_time used;           /* by threads, since ever */
+    iov_time period_begin;   /* since then ... */
+    iov_time interrupted;    /* ... by interrupts and softirqs */
     iov_time idle_since;
     iov_time idle_past[IOV_HOST_IDLE_PAST]; /* the last idle times, in a ring */
     unsigned idle_count;
@@ -69,6 +71,7 @@ struct _IovLinuxHost {
     int idle;                                 /* property: enum iov_host_idle */
     uint32_t idle_states;                     /* property */
     bool cache_refill;                        /* property */
+    bool irq_time_accounting;                 /* property */
     iov_time idle_exit[IOV_HOST_IDLE_STATES]; /* costs; the first is the processor's own */
     iov_time idle_residency[IOV_HOST_IDLE_STATES];
     iov_time refill, turnover;
@@ -108,9 +111,29 @@ static inline struct iov_thread *iov_thread_of(struct iov_exec *exec)
     return iov_container_of(exec, struct iov_thread, exec);
 }
 
+/* host.c */
+/* Books the time that a running thread has had its processor. */
+void iov_host_account(struct iov_thread *thread);
+void iov_host_queue_insert(struct iov_host_cpu *cpu, struct iov_thread *thread);
+/* Somebody may wait now. */
+void iov_host_slice_arm(struct iov_host_cpu *cpu);
 /* Gives the processor to the next thread if that is another one; comes back when `thread` runs
  * again. */
 void iov_host_schedule(struct iov_thread *thread);
+/* The running thread goes on at another processor. */
+void iov_host_move(struct iov_thread *thread, struct iov_host_cpu *to);
+/* host-place.c */
+/* Puts a thread that can run on a queue and lets the processor know if it should run at once; at the one that suits it best, or at `cpu`. */
+void iov_host_enqueue(struct iov_thread *thread);
+void iov_host_enqueue_at(struct iov_exec *waker, struct iov_thread *thread,
+                         struct iov_host_cpu *cpu);
+/* Threads that wait go to idle processors, as far as there are any for them. */
+void iov_host_share_waiting(struct iov_host_cpu *cpu);
+/*
+ * The processor was `interrupted` for so long. Where its thread had better go on, if interrupts took much of the last period of a time slice and an idle processor is
+ * there for it; else NULL. LIMIT: Linux looks at an average that decays over 32 ms.
+ */
+struct iov_host_cpu *iov_host_refuge(struct iov_host_cpu *cpu, iov_time interrupted);
 /* Around the halt of an idle processor. */
 void iov_host_idle_enter(struct iov_host_cpu *cpu);
 void iov_host_idle_leave(struct iov_host_cpu *cpu);

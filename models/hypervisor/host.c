@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * linux-host - the host kernel: its scheduler and its threads. Interrupts and timers are in
+ * linux-host - the host kernel: its scheduler and its threads. Where a thread runs is in host-place.c, interrupts and timers are in
  * host-irq.c.
  *
  * Each processor has a run queue in the order of virtual run time, so that threads share it fairly;
- * a time slice is armed only while somebody waits. A woken thread goes to its last processor if
- * that is idle, else to an idle one, else it queues; it preempts whoever has run more than the
- * wake-up granularity longer. The hand-over of a processor takes no time, the context switch is
- * paid by the thread that comes. LIMIT: no priorities, no groups, no load balancing besides the
- * choice at wake-up; no NUMA.
+ * a time slice is armed only while somebody waits. The hand-over of a processor takes no time, the context switch is
+ * paid by the thread that comes. LIMIT: no priorities, no groups, no NUMA.
  */
 #include <string.h>
 
@@ -24,7 +21,7 @@ G_DEFINE_TYPE(IovLinuxHost, iov_linux_host, IOV_TYPE_MODEL)
 
 /* ---- Run queues ---- */
 
-static void queue_insert(struct iov_host_cpu *cpu, struct iov_thread *thread)
+void iov_host_queue_insert(struct iov_host_cpu *cpu, struct iov_thread *thread)
 {
     unsigned place = cpu->queued++;
 
@@ -54,7 +51,7 @@ static void queues_fit(IovLinuxHost *host)
 }
 
 /* Books the time that the running thread has had its processor. */
-static void account(struct iov_thread *thread)
+void iov_host_account(struct iov_thread *thread)
 {
     iov_time now = iov_now(thread->host->parent_instance.kernel);
     iov_time used = now - thread->since;
@@ -76,7 +73,7 @@ iov_time iov_thread_cpu_time(const struct iov_thread *thread)
     return thread->cpu_time + iov_now(thread->host->parent_instance.kernel) - thread->since;
 }
 
-static void slice_arm(struct iov_host_cpu *cpu)
+void iov_host_slice_arm(struct iov_host_cpu *cpu)
 {
     if (cpu->queued > 0 && !cpu->current->idle && !iov_event_armed(&cpu->slice))
         iov_event_in(&cpu->slice, cpu->host->time_slice);
@@ -93,14 +90,17 @@ void iov_host_slice_check(struct iov_host_cpu *cpu)
 {
     struct iov_thread *current = cpu->current;
 
-    if (cpu->queued == 0 || current->idle)
+    if (current->idle) /* on its way to who waits */
         return;
-    account(current);
+    iov_host_share_waiting(cpu);
+    if (cpu->queued == 0)
+        return;
+    iov_host_account(current);
     if (cpu->queue[cpu->queued - 1].vruntime <= current->vruntime) {
         cpu->need_resched = true;
         cpu->host->preemptions++;
     }
-    slice_arm(cpu);
+    iov_host_slice_arm(cpu);
 }
 
 /* ---- Switching ---- */
@@ -134,7 +134,7 @@ static void give(struct iov_host_cpu *cpu, struct iov_thread *to)
     current_set(cpu, to);
     to->since = iov_now(cpu->host->parent_instance.kernel);
     to->switches++;
-    slice_arm(cpu);
+    iov_host_slice_arm(cpu);
     iov_fiber_unpark(to->fiber);
 }
 
@@ -211,7 +211,8 @@ static void arrive(struct iov_thread *thread)
         thread->exec.processor->ops->boundary(&thread->exec);
 }
 
-static void leave(struct iov_thread *thread)
+/* The processor goes to the next thread; `thread` goes on there, when it may, or goes on `elsewhere` if that is not NULL. */
+static void leave(struct iov_thread *thread, struct iov_host_cpu *elsewhere)
 {
     struct iov_host_cpu *cpu = thread->cpu;
     struct iov_thread *to = queue_pop(cpu);
@@ -228,10 +229,12 @@ static void leave(struct iov_thread *thread)
     thread->warm_at = cpu->used;
     if (to != NULL)
         give(cpu, to);
-    else if (give_to_idle(cpu))
+    else if (give_to_idle(cpu) && elsewhere == NULL)
         cpu->left = thread;
     if (thread->state == IOV_THREAD_ENDED)
         return;
+    if (elsewhere != NULL)
+        iov_host_enqueue_at(NULL, thread, elsewhere);
     wait_running(thread);
     if (thread->sched_in != NULL)
         thread->sched_in(thread);
@@ -245,14 +248,21 @@ void iov_host_schedule(struct iov_thread *thread)
 {
     struct iov_host_cpu *cpu = thread->cpu;
 
-    account(thread);
+    iov_host_account(thread);
     cpu->need_resched = false;
     if (cpu->queued == 0)
         return;
     thread->state = IOV_THREAD_RUNNABLE;
     if (!thread->idle)
-        queue_insert(cpu, thread);
-    leave(thread);
+        iov_host_queue_insert(cpu, thread);
+    leave(thread, NULL);
+}
+
+void iov_host_move(struct iov_thread *thread, struct iov_host_cpu *to)
+{
+    iov_host_account(thread);
+    thread->state = IOV_THREAD_RUNNABLE;
+    leave(thread, to);
 }
 
 void iov_host_idle_give(struct iov_host_cpu *cpu)
@@ -272,7 +282,7 @@ void iov_thread_yield(struct iov_thread *thread)
 {
     struct iov_host_cpu *cpu = thread->cpu;
 
-    account(thread);
+    iov_host_account(thread);
     if (cpu->queued == 0)
         return;
     /* Behind whoever waits now. */
@@ -283,9 +293,9 @@ void iov_thread_yield(struct iov_thread *thread)
 void iov_thread_block(struct iov_thread *thread)
 {
     if (!thread->woken) {
-        account(thread);
+        iov_host_account(thread);
         thread->state = IOV_THREAD_BLOCKED;
-        leave(thread);
+        leave(thread, NULL);
     }
     thread->woken = false;
 }
@@ -321,117 +331,6 @@ bool iov_thread_block_until(struct iov_thread *thread, iov_time until)
     return woken;
 }
 
-/* ---- Waking ---- */
-
-static struct iov_host_cpu *cpu_choose(const struct iov_thread *thread)
-{
-    IovLinuxHost *host = thread->host;
-    struct iov_host_cpu *best = NULL;
-
-    if (thread->cpu != NULL && thread->affinity >> thread->cpu->index & 1) {
-        best = thread->cpu;
-        if (host->free >> best->index & 1)
-            return best;
-    }
-    if ((host->free & thread->affinity) != 0)
-        return &host->processors[__builtin_ctzll(host->free & thread->affinity)];
-    for (unsigned i = 0; i < host->count; i++) {
-        struct iov_host_cpu *cpu = &host->processors[i];
-
-        if (thread->affinity >> i & 1 && (best == NULL || cpu->queued < best->queued))
-            best = cpu;
-    }
-    return best;
-}
-
-/*
- * Clocks of processors are not comparable, but how far a thread is from its processor's is. A thread that lost this by moving would overtake whoever
- * waits, each time.
- */
-static void move_clock(struct iov_thread *thread, const struct iov_host_cpu *cpu)
-{
-    iov_time from = thread->cpu->vruntime_floor;
-    iov_time to = cpu->vruntime_floor;
-
-    if (thread->vruntime >= from)
-        thread->vruntime = to + (thread->vruntime - from);
-    else
-        thread->vruntime = to > from - thread->vruntime ? to - (from - thread->vruntime) : 0;
-}
-
-/* Its processor has nothing else to do, ever since the thread left it; it is not the waker's. */
-static void call_back(struct iov_host_cpu *cpu, struct iov_thread *thread)
-{
-    cpu->left = NULL;
-    cpu->rest.heir = thread->fiber;
-    cpu->need_resched = true;
-    thread->state = IOV_THREAD_RUNNABLE;
-    queue_insert(cpu, thread);
-    cpu->host->reschedules++;
-    cpu->processor->ops->interrupt(cpu->processor, IOV_HOST_VECTOR_RESCHEDULE, NULL);
-}
-
-/* Puts a runnable thread on a queue and lets its processor know if it should run at once. */
-static void enqueue(struct iov_exec *waker, struct iov_thread *thread)
-{
-    struct iov_host_cpu *cpu = cpu_choose(thread);
-    struct iov_thread *current = cpu->current;
-    iov_time bonus = thread->host->time_slice / 2;
-    iov_time floor = cpu->vruntime_floor > bonus ? cpu->vruntime_floor - bonus : 0;
-
-    if (!current->idle)
-        account(current);
-    thread->state = IOV_THREAD_RUNNABLE;
-    if (thread->cpu == NULL) {
-        thread->vruntime = floor;
-    } else if (thread->cpu != cpu) {
-        move_clock(thread, cpu);
-        thread->host->migrations++;
-    }
-    thread->cpu = cpu;
-    thread->vruntime = MAX(thread->vruntime, floor);
-    cpu->left = NULL;
-    queue_insert(cpu, thread);
-    slice_arm(cpu);
-    if (!current->idle && current->vruntime < thread->vruntime + thread->host->wakeup_granularity)
-        return;
-    if (cpu->need_resched)
-        return; /* it knows */
-    cpu->need_resched = true;
-    if (!current->idle)
-        thread->host->preemptions++;
-    if (waker == NULL || waker->processor != cpu->processor) {
-        if (cpu->resting && thread->warm_cpu != NULL) /* else it has not begun yet */
-            cpu->rest.heir = thread->fiber;
-        thread->host->reschedules++;
-        cpu->processor->ops->interrupt(cpu->processor, IOV_HOST_VECTOR_RESCHEDULE, NULL);
-    }
-}
-
-void iov_thread_wake(struct iov_exec *waker, struct iov_thread *thread, struct iov_span *span)
-{
-    if (thread->state == IOV_THREAD_ENDED)
-        return;
-    if (waker != NULL && thread->state == IOV_THREAD_BLOCKED)
-        iov_exec_compute(waker, thread->host->wake_up, IOV_PART_WAKEUP);
-    if (span != NULL) {
-        iov_span_pass(span, waker != NULL ? waker->holder : span->holder, thread->exec.holder);
-        if (thread->exec.span == NULL)
-            thread->exec.span = span;
-    }
-    if (thread->state != IOV_THREAD_BLOCKED) { /* it may have been woken while the waker computed */
-        thread->woken = true;
-        return;
-    }
-    thread->host->wakeups++;
-    thread->host->measure->counters.wakeups++;
-    thread->woken = true;
-    if (thread->cpu->left == thread)
-        call_back(thread->cpu, thread);
-    else
-        enqueue(waker, thread);
-}
-
 /* ---- Threads ---- */
 
 static void thread_main(void *argument)
@@ -442,9 +341,9 @@ static void thread_main(void *argument)
     if (!thread->idle)
         arrive(thread);
     thread->function(thread->argument);
-    account(thread);
+    iov_host_account(thread);
     thread->state = IOV_THREAD_ENDED;
-    leave(thread);
+    leave(thread, NULL);
 }
 
 /* As the real one: look with interrupts off, and halt in the shadow of STI, so that no wake-up slips between. */
@@ -513,7 +412,7 @@ struct iov_thread *iov_thread_new(IovLinuxHost *host, const char *name, uint64_t
     thread->fiber = iov_fiber_new(host->parent_instance.kernel, name, thread_main, thread);
     if (host->measure != NULL)
         iov_measure_watch_thread(host->measure, name, busy_of_thread, thread);
-    enqueue(NULL, thread);
+    iov_host_enqueue(thread);
     return thread;
 }
 
@@ -586,7 +485,7 @@ static void iov_linux_host_reset_statistics(IovModel *model)
 
     for (struct iov_thread *thread = self->threads; thread != NULL; thread = thread->next_of_all) {
         if (thread->state == IOV_THREAD_RUNNING)
-            account(thread);
+            iov_host_account(thread);
         thread->cpu_time = 0;
         thread->switches = 0;
     }
@@ -643,6 +542,9 @@ static void iov_linux_host_class_init(IovLinuxHostClass *klass)
                    "Idle states of a processor that halts: C1; C1E too; C6 too");
     IOV_PROP_BOOL(mc, IovLinuxHost, cache_refill, false,
                   "A thread that comes back waits for memory as others used the caches");
+    IOV_PROP_BOOL(
+        mc, IovLinuxHost, irq_time_accounting, false,
+        "A thread leaves a processor whose time goes to interrupts, if another one is idle");
     IOV_COST(mc, IovLinuxHost, idle_exit[1], "idle-exit-c1e", "Leaving C1E");
     IOV_COST(mc, IovLinuxHost, idle_exit[2], "idle-exit-c6", "Leaving C6");
     IOV_COST(mc, IovLinuxHost, idle_residency[1], "idle-residency-c1e",

@@ -389,6 +389,88 @@ Test(host, a_device_interrupt_wakes_a_thread_through_a_softirq)
     cr_assert(eq(u64, span.parts[IOV_PART_WAKEUP], (2000 + 1000 + 500) * IOV_NS));
 }
 
+/* ---- Balance ---- */
+
+Test(host, who_waits_moves_to_a_processor_that_has_become_idle)
+{
+    struct worker stays = { .work = 20 * IOV_MS };
+    struct worker leaves = { .work = 2 * IOV_MS };
+    struct worker waits = { .work = 10 * IOV_MS };
+
+    start();
+    worker_start(&stays, "stays", 1, work_main);
+    worker_start(&leaves, "leaves", 2, work_main);
+    machine_run(&machine, IOV_MS);
+    worker_start(&waits, "waits", 0, work_main);
+    machine_run(&machine, 30 * IOV_MS);
+    cr_assert(eq(uint, waits.thread->cpu->index, 1));
+    /* One of the two has waited for a slice, then each had a processor. */
+    cr_assert(lt(u64, waits.finished, (1 + 3 + 10) * IOV_MS + 100 * IOV_US));
+    cr_assert(lt(u64, stays.finished, (3 + 20) * IOV_MS + 100 * IOV_US));
+}
+
+/* Interrupts every 10 us whose softirq takes 5. */
+struct burden {
+    struct iov_host_irq irq;
+    struct iov_host_softirq softirq;
+    struct iov_event event;
+    struct iov_processor *processor;
+    uint8_t vector;
+};
+
+static void on_burden(struct iov_event *event)
+{
+    struct burden *burden = iov_container_of(event, struct burden, event);
+
+    burden->processor->ops->interrupt(burden->processor, burden->vector, NULL);
+    iov_event_in(event, 10 * IOV_US);
+}
+
+static void burden_handle(struct iov_host_irq *irq, struct iov_exec *exec, struct iov_span *span)
+{
+    (void)span;
+    iov_host_softirq_raise(exec, &iov_container_of(irq, struct burden, irq)->softirq);
+}
+
+static void burden_run(struct iov_host_softirq *softirq, struct iov_exec *exec)
+{
+    (void)softirq;
+    iov_exec_compute(exec, 5 * IOV_US, IOV_PART_HOST);
+}
+
+/* When a thread with 20 ms of work is done that begins on the processor with the interrupts. */
+static iov_time done_under_burden(uint64_t affinity, bool accounting)
+{
+    static struct burden burden = { .irq.handle = burden_handle, .softirq.run = burden_run };
+    struct worker worker = { .work = 20 * IOV_MS };
+
+    machine.host->irq_time_accounting = accounting;
+    burden.processor = iov_model_port(machine.cpus[0], "processor", 0);
+    start();
+    cr_assert(iov_host_irq_alloc(machine.host, 0, &burden.irq, &burden.vector));
+    iov_event_init(&burden.event, machine.bench->run.kernel, on_burden, IOV_PRIORITY_DEFAULT);
+    worker_start(&worker, "worker", affinity, work_main);
+    iov_event_in(&burden.event, 10 * IOV_US);
+    machine_run(&machine, 100 * IOV_MS);
+    iov_event_disarm(&burden.event);
+    return worker.finished;
+}
+
+Test(host, a_thread_leaves_a_processor_whose_time_goes_to_interrupts)
+{
+    cr_assert(lt(u64, done_under_burden(0, true), 24 * IOV_MS)); /* a period in which it has half */
+}
+
+Test(host, without_accounting_nobody_knows_what_interrupts_take)
+{
+    cr_assert(lt(u64, 40 * IOV_MS, done_under_burden(0, false)));
+}
+
+Test(host, a_pinned_thread_stays_where_interrupts_take_the_time)
+{
+    cr_assert(lt(u64, 40 * IOV_MS, done_under_burden(1, true)));
+}
+
 /* ---- No lost wake-ups ---- */
 
 enum { STORM_THREADS = 8, STORM_OPERATIONS = 100000 };
