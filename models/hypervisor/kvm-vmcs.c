@@ -19,7 +19,8 @@ enum { PAGE = 4096, PLE_GAP = 128, PLE_WINDOW = 4096, RFLAGS_FIXED = 2 };
 #define CR0_DEFAULT UINT64_C(0x80050033)
 #define CR4_DEFAULT UINT64_C(0x000626f0)
 #define CR0_GUEST_OWNED UINT64_C(0x8) /* TS */
-#define CR4_GUEST_OWNED UINT64_C(0x0001079e)
+#define CR4_GUEST_OWNED \
+    UINT64_C(0x0001078e) /* PVI, TSD, DE, PGE, PCE, OSFXSR, OSXMMEXCPT, FSGSBASE */
 
 void iov_vcpu_write(struct iov_vcpu *vcpu, uint32_t field, uint64_t value)
 {

@@ -152,6 +152,35 @@ Test(kvm_exits, msrs_are_passed_through_kept_or_refused)
     cr_assert(eq(u64, bench_stat(guest.vm, "unknown-msrs"), 1));
 }
 
+static void main_cr4(TestProgram *self, struct iov_exec *exec, unsigned index)
+{
+    enum { BITS = 17 };
+
+    (void)self;
+    (void)index;
+    for (unsigned bit = 0; bit < BITS; bit++) {
+        uint64_t before = guest.counters->exits[IOV_EXIT_CR_ACCESS];
+        struct iov_op op = { .kind = IOV_OP_MOV_TO_CR,
+                             .index = 4,
+                             .value = { UINT64_C(0x626f0) ^ UINT64_C(1) << bit } };
+        struct iov_op back = op;
+
+        back.value[0] = UINT64_C(0x626f0);
+        iov_exec_operate(exec, &op);
+        iov_exec_operate(exec, &back);
+        cr_assert(eq(u64, guest.counters->exits[IOV_EXIT_CR_ACCESS] - before,
+                     UINT64_C(0x1078e) >> bit & 1 ? 0 : 2),
+                  "bit %u", bit);
+    }
+    guest.done = true;
+}
+
+Test(kvm_exits, of_cr4_the_guest_owns_what_kvm_leaves_it)
+{
+    start(main_cr4);
+    cr_assert(guest.done);
+}
+
 static void main_vmcall(TestProgram *self, struct iov_exec *exec, unsigned index)
 {
     struct iov_op op = { .kind = IOV_OP_VMCALL, .value = { 9999 } };
