@@ -278,29 +278,69 @@ static int tell_idle(GHashTable *idle, char **sets, const char *key, unsigned va
     return status;
 }
 
-/* Tells the mistakes of all values, each once, before the first of them runs. */
-static int check_values(const char *file, const char *key, char **values, char **sets)
+/* Each line once, whatever values it is of. */
+static void tell_lines(const char *message, GHashTable *told)
+{
+    g_auto(GStrv) lines = g_strsplit(message, "\n", -1);
+
+    for (unsigned i = 0; lines[i] != NULL; i++) {
+        if (g_hash_table_add(told, g_strdup(lines[i])))
+            usage_error("%s", lines[i]);
+    }
+}
+
+/* Of all strategies, those that the file is nothing for: a card for one VM where there are two. */
+static void leave_out(char **values, char **messages)
+{
+    unsigned kept = 0, count = g_strv_length(values);
+
+    for (unsigned i = 0; i < count; i++) {
+        if (messages[i] == NULL) {
+            values[kept++] = values[i];
+            continue;
+        }
+        messages[i][strcspn(messages[i], "\n")] = '\0';
+        fprintf(stderr, "iovsim: %s is left out: %s\n", values[i], messages[i]);
+        g_free(values[i]);
+    }
+    values[kept] = NULL;
+}
+
+/*
+ * Tells the mistakes of all values, each once, before the first of them runs. If nobody asked for these values (`optional`), those that
+ * do not fit are left out, as long as any does.
+ */
+static int check_values(const char *file, const char *key, char **values, char **sets,
+                        bool optional)
 {
     g_autoptr(GHashTable) told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(GHashTable) idle =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, idle_set_free);
-    int status = STATUS_OK;
+    g_autoptr(GPtrArray) messages = g_ptr_array_new_with_free_func(g_free);
+    unsigned fitting = 0, count = g_strv_length(values);
 
-    for (unsigned i = 0; values[i] != NULL; i++) {
+    for (unsigned i = 0; i < count; i++) {
         g_autoptr(GError) error = NULL;
         struct iov_experiment *experiment = open_value(file, key, values[i], sets, &error);
-        g_auto(GStrv) lines =
-            experiment == NULL ? g_strsplit(g_strchomp(error->message), "\n", -1) : NULL;
 
-        for (unsigned k = 0; lines != NULL && lines[k] != NULL; k++) {
-            if (g_hash_table_add(told, g_strdup(lines[k])))
-                status = usage_error("%s", lines[k]);
-        }
-        if (experiment != NULL)
+        g_ptr_array_add(messages, experiment == NULL ? g_strdup(g_strchomp(error->message)) : NULL);
+        if (experiment != NULL) {
+            fitting++;
             collect_idle(experiment, idle);
+        }
         iov_experiment_free(experiment);
     }
-    return tell_idle(idle, sets, key, g_strv_length(values)) == STATUS_OK ? status : STATUS_USAGE;
+    if (fitting < count && (!optional || fitting == 0)) {
+        for (unsigned i = 0; i < count; i++) {
+            if (messages->pdata[i] != NULL)
+                tell_lines(messages->pdata[i], told);
+        }
+        return STATUS_USAGE;
+    }
+    if (tell_idle(idle, sets, key, fitting) != STATUS_OK)
+        return STATUS_USAGE;
+    leave_out(values, (char **)messages->pdata);
+    return STATUS_OK;
 }
 
 /* Runs one value; a row, or NULL with the error. */
@@ -372,7 +412,7 @@ int command_compare(int argc, char **argv)
         return usage_error("no strategy is in the search path of '%s'; say --over KEY=A,B,...",
                            argv[1]);
     sets = sets_of(given, seed);
-    status = check_values(argv[1], key, values, sets);
+    status = check_values(argv[1], key, values, sets, over == NULL);
     if (status != STATUS_OK)
         return status;
     if (!kernel_open(kernel, &owner, &error))

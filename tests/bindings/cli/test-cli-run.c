@@ -288,6 +288,24 @@ Test(cli_run, compare_takes_all_strategies_if_nothing_is_said)
     says(out, "\ntwo ");
 }
 
+Test(cli_run, compare_leaves_out_strategies_that_do_not_fit_unless_they_are_asked_for)
+{
+    put_file("platforms/strategies/one.yaml", "iovsim: 1\nworkload: {latency: 1us}\n");
+    put_file("platforms/strategies/two.yaml", "iovsim: 1\nworkload: {latency: 2KiB}\n");
+    iovsim("compare", "ticker.yaml");
+    ended_with(0);
+    says(out, "\none ");
+    cr_assert(strstr(out, "\ntwo ") == NULL);
+    says(err, "iovsim: two is left out: platforms/strategies/two.yaml:2:");
+    iovsim("compare", "ticker.yaml", "--over", "strategy=one,two");
+    ended_with(2);
+    is_text(out, "");
+    says(err, "'2KiB' is a size");
+    iovsim("compare", "ticker.yaml", "--set", "workload.opertions=5");
+    ended_with(2);
+    says(err, "did you mean 'operations'?");
+}
+
 Test(cli_run, compare_without_anything_to_compare_is_wrong)
 {
     iovsim("compare", "ticker.yaml");
