@@ -275,7 +275,7 @@ struct iov_processor {
     uint32_t apic_id;
     uint64_t frequency_hz;         /* of the TSC and of cycle costs */
     bool vmx;                      /* has it */
-    bool apic_virtualisation;      /* has it, with virtual-interrupt delivery and posting */
+    bool apic_virtualisation;      /* has it for both modes, with delivery and posting */
     struct iov_exec *running;      /* the stream that has it, or NULL */
     iov_time idle;                 /* time in HLT/MWAIT of root operation */
     iov_time busy;                 /* everything else while a stream had it */

@@ -497,7 +497,7 @@ static bool iov_cpu_prepare(IovModel *model, GError **error)
     self->processor.vmx = self->vmx;
     self->processor.apic_virtualisation = self->apic_register_virtualisation &&
                                           self->virtual_interrupt_delivery &&
-                                          self->posted_interrupts;
+                                          self->posted_interrupts && self->x2apic;
     for (self->tlb_sets = 1; self->tlb_sets * TLB_WAYS < self->tlb_entries; self->tlb_sets *= 2)
         ;
     self->tlb = g_aligned_alloc0(self->tlb_sets, sizeof *self->tlb, sizeof *self->tlb);

@@ -34,7 +34,8 @@ Test(unfit_machine, what_one_processor_lacks_is_not_used_on_any)
 {
     static const char *const lacks[] = { "parts.cpu1.posted-interrupts=off",
                                          "parts.cpu3.virtual-interrupt-delivery=off",
-                                         "parts.cpu2.apic-register-virtualisation=off" };
+                                         "parts.cpu2.apic-register-virtualisation=off",
+                                         "parts.cpu1.x2apic=off" };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(lacks); i++) {
         struct iov_experiment *run = RUN("net-rr.yaml", "strategy=sriov-vf", lacks[i]);
