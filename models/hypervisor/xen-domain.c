@@ -6,13 +6,15 @@
  * The vCPU is a thread of the Xen host. Its kernel answers the upcall by scanning its event channels, whose handlers queue work; softirqs come
  * before tasks until there have been too many of them, a task pays for the switch to it, and with nothing left the vCPU blocks by a hypercall.
  * Hypercalls of a paravirtualised domain are system calls, no VM exits. LIMIT: one vCPU; events are looked at between pieces of work, not in the middle
- * of one; no timer tick; tasks take turns by what they do, not by their time; switches between tasks make no hypercalls of their own.
+ * of one; no timer tick; tasks do not share a turn by time; switches between tasks make no hypercalls of their own.
  */
 #include "core/trace/measure.h"
 #include "models/hypervisor/xen-regs.h"
 #include "models/hypervisor/xen.h"
 
-#define SOFTIRQ_ROUNDS 10 /* of Linux: then ksoftirqd has them */
+/* Linux's: how long softirqs may go on before ksoftirqd has them, and what CFS gives each of two threads on one processor. */
+#define SOFTIRQ_LONGEST (2 * IOV_MS)
+#define TURN (3 * IOV_MS)
 
 struct work_list {
     struct iov_xen_work *first, *last;
@@ -33,9 +35,10 @@ struct _IovXenDomain {
     struct iov_xen_domain channels;
     uint8_t page[XEN_PAGE]; /* its shared info */
     struct work_list softirqs, tasks;
-    const void *task; /* that has the vCPU; NULL: idle; the domain itself: ksoftirqd */
-    const struct iov_xen_work *last_of_round; /* of softirqs; NULL: none has begun */
-    unsigned rounds;                          /* since there were none */
+    const void *task;        /* that has the vCPU; NULL: idle; the domain itself: ksoftirqd */
+    iov_time softirqs_since; /* when there were none */
+    iov_time turn_ends;
+    bool is_tasks_turn; /* not ksoftirqd's */
     /* statistics */
     uint64_t hypercalls, upcalls, events, task_switches, blocks;
     iov_time vcpu_time;
@@ -92,33 +95,28 @@ static struct iov_xen_work *pop(struct work_list *list)
     return work;
 }
 
-/* A round is over when all is done that waited when it began. */
-static struct iov_xen_work *pop_softirq(IovXenDomain *self)
-{
-    if (self->last_of_round == NULL)
-        self->last_of_round = self->softirqs.last;
-    if (self->softirqs.first == self->last_of_round) {
-        self->last_of_round = NULL;
-        self->rounds++;
-    }
-    return pop(&self->softirqs);
-}
-
 static bool is_ksoftirqds(const IovXenDomain *self)
 {
-    return self->rounds >= SOFTIRQ_ROUNDS && self->tasks.first != NULL;
+    return self->tasks.first != NULL && self->softirqs.first != NULL &&
+           iov_now(self->parent_instance.kernel) - self->softirqs_since >= SOFTIRQ_LONGEST;
 }
 
-/* Softirqs first; while they do not end, ksoftirqd and who else waits take turns, a round against a piece of work. */
+/* Softirqs first; while they do not end, ksoftirqd and who else waits take turns. */
 static struct iov_xen_work *next_work(IovXenDomain *self)
 {
-    bool turn_is_over = self->task == self && self->last_of_round == NULL;
+    iov_time now = iov_now(self->parent_instance.kernel);
 
-    if (self->softirqs.first == NULL)
-        self->rounds = 0;
-    else if (!is_ksoftirqds(self) || !turn_is_over)
-        return pop_softirq(self);
-    return pop(&self->tasks);
+    if (self->softirqs.first == NULL) {
+        self->softirqs_since = now;
+        return pop(&self->tasks);
+    }
+    if (!is_ksoftirqds(self))
+        return pop(&self->softirqs);
+    if (now >= self->turn_ends) {
+        self->turn_ends = now + TURN;
+        self->is_tasks_turn = !self->is_tasks_turn;
+    }
+    return self->is_tasks_turn ? pop(&self->tasks) : pop(&self->softirqs);
 }
 
 static void switch_to(IovXenDomain *self, const void *task)
@@ -132,11 +130,12 @@ static void switch_to(IovXenDomain *self, const void *task)
 
 static bool work_once(IovXenDomain *self)
 {
+    bool is_shared = is_ksoftirqds(self);
     struct iov_xen_work *work = next_work(self);
 
     if (work == NULL)
         return false;
-    switch_to(self, work->task == NULL && is_ksoftirqds(self) ? self : work->task);
+    switch_to(self, work->task == NULL && is_shared ? self : work->task);
     work->run(work, self->thread);
     self->thread->exec.span = NULL;
     return true;
@@ -206,6 +205,7 @@ static void vcpu_main(void *argument)
             iov_xen_domain_hypercall(self, self->thread, self->block_cost);
             while (!is_pending(self) && self->softirqs.first == NULL && self->tasks.first == NULL)
                 iov_thread_block(self->thread);
+            self->softirqs_since = iov_now(self->parent_instance.kernel);
         }
     }
 }
