@@ -173,9 +173,7 @@ Test(offloads, large_segments_bring_paravirtual_and_assigned_nics_to_what_the_sl
         struct iov_experiment *none = RUN("tcp-stream.yaml", names[i], "guest.gso=off");
 
         cr_assert(gt(dbl, gbps(tso), 1.4 * gbps(gso)), "%s", names[i]);
-        /* What the guest saves; under Xen it is Dom0 that sets the pace. */
-        cr_assert(gt(dbl, gbps(gso), (strstr(names[i], "xen") ? 1 : 1.05) * gbps(none)), "%s",
-                  names[i]);
+        cr_assert(gt(dbl, gbps(gso), 1.05 * gbps(none)), "%s", names[i]);
         cr_assert(gt(dbl, gbps(tso), 6.0), "%s", names[i]); /* a slot of 6.4 Gb/s */
         cr_assert(eq(u64, stat_of(tso, "vm0/guest", "gso-segments"), 0));
         cr_assert(gt(u64, stat_of(gso, "vm0/guest", "gso-segments"), 1000 * 11));
