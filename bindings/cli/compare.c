@@ -343,6 +343,16 @@ static int check_values(const char *file, const char *key, char **values, char *
     return STATUS_OK;
 }
 
+/* The folder of a value's run: one below `folder`, whatever the value is. */
+static char *folder_of(const char *folder, const char *value)
+{
+    g_autofree char *name = g_strdelimit(g_strdup(value), "/", '_');
+
+    if (name[0] == '.')
+        name[0] = '_';
+    return g_build_filename(folder, name, NULL);
+}
+
 /* Runs one value; a row, or NULL with the error. */
 static struct row *run_value(const char *file, const char *key, const char *value, char **sets,
                              struct kernel_owner *owner, const char *folder, char **command,
@@ -352,8 +362,7 @@ static struct row *run_value(const char *file, const char *key, const char *valu
     struct row *row = NULL;
 
     if (experiment != NULL && run_experiment(experiment, owner, quiet, error)) {
-        g_autofree char *name = g_strdelimit(g_strdup(value), "/", '_');
-        g_autofree char *run_folder = folder != NULL ? g_build_filename(folder, name, NULL) : NULL;
+        g_autofree char *run_folder = folder != NULL ? folder_of(folder, value) : NULL;
 
         if (run_folder == NULL ||
             iov_experiment_write(experiment, run_folder, (const char *const *)command, error))

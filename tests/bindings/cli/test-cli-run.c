@@ -257,6 +257,15 @@ Test(cli_run, compare_prints_a_row_for_each_value)
     cr_assert(eq(uint, count_files("out"), 4));
 }
 
+Test(cli_run, compare_writes_below_its_folder_whatever_the_values_are)
+{
+    iovsim("compare", "ticker.yaml", "--over", "title=..,a/b", "-o", "out");
+    ended_with(0);
+    cr_assert(has_file("out/_./stats.json"));
+    cr_assert(has_file("out/a_b/stats.json"));
+    cr_assert(eq(uint, count_files("out"), 4));
+}
+
 Test(cli_run, compare_says_where_drops_begin_and_leaves_it_out_where_there_are_none)
 {
     const char *rate = IOV_SOURCE_DIR "/configs/udp-rate.yaml";
