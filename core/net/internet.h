@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "core/net/ethernet-regs.h"
+
 static inline uint16_t iov_net_get16(const uint8_t *at)
 {
     return (uint16_t)(at[0] << 8 | at[1]);
@@ -55,6 +57,25 @@ static inline uint32_t iov_net_sum(uint32_t sum, const void *data, uint32_t size
     while (total >> 16)
         total = (total & 0xffff) + (total >> 16);
     return (uint32_t)total;
+}
+
+/* Puts the checksum of an IPv4 header without options right. */
+static inline void iov_net_put_ipv4_sum(uint8_t *ip)
+{
+    iov_net_put16(ip + IPV4_CHECKSUM, 0);
+    iov_net_put16(ip + IPV4_CHECKSUM, ~iov_net_sum(0, ip, IPV4_HEADER));
+}
+
+/* That of the UDP datagram behind it, of `length` bytes with its header. SPEC: RFC 768: 0 would say that there is none. */
+static inline void iov_net_put_udp_sum(uint8_t *ip, uint32_t length)
+{
+    uint8_t *udp = ip + IPV4_HEADER;
+    uint32_t sum;
+
+    iov_net_put16(udp + UDP_CHECKSUM, 0);
+    sum = iov_net_sum(IPV4_PROTOCOL_UDP + length, ip + IPV4_SOURCE, 8);
+    sum = ~iov_net_sum(sum, udp, length) & 0xffff;
+    iov_net_put16(udp + UDP_CHECKSUM, sum != 0 ? sum : 0xffff);
 }
 
 #endif

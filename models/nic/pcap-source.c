@@ -54,7 +54,7 @@ G_DEFINE_FINAL_TYPE(IovPcapSource, iov_pcap_source, IOV_TYPE_MODEL)
 static void address_ip(const struct showing *showing, uint8_t *frame, uint32_t size)
 {
     uint8_t *ip = frame + ETHERNET_HEADER, *udp = ip + IPV4_HEADER;
-    uint32_t total, length, sum;
+    uint32_t total, length;
 
     if (size < ETHERNET_HEADER + IPV4_HEADER ||
         iov_net_get16(frame + ETHERNET_TYPE) != ETHERNET_TYPE_IPV4 || ip[IPV4_VERSION] != 0x45)
@@ -64,17 +64,13 @@ static void address_ip(const struct showing *showing, uint8_t *frame, uint32_t s
         (iov_net_get16(ip + IPV4_FRAGMENT) & 0x3fff) != 0)
         return;
     memcpy(ip + IPV4_DESTINATION, showing->guest_address, 4);
-    iov_net_put16(ip + IPV4_CHECKSUM, 0);
-    iov_net_put16(ip + IPV4_CHECKSUM, ~iov_net_sum(0, ip, IPV4_HEADER));
+    iov_net_put_ipv4_sum(ip);
     length = total - IPV4_HEADER;
     if (ip[IPV4_PROTOCOL] != IPV4_PROTOCOL_UDP || length < UDP_HEADER)
         return;
     memcpy(udp + UDP_DESTINATION, showing->guest_port, 2);
     iov_net_put16(udp + UDP_LENGTH, length);
-    iov_net_put16(udp + UDP_CHECKSUM, 0);
-    sum = iov_net_sum(IPV4_PROTOCOL_UDP + length, ip + IPV4_SOURCE, 8);
-    sum = ~iov_net_sum(sum, udp, length) & 0xffff;
-    iov_net_put16(udp + UDP_CHECKSUM, sum != 0 ? sum : 0xffff);
+    iov_net_put_udp_sum(ip, length);
 }
 
 /* ---- Playing ---- */

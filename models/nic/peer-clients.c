@@ -57,7 +57,7 @@ static void fill(struct peer_server *server, struct iov_packet *packet, uint32_t
 {
     struct peer_clients *self = server->clients;
     uint8_t *ip = packet->data + ETHERNET_HEADER, *udp = ip + IPV4_HEADER, *data = udp + UDP_HEADER;
-    uint32_t length = UDP_HEADER + payload, sum;
+    uint32_t length = UDP_HEADER + payload;
 
     memset(packet->data, 0, packet->size);
     memcpy(packet->data, server->headers, HEADERS);
@@ -66,16 +66,12 @@ static void fill(struct peer_server *server, struct iov_packet *packet, uint32_t
     iov_net_put16(data + SERVICE_VERB, verb);
     iov_net_put16(ip + IPV4_LENGTH, IPV4_HEADER + length);
     iov_net_put16(ip + IPV4_ID, server->number);
-    iov_net_put16(ip + IPV4_CHECKSUM, 0);
-    iov_net_put16(ip + IPV4_CHECKSUM, ~iov_net_sum(0, ip, IPV4_HEADER));
+    iov_net_put_ipv4_sum(ip);
     iov_net_put16(udp + UDP_SOURCE,
                   FIRST_PORT +
                       (uint32_t)iov_random_uniform(&self->model->random, 0, self->connections - 1));
     iov_net_put16(udp + UDP_LENGTH, length);
-    iov_net_put16(udp + UDP_CHECKSUM, 0);
-    sum = iov_net_sum(IPV4_PROTOCOL_UDP + length, ip + IPV4_SOURCE, 8);
-    sum = ~iov_net_sum(sum, udp, length) & 0xffff;
-    iov_net_put16(udp + UDP_CHECKSUM, sum != 0 ? sum : 0xffff);
+    iov_net_put_udp_sum(ip, length);
 }
 
 static struct iov_span *begin(struct peer_server *server)

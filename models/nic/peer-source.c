@@ -68,20 +68,15 @@ static void fill(const struct peer_target *target, struct iov_packet *packet, ui
 {
     const struct peer_flow *flow = &target->flows[target->sent % target->flow_count];
     uint8_t *ip = packet->data + ETHERNET_HEADER, *udp = ip + IPV4_HEADER;
-    uint32_t sum;
 
     memset(packet->data, 0, packet->size);
     memcpy(packet->data, flow->headers, HEADERS);
     packet->vlan = flow->vlan;
     iov_net_put16(ip + IPV4_LENGTH, IPV4_HEADER + length);
     iov_net_put16(ip + IPV4_ID, (uint32_t)target->sent);
-    iov_net_put16(ip + IPV4_CHECKSUM, 0);
-    iov_net_put16(ip + IPV4_CHECKSUM, ~iov_net_sum(0, ip, IPV4_HEADER));
+    iov_net_put_ipv4_sum(ip);
     iov_net_put16(udp + UDP_LENGTH, length);
-    iov_net_put16(udp + UDP_CHECKSUM, 0);
-    sum = iov_net_sum(IPV4_PROTOCOL_UDP + length, ip + IPV4_SOURCE, 8);
-    sum = ~iov_net_sum(sum, udp, length) & 0xffff;
-    iov_net_put16(udp + UDP_CHECKSUM, sum != 0 ? sum : 0xffff);
+    iov_net_put_udp_sum(ip, length);
 }
 
 static void on_next(struct iov_event *event)

@@ -110,24 +110,6 @@ static uint8_t *udp_of(const struct iov_packet *packet, uint32_t *ret_length)
     return ip;
 }
 
-static void ip_sum(uint8_t *ip)
-{
-    iov_net_put16(ip + IPV4_CHECKSUM, 0);
-    iov_net_put16(ip + IPV4_CHECKSUM, ~iov_net_sum(0, ip, IPV4_HEADER));
-}
-
-/* `length`: of the datagram with its header. */
-static void udp_sum(uint8_t *ip, uint32_t length)
-{
-    uint8_t *udp = ip + IPV4_HEADER;
-    uint32_t sum;
-
-    iov_net_put16(udp + UDP_CHECKSUM, 0);
-    sum = iov_net_sum(IPV4_PROTOCOL_UDP + length, ip + IPV4_SOURCE, 8);
-    sum = ~iov_net_sum(sum, udp, length) & 0xffff;
-    iov_net_put16(udp + UDP_CHECKSUM, sum != 0 ? sum : 0xffff);
-}
-
 /* Swapping leaves checksums right; one that an offload left open is closed. */
 static bool make_udp_echo(struct iov_packet *packet)
 {
@@ -140,7 +122,7 @@ static bool make_udp_echo(struct iov_packet *packet)
     swap(ip + IPV4_SOURCE, ip + IPV4_DESTINATION, 4);
     swap(ip + IPV4_HEADER + UDP_SOURCE, ip + IPV4_HEADER + UDP_DESTINATION, 2);
     if (packet->flags & IOV_PACKET_NEEDS_CHECKSUM)
-        udp_sum(ip, length);
+        iov_net_put_udp_sum(ip, length);
     packet->flags = 0;
     packet->segment_size = 0;
     return true;
@@ -193,8 +175,8 @@ static bool make_acknowledgement(IovPeer *self, struct iov_packet *packet)
     self->since_acknowledge = 0;
     iov_net_put16(ip + IPV4_LENGTH, IPV4_HEADER + UDP_HEADER);
     iov_net_put16(ip + IPV4_HEADER + UDP_LENGTH, UDP_HEADER);
-    ip_sum(ip);
-    udp_sum(ip, UDP_HEADER);
+    iov_net_put_ipv4_sum(ip);
+    iov_net_put_udp_sum(ip, UDP_HEADER);
     memset(ip + IPV4_HEADER + UDP_HEADER, 0,
            ETHERNET_MIN - ETHERNET_HEADER - IPV4_HEADER - UDP_HEADER);
     packet->size = ETHERNET_MIN;
