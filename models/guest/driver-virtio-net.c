@@ -563,15 +563,18 @@ static bool virtio_net_probe(struct iov_guest_netdev *dev, struct iov_guest_cpu 
     return true;
 }
 
+#define TOO_SHORT(least) \
+    "its driver wants rings of at least " G_STRINGIFY(least) " descriptors ('queue-size')"
+
 /* With smaller rings Linux's driver would stop its queue for want of TX_RESERVE descriptors, and DPDK's not wait for less than a burst, both for ever. */
 static bool is_large_enough(const struct pair *pair)
 {
     struct iov_guest_netdev *dev = &pair->driver->dev;
 
     if (dev->ops->poll != NULL && pair->rx.size < PMD_BURST)
-        dev->trouble = "its driver wants rings of at least 32 descriptors ('queue-size')";
+        dev->trouble = TOO_SHORT(PMD_BURST);
     if (dev->ops->poll == NULL && pair->tx.size < TX_RESERVE)
-        dev->trouble = "its driver wants rings of at least 19 descriptors ('queue-size')";
+        dev->trouble = TOO_SHORT(TX_RESERVE);
     return dev->trouble == NULL;
 }
 

@@ -59,6 +59,12 @@ static void move_clock(struct iov_thread *thread, const struct iov_host_cpu *cpu
         thread->vruntime = to > from - thread->vruntime ? to - (from - thread->vruntime) : 0;
 }
 
+static void reschedule(struct iov_host_cpu *cpu)
+{
+    cpu->host->reschedules++;
+    cpu->processor->ops->interrupt(cpu->processor, IOV_HOST_VECTOR_RESCHEDULE, NULL);
+}
+
 /* Its processor has nothing else to do, ever since the thread left it; it is not the waker's. */
 static void call_back(struct iov_host_cpu *cpu, struct iov_thread *thread)
 {
@@ -67,8 +73,7 @@ static void call_back(struct iov_host_cpu *cpu, struct iov_thread *thread)
     cpu->need_resched = true;
     thread->state = IOV_THREAD_RUNNABLE;
     iov_host_queue_insert(cpu, thread);
-    cpu->host->reschedules++;
-    cpu->processor->ops->interrupt(cpu->processor, IOV_HOST_VECTOR_RESCHEDULE, NULL);
+    reschedule(cpu);
 }
 
 /* It can be woken: it has begun, and it is not itself that goes elsewhere. */
@@ -109,8 +114,7 @@ void iov_host_enqueue_at(struct iov_exec *waker, struct iov_thread *thread,
     if (waker == NULL || waker->processor != cpu->processor) {
         if (cpu->resting && is_parked(thread))
             cpu->rest.heir = thread->fiber;
-        thread->host->reschedules++;
-        cpu->processor->ops->interrupt(cpu->processor, IOV_HOST_VECTOR_RESCHEDULE, NULL);
+        reschedule(cpu);
     }
 }
 
@@ -160,11 +164,14 @@ void iov_host_share_waiting(struct iov_host_cpu *cpu)
 
 struct iov_host_cpu *iov_host_refuge(struct iov_host_cpu *cpu, iov_time interrupted)
 {
-    iov_time now = iov_now(cpu->host->parent_instance.kernel);
-    iov_time period = now - cpu->period_begin, left;
+    iov_time now, period, left;
 
+    if (!cpu->host->irq_time_accounting)
+        return NULL;
+    now = iov_now(cpu->host->parent_instance.kernel);
+    period = now - cpu->period_begin;
     cpu->interrupted += interrupted;
-    if (!cpu->host->irq_time_accounting || period < cpu->host->time_slice)
+    if (period < cpu->host->time_slice)
         return NULL;
     left = period - cpu->interrupted;
     cpu->period_begin = now;

@@ -209,20 +209,18 @@ static bool post(struct iov_vcpu *vcpu, uint8_t vector, bool level)
     return iov_vcpu_posted_request(vcpu, vector);
 }
 
-/* The notification is sent as a kick is, and costs whoever sends it the same. */
-static void notify(struct iov_vcpu *vcpu)
+/* A write of the local APIC sends `vector` to where the vCPU runs, and costs the sender. False: it is not in the guest, or came out meanwhile and looks before it enters. */
+static bool ring(struct iov_vcpu *vcpu, struct iov_thread *sender, uint8_t vector)
 {
-    IovKvmVm *vm = vcpu->vm;
-    struct iov_thread *sender = iov_host_current(vm->host);
     struct iov_processor *processor;
 
-    if (sender != NULL)
-        iov_exec_compute(&sender->exec, vm->costs.kick, IOV_PART_INTERRUPT);
+    if (vcpu->in_guest && sender != NULL)
+        iov_exec_compute(&sender->exec, vcpu->vm->costs.kick, IOV_PART_INTERRUPT);
     processor = vcpu->thread->exec.processor;
     if (!vcpu->in_guest || processor == NULL)
-        return; /* it came out meanwhile, and looks before it enters */
-    vm->posted++;
-    processor->ops->interrupt(processor, IOV_HOST_VECTOR_POSTED, NULL);
+        return false;
+    processor->ops->interrupt(processor, vector, NULL);
+    return true;
 }
 
 void iov_vcpu_interrupt(struct iov_vcpu *vcpu, uint8_t vector, bool level, struct iov_span *span)
@@ -240,7 +238,7 @@ void iov_vcpu_interrupt(struct iov_vcpu *vcpu, uint8_t vector, bool level, struc
     if (!vcpu->in_guest || vcpu->thread->exec.processor == NULL)
         iov_vcpu_kick(vcpu, span);
     else if (is_first)
-        notify(vcpu);
+        vcpu->vm->posted += ring(vcpu, iov_host_current(vcpu->vm->host), IOV_HOST_VECTOR_POSTED);
 }
 
 void iov_vcpu_upcall(struct iov_vcpu *vcpu, struct iov_span *span)
@@ -254,7 +252,6 @@ void iov_vcpu_kick(struct iov_vcpu *vcpu, struct iov_span *span)
 {
     IovKvmVm *vm = vcpu->vm;
     struct iov_thread *waker = iov_host_current(vm->host);
-    struct iov_processor *processor;
 
     if (waker == vcpu->thread)
         return; /* it is handling an exit: it looks before it enters */
@@ -263,13 +260,7 @@ void iov_vcpu_kick(struct iov_vcpu *vcpu, struct iov_span *span)
         iov_thread_wake(waker != NULL ? &waker->exec : NULL, vcpu->thread, span);
         return;
     }
-    if (vcpu->in_guest && waker != NULL)
-        iov_exec_compute(&waker->exec, vm->costs.kick, IOV_PART_INTERRUPT);
-    processor = vcpu->thread->exec.processor;
-    if (!vcpu->in_guest || processor == NULL)
-        return; /* it came out meanwhile */
-    vm->kicks++;
-    processor->ops->interrupt(processor, IOV_HOST_VECTOR_RESCHEDULE, NULL);
+    vm->kicks += ring(vcpu, waker, IOV_HOST_VECTOR_RESCHEDULE);
 }
 
 /* ---- Injection ---- */

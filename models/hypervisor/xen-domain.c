@@ -4,7 +4,7 @@
  * Dom0, emulators.
  *
  * The vCPU is a thread of the Xen host. Its kernel answers the upcall by scanning its event channels, whose handlers queue work; softirqs come
- * before tasks until there have been too many of them, a task pays for the switch to it, and with nothing left the vCPU blocks by a hypercall.
+ * before tasks until they have gone on for too long, a task pays for the switch to it, and with nothing left the vCPU blocks by a hypercall.
  * Hypercalls of a paravirtualised domain are system calls, no VM exits. LIMIT: one vCPU; events are looked at between pieces of work, not in the middle
  * of one; no timer tick; tasks do not share a turn by time; switches between tasks make no hypercalls of their own.
  */
