@@ -76,6 +76,35 @@ static inline double exits_per_op(const struct iov_experiment *experiment, unsig
     return per_op(experiment, counters_of(experiment)->exits[reason]);
 }
 
+static inline uint64_t all_exits(const struct iov_experiment *experiment)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < IOV_MEASURE_REASONS; i++)
+        sum += counters_of(experiment)->exits[i];
+    return sum;
+}
+
+/* How long was measured. */
+static inline double seconds(const struct iov_experiment *run)
+{
+    const struct iov_measure *measure = iov_experiment_measure(run);
+
+    return (double)(measure->end - measure->begin) / (double)IOV_SEC;
+}
+
+/* Payload that arrived. */
+static inline double gbps(const struct iov_experiment *run)
+{
+    return (double)iov_experiment_measure(run)->bytes * 8 / 1e9 / seconds(run);
+}
+
+/* Processors of the host in use, on average. */
+static inline double processors(const struct iov_experiment *run)
+{
+    return (double)iov_experiment_measure(run)->use.busy / (double)IOV_SEC / seconds(run);
+}
+
 static inline iov_time median_of(const struct iov_experiment *experiment)
 {
     return iov_histogram_quantile(iov_experiment_measure(experiment)->latency, 500000);
@@ -101,11 +130,8 @@ static inline uint64_t stat_of(const struct iov_experiment *experiment, const ch
 /* What the wire carried in a second of the measurement, with preamble, checksum and gap of each frame. */
 static inline double wire_bits_per_second(const struct iov_experiment *run)
 {
-    const struct iov_measure *measure = iov_experiment_measure(run);
-    double seconds = (double)(measure->end - measure->begin) / (double)IOV_SEC;
-
     return 8.0 * (double)(stat_of(run, "wire", "bytes") + 24 * stat_of(run, "wire", "frames")) /
-           seconds;
+           seconds(run);
 }
 
 /* A list of `count` VMs for the sets: vm0, vm1, ... */

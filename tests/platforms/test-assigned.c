@@ -19,15 +19,6 @@ static struct iov_experiment *run_variant(unsigned variant, const char *set)
     return RUN("net-rr.yaml", strategy, "workload.operations=4000", set);
 }
 
-static uint64_t all_exits(const struct iov_experiment *run)
-{
-    uint64_t sum = 0;
-
-    for (unsigned i = 0; i < IOV_MEASURE_REASONS; i++)
-        sum += counters_of(run)->exits[i];
-    return sum;
-}
-
 static double part_of(const struct iov_experiment *run, enum iov_part part)
 {
     return per_op(run, iov_experiment_measure(run)->parts_low[part]) / IOV_NS;

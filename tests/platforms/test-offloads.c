@@ -14,13 +14,6 @@
 
 #define WRITE 16384u
 
-static double gbps(const struct iov_experiment *run)
-{
-    const struct iov_measure *measure = iov_experiment_measure(run);
-
-    return (double)measure->bytes * 8 * 1000 / (double)(measure->end - measure->begin);
-}
-
 /* ---- On the wire ---- */
 
 static char *capture(const char *strategy, const char *key, const char *direction)

@@ -13,19 +13,6 @@ static struct iov_experiment *share(unsigned guests)
                operations, "workload.warmup=50");
 }
 
-static double seconds(const struct iov_experiment *run)
-{
-    const struct iov_measure *measure = iov_experiment_measure(run);
-
-    return (double)(measure->end - measure->begin) / (double)IOV_SEC;
-}
-
-/* Processors of the host in use, on average. */
-static double processors(const struct iov_experiment *run)
-{
-    return (double)iov_experiment_measure(run)->use.busy / (double)IOV_SEC / seconds(run);
-}
-
 Test(sharing, functions_share_the_link_and_each_costs_the_host_a_little)
 {
     static const unsigned counts[] = { 1, 2, 4, 8, 16, 30, 60 };

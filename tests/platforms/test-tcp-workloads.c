@@ -5,13 +5,6 @@
 static const char *const strategies[] = { "strategy=virtio-net", "strategy=vhost-net",
                                           "strategy=emulated-e1000", "strategy=bare-metal" };
 
-static double gbps(const struct iov_experiment *run)
-{
-    const struct iov_measure *measure = iov_experiment_measure(run);
-
-    return (double)measure->bytes * 8 * 1000 / (double)(measure->end - measure->begin);
-}
-
 Test(tcp_workloads, a_request_and_its_answer_touch_the_device_as_often_as_over_udp)
 {
     for (unsigned i = 0; i < G_N_ELEMENTS(strategies); i++) {

@@ -1,40 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The guest kernel by itself: order of accesses around an interrupt, ticks, idle, sleep, wake-ups. */
-#include "tests/models/guest/fake-machine.h"
-
-/* A task made of a function. */
-G_DECLARE_FINAL_TYPE(TestTask, test_task, TEST, TASK, IovWorkload)
-struct _TestTask {
-    IovWorkload parent_instance;
-};
-G_DEFINE_FINAL_TYPE(TestTask, test_task, IOV_TYPE_WORKLOAD)
-
-static void (*task)(struct iov_guest_cpu *cpu);
-
-static void run_task(IovWorkload *workload, struct iov_guest_cpu *cpu)
-{
-    (void)workload;
-    task(cpu);
-}
-
-static void test_task_class_init(TestTaskClass *klass)
-{
-    IOV_WORKLOAD_CLASS(klass)->run = run_task;
-    iov_model_class_describe(IOV_MODEL_CLASS(klass), "test-task", "A function");
-}
-
-static void test_task_init(TestTask *self)
-{
-    (void)self;
-}
+#include "tests/models/guest/task.h"
 
 static struct machine *boot(void (*function)(struct iov_guest_cpu *cpu))
 {
     struct machine *machine = machine_new(100 * IOV_NS);
 
-    task = function;
-    g_type_ensure(test_task_get_type());
-    machine_set_workload(machine, "test-task");
+    machine_set_task(machine, function);
     return machine;
 }
 

@@ -1,32 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Softirqs of the guest kernel, ksoftirqd, and how it shares the processor with the task. */
-#include "tests/models/guest/fake-machine.h"
-
-/* A task made of a function. */
-G_DECLARE_FINAL_TYPE(TestTask, test_task, TEST, TASK, IovWorkload)
-struct _TestTask {
-    IovWorkload parent_instance;
-};
-G_DEFINE_FINAL_TYPE(TestTask, test_task, IOV_TYPE_WORKLOAD)
-
-static void (*task)(struct iov_guest_cpu *cpu);
-
-static void run_task(IovWorkload *workload, struct iov_guest_cpu *cpu)
-{
-    (void)workload;
-    task(cpu);
-}
-
-static void test_task_class_init(TestTaskClass *klass)
-{
-    IOV_WORKLOAD_CLASS(klass)->run = run_task;
-    iov_model_class_describe(IOV_MODEL_CLASS(klass), "test-task", "A function");
-}
-
-static void test_task_init(TestTask *self)
-{
-    (void)self;
-}
+#include "tests/models/guest/task.h"
 
 /* ---- A device that wants to be polled ---- */
 
@@ -63,13 +37,11 @@ static struct machine *boot(void (*function)(struct iov_guest_cpu *cpu), unsigne
 {
     struct machine *machine = machine_new(100 * IOV_NS);
 
-    task = function;
     polls = 0;
     polls_wanted = wanted;
     poll_time = each;
     wakes = NULL;
-    g_type_ensure(test_task_get_type());
-    machine_set_workload(machine, "test-task");
+    machine_set_task(machine, function);
     machine_choose(machine->guest, "tick", tick);
     machine_start(machine);
     return machine;
