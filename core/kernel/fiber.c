@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "core/kernel/fiber-switch.h"
+#include "core/kernel/fiber-wait.h"
 #include "core/kernel/kernel-private.h"
 
 enum {
@@ -28,6 +28,7 @@ struct iov_fiber {
     struct iov_context context;
     struct iov_kernel *kernel;
     bool parked;
+    bool unparked; /* so ended the last park, if not by its time */
     iov_fiber_fn *function;
     void *argument;
     const char *name;
@@ -107,8 +108,14 @@ static inline struct iov_event *next_event(struct iov_kernel *kernel)
     return iov_kernel_stopping(kernel) || kernel->stepping ? NULL : iov_kernel_take(kernel);
 }
 
-/* Gives up the processor until a wake-up comes. What is due before that and is no wake-up is done here. */
-static void leave(struct iov_kernel *kernel, struct iov_fiber *self)
+static inline void enter(struct iov_kernel *kernel, struct iov_fiber *fiber)
+{
+    fiber->parked = false;
+    kernel->current = fiber;
+}
+
+/* The running fiber waits: what is due before the next wake-up is done here. */
+static struct iov_passage leave(struct iov_kernel *kernel, struct iov_fiber *self)
 {
     struct iov_event *event;
 
@@ -116,17 +123,16 @@ static void leave(struct iov_kernel *kernel, struct iov_fiber *self)
         kernel->current = NULL;
         event->fire(event);
     }
-    if (event != NULL) {
-        struct iov_fiber *next = iov_container_of(event, struct iov_fiber, wake);
-
-        kernel->current = next;
-        iov_kernel_foresee(kernel);
-        if (next != self)
-            iov_context_switch(&self->context, &next->context, false);
-    } else {
+    if (event == NULL) {
         kernel->current = NULL;
-        iov_context_switch(&self->context, kernel->loop, false);
+        return (struct iov_passage){ &self->context, kernel->loop };
     }
+
+    struct iov_fiber *next = iov_container_of(event, struct iov_fiber, wake);
+
+    enter(kernel, next);
+    iov_kernel_foresee(kernel);
+    return (struct iov_passage){ &self->context, &next->context };
 }
 
 static void on_wake(struct iov_event *event)
@@ -136,7 +142,7 @@ static void on_wake(struct iov_event *event)
     struct iov_context loop;
 
     kernel->loop = &loop;
-    kernel->current = fiber;
+    enter(kernel, fiber);
     if (!kernel->stepping)
         iov_kernel_foresee(kernel);
     iov_context_switch(&loop, &fiber->context, false);
@@ -172,6 +178,7 @@ struct iov_fiber *iov_fiber_new(struct iov_kernel *kernel, const char *name, iov
     fiber->function = function;
     fiber->argument = argument;
     fiber->parked = false;
+    fiber->unparked = false;
 
     char *copy = (char *)(fiber + 1);
     size_t length = strnlen(name, NAME_MAX_LENGTH);
@@ -211,14 +218,30 @@ static struct iov_fiber *running_fiber(struct iov_kernel *kernel)
     return kernel->current;
 }
 
-void iov_fiber_sleep(struct iov_kernel *kernel, iov_time delay)
+struct iov_passage iov_fiber_begin_sleep(struct iov_kernel *kernel, iov_time delay)
 {
     struct iov_fiber *self = running_fiber(kernel);
 
     if (delay > 0 && iov_kernel_advance(kernel, delay))
-        return;
+        return (struct iov_passage){ &self->context, &self->context };
     iov_kernel_arm(kernel, &self->wake, iov_now(kernel) + delay);
-    leave(kernel, self);
+    return leave(kernel, self);
+}
+
+struct iov_passage iov_fiber_begin_park(struct iov_kernel *kernel, iov_time until)
+{
+    struct iov_fiber *self = running_fiber(kernel);
+
+    if (until != IOV_TIME_MAX)
+        iov_kernel_arm(kernel, &self->wake, until > iov_now(kernel) ? until : iov_now(kernel));
+    self->parked = true;
+    self->unparked = false;
+    return leave(kernel, self);
+}
+
+void iov_fiber_sleep(struct iov_kernel *kernel, iov_time delay)
+{
+    iov_fiber_sleep_inline(kernel, delay);
 }
 
 void iov_fiber_settle_slow(struct iov_kernel *kernel)
@@ -229,31 +252,21 @@ void iov_fiber_settle_slow(struct iov_kernel *kernel)
         return; /* nothing is left of this instant */
     self->wake.priority = IOV_PRIORITY_LAST;
     iov_kernel_arm(kernel, &self->wake, iov_now(kernel));
-    leave(kernel, self);
+    iov_fiber_pass(leave(kernel, self));
     self->wake.priority = IOV_PRIORITY_DEFAULT;
 }
 
 void iov_fiber_park(struct iov_kernel *kernel)
 {
-    struct iov_fiber *self = running_fiber(kernel);
-
-    self->parked = true;
-    leave(kernel, self);
-    self->parked = false;
+    iov_fiber_park_inline(kernel, IOV_TIME_MAX);
 }
 
 bool iov_fiber_park_until(struct iov_kernel *kernel, iov_time until)
 {
     struct iov_fiber *self = running_fiber(kernel);
 
-    if (until != IOV_TIME_MAX)
-        iov_kernel_arm(kernel, &self->wake, until > iov_now(kernel) ? until : iov_now(kernel));
-    self->parked = true;
-    leave(kernel, self);
-
-    bool unparked = !self->parked;
-    self->parked = false;
-    return unparked;
+    iov_fiber_park_inline(kernel, until);
+    return self->unparked;
 }
 
 void iov_fiber_unpark(struct iov_fiber *fiber)
@@ -263,6 +276,7 @@ void iov_fiber_unpark(struct iov_fiber *fiber)
     if (!fiber->parked)
         return;
     fiber->parked = false;
+    fiber->unparked = true;
     if (fiber->wake.state != IOV_EVENT_IDLE) {
         iov_queue_remove(&kernel->queue, &fiber->wake);
         fiber->wake.state = IOV_EVENT_IDLE;

@@ -13,6 +13,7 @@
  */
 #include <string.h>
 
+#include "core/kernel/fiber-wait.h"
 #include "models/cpu/cpu-private.h"
 #include "models/irq/ioapic-regs.h"
 
@@ -43,7 +44,7 @@ static __attribute__((noinline)) void charge_among_others(struct iov_exec *exec,
     IovCpu *self = iov_cpu_of(exec);
     iov_time begin = iov_cpu_now(self);
 
-    iov_fiber_sleep(self->parent_instance.kernel, cost);
+    iov_fiber_sleep_inline(self->parent_instance.kernel, cost);
     book(exec, self, begin, part);
 }
 
@@ -60,13 +61,13 @@ void iov_cpu_charge(struct iov_exec *exec, iov_time cost, enum iov_part part)
         charge_among_others(exec, cost, part);
 }
 
-static void wait_until(IovCpu *self, iov_time until)
+static inline void wait_until(IovCpu *self, iov_time until)
 {
     struct iov_kernel *kernel = self->parent_instance.kernel;
 
     IOV_REQUIRE(self->waiter == NULL); /* one stream at a time */
     self->waiter = iov_fiber_current(kernel);
-    iov_fiber_park_until(kernel, until);
+    iov_fiber_park_inline(kernel, until);
     self->waiter = NULL;
 }
 

@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "core/kernel/fiber-wait.h"
 #include "core/trace/measure.h"
 #include "models/hypervisor/host-private.h"
 
@@ -108,7 +109,7 @@ void iov_host_slice_check(struct iov_host_cpu *cpu)
 static void wait_running(struct iov_thread *thread)
 {
     while (thread->state != IOV_THREAD_RUNNING) {
-        iov_fiber_park(thread->host->parent_instance.kernel);
+        iov_fiber_park_inline(thread->host->parent_instance.kernel, IOV_TIME_MAX);
         if (thread->state == IOV_THREAD_RUNNABLE && thread->cpu->rest.heir == thread->fiber)
             iov_host_idle_over(thread->cpu);
     }
