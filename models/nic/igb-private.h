@@ -343,6 +343,8 @@ void igb_tx_set_control(struct igb_queue *queue, uint32_t value, iov_time arriva
 /* ---- igb-wire.c ---- */
 void igb_wire_init(IovIgb *self);
 void igb_wire_reset(IovIgb *self);
+/* `size` bytes leave the packet buffer without going to the cable, or were never there: a queue that waits goes on. */
+void igb_wire_leave(IovIgb *self, uint32_t size);
 /* A frame that is complete leaves its queue. */
 void igb_wire_forward(struct igb_queue *queue, struct iov_packet *packet);
 

@@ -478,6 +478,9 @@ static iov_time issue(struct igb_queue *queue)
             break;
     }
     stop(tx);
+    if (queue->nic->tx_bytes == 0 &&
+        queue->nic->txpbs != 0) /* nobody else would pass its turn on */
+        igb_wire_leave(queue->nic, 0);
     return 0;
 }
 
@@ -562,18 +565,18 @@ static void tx_stop(struct igb_queue *queue)
 
     iov_event_disarm(&tx->event);
     iov_event_disarm(&tx->complete);
+    queue->nic->waiting -= tx->waiting;
+    tx->waiting = tx->open = false;
     while (tx->flying > 0) {
         struct iov_packet *packet = tx->flight[tx->first].packet;
 
         if (packet != NULL)
-            queue->nic->tx_bytes -= packet->size;
+            igb_wire_leave(queue->nic, packet->size);
         iov_packet_free(packet);
         tx->first = (tx->first + 1) % IGB_FLIGHT;
         tx->flying--;
     }
     packet_drop(tx);
-    queue->nic->waiting -= tx->waiting;
-    tx->waiting = tx->open = false;
     tx->span = NULL;
     tx->cached = tx->used = tx->contexts_seen = 0;
     tx->last_ready = 0;

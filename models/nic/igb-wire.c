@@ -29,11 +29,13 @@ static void statistics(struct igb_queue *queue, const uint8_t *data, uint32_t si
         igb_count(self, IGB_MPTC, 1);
 }
 
-/* Room in the packet buffer: the queues that wait go on, the next one after the last first. */
+/* The queue that waits next after the last one goes on; one that is off now is passed over. */
 static void room_give(IovIgb *self)
 {
+    unsigned last = self->turn;
+
     for (unsigned i = 1; self->waiting > 0 && i <= self->queue_count; i++) {
-        struct igb_queue *queue = &self->queues[(self->turn + i) % self->queue_count];
+        struct igb_queue *queue = &self->queues[(last + i) % self->queue_count];
 
         if (!queue->tx.waiting)
             continue;
@@ -41,8 +43,16 @@ static void room_give(IovIgb *self)
         self->waiting--;
         self->turn = queue->index;
         igb_tx_kick(queue, 0);
-        return;
+        if (queue->tx.busy)
+            return;
     }
+}
+
+void igb_wire_leave(IovIgb *self, uint32_t size)
+{
+    self->tx_bytes -= size;
+    if (self->waiting > 0)
+        room_give(self);
 }
 
 static void wire_send(IovIgb *self)
@@ -105,7 +115,7 @@ void igb_wire_forward(struct igb_queue *queue, struct iov_packet *packet)
         self->frames_spoofed++;
         self->wvbr |= 1u << (pool & 15);
         self->lvmmc = 1u | pool << 24;
-        self->tx_bytes -= packet->size;
+        igb_wire_leave(self, packet->size);
         igb_drop(self);
         iov_packet_free(packet);
         return;
@@ -117,7 +127,7 @@ void igb_wire_forward(struct igb_queue *queue, struct iov_packet *packet)
         queue->owner->sent_loop_bytes += packet->size + ETHERNET_FCS;
         self->frames_looped++;
         if (!outside) {
-            self->tx_bytes -= packet->size;
+            igb_wire_leave(self, packet->size);
             igb_rx_deliver(self, packet, pools);
             return;
         }

@@ -45,9 +45,9 @@ static void no_intx(struct iov_pci_bus *slots, struct iov_pci_function *function
 
 static const struct iov_pci_bus_ops bus_ops = { .intx = no_intx };
 
-static void start(unsigned vfs)
+static void start(unsigned vfs, const struct bench_cost *costs)
 {
-    igb_make(igb_costs);
+    igb_make(costs);
     bench_number(igb.nic, "vfs", vfs);
     bus = (struct iov_pci_bus){ .ops = &bus_ops, .upstream = &igb.fabric };
     cr_assert(iov_pci_plug(&bus, iov_model_port(igb.nic, "pci", 0), 0));
@@ -56,7 +56,17 @@ static void start(unsigned vfs)
 
 static void setup(void)
 {
-    start(8);
+    start(8, igb_costs);
+}
+
+/* Several frames are on their way at once. */
+static void setup_far(void)
+{
+    static const struct bench_cost costs[] = { { "dram-access", 2 * IOV_US },
+                                               { "igb-processing", 300 * IOV_NS },
+                                               { NULL, 0 } };
+
+    start(8, costs);
 }
 
 static void teardown(void)
@@ -66,6 +76,7 @@ static void teardown(void)
 }
 
 TestSuite(igb_vf, .init = setup, .fini = teardown);
+TestSuite(igb_vf_far, .init = setup_far, .fini = teardown);
 
 /* What the physical function's driver does when functions are asked for. */
 static void enable(unsigned count)
@@ -228,7 +239,7 @@ Test(igb_vf, every_offset_of_a_virtual_function_answers_without_harm)
 Test(igb_vf, more_than_eight_have_registers_of_their_own)
 {
     teardown();
-    start(63);
+    start(63, igb_costs);
     enable(63);
     cr_assert(ne(u64, config(FIRST + 124, 0x34, 1, 0, false), 0xff));
     set(IGB_X_VFTE, UINT32_MAX);
@@ -404,6 +415,84 @@ Test(igb_vf, a_false_source_is_dropped_counted_and_told)
     cr_assert(eq(u32, reg(IGB_WVBR), 0));
     vf_send(0, "\x52\x54\x00\x00\x00\x99", mac_of(0));
     cr_assert(eq(u32, igb.end.queue.count, 1));
+}
+
+/* Sixteen frames of 1 KiB from the function, which all wait in its ring. */
+static void vf_send_large(unsigned vf, const void *destination, const void *source)
+{
+    uint64_t buffer = BUFFERS + 0x40000 * vf + 0x3f000;
+
+    put_frame(buffer, destination, source);
+    for (unsigned i = 0; i < 16; i++)
+        describe_frame(vf, buffer, 1024, 0);
+    vf_set(vf, IGB_TX_OLD + IGB_QUEUE_TAIL, igb.tails[vf]);
+    run();
+}
+
+Test(igb_vf_far, frames_between_functions_make_room_in_the_packet_buffer_as_those_for_the_wire_do)
+{
+    open_pools(2);
+    vf_open(0);
+    vf_open(1);
+    set(IGB_TXPBS, 2);
+    vf_send_large(0, mac_of(1), mac_of(0));
+    cr_assert(eq(u32, vf_reg(0, IGB_TX_OLD + IGB_QUEUE_HEAD), 16));
+    cr_assert(eq(u16, received(1, 15).length, 1024));
+}
+
+Test(igb_vf_far, frames_with_a_false_source_make_room_too)
+{
+    open_pools(2);
+    vf_open(0);
+    vf_open(1);
+    set(IGB_TXPBS, 2);
+    set(IGB_DTXSWC, IGB_DTXSWC_LOOPBACK | 3);
+    vf_send_large(0, mac_of(1), mac_of(1));
+    cr_assert(eq(u32, vf_reg(0, IGB_TX_OLD + IGB_QUEUE_HEAD), 16));
+    cr_assert(eq(u64, bench_stat(igb.nic, "frames-spoofed"), 16));
+}
+
+Test(igb_vf_far, one_that_has_nothing_sound_to_send_passes_its_turn_on)
+{
+    open_pools(2);
+    vf_open(0);
+    vf_open(1);
+    set(IGB_TXPBS, 1);
+    put_frame(BUFFERS + 0x3f000, "\x52\x54\x00\x00\x00\x99", mac_of(0));
+    describe(1, 0, 4 | IGB_TXD_DEXT | IGB_TXD_TYPE_DATA | IGB_TXD_EOP, 0); /* no frame */
+    describe_frame(0, BUFFERS + 0x3f000, 1024, 0);
+    open_transmit(2); /* the physical function's: it has the room first */
+    describe_frame(2, BUFFERS, 1024, 0);
+    ring(2);
+    run_for(3 * IOV_US);
+    for (unsigned vf = 0; vf < 2; vf++)
+        vf_set(vf, IGB_TX_OLD + IGB_QUEUE_TAIL, igb.tails[vf]);
+    run();
+    cr_assert(eq(u32, vf_reg(0, IGB_TX_OLD + IGB_QUEUE_HEAD), 1));
+    set(IGB_TXPBS, 0); /* no room at all: nobody is woken for ever */
+    describe_frame(0, BUFFERS + 0x3f000, 1024, 0);
+    vf_set(0, IGB_TX_OLD + IGB_QUEUE_TAIL, igb.tails[0]);
+    run();
+    cr_assert(eq(u32, vf_reg(0, IGB_TX_OLD + IGB_QUEUE_HEAD), 1));
+}
+
+Test(igb_vf_far, one_that_is_turned_off_leaves_its_room_to_those_that_wait)
+{
+    open_pools(2);
+    vf_open(0);
+    vf_open(1);
+    set(IGB_TXPBS, 1);
+    for (unsigned vf = 0; vf < 2; vf++) {
+        put_frame(BUFFERS + 0x40000 * vf + 0x3f000, "\x52\x54\x00\x00\x00\x99", mac_of(vf));
+        describe_frame(vf, BUFFERS + 0x40000 * vf + 0x3f000, 1024, 0);
+        vf_set(vf, IGB_TX_OLD + IGB_QUEUE_TAIL, igb.tails[vf]);
+        run_for(500 * IOV_NS);
+    }
+    run_for(2 * IOV_US); /* the bytes of one are on their way, the other waits for room */
+    vf_set(0, IGB_TX_OLD + IGB_QUEUE_DCTL, 0);
+    run();
+    cr_assert(eq(u32, vf_reg(0, IGB_TX_OLD + IGB_QUEUE_HEAD), 0));
+    cr_assert(eq(u32, vf_reg(1, IGB_TX_OLD + IGB_QUEUE_HEAD), 1));
 }
 
 Test(igb_vf, a_tag_of_a_vlan_that_is_not_the_pool_s_is_dropped_counted_and_told)
