@@ -199,11 +199,19 @@ static void add_frame(struct driver *self, struct iov_guest_cpu *cpu,
     put_descriptor(cpu, &self->tx, first, &begin);
 }
 
-/* Tells the device, unless it said that it can wait. */
-static void tell(struct driver *self, struct iov_guest_cpu *cpu)
+/* A large segment counts as the frames that it becomes. */
+static uint32_t frames_of(const struct iov_guest_frame *frame)
+{
+    if (frame->segment_size == 0)
+        return 1;
+    return (frame->size - IOV_TCP_PAYLOAD_AT + frame->segment_size - 1) / frame->segment_size;
+}
+
+/* Tells the device, unless it said that it can wait for more than `frames`. */
+static void tell(struct driver *self, struct iov_guest_cpu *cpu, uint32_t frames)
 {
     iov_gpa deferred_at = tx_field(self, offsetof(struct vmxnet3_tx_queue, deferred));
-    uint32_t deferred = get32(cpu, deferred_at) + 1;
+    uint32_t deferred = get32(cpu, deferred_at) + frames;
 
     if (deferred < get32(cpu, tx_field(self, offsetof(struct vmxnet3_tx_queue, threshold)))) {
         put32(cpu, deferred_at, deferred);
@@ -243,7 +251,7 @@ static bool vmxnet3_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu 
     else
         add_frame(self, cpu, frame);
     self->tx_locked = false;
-    tell(self, cpu);
+    tell(self, cpu, frames_of(frame));
     return true;
 }
 

@@ -114,6 +114,19 @@ Test(esxi, a_vmxnet3_of_a_guest_that_only_sends_hardly_rings)
     iov_experiment_free(strict);
 }
 
+Test(esxi, a_vmxnet3_counts_a_large_segment_as_the_frames_it_becomes)
+{
+    /* Each write is three frames, and the device is content with two. */
+    struct iov_experiment *run =
+        RUN("tcp-stream.yaml", "strategy=esxi-vmxnet", "parameters.defer=2",
+            "parts.peer.turn-round=1ms", "workload.write=4KiB");
+
+    cr_assert(lt(u64, iov_experiment_measure(run)->operations,
+                 3 * stat_of(run, "vm0/guest", "large-segments")));
+    cr_assert(eq(u64, counters_of(run)->kicks_suppressed, 0));
+    iov_experiment_free(run);
+}
+
 Test(esxi, the_paravirtual_nic_is_faster_than_the_emulated_one)
 {
     static const char *const configs[] = { "net-rr.yaml", "net-rr-local.yaml" };
