@@ -4,7 +4,7 @@
  * bridge.
  *
  * Transmit: the event queues a softirq that takes requests in batches of 64; a hypercall copies what they grant (grant: copy), or maps
- * the pages of frames longer than a header and, after the frame is gone, a task unmaps them (grant: map). A copied
+ * the pages of frames longer than a header (of which it copies the header) and, after the frame is gone, a task unmaps them (grant: map). A copied
  * frame's response goes out before the frame does. Receive: the bridge wakes a task that copies a batch of frames into granted pages by one hypercall.
  * Each side tells the other only when the event index asks for it.
  *
@@ -284,9 +284,15 @@ static unsigned tx_take(IovNetback *self, struct iov_thread *thread)
     return count;
 }
 
+static bool is_head(const struct request *request)
+{
+    return request->pieces != 0;
+}
+
+/* The first bytes of a frame are copied, to be looked at; what is behind them is only handed on. */
 static bool is_mapped(const IovNetback *self, const struct request *request)
 {
-    return self->grant == GRANT_MAP && request->wire.size > HEADER;
+    return self->grant == GRANT_MAP && (!is_head(request) || request->wire.size > HEADER);
 }
 
 /* The hypercalls of a batch: one that copies, one that maps. */
@@ -301,6 +307,8 @@ static void tx_grants(IovNetback *self, struct iov_thread *thread, unsigned coun
         if (request->status == XEN_GNTST_OKAY && is_mapped(self, request)) {
             self->maps++;
             map += self->map_cost;
+            if (!is_head(request))
+                continue;
             size = HEADER;
         }
         self->copies++;

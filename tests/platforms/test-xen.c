@@ -115,6 +115,21 @@ Test(xen, pv_maps_large_frames_and_gives_every_page_back)
     iov_experiment_free(run);
 }
 
+Test(xen, pv_maps_every_page_of_a_large_segment_and_copies_its_headers_once)
+{
+    struct iov_experiment *run = RUN("tcp-stream.yaml", "strategy=xen-pv", "parameters.grant=map",
+                                     "workload.operations=10000");
+    uint64_t sent = stat_of(run, "vm0/netback", "frames-sent");
+    uint64_t received = stat_of(run, "vm0/netback", "frames-received");
+    uint64_t copies = stat_of(run, "vm0/netback", "copies");
+
+    expect_sound(run);
+    cr_assert(lt(u64, 3 * sent, stat_of(run, "vm0/netback", "maps")));
+    cr_assert(le(u64, sent + received, copies + 64)); /* a batch is on its way */
+    cr_assert(le(u64, copies, sent + received + 64));
+    iov_experiment_free(run);
+}
+
 Test(xen, pv_small_frames_are_copied_even_where_pages_are_mapped)
 {
     struct iov_experiment *run = RUN("net-rr.yaml", "strategy=xen-pv", "parameters.grant=map");
