@@ -355,7 +355,10 @@ static void idle_main(void *argument)
 
     for (;;) {
         if (cpu->host->idle == IDLE_POLL) {
-            iov_exec_compute(&thread->exec, POLL_ROUND, IOV_PART_HOST);
+            if (cpu->queued > 0) /* since before there were interrupts */
+                iov_host_schedule(thread);
+            else
+                iov_exec_compute(&thread->exec, POLL_ROUND, IOV_PART_HOST);
             continue;
         }
         thread->exec.interrupts = false;

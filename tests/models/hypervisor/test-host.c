@@ -76,6 +76,23 @@ Test(host, a_thread_alone_runs_without_interruption)
     cr_assert(eq(u64, worker.thread->exec.used[IOV_PART_EMULATOR], 10 * IOV_MS));
 }
 
+/* Made by a part that starts before the host does. */
+Test(host, a_thread_that_is_there_before_the_host_starts_runs_however_it_idles)
+{
+    for (unsigned idle = IDLE_HLT; idle <= IDLE_POLL; idle++) {
+        struct worker worker = { .work = IOV_MS };
+
+        teardown();
+        setup();
+        machine.host->idle = (int)idle;
+        cr_assert(iov_model_realize((IovModel *)machine.host, NULL));
+        worker_start(&worker, "early", 1, work_main);
+        start();
+        machine_run(&machine, 50 * IOV_MS);
+        cr_assert(lt(u64, 0, worker.finished), "idle: %u", idle);
+    }
+}
+
 Test(host, two_threads_on_one_processor_share_it_in_turns)
 {
     struct worker a = { .work = 30 * IOV_MS };
