@@ -285,6 +285,11 @@ static void iov_emulator_update_statistics(IovModel *model)
     self->lock_waits = self->lock.contentions;
 }
 
+static void iov_emulator_reset_statistics(IovModel *model)
+{
+    ((IovEmulator *)(void *)model)->lock.contentions = 0;
+}
+
 static void iov_emulator_unrealize(IovModel *model)
 {
     IovEmulator *self = (IovEmulator *)(void *)model;
@@ -436,6 +441,7 @@ static void iov_emulator_class_init(IovEmulatorClass *klass)
     mc->realize = iov_emulator_realize;
     mc->start = iov_emulator_start;
     mc->update_statistics = iov_emulator_update_statistics;
+    mc->reset_statistics = iov_emulator_reset_statistics;
     mc->unrealize = iov_emulator_unrealize;
 }
 

@@ -350,6 +350,7 @@ static bool iov_esxi_vmm_realize(IovModel *model, GError **error)
     IovEsxiVmm *self = (IovEsxiVmm *)(void *)model;
 
     self->measure = model->run->measure;
+    self->lock.part = IOV_PART_MONITOR;
     self->host = (IovLinuxHost *)(void *)self->host_ref;
     iov_effects_init(&self->player, model->kernel, &effect_ops);
     return iov_model_realize(self->host_ref, error);
@@ -370,6 +371,11 @@ static void iov_esxi_vmm_update_statistics(IovModel *model)
     if (self->world != NULL)
         self->world_time = iov_thread_cpu_time(self->world);
     self->lock_waits = self->lock.contentions;
+}
+
+static void iov_esxi_vmm_reset_statistics(IovModel *model)
+{
+    ((IovEsxiVmm *)(void *)model)->lock.contentions = 0;
 }
 
 static void iov_esxi_vmm_unrealize(IovModel *model)
@@ -482,6 +488,7 @@ static void iov_esxi_vmm_class_init(IovEsxiVmmClass *klass)
     mc->realize = iov_esxi_vmm_realize;
     mc->start = iov_esxi_vmm_start;
     mc->update_statistics = iov_esxi_vmm_update_statistics;
+    mc->reset_statistics = iov_esxi_vmm_reset_statistics;
     mc->unrealize = iov_esxi_vmm_unrealize;
 }
 

@@ -28,6 +28,8 @@ static void waiter_remove(struct iov_host_lock *lock, struct iov_thread *thread)
 
 void iov_host_lock(struct iov_thread *thread, struct iov_host_lock *lock)
 {
+    enum iov_part part = lock->part != 0 ? lock->part : IOV_PART_EMULATOR;
+
     if (lock->owner != NULL)
         lock->contentions++;
     while (lock->owner != NULL) {
@@ -40,7 +42,7 @@ void iov_host_lock(struct iov_thread *thread, struct iov_host_lock *lock)
                 lock->first = thread;
             lock->last = thread;
         }
-        iov_thread_compute(thread, thread->host->lock_slow, IOV_PART_EMULATOR);
+        iov_thread_compute(thread, thread->host->lock_slow, part);
         if (lock->owner != NULL)
             iov_thread_block(thread);
     }

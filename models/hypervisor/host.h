@@ -98,6 +98,7 @@ iov_time iov_thread_cpu_time(const struct iov_thread *thread);
 
 /* A lock with sleeping waiters, as a user-space mutex on a futex. Initialise with zeros. */
 struct iov_host_lock {
+    enum iov_part part; /* that going to sleep for it is booked as; 0: IOV_PART_EMULATOR */
     struct iov_thread *owner;
     struct iov_thread *first; /* waiters, in the order of their coming */
     struct iov_thread *last;

@@ -127,6 +127,39 @@ Test(esxi, a_vmxnet3_counts_a_large_segment_as_the_frames_it_becomes)
     iov_experiment_free(run);
 }
 
+static uint64_t lock_waits_of(struct iov_experiment *run, const char *path)
+{
+    IovModel *model = iov_platform_find(iov_experiment_platform(run), path);
+
+    IOV_MODEL_GET_CLASS(model)->update_statistics(model);
+    return stat_of(run, path, "lock-waits");
+}
+
+Test(esxi, who_finds_the_device_busy_waits_in_the_monitor_too)
+{
+    struct iov_experiment *run = RUN("tcp-stream.yaml", "strategy=esxi-vmxnet");
+
+    cr_assert(lt(u64, 0, lock_waits_of(run, "vm0/vmm")));
+    cr_assert(eq(u64, iov_experiment_measure(run)->parts_low[IOV_PART_EMULATOR], 0));
+    cr_assert(eq(u64, iov_experiment_measure(run)->use.used[IOV_PART_EMULATOR], 0));
+    iov_experiment_free(run);
+}
+
+Test(esxi, waits_for_a_device_are_counted_from_the_last_reset_on)
+{
+    static const char *const places[][2] = { { "strategy=esxi-vmxnet", "vm0/vmm" },
+                                             { "strategy=emulated-e1000", "vm0/emulator" } };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(places); i++) {
+        struct iov_experiment *run = RUN("tcp-stream.yaml", places[i][0]);
+
+        cr_assert(lt(u64, 0, lock_waits_of(run, places[i][1])));
+        iov_model_reset_statistics(iov_platform_find(iov_experiment_platform(run), places[i][1]));
+        cr_assert(eq(u64, lock_waits_of(run, places[i][1]), 0));
+        iov_experiment_free(run);
+    }
+}
+
 Test(esxi, the_paravirtual_nic_is_faster_than_the_emulated_one)
 {
     static const char *const configs[] = { "net-rr.yaml", "net-rr-local.yaml" };
