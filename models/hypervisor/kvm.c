@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "models/cpu/vmx-regs.h"
+#include "models/hypervisor/vhost.h"
 
 enum { PAGE = 4096, POLL_START_US = 10 };
 
@@ -296,6 +297,19 @@ static bool look_at_memory(IovKvmVm *self, GError **error)
                           self->memory / 1024, self->reserve_size / 1024, self->memory_base);
 }
 
+/* A back end beside the emulator hears of a doorbell by its ioeventfd only: user space would take it for a register. */
+static bool look_at_doorbells(IovKvmVm *self, GError **error)
+{
+    for (unsigned i = 0; i < self->doorbell.count && !self->ioeventfd; i++) {
+        if (iov_vhost_owns(self->doorbell.windows[i].target))
+            return iov_model_fail(&self->parent_instance, error,
+                                  "ioeventfd: off, but the back end that the doorbell at 0x%" PRIx64
+                                  " is wired to hears of it by an ioeventfd only; leave it on",
+                                  self->doorbell.windows[i].base);
+    }
+    return true;
+}
+
 static bool iov_kvm_vm_realize(IovModel *model, GError **error)
 {
     IovKvmVm *self = (IovKvmVm *)(void *)model;
@@ -313,7 +327,7 @@ static bool iov_kvm_vm_realize(IovModel *model, GError **error)
     if (self->bus.peer == NULL)
         return iov_model_fail(model, error, "port 'bus' must be wired");
     self->monitor.ops = &monitor_ops;
-    if (!look_at_processors(self, error))
+    if (!look_at_processors(self, error) || !look_at_doorbells(self, error))
         return false;
     self->vpid_base = iov_host_vpids(self->host, (unsigned)self->vcpus);
     reserve_plan(self);

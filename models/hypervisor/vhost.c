@@ -13,6 +13,8 @@
  * LIMIT: a tap queue counts as attached once the driver has kicked its pair; bytes move and used buffers are published when the device runs, their costs follow; the control queue's interrupt is
  * played by the first pair's worker; frames that find no buffer wait in the device's `backlog`, which stands for the end of the tap's queue.
  */
+#include "models/hypervisor/vhost.h"
+
 #include "models/hypervisor/vhost-private.h"
 
 G_DEFINE_ABSTRACT_TYPE(IovVhost, iov_vhost, IOV_TYPE_MODEL)
@@ -301,6 +303,11 @@ static enum iov_status kick_read(struct iov_mem_target *port, struct iov_mem_req
 }
 
 static const struct iov_mem_target_ops kick_ops = { .read = kick_read, .write = kick_write };
+
+bool iov_vhost_owns(const struct iov_mem_target *target)
+{
+    return target->ops == &kick_ops;
+}
 
 static iov_time frames_receive(struct iov_packet_port *port, struct iov_packet *packet)
 {

@@ -30,6 +30,18 @@ static iov_time duration(const struct iov_experiment *run)
     return iov_experiment_measure(run)->end - iov_experiment_measure(run)->begin;
 }
 
+/* ---- All ---- */
+
+Test(vhost, without_ioeventfds_there_is_nothing_that_would_wake_them)
+{
+    static const char *const strategies[] = { "strategy=vhost-net", "strategy=vhost-user",
+                                              "strategy=sidecore", "strategy=guest-dpdk" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(strategies); i++)
+        REFUSED("net-rr.yaml", "vm0: ioeventfd: off, but the back end that the doorbell at",
+                strategies[i], "vms[0].ioeventfd=off");
+}
+
 /* ---- vhost-net ---- */
 
 Test(vhost, net_kicks_once_and_never_visits_user_space_near_and_far)
