@@ -140,27 +140,73 @@ static bool read_number(const char **text, struct number *ret_number, GError **e
     return true;
 }
 
-/* "k", "Ki" and the like: a prefix that lacks its unit, or a unit in the wrong case. */
-static bool fail_unit(const char *text, const char *unit, GError **error)
+/* The unit of a dimension that begins with this letter, whatever its case: "Gbps". */
+static const char *unit_with_letter(enum iov_dimension dimension, char letter)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(units); i++) {
+        if (units[i].dimension == dimension && units[i].canonical &&
+            g_ascii_toupper(units[i].name[0]) == g_ascii_toupper(letter))
+            return units[i].name;
+    }
+    return NULL;
+}
+
+static bool is_prefix(char letter)
+{
+    return letter != '\0' && strchr("kKMGT", letter) != NULL;
+}
+
+/* The rate that "Gb", "Mbit/s" and the like mean: of bits, while "GB/s" is of bytes. NULL: something else. */
+static const char *rate_of_bits(const char *unit)
+{
+    static const char *const bits[] = { "b", "bit", "bits", "b/s", "bit/s", "bits/s", NULL };
+
+    if (!g_strv_contains(bits, is_prefix(unit[0]) ? unit + 1 : unit))
+        return NULL;
+    return unit_with_letter(IOV_DIMENSION_RATE, unit[0]);
+}
+
+/* What was probably meant, of the units of one dimension or of all (the total). */
+static const char *unit_near(const char *unit, enum iov_dimension wanted)
 {
     const char *names[G_N_ELEMENTS(units) + 1];
-    const char *near = NULL;
+    const char *bits = wanted == IOV_DIMENSION_RATE ? rate_of_bits(unit) : NULL;
+    unsigned count = 0;
 
+    if (bits != NULL)
+        return bits;
     for (size_t i = 0; i < G_N_ELEMENTS(units); i++) {
-        names[i] = units[i].name;
-        if (near == NULL && g_ascii_strcasecmp(units[i].name, unit) == 0)
-            near = units[i].name;
+        if (wanted != IOV_DIMENSION_TOTAL && units[i].dimension != wanted)
+            continue;
+        if (g_ascii_strcasecmp(units[i].name, unit) == 0)
+            return units[i].name;
+        names[count++] = units[i].name;
     }
-    names[G_N_ELEMENTS(units)] = NULL;
-    if (strlen(unit) == 1 && strchr("kKMGT", unit[0]) != NULL)
-        return fail(
-            error,
-            "'%s' has a prefix but no unit; write the number in full, or with a unit such as %cB",
-            text, unit[0] == 'K' ? 'k' : unit[0]);
-    if (g_ascii_strcasecmp(unit, "kb") == 0)
+    names[count] = NULL;
+    return iov_suggest(unit, names);
+}
+
+/* "k", "Ki" and the like: a prefix that lacks its unit, or a unit that is written otherwise. */
+static bool fail_unit(const char *text, const char *unit, enum iov_dimension wanted, GError **error)
+{
+    bool bytes = wanted == IOV_DIMENSION_SIZE || wanted == IOV_DIMENSION_TOTAL;
+    const char *near;
+
+    if (strlen(unit) == 1 && is_prefix(unit[0])) {
+        char size[] = { unit[0] == 'K' ? 'k' : unit[0], 'B', '\0' };
+
+        near = wanted == IOV_DIMENSION_RATE || wanted == IOV_DIMENSION_FREQUENCY
+                   ? unit_with_letter(wanted, unit[0])
+                   : size;
+        if (near != NULL)
+            return fail(error,
+                        "'%s' has a prefix but no unit; write the number in full, or with a unit "
+                        "such as %s",
+                        text, near);
+    }
+    if (bytes && g_ascii_strcasecmp(unit, "kb") == 0)
         return fail(error, "'%s' has no known unit; write KiB for 1024 or kB for 1000 bytes", text);
-    if (near == NULL)
-        near = iov_suggest(unit, names);
+    near = unit_near(unit, wanted);
     if (near != NULL)
         return fail(error, "'%s' has no known unit; did you mean '%s'?", text, near);
     return fail(error, "'%s' has no known unit", text);
@@ -175,7 +221,9 @@ static const struct unit *find_unit(const char *name)
     return NULL;
 }
 
-bool iov_quantity_parse_any(const char *text, struct iov_quantity *ret_quantity, GError **error)
+/* A quantity of any dimension; `wanted` serves the message only. */
+static bool parse(const char *text, enum iov_dimension wanted, struct iov_quantity *ret_quantity,
+                  GError **error)
 {
     const char *rest = text;
     struct number number = { 0, 0 };
@@ -184,7 +232,7 @@ bool iov_quantity_parse_any(const char *text, struct iov_quantity *ret_quantity,
         return false;
     const struct unit *unit = find_unit(rest);
     if (unit == NULL)
-        return fail_unit(text, rest, error);
+        return fail_unit(text, rest, wanted, error);
 
     wide product = (wide)number.mantissa * unit->factor;
     for (unsigned i = 0; i < number.places; i++) {
@@ -204,6 +252,11 @@ bool iov_quantity_parse_any(const char *text, struct iov_quantity *ret_quantity,
     return true;
 }
 
+bool iov_quantity_parse_any(const char *text, struct iov_quantity *ret_quantity, GError **error)
+{
+    return parse(text, IOV_DIMENSION_TOTAL, ret_quantity, error);
+}
+
 bool iov_quantity_parse(const char *text, enum iov_dimension wanted, const char *name,
                         uint64_t *ret_value, GError **error)
 {
@@ -211,7 +264,7 @@ bool iov_quantity_parse(const char *text, enum iov_dimension wanted, const char 
     GError *problem = NULL;
 
     g_return_val_if_fail(wanted < IOV_DIMENSION_TOTAL, false);
-    if (!iov_quantity_parse_any(text, &quantity, &problem)) {
+    if (!parse(text, wanted, &quantity, &problem)) {
         bool helped = strchr(problem->message, ';') != NULL;
         if (helped)
             fail(error, "%s", problem->message);

@@ -97,6 +97,20 @@ Test(quantity, suggests_the_unit_that_is_meant)
            "'10k' has a prefix but no unit; write the number in full, or with a unit such as kB");
 }
 
+Test(quantity, suggests_bits_for_a_rate_and_nothing_of_another_dimension)
+{
+    refuse("10Gb", IOV_DIMENSION_RATE, "'10Gb' has no known unit; did you mean 'Gbps'?");
+    refuse("10Gb/s", IOV_DIMENSION_RATE, "'10Gb/s' has no known unit; did you mean 'Gbps'?");
+    refuse("64kbit", IOV_DIMENSION_RATE, "'64kbit' has no known unit; did you mean 'kbps'?");
+    refuse("9600b", IOV_DIMENSION_RATE, "'9600b' has no known unit; did you mean 'bps'?");
+    refuse("10G", IOV_DIMENSION_RATE,
+           "'10G' has a prefix but no unit; write the number in full, or with a unit such as Gbps");
+    refuse("2G", IOV_DIMENSION_FREQUENCY,
+           "'2G' has a prefix but no unit; write the number in full, or with a unit such as GHz");
+    refuse("10Gb", IOV_DIMENSION_TIME,
+           "'10Gb' has no known unit; 'delay' wants a time such as 250ns");
+}
+
 Test(quantity, refuses_fractions_that_are_not_exact)
 {
     refuse("0.5ps", IOV_DIMENSION_TIME,
