@@ -213,9 +213,10 @@ static void put_first(struct iov_node *mapping, struct iov_node *node)
     mapping->count++;
 }
 
-/* The file under all that it extends and includes. */
+/* The file under all that it extends and includes. What is missing in the whole is missing in the file. */
 static struct iov_node *with_files_below(struct iov_sources *sources, struct iov_node *root)
 {
+    struct iov_origin origin = root->origin;
     struct iov_node *extends = iov_node_take(root, "extends");
     struct iov_node *include = iov_node_take(root, "include");
     struct iov_node *result = NULL;
@@ -232,6 +233,7 @@ static struct iov_node *with_files_below(struct iov_sources *sources, struct iov
         result = read_named(sources, extends);
     stack_up(sources, &result, included, false);
     put_first(result, iov_node_take(result, VERSION_KEY)); /* what is below may have none */
+    result->origin = origin;
     return result;
 }
 

@@ -318,6 +318,25 @@ static GPtrArray *names_in_scope(const struct parts *parts, int vm)
     return names;
 }
 
+/* There is no such part. Who refers to a workload is the guest, in a file that is not the user's: told where he names the VM. */
+static void tell_missing(const struct parts *parts, int vm, const char *name,
+                         struct iov_origin origin)
+{
+    const struct part *machine = vm >= 0 ? find_quietly(parts, vm, "vm") : NULL;
+    GPtrArray *names;
+
+    if (machine != NULL && strcmp(name, "workload") == 0) {
+        iov_diagnostics_add(parts->config->diagnostics, machine->node->origin,
+                            "'%s' has no workload; write workload: { kind: udp-rr }, or another",
+                            machine->name);
+        return;
+    }
+    names = names_in_scope(parts, vm);
+    iov_diagnostics_add_near(parts->config->diagnostics, origin, name,
+                             (const char *const *)names->pdata, "there is no part '%s'", name);
+    g_ptr_array_unref(names);
+}
+
 struct part *parts_find(const struct parts *parts, int vm, const char *name,
                         struct iov_origin origin, const char **ret_child)
 {
@@ -337,12 +356,8 @@ struct part *parts_find(const struct parts *parts, int vm, const char *name,
             slash = g_strrstr_len(name, slash - name, "/");
         g_free(front);
     }
-    if (part == NULL) {
-        GPtrArray *names = names_in_scope(parts, vm);
-        iov_diagnostics_add_near(parts->config->diagnostics, origin, name,
-                                 (const char *const *)names->pdata, "there is no part '%s'", name);
-        g_ptr_array_unref(names);
-    }
+    if (part == NULL)
+        tell_missing(parts, vm, name, origin);
     return part;
 }
 

@@ -94,6 +94,15 @@ Test(cli_input, a_reference_to_nothing)
             "bad.yaml:2:57: there is no part 'cpu1'; did you mean 'cpu0'?");
 }
 
+Test(cli_input, what_is_missing_is_missing_in_the_run_file_not_in_one_that_it_includes)
+{
+    put_file("below.yaml", "iovsim: 1\n");
+    refuses("# A run.\niovsim: 1\ninclude: below.yaml\nworkload: {kind: ticker}\n",
+            "bad.yaml:4:1: there are no 'vms' for what is made once for each");
+    refuses("# A run.\niovsim: 1\ninclude: below.yaml\nparts: {b: {kind: bus, per: vm}}\n",
+            "bad.yaml:2:1: there are no 'vms' for what is made once for each");
+}
+
 Test(cli_input, a_reference_to_a_part_that_does_not_do)
 {
     refuses("iovsim: 1\nparts: {b: {kind: bus}, r: {kind: msi-router, cpus: [b]}}\n"

@@ -791,6 +791,12 @@ Test(platform, tells_mistakes_of_vms)
                                              "once for each; write vms: [{name: vm0}]");
 }
 
+Test(platform, a_missing_workload_is_told_where_the_vm_is_named)
+{
+    bad(HEAD "guest: {kind: test-box, friend: workload}\nvms: [{name: a, kind: test-box}]\n",
+        "run.yaml:3:7: 'a' has no workload; write workload: { kind: udp-rr }, or another");
+}
+
 Test(platform, tells_top_level_values_of_the_wrong_kind)
 {
     bad(HEAD "parts: [a]\nwires: {a: b}\nstop: 3GHz\nfrequency: 0\ntitle: [x]\nvms: 3\n",
