@@ -15,7 +15,8 @@
 #include "core/net/segment.h"
 #include "core/trace/measure.h"
 
-#define BUFFER_KIB 64 /* of received frames. SPEC: 82576, 8.10.1 (RXPBS): the default of a port */
+/* Bytes of received frames. SPEC: 82576, 8.10.1 (RXPBS): the default of a port. */
+#define BUFFER (64 * 1024)
 
 static iov_time now(const struct iov_host_nic *self)
 {
@@ -116,10 +117,20 @@ static void tell(struct iov_host_nic *self)
         iov_event_at(&self->moderated, MAX(now(self), self->told + self->rx_usecs));
 }
 
+/* What has crossed the slot makes room in the buffer. */
+static void make_room(struct iov_host_nic *self)
+{
+    while (self->stored != NULL && self->stored->stamp <= now(self) + self->in_latency) {
+        self->buffered -= self->stored->size;
+        self->stored = self->stored->next;
+    }
+}
+
 static void on_arrived(struct iov_event *event)
 {
     struct iov_host_nic *self = iov_container_of(event, struct iov_host_nic, arrived);
 
+    make_room(self);
     while (self->arriving.first != NULL && self->arriving.first->stamp <= now(self)) {
         struct iov_packet *packet = iov_packet_queue_pop(&self->arriving);
 
@@ -141,10 +152,10 @@ static bool has_bad_length(const struct iov_packet *packet)
 static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *packet)
 {
     struct iov_host_nic *self = iov_container_of(port, struct iov_host_nic, wire);
-    iov_time behind = self->storing > now(self) ? self->storing - now(self) : 0;
 
+    make_room(self);
     if (has_bad_length(packet) || self->arriving.count + self->receive.count >= self->ring ||
-        behind > BUFFER_KIB * (self->dma_kib + self->in_frame)) {
+        self->buffered + packet->size > BUFFER) {
         drop(self, packet);
         return 0;
     }
@@ -153,6 +164,9 @@ static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *pa
     iov_span_claim(packet->span, self, IOV_PART_WIRE, now(self));
     packet->stamp = cross(self, &self->storing, packet, self->in_frame) + self->in_latency;
     iov_packet_queue_push(&self->arriving, packet);
+    self->buffered += packet->size;
+    if (self->stored == NULL)
+        self->stored = packet;
     if (!iov_event_armed(&self->arrived))
         iov_event_at(&self->arrived, packet->stamp);
     return 0;
@@ -242,6 +256,8 @@ void iov_host_nic_clear(struct iov_host_nic *self)
 
     if (self->model == NULL)
         return;
+    self->stored = NULL;
+    self->buffered = 0;
     iov_event_disarm(&self->sent);
     iov_event_disarm(&self->arrived);
     iov_event_disarm(&self->moderated);

@@ -25,6 +25,8 @@ struct iov_host_nic {
     struct iov_packet_queue transmit; /* in the ring; stamp: when it could be sent */
     struct iov_packet_queue arriving; /* on their way; stamp: when they are in memory */
     struct iov_packet_queue receive;  /* in memory, for the driver */
+    struct iov_packet *stored;        /* first of `arriving` that is still in the NIC's buffer */
+    uint64_t buffered;                /* bytes there */
     struct iov_event sent;
     struct iov_event arrived;
     struct iov_event moderated;            /* the driver is told of what has come meanwhile */

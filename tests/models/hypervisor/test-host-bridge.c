@@ -22,14 +22,20 @@ static const struct bench_cost costs[] = {
     { NULL, 0 },
 };
 
+/* Nothing costs anything but the NIC's slot. */
+static const struct bench_cost slow_slot[] = {
+    { "host-nic-dma-kib", IOV_MS },
+    { NULL, 0 },
+};
+
 #define TAPS 3
 static struct machine machine;
 static IovModel *bridge, *taps[TAPS];
 static struct bench_end guests[TAPS], wire;
 
-static void set_up(bool anti_spoof)
+static void set_up(const struct bench_cost *prices, bool anti_spoof)
 {
-    machine_new(&machine, costs, 2);
+    machine_new(&machine, prices, 2);
     bridge = bench_add(machine.bench, "bridge", "bridge");
     cr_assert(iov_model_set_ref(bridge, "host", (IovModel *)machine.host, NULL));
     bench_number(bridge, "irq-cpu", 1);
@@ -53,12 +59,17 @@ static void set_up(bool anti_spoof)
 
 static void setup(void)
 {
-    set_up(true);
+    set_up(costs, true);
 }
 
 static void setup_open(void)
 {
-    set_up(false);
+    set_up(costs, false);
+}
+
+static void setup_slow_slot(void)
+{
+    set_up(slow_slot, true);
 }
 
 /* Copies are the bridge's: they go before it does. */
@@ -83,6 +94,7 @@ static void teardown(void)
 
 TestSuite(bridge, .init = setup, .fini = teardown);
 TestSuite(bridge_open, .init = setup_open, .fini = teardown);
+TestSuite(bridge_slow_slot, .init = setup_slow_slot, .fini = teardown);
 
 #define EVERYBODY 0xff
 #define FAR 9
@@ -268,6 +280,30 @@ Test(bridge, a_nic_that_never_rests_hands_over_to_a_thread)
     arrive(0, FAR); /* and afterwards there are interrupts again */
     cr_assert(eq(u32, guests[0].queue.count, 901));
     cr_assert(eq(u64, bench_stat(bridge, "interrupts"), 2));
+}
+
+static void from_wire(uint32_t size)
+{
+    uint8_t bytes[1000] = { 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, FAR };
+
+    iov_packet_send(&wire.port, bench_end_frame(&wire, bytes, size));
+}
+
+Test(bridge_slow_slot, a_small_frame_finds_room_in_the_nics_buffer_where_a_large_one_does_not)
+{
+    for (unsigned i = 0; i < 65; i++)
+        from_wire(1000);
+    cr_assert(eq(u64, bench_stat(bridge, "drops"), 0));
+    from_wire(1000);
+    cr_assert(eq(u64, bench_stat(bridge, "drops"), 1));
+    for (unsigned i = 0; i < 8; i++)
+        from_wire(64);
+    cr_assert(eq(u64, bench_stat(bridge, "drops"), 1));
+    from_wire(64);
+    cr_assert(eq(u64, bench_stat(bridge, "drops"), 2));
+    machine_run(&machine, IOV_MS); /* one of the large ones is in memory */
+    from_wire(1000);
+    cr_assert(eq(u64, bench_stat(bridge, "drops"), 2));
 }
 
 Test(mac_table, holds_hundreds_of_addresses_at_once)
