@@ -115,7 +115,8 @@ static inline void enter(struct iov_kernel *kernel, struct iov_fiber *fiber)
 }
 
 /* The running fiber waits: what is due before the next wake-up is done here. */
-static struct iov_passage leave(struct iov_kernel *kernel, struct iov_fiber *self)
+static inline __attribute__((always_inline)) struct iov_passage leave(struct iov_kernel *kernel,
+                                                                      struct iov_fiber *self)
 {
     struct iov_event *event;
 
@@ -218,7 +219,7 @@ static struct iov_fiber *running_fiber(struct iov_kernel *kernel)
     return kernel->current;
 }
 
-struct iov_passage iov_fiber_begin_sleep(struct iov_kernel *kernel, iov_time delay)
+static inline struct iov_passage begin_sleep(struct iov_kernel *kernel, iov_time delay)
 {
     struct iov_fiber *self = running_fiber(kernel);
 
@@ -228,7 +229,7 @@ struct iov_passage iov_fiber_begin_sleep(struct iov_kernel *kernel, iov_time del
     return leave(kernel, self);
 }
 
-struct iov_passage iov_fiber_begin_park(struct iov_kernel *kernel, iov_time until)
+static inline struct iov_passage begin_park(struct iov_kernel *kernel, iov_time until)
 {
     struct iov_fiber *self = running_fiber(kernel);
 
@@ -239,9 +240,19 @@ struct iov_passage iov_fiber_begin_park(struct iov_kernel *kernel, iov_time unti
     return leave(kernel, self);
 }
 
+struct iov_passage iov_fiber_begin_sleep(struct iov_kernel *kernel, iov_time delay)
+{
+    return begin_sleep(kernel, delay);
+}
+
+struct iov_passage iov_fiber_begin_park(struct iov_kernel *kernel, iov_time until)
+{
+    return begin_park(kernel, until);
+}
+
 void iov_fiber_sleep(struct iov_kernel *kernel, iov_time delay)
 {
-    iov_fiber_sleep_inline(kernel, delay);
+    iov_fiber_pass(begin_sleep(kernel, delay));
 }
 
 void iov_fiber_settle_slow(struct iov_kernel *kernel)
@@ -258,14 +269,14 @@ void iov_fiber_settle_slow(struct iov_kernel *kernel)
 
 void iov_fiber_park(struct iov_kernel *kernel)
 {
-    iov_fiber_park_inline(kernel, IOV_TIME_MAX);
+    iov_fiber_pass(begin_park(kernel, IOV_TIME_MAX));
 }
 
 bool iov_fiber_park_until(struct iov_kernel *kernel, iov_time until)
 {
     struct iov_fiber *self = running_fiber(kernel);
 
-    iov_fiber_park_inline(kernel, until);
+    iov_fiber_pass(begin_park(kernel, until));
     return self->unparked;
 }
 
