@@ -71,7 +71,9 @@ void iov_xen_ioreq_access(struct iov_vcpu *vcpu, const struct iov_mem_window *wi
     request->work.task =
         iov_emulator_owns(window->target) ? iov_emulator_process(window->target) : self;
     request->req = req;
-    request->span = thread->exec.span;
+    /* One that the vCPU let go of may be in Dom0's hands by now, on its way through another device. */
+    request->span =
+        iov_span_held(thread->exec.span, thread->exec.holder) ? thread->exec.span : NULL;
     iov_xen_event(iov_xen_domain_channels(self->device_model), request->port, &thread->exec,
                   request->span);
     while (request->page->state != XEN_IOREQ_RESPONSE)

@@ -102,6 +102,23 @@ Test(xen, pv_a_driver_domain_does_what_dom0_did)
     iov_experiment_free(run);
 }
 
+static double part_of(const struct iov_experiment *run, unsigned part)
+{
+    return per_op(run, iov_experiment_measure(run)->parts_low[part]) / IOV_NS;
+}
+
+/* The answer may come while Dom0 works on an access of the guest: then it waits, whatever Dom0 does meanwhile. */
+Test(xen, hvm_a_request_pays_for_the_copies_that_the_same_process_makes_elsewhere_and_no_more)
+{
+    struct iov_experiment *run = RUN("net-rr.yaml", "strategy=xen-hvm");
+    struct iov_experiment *process = RUN("net-rr.yaml", "strategy=emulated-e1000");
+
+    cr_assert_about(part_of(run, IOV_PART_COPY), part_of(process, IOV_PART_COPY));
+    cr_assert(lt(dbl, 1000, part_of(run, IOV_PART_QUEUE)));
+    iov_experiment_free(run);
+    iov_experiment_free(process);
+}
+
 Test(xen, pv_maps_large_frames_and_gives_every_page_back)
 {
     struct iov_experiment *run = RUN("udp-stream.yaml", "strategy=xen-pv", "parameters.grant=map");
