@@ -233,6 +233,8 @@ struct iov_model_info {
  */
 IOV_API void iov_model_class_describe(IovModelClass *klass, const char *kind, const char *text);
 IOV_API void iov_model_class_add_property(IovModelClass *klass, const struct iov_property *row);
+/* A property of the parent kind that means nothing to this one: it keeps its default, and nobody is offered it. */
+IOV_API void iov_model_class_drop_property(IovModelClass *klass, const char *name);
 IOV_API void iov_model_class_add_cost(IovModelClass *klass, const struct iov_cost *row);
 IOV_API void iov_model_class_add_port(IovModelClass *klass, const struct iov_port *row);
 IOV_API void iov_model_class_add_stat(IovModelClass *klass, const struct iov_stat *row);

@@ -2,7 +2,7 @@
 /*
  * The rows by which a kind describes itself, and the GParamSpecs made from them.
  *
- * A class begins with a copy of its parent's rows, so a derived kind has them all. Numbers are
+ * A class begins with a copy of its parent's rows, so a derived kind has all that it does not drop. Numbers are
  * uint64 properties of GObject; enums and strings are string properties; references and lists are
  * pointers that only the typed setters of model.h reach.
  */
@@ -48,10 +48,11 @@ static void *row_field(IovModel *model, unsigned offset)
     return G_STRUCT_MEMBER_P(model, offset);
 }
 
-/* Row of a property id: ids count from 1 in the order of the class's rows. */
-static const struct iov_property *row_of_id(GObject *object, GParamSpec *pspec)
+/* The row that a property was made from: the class has it that added it, whatever a derived one dropped. */
+static const struct iov_property *row_of_pspec(const GParamSpec *pspec)
 {
-    const GArray *rows = IOV_MODEL_GET_CLASS(object)->info->properties;
+    const IovModelClass *owner = g_type_class_peek(pspec->owner_type);
+    const GArray *rows = owner->info->properties;
 
     for (unsigned i = 0; i < rows->len; i++) {
         const struct iov_property *row = &g_array_index(rows, struct iov_property, i);
@@ -105,7 +106,7 @@ static int choice_index(const struct iov_property *row, const char *choice)
 static void set_property(GObject *object, guint id G_GNUC_UNUSED, const GValue *value,
                          GParamSpec *pspec)
 {
-    const struct iov_property *row = row_of_id(object, pspec);
+    const struct iov_property *row = row_of_pspec(pspec);
     void *field = row_field(IOV_MODEL(object), row->offset);
 
     switch (row->type) {
@@ -136,7 +137,7 @@ static void set_property(GObject *object, guint id G_GNUC_UNUSED, const GValue *
 
 static void get_property(GObject *object, guint id G_GNUC_UNUSED, GValue *value, GParamSpec *pspec)
 {
-    const struct iov_property *row = row_of_id(object, pspec);
+    const struct iov_property *row = row_of_pspec(pspec);
     void *field = row_field(IOV_MODEL(object), row->offset);
 
     switch (row->type) {
@@ -198,6 +199,19 @@ void iov_model_class_add_property(IovModelClass *klass, const struct iov_propert
     copy.pspec = make_pspec(&copy);
     g_array_append_val(klass->info->properties, copy);
     g_object_class_install_property(object_class, klass->info->properties->len, copy.pspec);
+}
+
+void iov_model_class_drop_property(IovModelClass *klass, const char *name)
+{
+    GArray *rows = klass->info->properties;
+
+    for (unsigned i = 0; i < rows->len; i++) {
+        if (strcmp(g_array_index(rows, struct iov_property, i).name, name) == 0) {
+            g_array_remove_index(rows, i);
+            return;
+        }
+    }
+    g_assert_not_reached();
 }
 
 /* A kind that is derived from another may have another price for the same thing. */

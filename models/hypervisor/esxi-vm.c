@@ -57,6 +57,11 @@ static void iov_esxi_vm_class_init(IovEsxiVmClass *klass)
     IovModelClass *mc = IOV_MODEL_CLASS(klass);
 
     iov_model_class_describe(mc, "esxi-vm", "A virtual machine as a monolithic monitor runs it");
+    /* Of KVM's paravirtual interface, of its eventfds, of devices in user space and of those that are assigned. */
+    iov_model_class_drop_property(mc, "exitless-interrupts");
+    iov_model_class_drop_property(mc, "pv-eoi");
+    iov_model_class_drop_property(mc, "ioeventfd");
+    iov_model_class_drop_property(mc, "kernel-irqchip");
     IOV_COST(mc, IovKvmVm, costs.exit, "esxi-exit", "Common path of an exit, from exit to entry");
     IOV_COST(mc, IovKvmVm, costs.inject, "esxi-inject", "Choosing and injecting an interrupt");
     IOV_COST(mc, IovKvmVm, costs.hypercall, "esxi-hypercall", "A hypercall, which is refused");

@@ -21,6 +21,7 @@ static void iov_xen_host_class_init(IovXenHostClass *klass)
     IovModelClass *mc = IOV_MODEL_CLASS(klass);
 
     iov_model_class_describe(mc, "xen-host", "Xen: vCPUs of domains on the machine's processors");
+    iov_model_class_drop_property(mc, "irq-time-accounting"); /* Linux's, between run queues */
     IOV_COST(mc, IovXenHost, wake_up, "xen-wake-up", "Making a vCPU runnable, on the waker");
     IOV_COST(mc, IovXenHost, context_switch, "xen-vcpu-switch",
              "Switch to another vCPU, the idle one too, its state apart");

@@ -205,9 +205,6 @@ static bool iov_xen_vm_realize(IovModel *model, GError **error)
     if (!iov_xen_ioreq_realize(self, error) ||
         !IOV_MODEL_CLASS(iov_xen_vm_parent_class)->realize(model, error))
         return false;
-    if (self->parent_instance.apic_virtualisation)
-        return iov_model_fail(model, error,
-                              "apic-virtualisation: not of this kind, whose upcalls are injected");
     /* Numbers of vCPUs are given out one VM after the other; 1 is a driver domain's. */
     self->channels.id = (uint16_t)(self->id != 0 ? self->id : 1u + self->parent_instance.vpid_base);
     return true;
@@ -229,6 +226,18 @@ static void iov_xen_vm_finalize(GObject *object)
     g_free(self->requests);
     g_free(self->page);
     G_OBJECT_CLASS(iov_xen_vm_parent_class)->finalize(object);
+}
+
+/* KVM's and QEMU's own, and posted interrupts, which LIMIT says are not modelled. */
+static void drop_properties(IovModelClass *mc)
+{
+    static const char *const names[] = {
+        "apic-virtualisation", "exitless-interrupts",    "pv-eoi",         "ioeventfd",
+        "preemption-timer",    "preemption-timer-shift", "kernel-irqchip", "halt-poll-max",
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++)
+        iov_model_class_drop_property(mc, names[i]);
 }
 
 static void describe_costs(IovModelClass *mc)
@@ -254,6 +263,7 @@ static void iov_xen_vm_class_init(IovXenVmClass *klass)
     IovKvmVmClass *vm = klass;
 
     iov_model_class_describe(mc, "xen-vm", "A guest domain as Xen runs it");
+    drop_properties(mc);
     IOV_PROP_COUNT(mc, IovXenVm, id, 0, 0x7fef, 0, "Number of the domain; 0: the next free one");
     iov_xen_ioreq_describe(mc);
     describe_costs(mc);

@@ -233,3 +233,12 @@ Test(esxi, a_guest_that_writes_rubbish_into_its_rings_harms_nobody_beside_it)
     cr_assert(lt(u64, 0, faults));
     cr_assert(le(u64, alone / 100 * 97, beside), "%u of %u", (unsigned)beside, (unsigned)alone);
 }
+
+Test(esxi, keys_of_what_only_kvm_has_are_refused)
+{
+    static const char *const sets[] = { "vms[0].exitless-interrupts=on", "vms[0].pv-eoi=off",
+                                        "vms[0].ioeventfd=off", "vms[0].kernel-irqchip=split" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(sets); i++)
+        REFUSED("net-rr.yaml", "has no property", "strategy=esxi-vmxnet", sets[i]);
+}

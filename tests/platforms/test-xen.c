@@ -251,3 +251,19 @@ Test(xen, hvm_is_the_slowest_way_and_pv_far_from_it)
     iov_experiment_free(kvm);
     iov_experiment_free(pv);
 }
+
+Test(xen, keys_of_what_only_kvm_and_linux_have_are_refused)
+{
+    static const char *const sets[] = { "vms[0].apic-virtualisation=on",
+                                        "vms[0].exitless-interrupts=on",
+                                        "vms[0].pv-eoi=off",
+                                        "vms[0].ioeventfd=off",
+                                        "vms[0].preemption-timer=off",
+                                        "vms[0].preemption-timer-shift=3",
+                                        "vms[0].kernel-irqchip=split",
+                                        "vms[0].halt-poll-max=200us",
+                                        "parts.host.irq-time-accounting=on" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(sets); i++)
+        REFUSED("net-rr.yaml", "has no property", "strategy=xen-pv", sets[i]);
+}
