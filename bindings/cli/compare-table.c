@@ -80,13 +80,18 @@ static const char *number_text(char *buffer, double value)
     return buffer;
 }
 
-static const char *exit_text(const struct row *row, const char *column, char *buffer)
+static double exits_of(const struct row *row, const char *reason)
 {
     for (unsigned i = 0; i < IOV_MEASURE_REASONS; i++) {
-        if (g_strcmp0(iov_exit_reason_name(i), column) == 0)
-            return number_text(buffer, row->exits[i]);
+        if (g_strcmp0(iov_exit_reason_name(i), reason) == 0)
+            return row->exits[i];
     }
-    return "";
+    return 0;
+}
+
+static const char *exit_text(const struct row *row, const char *column, char *buffer)
+{
+    return number_text(buffer, exits_of(row, column));
 }
 
 static const char *part_text(const struct row *row, const char *column, char *buffer)
@@ -254,9 +259,95 @@ char *compare_table(const GPtrArray *rows, const char *key)
     return g_string_free(out, FALSE);
 }
 
+/* ---- CSV ---- */
+
+/* SPEC: RFC 4180, 2: a field with a comma or a quote in it is quoted. */
+static void add_field(GString *out, const char *text)
+{
+    g_string_append_c(out, ',');
+    if (strpbrk(text, ",\"\n") == NULL) {
+        g_string_append(out, text);
+        return;
+    }
+    g_string_append_c(out, '"');
+    for (; *text != '\0'; text++)
+        g_string_append_printf(out, *text == '"' ? "\"\"" : "%c", *text);
+    g_string_append_c(out, '"');
+}
+
+/* "irq, idle exit" as the end of a column's name: "irq_idle_exit". */
+static void add_heading(GString *out, const char *prefix, const char *column)
+{
+    g_string_append_printf(out, ",%s", prefix);
+    for (; *column != '\0'; column++) {
+        if (g_ascii_isalnum(*column) || *column == '/')
+            g_string_append_c(out, *column);
+        else if (out->str[out->len - 1] != '_')
+            g_string_append_c(out, '_');
+    }
+}
+
+/* The blocks of the table that are not in every comparison. */
+struct csv_blocks {
+    GPtrArray *exits, *threads, *guests, *facts;
+};
+
+static void add_headings(GString *out, const struct csv_blocks *blocks)
+{
+    const struct {
+        const char *prefix;
+        const GPtrArray *columns;
+    } all[] = { { "exits_per_op_", blocks->exits },
+                { "cpu_us_per_op_", blocks->threads },
+                { "", blocks->guests },
+                { "describe_", blocks->facts } };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(all); i++) {
+        for (unsigned column = 0; column < all[i].columns->len; column++)
+            add_heading(out, all[i].prefix, g_ptr_array_index(all[i].columns, column));
+    }
+}
+
+/* A thread that a row does not have used nothing; what else it does not have is empty. */
+static void add_cells(GString *out, const GArray *cells, const GPtrArray *columns,
+                      const char *missing)
+{
+    for (unsigned i = 0; i < columns->len; i++) {
+        const char *text = cell_text(cells, g_ptr_array_index(columns, i));
+
+        add_field(out, strcmp(text, "-") == 0 ? missing : text);
+    }
+}
+
+static void add_row(GString *out, const struct row *row, const struct csv_blocks *blocks)
+{
+    g_string_append_printf(
+        out,
+        "%s,%" G_GUINT64_FORMAT
+        ",%.4f,%.4f,%.4f,%.4f,%.4f,%.4f,%.4f,%.3f,%.3f,%.3f,%.3f,%.3f,%.1f,%.4f,%u,%.4f,%.4f",
+        row->name, row->operations, row->exits_total, row->device_accesses, row->device_exits,
+        row->user_exits, row->interrupts, row->switches, row->copies, row->p50_us, row->p99_us,
+        row->p999_us, row->mean_us, row->cpu_us, row->rate, row->gbps, row->dedicated, row->drops,
+        row->drop_share);
+    for (unsigned part = 0; part < IOV_PART_COUNT; part++)
+        g_string_append_printf(out, ",%.4f", row->parts_us[part]);
+    for (unsigned i = 0; i < blocks->exits->len; i++)
+        g_string_append_printf(out, ",%.4f", exits_of(row, g_ptr_array_index(blocks->exits, i)));
+    add_cells(out, row->threads, blocks->threads, "0.00");
+    add_cells(out, row->guests, blocks->guests, "");
+    add_cells(out, row->facts, blocks->facts, "");
+    g_string_append_c(out, '\n');
+}
+
 char *compare_csv(const GPtrArray *rows, const char *key)
 {
     GString *out = g_string_new(key);
+    g_autoptr(GPtrArray) exits = used_columns(rows, G_STRUCT_OFFSET(struct row, exits),
+                                              IOV_MEASURE_REASONS, iov_exit_reason_name);
+    g_autoptr(GPtrArray) threads = cell_columns(rows, G_STRUCT_OFFSET(struct row, threads));
+    g_autoptr(GPtrArray) guests = cell_columns(rows, G_STRUCT_OFFSET(struct row, guests));
+    g_autoptr(GPtrArray) facts = cell_columns(rows, G_STRUCT_OFFSET(struct row, facts));
+    const struct csv_blocks blocks = { exits, threads, guests, facts };
 
     g_string_append(
         out,
@@ -265,21 +356,9 @@ char *compare_csv(const GPtrArray *rows, const char *key)
         "host_cpu_us_per_op,ops_per_s,gbps,dedicated_cores,drops_per_op,dropped_share");
     for (unsigned part = 0; part < IOV_PART_COUNT; part++)
         g_string_append_printf(out, ",%s_us", part_column(part));
+    add_headings(out, &blocks);
     g_string_append_c(out, '\n');
-    for (unsigned i = 0; i < rows->len; i++) {
-        const struct row *row = row_at(rows, i);
-
-        g_string_append_printf(
-            out,
-            "%s,%" G_GUINT64_FORMAT
-            ",%.4f,%.4f,%.4f,%.4f,%.4f,%.4f,%.4f,%.3f,%.3f,%.3f,%.3f,%.3f,%.1f,%.4f,%u,%.4f,%.4f",
-            row->name, row->operations, row->exits_total, row->device_accesses, row->device_exits,
-            row->user_exits, row->interrupts, row->switches, row->copies, row->p50_us, row->p99_us,
-            row->p999_us, row->mean_us, row->cpu_us, row->rate, row->gbps, row->dedicated,
-            row->drops, row->drop_share);
-        for (unsigned part = 0; part < IOV_PART_COUNT; part++)
-            g_string_append_printf(out, ",%.4f", row->parts_us[part]);
-        g_string_append_c(out, '\n');
-    }
+    for (unsigned i = 0; i < rows->len; i++)
+        add_row(out, row_at(rows, i), &blocks);
     return g_string_free(out, FALSE);
 }

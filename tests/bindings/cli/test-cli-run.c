@@ -286,6 +286,32 @@ Test(cli_run, compare_says_where_drops_begin_and_leaves_it_out_where_there_are_n
     cr_assert(strstr(out, "drop") == NULL);
 }
 
+Test(cli_run, compare_writes_every_block_of_its_table_as_columns_too)
+{
+    const char *config = IOV_SOURCE_DIR "/configs/net-rr.yaml";
+    g_autofree char *csv = NULL;
+    g_auto(GStrv) lines = NULL;
+
+    iovsim("compare", config, "--over", "strategy=virtio-net,xen-pv", "--set",
+           "workload.operations=50", "--set", "vms[0].count=2", "-o", "out");
+    ended_with(0);
+    csv = get_file("out/compare.csv");
+    lines = g_strsplit(csv, "\n", -1);
+    says(lines[0], ",exits_per_op_HLT,");
+    says(lines[0], ",exits_per_op_EPT_MISCONFIG");
+    says(lines[0], ",cpu_us_per_op_vcpu,");
+    says(lines[0], ",cpu_us_per_op_irq_idle_exit,");
+    says(lines[0], ",guests,fairness,best_p99_us,worst_p99_us,describe_guest_driver,");
+    says(lines[1], "virtio-net,");
+    says(lines[1], ",virtio,yes,software,");
+    says(lines[2], ",netfront,yes,software,");
+    for (unsigned i = 1; i <= 2; i++) {
+        g_auto(GStrv) names = g_strsplit(lines[0], ",", -1), cells = g_strsplit(lines[i], ",", -1);
+
+        cr_assert(eq(uint, g_strv_length(cells), g_strv_length(names)));
+    }
+}
+
 Test(cli_run, compare_takes_all_strategies_if_nothing_is_said)
 {
     put_file("platforms/strategies/one.yaml", "iovsim: 1\nworkload: {latency: 1us}\n");
