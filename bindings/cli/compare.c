@@ -244,13 +244,13 @@ static void collect_idle(const struct iov_experiment *experiment, GHashTable *id
 
     for (unsigned i = 0; i < iov_diagnostics_count(sets); i++) {
         const char *message = iov_diagnostics_message(sets, i);
-        g_autofree char *place = g_strndup(message, strcspn(message, ":"));
+        const char *place = iov_diagnostics_origin(sets, i).file; /* "--set KEY" */
         struct idle_set *set = g_hash_table_lookup(idle, place);
 
         if (set == NULL) {
             set = g_new0(struct idle_set, 1);
             set->message = g_strdup(message);
-            g_hash_table_insert(idle, g_steal_pointer(&place), set);
+            g_hash_table_insert(idle, g_strdup(place), set);
         } else if (strlen(message) > strlen(set->message)) { /* with what was probably meant */
             g_free(set->message);
             set->message = g_strdup(message);

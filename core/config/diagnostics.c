@@ -10,15 +10,29 @@
 #define MESSAGES_SHOWN 50
 #define WORD_MAX 64
 
-struct iov_diagnostics {
-    GPtrArray *messages; /* char * */
+struct message {
+    char *text;               /* with the place before it */
+    struct iov_origin origin; /* owns its file */
 };
+
+struct iov_diagnostics {
+    GPtrArray *messages; /* struct message */
+};
+
+static void free_message(void *data)
+{
+    struct message *message = data;
+
+    g_free(message->text);
+    g_free((char *)(uintptr_t)message->origin.file);
+    g_free(message);
+}
 
 struct iov_diagnostics *iov_diagnostics_new(void)
 {
     struct iov_diagnostics *diagnostics = g_new0(struct iov_diagnostics, 1);
 
-    diagnostics->messages = g_ptr_array_new_with_free_func(g_free);
+    diagnostics->messages = g_ptr_array_new_with_free_func(free_message);
     return diagnostics;
 }
 
@@ -45,11 +59,17 @@ static void add_line(struct iov_diagnostics *diagnostics, struct iov_origin orig
     g_free(text);
     g_strdelimit(line->str, "\n\r", ' ');
 
-    guint found;
-    if (g_ptr_array_find_with_equal_func(diagnostics->messages, line->str, g_str_equal, &found))
-        g_string_free(line, TRUE);
-    else
-        g_ptr_array_add(diagnostics->messages, g_string_free(line, FALSE));
+    for (unsigned i = 0; i < diagnostics->messages->len; i++) {
+        if (strcmp(iov_diagnostics_message(diagnostics, i), line->str) == 0) {
+            g_string_free(line, TRUE);
+            return;
+        }
+    }
+    struct message *message = g_new0(struct message, 1);
+    message->text = g_string_free(line, FALSE);
+    message->origin = origin;
+    message->origin.file = g_strdup(origin.file);
+    g_ptr_array_add(diagnostics->messages, message);
 }
 
 void iov_diagnostics_add(struct iov_diagnostics *diagnostics, struct iov_origin origin,
@@ -88,7 +108,13 @@ unsigned iov_diagnostics_count(const struct iov_diagnostics *diagnostics)
 const char *iov_diagnostics_message(const struct iov_diagnostics *diagnostics, unsigned index)
 {
     g_return_val_if_fail(index < diagnostics->messages->len, NULL);
-    return g_ptr_array_index(diagnostics->messages, index);
+    return ((const struct message *)g_ptr_array_index(diagnostics->messages, index))->text;
+}
+
+struct iov_origin iov_diagnostics_origin(const struct iov_diagnostics *diagnostics, unsigned index)
+{
+    g_return_val_if_fail(index < diagnostics->messages->len, (struct iov_origin){ 0 });
+    return ((const struct message *)g_ptr_array_index(diagnostics->messages, index))->origin;
 }
 
 bool iov_diagnostics_clear_or_raise(const struct iov_diagnostics *diagnostics, GError **error)

@@ -367,6 +367,22 @@ Test(cli_run, compare_tells_the_mistakes_of_all_values_before_it_runs_any)
     is_text(out, "");
 }
 
+Test(cli_run, compare_tells_of_a_set_that_no_value_has_a_use_for)
+{
+    static const char *const idle[] = { "parameters.nothing=1", "parameters.odd:name=1" };
+
+    put_file("platforms/strategies/one.yaml", "iovsim: 1\nparameters: {of-one: 1us}\n"
+                                              "workload: {latency: \"${of-one}\"}\n");
+    put_file("platforms/strategies/two.yaml", "iovsim: 1\nworkload: {latency: 2us}\n");
+    for (unsigned i = 0; i < G_N_ELEMENTS(idle); i++) {
+        iovsim("compare", "ticker.yaml", "--set", idle[i]);
+        ended_with(2);
+        says(err, "nothing uses a parameter");
+    }
+    iovsim("compare", "ticker.yaml", "--set", "parameters.of-one=3us");
+    ended_with(0);
+}
+
 Test(cli_run, compare_goes_on_after_a_run_that_failed)
 {
     iovsim("compare", "ticker.yaml", "--over", "workload.mute=on,off");
