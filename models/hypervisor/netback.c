@@ -561,6 +561,7 @@ static unsigned rx_batch(IovNetback *self, struct iov_thread *thread, struct iov
            (packet = iov_packet_queue_pop(&self->received)) != NULL) {
         thread->exec.span = packet->span;
         iov_span_claim(packet->span, thread->exec.holder, IOV_PART_QUEUE, now(self));
+        iov_span_mark(packet->span, thread->exec.holder, IOV_PART_QUEUE, now(self));
         iov_thread_compute(thread, self->receive_cost, IOV_PART_HOST);
         copy += self->copy_cost;
         bytes += self->copy_kib * packet->size / 1024;

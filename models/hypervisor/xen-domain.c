@@ -71,6 +71,7 @@ void iov_xen_domain_queue(IovXenDomain *self, struct iov_xen_work *work, struct 
 
     if (!work->queued) {
         work->queued = true;
+        work->span = span;
         work->next = NULL;
         if (list->last != NULL)
             list->last->next = work;
@@ -135,6 +136,10 @@ static bool work_once(IovXenDomain *self)
 
     if (work == NULL)
         return false;
+    iov_span_mark(work->span, self->thread->exec.holder, IOV_PART_QUEUE,
+                  iov_now(self->parent_instance.kernel)); /* behind other work */
+    if (work->span != NULL)
+        self->thread->exec.span = work->span;
     switch_to(self, work->task == NULL && is_shared ? self : work->task);
     work->run(work, self->thread);
     self->thread->exec.span = NULL;

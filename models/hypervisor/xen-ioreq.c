@@ -39,7 +39,7 @@ static void on_event(struct iov_xen_channel *channel, struct iov_thread *thread)
     struct iov_xen_ioreq *request = channel->owner;
     IovXenVm *self = (IovXenVm *)(void *)request->vcpu->vm;
 
-    iov_xen_domain_queue(self->device_model, &request->work, &thread->exec, NULL);
+    iov_xen_domain_queue(self->device_model, &request->work, &thread->exec, request->span);
 }
 
 void iov_xen_ioreq_access(struct iov_vcpu *vcpu, const struct iov_mem_window *window,

@@ -49,7 +49,8 @@ G_DECLARE_FINAL_TYPE(IovXenDomain, iov_xen_domain, IOV, XEN_DOMAIN, IovModel)
 /* A piece of work of the domain's kernel or of a process there. Initialise run and task, leave the rest zero. */
 struct iov_xen_work {
     void (*run)(struct iov_xen_work *work, struct iov_thread *thread);
-    const void *task; /* the kernel thread or process that does it; NULL: a softirq */
+    const void *task;      /* the kernel thread or process that does it; NULL: a softirq */
+    struct iov_span *span; /* request that it was queued for, the first of them */
     struct iov_xen_work *next;
     bool queued;
 };

@@ -119,6 +119,20 @@ Test(xen, hvm_a_request_pays_for_the_copies_that_the_same_process_makes_elsewher
     iov_experiment_free(process);
 }
 
+/* What a request waits for Dom0 while others have the processor is no work of Dom0's kernel. */
+Test(xen, pv_the_kernel_s_work_for_a_request_does_not_grow_with_the_crowd)
+{
+    struct iov_experiment *alone = RUN("net-rr.yaml", "strategy=xen-pv");
+    struct iov_experiment *crowd =
+        RUN("net-rr.yaml", "strategy=xen-pv", "vms=[{ name: vm, count: 4, pin: [0] }]",
+            "parts.dom0.pin=[0]", "workload.operations=1000");
+
+    cr_assert(lt(dbl, part_of(crowd, IOV_PART_HOST), 1.5 * part_of(alone, IOV_PART_HOST)));
+    cr_assert(lt(dbl, 3 * part_of(alone, IOV_PART_HOST), part_of(crowd, IOV_PART_QUEUE)));
+    iov_experiment_free(alone);
+    iov_experiment_free(crowd);
+}
+
 Test(xen, pv_maps_large_frames_and_gives_every_page_back)
 {
     struct iov_experiment *run = RUN("udp-stream.yaml", "strategy=xen-pv", "parameters.grant=map");
