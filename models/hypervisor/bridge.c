@@ -184,6 +184,7 @@ static void announce(struct rx_queue *queue)
         return;
     queue->polling = true;
     queue->bridge->interrupts++;
+    iov_host_nic_announced(&queue->bridge->nic, queue->frames);
     processor->ops->interrupt(processor, queue->vector, NULL);
 }
 

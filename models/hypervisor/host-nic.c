@@ -117,6 +117,14 @@ static void tell(struct iov_host_nic *self)
         iov_event_at(&self->moderated, MAX(now(self), self->told + self->rx_usecs));
 }
 
+void iov_host_nic_announced(const struct iov_host_nic *self, const struct iov_packet_queue *frames)
+{
+    const struct iov_packet *packet = self->rx_usecs != 0 ? frames->first : NULL;
+
+    for (; packet != NULL; packet = packet->next)
+        iov_span_mark(packet->span, self, IOV_PART_IDLE, now(self));
+}
+
 /* What has crossed the slot makes room in the buffer. */
 static void make_room(struct iov_host_nic *self)
 {

@@ -53,6 +53,8 @@ unsigned iov_host_nic_frames(const struct iov_host_nic *self, const struct iov_p
  */
 struct iov_packet *iov_host_nic_gro(struct iov_host_nic *self, struct iov_packet_queue *queue,
                                     unsigned *ret_merged);
+/* The interrupt is sent now: what `frames` (`receive`, or of those dealt out) have waited for it is the moderation's. */
+void iov_host_nic_announced(const struct iov_host_nic *self, const struct iov_packet_queue *frames);
 /* A frame into the transmit ring, its driver paid for; one that finds no descriptor is lost. */
 void iov_host_nic_send(struct iov_host_nic *self, struct iov_packet *packet);
 

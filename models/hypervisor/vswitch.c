@@ -196,6 +196,7 @@ static void nic_received(struct iov_host_nic *nic)
         return;
     self->polling = true;
     self->interrupts++;
+    iov_host_nic_announced(&self->nic, &self->nic.receive);
     processor->ops->interrupt(processor, self->vector, NULL);
 }
 

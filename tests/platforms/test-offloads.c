@@ -209,6 +209,35 @@ Test(offloads, a_host_that_puts_segments_together_fills_merged_buffers)
     iov_experiment_free(run);
 }
 
+static double part_of(const struct iov_experiment *run, unsigned part)
+{
+    return per_op(run, iov_experiment_measure(run)->parts_low[part]) / IOV_NS;
+}
+
+Test(offloads, what_an_answer_waits_for_a_moderated_interrupt_is_nobody_s_work)
+{
+    static const char *const ways[][2] = {
+        { "strategy=vhost-net", "parts.bridge.rx-usecs=100us" },
+        { "strategy=xen-pv", "parts.bridge.rx-usecs=100us" },
+        { "strategy=esxi-vmxnet", "parts.vswitch.rx-usecs=100us" },
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(ways); i++) {
+        struct iov_experiment *plain = RUN("net-rr.yaml", ways[i][0]);
+        struct iov_experiment *moderated = RUN("net-rr.yaml", ways[i][0], ways[i][1]);
+
+        cr_assert_about(per_op(moderated, iov_experiment_measure(moderated)->end -
+                                              iov_experiment_measure(moderated)->begin) /
+                            IOV_US,
+                        100);
+        cr_assert(lt(dbl, part_of(moderated, IOV_PART_HOST), 1.1 * part_of(plain, IOV_PART_HOST)));
+        cr_assert(lt(dbl, 0.8 * (double)(median_of(moderated) - median_of(plain)) / IOV_NS,
+                     part_of(moderated, IOV_PART_IDLE)));
+        iov_experiment_free(plain);
+        iov_experiment_free(moderated);
+    }
+}
+
 Test(offloads, a_request_and_its_answer_are_the_same_with_and_without)
 {
     static const char *const keys[] = { "guest.tso=off", "guest.gso=off", "guest.gro=off",
