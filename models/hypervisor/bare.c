@@ -41,6 +41,29 @@ static void stream_main(void *argument)
         iov_exec_do(exec, IOV_OP_HLT);
 }
 
+/*
+ * Where the memory that begins at address 0 ends, as firmware tells a kernel; 0: not below 4 GiB, or there is none.
+ * LIMIT: a hole in it is not seen.
+ */
+static uint64_t memory_end(const struct iov_mem_initiator *bus)
+{
+    uint64_t end = 0, beyond = UINT64_C(1) << 32, size;
+
+    if (bus == NULL || bus->peer == NULL || bus->peer->ops->direct == NULL)
+        return 0;
+    if (bus->peer->ops->direct(bus->peer, beyond - 1, &size) != NULL)
+        return 0;
+    while (end < beyond) {
+        uint64_t middle = end + (beyond - end) / 2;
+
+        if (bus->peer->ops->direct(bus->peer, middle, &size) != NULL)
+            end = middle + size;
+        else
+            beyond = middle;
+    }
+    return end;
+}
+
 static bool iov_bare_machine_realize(IovModel *model, GError **error)
 {
     IovBareMachine *self = (IovBareMachine *)(void *)model;
@@ -49,6 +72,8 @@ static bool iov_bare_machine_realize(IovModel *model, GError **error)
     if (program == NULL)
         return iov_model_fail(model, error, "program: '%s' is not a program", self->program->path);
     program->processors = self->cpus.count;
+    if (self->cpus.count > 0)
+        program->memory = memory_end(iov_model_port(self->cpus.items[0], "bus", 0));
     if (program->ops->refuses != NULL && program->ops->refuses(program) != NULL)
         return iov_model_fail(model, error, "cpus: %s", program->ops->refuses(program));
     self->streams = g_new0(struct bare_cpu, self->cpus.count);

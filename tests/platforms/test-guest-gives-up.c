@@ -29,6 +29,17 @@ Test(guest_gives_up, memory_ends_where_the_machines_ends)
             "vms[0].memory=1280KiB");
 }
 
+Test(guest_gives_up, memory_of_a_bare_machine_ends_where_its_dram_does)
+{
+    static const char *const sizes[] = { "parts.dram.size=8KiB", "parts.dram.size=64KiB",
+                                         "parts.dram.size=1MiB", "parts.dram.size=1100KiB" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(sizes); i++)
+        REFUSED("net-rr.yaml", "it ran out of memory", "strategy=bare-metal", sizes[i]);
+    iov_experiment_free(RUN("net-rr.yaml", "strategy=bare-metal", "parts.dram.size=4MiB",
+                            "workload.operations=100"));
+}
+
 Test(guest_gives_up, without_a_device)
 {
     REFUSED("net-rr.yaml", "its driver cannot use the device at 'registers'",
