@@ -71,9 +71,10 @@ static bool iov_bare_machine_realize(IovModel *model, GError **error)
 
     if (program == NULL)
         return iov_model_fail(model, error, "program: '%s' is not a program", self->program->path);
+    if (self->cpus.count == 0)
+        return iov_model_fail(model, error, "cpus: a machine has one at least");
     program->processors = self->cpus.count;
-    if (self->cpus.count > 0)
-        program->memory = memory_end(iov_model_port(self->cpus.items[0], "bus", 0));
+    program->memory = memory_end(iov_model_port(self->cpus.items[0], "bus", 0));
     if (program->ops->refuses != NULL && program->ops->refuses(program) != NULL)
         return iov_model_fail(model, error, "cpus: %s", program->ops->refuses(program));
     self->streams = g_new0(struct bare_cpu, self->cpus.count);

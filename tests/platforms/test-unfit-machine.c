@@ -9,7 +9,13 @@ Test(unfit_machine, every_processor_of_the_host_has_vmx)
             "parts.cpu0.vmx=off");
 }
 
-Test(unfit_machine, a_bare_machine_needs_none)
+Test(unfit_machine, a_bare_machine_has_a_processor)
+{
+    REFUSED("net-rr.yaml", "vm0: cpus: a machine has one at least", "strategy=bare-metal",
+            "vm.cpus=[]");
+}
+
+Test(unfit_machine, a_bare_machine_needs_no_vmx)
 {
     iov_experiment_free(
         RUN("net-rr.yaml", "strategy=bare-metal", "parts.cpu0.vmx=off", "workload.operations=10"));
