@@ -295,6 +295,8 @@ static void execute(IovTraceReplay *self, struct iov_exec *exec, size_t index)
         phase = g_ptr_array_index(self->recorded->phases, row->name);
         iov_measure_phase_end(self->measure, iov_trace_phase_units(phase));
         self->measure->operations += iov_trace_phase_units(phase);
+        self->measure->guests[self->parent_instance.guest].operations +=
+            iov_trace_phase_units(phase);
         break;
     case IOV_TRACE_MSI:
     case IOV_TRACE_GSI:

@@ -144,6 +144,16 @@ Test(replay, disks_too)
     expect_exact("ide_dma");
 }
 
+Test(replay, what_was_recorded_is_its_guests_work)
+{
+    struct iov_experiment *run = RUN("replay.yaml");
+    const struct iov_measure *measure = iov_experiment_measure(run);
+
+    cr_assert(lt(u64, 0, measure->operations));
+    cr_assert(eq(u64, measure->guests[0].operations, measure->operations));
+    iov_experiment_free(run);
+}
+
 Test(replay, apic_virtualisation_takes_eoi_and_apic_read_exits_away)
 {
     struct iov_experiment *without = RUN("replay.yaml");
