@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "core/net/ethernet-regs.h"
 #include "core/net/segment.h"
 
 #define HEADER 14u  /* of Ethernet */
@@ -285,6 +286,15 @@ void vmxnet3_want_producer(IovVmxnet3 *self, uint8_t want)
                 &want, 1);
 }
 
+/* What its sum, which was found right, is of. */
+static uint32_t transport(const struct iov_packet *packet)
+{
+    const uint32_t at = ETHERNET_HEADER + IPV4_PROTOCOL;
+
+    return packet->size > at && packet->data[at] == IPV4_PROTOCOL_TCP ? VMXNET3_DONE_TCP
+                                                                      : VMXNET3_DONE_UDP;
+}
+
 /* Head from the first ring, what does not fit from the second. False: dropped. */
 static bool store(IovVmxnet3 *self, struct iov_packet *packet)
 {
@@ -317,7 +327,7 @@ static bool store(IovVmxnet3 *self, struct iov_packet *packet)
             report.address |= VMXNET3_DONE_END;
         if (self->features & VMXNET3_FEATURE_RX_CHECKSUM &&
             packet->flags & (IOV_PACKET_CHECKSUM_GOOD | IOV_PACKET_NEEDS_CHECKSUM))
-            report.word3 |= VMXNET3_DONE_CHECKSUM_OK | VMXNET3_DONE_UDP | VMXNET3_DONE_IP_OK |
+            report.word3 |= VMXNET3_DONE_CHECKSUM_OK | transport(packet) | VMXNET3_DONE_IP_OK |
                             VMXNET3_DONE_IPV4;
         else
             report.address |= VMXNET3_DONE_UNCHECKED;

@@ -3,6 +3,7 @@
 #include "models/nic/vmxnet3-regs.h"
 
 #include "core/kernel/random.h"
+#include "core/net/ethernet-regs.h"
 #include "tests/models/bench.h"
 
 #define MEMORY (1u << 20)
@@ -215,6 +216,37 @@ Test(vmxnet3, receives_into_the_first_ring_and_goes_on_in_the_second)
     cr_assert(eq(u32, (uint32_t)bench_read(memory, RX_DONE + 24, 4), 50));
     cr_assert(eq(u64, bench_read(memory, BUFFERS + 0x10000, 1), 0x5a));
     cr_assert(eq(uint, line.rises, 1));
+}
+
+Test(vmxnet3, says_what_the_sum_that_was_right_is_of)
+{
+    static const struct {
+        uint8_t protocol;
+        uint32_t is, is_not;
+    } kinds[] = { { IPV4_PROTOCOL_UDP, VMXNET3_DONE_UDP, VMXNET3_DONE_TCP },
+                  { IPV4_PROTOCOL_TCP, VMXNET3_DONE_TCP, VMXNET3_DONE_UDP } };
+
+    struct vmxnet3_shared shared = shared_area();
+
+    shared.misc.features = VMXNET3_FEATURE_RX_CHECKSUM;
+    describe_queues();
+    cr_assert(eq(u32, activate_with(shared), 0));
+    bench_write(registers, VMXNET3_IMR, 4, 0);
+    for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        struct iov_packet *packet = iov_packet_new(end.pool, 100);
+        uint32_t word;
+
+        give_buffer(0, i, 0x800);
+        memset(packet->data, 0, 100);
+        memcpy(packet->data, own, 6);
+        packet->data[ETHERNET_HEADER + IPV4_PROTOCOL] = kinds[i].protocol;
+        packet->flags = IOV_PACKET_CHECKSUM_GOOD;
+        iov_packet_send(&end.port, packet);
+        run();
+        word = (uint32_t)bench_read(memory, RX_DONE + 16 * i + 12, 4);
+        cr_assert(ne(u32, word & VMXNET3_DONE_CHECKSUM_OK, 0));
+        cr_assert(eq(u32, word & (kinds[i].is | kinds[i].is_not), kinds[i].is));
+    }
 }
 
 Test(vmxnet3, without_buffers_it_drops_and_asks_to_be_told_of_new_ones)
