@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# The library built twice (decision 13): first with counters, which some experiments fill, then by what they counted. The counts
-# are taken once for a build folder, in <build>/training; what is changed afterwards is built without them. To count again, remove that folder.
+# The library built twice (decision 13): first with counters, in <build>/training, which some experiments fill, then by what they counted. A
+# change of the library is counted again.
 if(CMAKE_SCRIPT_MODE_FILE) # with SOURCE, FOLDER, GENERATOR, OPTIONS: each way of giving a guest its network, and many guests at once
   function(run)
     execute_process(COMMAND ${ARGN} OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
@@ -44,14 +44,16 @@ function(iov_train target)
   foreach(variable CMAKE_BUILD_TYPE CMAKE_C_COMPILER CMAKE_C_COMPILER_LAUNCHER CMAKE_C_FLAGS ${flags} CMAKE_MAKE_PROGRAM)
     list(APPEND options "-D${variable}=${${variable}}")
   endforeach()
+  get_target_property(sources ${target} SOURCES)
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/core/*.h ${CMAKE_SOURCE_DIR}/models/*.h)
   add_custom_command(OUTPUT ${folder}/counted COMMENT "Training build"
     COMMAND ${CMAKE_COMMAND} -D SOURCE=${CMAKE_SOURCE_DIR} -D FOLDER=${folder} -D GENERATOR=${CMAKE_GENERATOR} -D "OPTIONS=${options}"
       -P ${CMAKE_CURRENT_FUNCTION_LIST_FILE}
+    DEPENDS ${sources} ${headers}
     VERBATIM)
-  get_target_property(sources ${target} SOURCES)
   set_property(SOURCE ${sources} TARGET_DIRECTORY ${target} APPEND PROPERTY OBJECT_DEPENDS ${folder}/counted)
   # What was not run keeps its speed. What each experiment ran is hot, not only what most of them did, and is put in line where it is called.
   target_compile_options(${target} PRIVATE -fprofile-use=${folder}/counts -fprofile-prefix-path=${CMAKE_BINARY_DIR} -fprofile-partial-training
     --param=hot-bb-count-ws-permille=999 --param=inline-unit-growth=80 --param=max-inline-insns-single=200
-    -Wno-missing-profile -Wno-coverage-mismatch -Wno-maybe-uninitialized) # the last: guesses that change with what is in line
+    -Wno-missing-profile -Wno-maybe-uninitialized) # the latter guesses by what is in line
 endfunction()
