@@ -14,7 +14,7 @@ endif()
 # Headers are included as in the sources: "core/port/mem.h" below include/iovsim.
 set(IOV_INSTALL_INCLUDE ${CMAKE_INSTALL_INCLUDEDIR}/iovsim)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/core DESTINATION ${IOV_INSTALL_INCLUDE}
-  FILES_MATCHING PATTERN "*.h" PATTERN "*-private.h" EXCLUDE PATTERN "fiber-*.h" EXCLUDE)
+  FILES_MATCHING PATTERN "*.h" PATTERN "*-private.h" EXCLUDE PATTERN "fiber-switch.h" EXCLUDE)
 # Register maps are facts of specifications that drivers and devices share.
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/models DESTINATION ${IOV_INSTALL_INCLUDE}
   FILES_MATCHING PATTERN "*-regs.h")

@@ -93,6 +93,19 @@ static inline double seconds(const struct iov_experiment *run)
     return (double)(measure->end - measure->begin) / (double)IOV_SEC;
 }
 
+/* Time in a part, of all requests together. LIMIT: sums of less than 2^64 ps. */
+static inline iov_time part_sum(const struct iov_experiment *run, enum iov_part part)
+{
+    cr_assert(eq(u64, iov_experiment_measure(run)->parts_high[part], 0));
+    return iov_experiment_measure(run)->parts_low[part];
+}
+
+/* ... and of each, in ns. */
+static inline double part_ns(const struct iov_experiment *run, enum iov_part part)
+{
+    return per_op(run, part_sum(run, part)) / IOV_NS;
+}
+
 /* Payload that arrived. */
 static inline double gbps(const struct iov_experiment *run)
 {

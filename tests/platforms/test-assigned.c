@@ -19,11 +19,6 @@ static struct iov_experiment *run_variant(unsigned variant, const char *set)
     return RUN("net-rr.yaml", strategy, "workload.operations=4000", set);
 }
 
-static double part_of(const struct iov_experiment *run, enum iov_part part)
-{
-    return per_op(run, iov_experiment_measure(run)->parts_low[part]) / IOV_NS;
-}
-
 static double mean_of(const struct iov_experiment *run)
 {
     return (double)iov_histogram_mean(iov_experiment_measure(run)->latency) / IOV_NS;
@@ -128,14 +123,14 @@ Test(assigned, the_difference_of_two_variants_is_the_difference_of_their_parts)
         difference = mean_of(runs[variant]) - mean_of(runs[variant - 1]);
         sum = 0;
         for (unsigned part = 0; part < IOV_PART_COUNT; part++)
-            sum += part_of(runs[variant], part) - part_of(runs[variant - 1], part);
+            sum += part_ns(runs[variant], part) - part_ns(runs[variant - 1], part);
         cr_assert(lt(dbl, fabs(difference - sum), 0.01), "%s: %f of %f", names[variant], sum,
                   difference);
     }
-    cr_assert(lt(dbl, 150, part_of(runs[DMA], IOV_PART_IOMMU)));
-    cr_assert(lt(dbl, part_of(runs[UNSAFE], IOV_PART_IOMMU), 0.01));
-    cr_assert(lt(dbl, part_of(runs[POSTED], IOV_PART_EXIT) + 200,
-                 part_of(runs[REMAPPED], IOV_PART_EXIT)));
+    cr_assert(lt(dbl, 150, part_ns(runs[DMA], IOV_PART_IOMMU)));
+    cr_assert(lt(dbl, part_ns(runs[UNSAFE], IOV_PART_IOMMU), 0.01));
+    cr_assert(lt(dbl, part_ns(runs[POSTED], IOV_PART_EXIT) + 200,
+                 part_ns(runs[REMAPPED], IOV_PART_EXIT)));
     for (unsigned variant = BARE; variant < VARIANTS; variant++)
         iov_experiment_free(runs[variant]);
 }

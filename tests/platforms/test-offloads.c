@@ -209,11 +209,6 @@ Test(offloads, a_host_that_puts_segments_together_fills_merged_buffers)
     iov_experiment_free(run);
 }
 
-static double part_of(const struct iov_experiment *run, unsigned part)
-{
-    return per_op(run, iov_experiment_measure(run)->parts_low[part]) / IOV_NS;
-}
-
 Test(offloads, what_an_answer_waits_for_a_moderated_interrupt_is_nobody_s_work)
 {
     static const char *const ways[][2] = {
@@ -230,9 +225,9 @@ Test(offloads, what_an_answer_waits_for_a_moderated_interrupt_is_nobody_s_work)
                                               iov_experiment_measure(moderated)->begin) /
                             IOV_US,
                         100);
-        cr_assert(lt(dbl, part_of(moderated, IOV_PART_HOST), 1.1 * part_of(plain, IOV_PART_HOST)));
+        cr_assert(lt(dbl, part_ns(moderated, IOV_PART_HOST), 1.1 * part_ns(plain, IOV_PART_HOST)));
         cr_assert(lt(dbl, 0.8 * (double)(median_of(moderated) - median_of(plain)) / IOV_NS,
-                     part_of(moderated, IOV_PART_IDLE)));
+                     part_ns(moderated, IOV_PART_IDLE)));
         iov_experiment_free(plain);
         iov_experiment_free(moderated);
     }

@@ -4,16 +4,9 @@
 
 #define TWO "vms=[{ name: vm0, pin: [0] }, { name: vm1, pin: [1] }]"
 
-/* Time in a part, over all requests. LIMIT: sums of less than 2^64 ps. */
-static uint64_t part_of(const struct iov_experiment *run, enum iov_part part)
-{
-    cr_assert(eq(u64, iov_experiment_measure(run)->parts_high[part], 0));
-    return iov_experiment_measure(run)->parts_low[part];
-}
-
 static double waiting_per_op(const struct iov_experiment *run)
 {
-    return per_op(run, part_of(run, IOV_PART_WAKEUP) + part_of(run, IOV_PART_QUEUE));
+    return per_op(run, part_sum(run, IOV_PART_WAKEUP) + part_sum(run, IOV_PART_QUEUE));
 }
 
 static double mean_of(const struct iov_experiment *run)
@@ -21,7 +14,7 @@ static double mean_of(const struct iov_experiment *run)
     uint64_t sum = 0;
 
     for (unsigned part = 0; part < IOV_PART_COUNT; part++)
-        sum += part_of(run, part);
+        sum += part_sum(run, part);
     return per_op(run, sum);
 }
 
@@ -69,7 +62,7 @@ Test(overcommit, interrupts_of_who_waits_gather_in_the_descriptor_and_exit_nobod
 
     cr_assert(lt(dbl, exits_per_op(on, IOV_EXIT_EXTERNAL_INTERRUPT), 0.05));
     cr_assert(lt(dbl, 1.9, exits_per_op(off, IOV_EXIT_EXTERNAL_INTERRUPT)));
-    cr_assert(lt(u64, 0, part_of(on, IOV_PART_QUEUE)));
+    cr_assert(lt(u64, 0, part_sum(on, IOV_PART_QUEUE)));
     iov_experiment_free(on);
     iov_experiment_free(off);
 }

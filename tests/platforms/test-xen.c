@@ -102,19 +102,14 @@ Test(xen, pv_a_driver_domain_does_what_dom0_did)
     iov_experiment_free(run);
 }
 
-static double part_of(const struct iov_experiment *run, unsigned part)
-{
-    return per_op(run, iov_experiment_measure(run)->parts_low[part]) / IOV_NS;
-}
-
 /* The answer may come while Dom0 works on an access of the guest: then it waits, whatever Dom0 does meanwhile. */
 Test(xen, hvm_a_request_pays_for_the_copies_that_the_same_process_makes_elsewhere_and_no_more)
 {
     struct iov_experiment *run = RUN("net-rr.yaml", "strategy=xen-hvm");
     struct iov_experiment *process = RUN("net-rr.yaml", "strategy=emulated-e1000");
 
-    cr_assert_about(part_of(run, IOV_PART_COPY), part_of(process, IOV_PART_COPY));
-    cr_assert(lt(dbl, 1000, part_of(run, IOV_PART_QUEUE)));
+    cr_assert_about(part_ns(run, IOV_PART_COPY), part_ns(process, IOV_PART_COPY));
+    cr_assert(lt(dbl, 1000, part_ns(run, IOV_PART_QUEUE)));
     iov_experiment_free(run);
     iov_experiment_free(process);
 }
@@ -127,8 +122,8 @@ Test(xen, pv_the_kernel_s_work_for_a_request_does_not_grow_with_the_crowd)
         RUN("net-rr.yaml", "strategy=xen-pv", "vms=[{ name: vm, count: 4, pin: [0] }]",
             "parts.dom0.pin=[0]", "workload.operations=1000");
 
-    cr_assert(lt(dbl, part_of(crowd, IOV_PART_HOST), 1.5 * part_of(alone, IOV_PART_HOST)));
-    cr_assert(lt(dbl, 3 * part_of(alone, IOV_PART_HOST), part_of(crowd, IOV_PART_QUEUE)));
+    cr_assert(lt(dbl, part_ns(crowd, IOV_PART_HOST), 1.5 * part_ns(alone, IOV_PART_HOST)));
+    cr_assert(lt(dbl, 3 * part_ns(alone, IOV_PART_HOST), part_ns(crowd, IOV_PART_QUEUE)));
     iov_experiment_free(alone);
     iov_experiment_free(crowd);
 }
