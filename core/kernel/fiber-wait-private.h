@@ -4,8 +4,8 @@
  * seen; a fiber that comes back finds another fiber's there, so each return from a frame in which it stood goes wrong, 8 ns at
  * a time. The waits that every request goes through therefore have no frame of their own. For the library's own software; not a contract.
  */
-#ifndef IOV_KERNEL_FIBER_WAIT_H
-#define IOV_KERNEL_FIBER_WAIT_H
+#ifndef IOV_KERNEL_FIBER_WAIT_PRIVATE_H
+#define IOV_KERNEL_FIBER_WAIT_PRIVATE_H
 
 #include "core/kernel/fiber-switch.h"
 #include "core/kernel/fiber.h"

@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "core/kernel/fiber-wait.h"
+#include "core/kernel/fiber-wait-private.h"
 #include "core/kernel/kernel-private.h"
 
 enum {
@@ -219,7 +219,8 @@ static struct iov_fiber *running_fiber(struct iov_kernel *kernel)
     return kernel->current;
 }
 
-static inline struct iov_passage begin_sleep(struct iov_kernel *kernel, iov_time delay)
+inline __attribute__((always_inline)) struct iov_passage iov_fiber_begin_sleep(
+    struct iov_kernel *kernel, iov_time delay)
 {
     struct iov_fiber *self = running_fiber(kernel);
 
@@ -229,7 +230,8 @@ static inline struct iov_passage begin_sleep(struct iov_kernel *kernel, iov_time
     return leave(kernel, self);
 }
 
-static inline struct iov_passage begin_park(struct iov_kernel *kernel, iov_time until)
+inline __attribute__((always_inline)) struct iov_passage iov_fiber_begin_park(
+    struct iov_kernel *kernel, iov_time until)
 {
     struct iov_fiber *self = running_fiber(kernel);
 
@@ -240,19 +242,9 @@ static inline struct iov_passage begin_park(struct iov_kernel *kernel, iov_time 
     return leave(kernel, self);
 }
 
-struct iov_passage iov_fiber_begin_sleep(struct iov_kernel *kernel, iov_time delay)
-{
-    return begin_sleep(kernel, delay);
-}
-
-struct iov_passage iov_fiber_begin_park(struct iov_kernel *kernel, iov_time until)
-{
-    return begin_park(kernel, until);
-}
-
 void iov_fiber_sleep(struct iov_kernel *kernel, iov_time delay)
 {
-    iov_fiber_pass(begin_sleep(kernel, delay));
+    iov_fiber_sleep_inline(kernel, delay);
 }
 
 void iov_fiber_settle_slow(struct iov_kernel *kernel)
@@ -269,14 +261,14 @@ void iov_fiber_settle_slow(struct iov_kernel *kernel)
 
 void iov_fiber_park(struct iov_kernel *kernel)
 {
-    iov_fiber_pass(begin_park(kernel, IOV_TIME_MAX));
+    iov_fiber_park_inline(kernel, IOV_TIME_MAX);
 }
 
 bool iov_fiber_park_until(struct iov_kernel *kernel, iov_time until)
 {
     struct iov_fiber *self = running_fiber(kernel);
 
-    iov_fiber_pass(begin_park(kernel, until));
+    iov_fiber_park_inline(kernel, until);
     return self->unparked;
 }
 

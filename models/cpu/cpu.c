@@ -13,7 +13,7 @@
  */
 #include <string.h>
 
-#include "core/kernel/fiber-wait.h"
+#include "core/kernel/fiber-wait-private.h"
 #include "models/cpu/cpu-private.h"
 #include "models/irq/ioapic-regs.h"
 

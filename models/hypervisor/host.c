@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include "core/kernel/fiber-wait.h"
+#include "core/kernel/fiber-wait-private.h"
 #include "core/trace/measure.h"
 #include "models/hypervisor/host-private.h"
 
