@@ -8,7 +8,23 @@
 
 #include "core/config/config-private.h"
 
-#define GUEST_KIND "linux-guest"
+/* What runs in a VM: a word of the format each, given for one VM or at the top level for all. */
+static const struct software {
+    const char *name, *kind; /* an example of its kinds */
+    bool is_standard;        /* and what it is if nothing is said */
+} software[] = {
+    { "guest", "linux-guest", true },
+    { "workload", "udp-rr", false },
+};
+
+static const struct software *find_software(const char *name)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(software); i++) {
+        if (strcmp(software[i].name, name) == 0)
+            return &software[i];
+    }
+    return NULL;
+}
 
 static void free_part(void *data)
 {
@@ -116,12 +132,11 @@ static bool is_per_vm(const struct parts *parts, const struct iov_node *node)
 
 static void add_machine_parts(struct parts *parts)
 {
-    static const char *const reserved[] = { "vm", "guest", "workload", NULL };
     const struct iov_node *all = iov_node_get(parts->config->root, "parts");
 
     for (const struct iov_node *node = all != NULL ? all->children : NULL; node != NULL;
          node = node->next) {
-        if (g_strv_contains(reserved, node->key))
+        if (strcmp(node->key, "vm") == 0 || find_software(node->key) != NULL)
             iov_diagnostics_add(parts->config->diagnostics, node->key_origin,
                                 "'%s' is a word of the format; give the part another name",
                                 node->key);
@@ -230,8 +245,9 @@ static void add_vm(struct parts *parts, struct iov_node *entry, int index)
     g_ptr_array_add(parts->vms, scope);
     if (vm == NULL)
         return;
-    const struct iov_node *guest = software_of(parts, vm, "guest");
-    const struct iov_node *workload = software_of(parts, vm, "workload");
+    const struct iov_node *programs[G_N_ELEMENTS(software)];
+    for (unsigned i = 0; i < G_N_ELEMENTS(software); i++)
+        programs[i] = software_of(parts, vm, software[i].name);
     struct iov_node *own = own_parts(parts, vm);
     const char *name = iov_node_text(vm, "name");
     add_part(parts, parts->machine, name, g_strdup(name), index, vm, NULL);
@@ -244,12 +260,11 @@ static void add_vm(struct parts *parts, struct iov_node *entry, int index)
                      lay_over(parts, own != NULL ? iov_node_take(own, node->key) : NULL, node),
                      NULL);
     }
-    if (guest != NULL)
-        add_part(parts, scope, "guest", g_strconcat(name, "/guest", NULL), index, guest,
-                 GUEST_KIND);
-    if (workload != NULL)
-        add_part(parts, scope, "workload", g_strconcat(name, "/workload", NULL), index, workload,
-                 NULL);
+    for (unsigned i = 0; i < G_N_ELEMENTS(software); i++) {
+        if (programs[i] != NULL)
+            add_part(parts, scope, software[i].name, g_strconcat(name, "/", software[i].name, NULL),
+                     index, programs[i], software[i].is_standard ? software[i].kind : NULL);
+    }
 }
 
 void parts_init(struct parts *parts, struct iov_config *config)
@@ -265,15 +280,16 @@ void parts_init(struct parts *parts, struct iov_config *config)
     parts->vms = g_ptr_array_new_with_free_func((GDestroyNotify)g_hash_table_unref);
     parts->per_vm_names = g_hash_table_new(g_str_hash, g_str_equal);
     g_hash_table_add(parts->per_vm_names, (gpointer)(guintptr) "vm");
-    g_hash_table_add(parts->per_vm_names, (gpointer)(guintptr) "guest");
-    g_hash_table_add(parts->per_vm_names, (gpointer)(guintptr) "workload");
+    for (unsigned i = 0; i < G_N_ELEMENTS(software); i++)
+        g_hash_table_add(parts->per_vm_names, (gpointer)(guintptr)software[i].name);
+    guint words = g_hash_table_size(parts->per_vm_names);
     add_machine_parts(parts);
     for (struct iov_node *entry = vms != NULL ? vms->children : NULL; entry != NULL;
          entry = entry->next)
         add_vm(parts, entry, index++);
 
     const struct iov_node *lonely = iov_node_get(config->root, "workload");
-    if (index == 0 && (lonely != NULL || g_hash_table_size(parts->per_vm_names) > 3))
+    if (index == 0 && (lonely != NULL || g_hash_table_size(parts->per_vm_names) > words))
         iov_diagnostics_add(
             config->diagnostics, lonely != NULL ? lonely->key_origin : config->root->origin,
             "there are no 'vms' for what is made once for each; write vms: [{name: vm0}]");
@@ -318,20 +334,20 @@ static GPtrArray *names_in_scope(const struct parts *parts, int vm)
     return names;
 }
 
-/* There is no such part. Who refers to a workload is the guest, in a file that is not the user's: told where he names the VM. */
+/* There is no such part. Software of a VM is mostly referred to in a file that is not the user's: that one is told where the VM is named. */
 static void tell_missing(const struct parts *parts, int vm, const char *name,
                          struct iov_origin origin)
 {
+    const struct software *missing = find_software(name);
     const struct part *machine = vm >= 0 ? find_quietly(parts, vm, "vm") : NULL;
-    GPtrArray *names;
 
-    if (machine != NULL && strcmp(name, "workload") == 0) {
+    if (missing != NULL && machine != NULL) {
         iov_diagnostics_add(parts->config->diagnostics, machine->node->origin,
-                            "'%s' has no workload; write workload: { kind: udp-rr }, or another",
-                            machine->name);
+                            "'%s' has no %s; write %s: { kind: %s }, or another", machine->name,
+                            name, name, missing->kind);
         return;
     }
-    names = names_in_scope(parts, vm);
+    GPtrArray *names = names_in_scope(parts, vm);
     iov_diagnostics_add_near(parts->config->diagnostics, origin, name,
                              (const char *const *)names->pdata, "there is no part '%s'", name);
     g_ptr_array_unref(names);
