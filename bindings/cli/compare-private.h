@@ -42,7 +42,8 @@ struct row {
     GArray *facts;   /* struct cell */
 };
 
-/* The table and the CSV of `rows` (struct row), whose first column is called `key`; free with g_free(). */
+/* The table and the CSV of `rows` (struct row), whose first column is called `key`; free with
+ * g_free(). */
 char *compare_table(const GPtrArray *rows, const char *key);
 char *compare_csv(const GPtrArray *rows, const char *key);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tables of `iovsim compare`. Columns without any value are left out; where frames were dropped there is a block of its own, and the knee if the key is a rate. */
+/* The tables of `iovsim compare`. Columns without any value are left out; where frames were dropped
+ * there is a block of its own, and the knee if the key is a rate. */
 #include <stdio.h>
 #include <string.h>
 

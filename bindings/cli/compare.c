@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `iovsim compare`: one experiment for each value of a key, one table. Its blocks: the figures, exits per operation by reason, mean latency by
- * part, processor time by thread, what the strategies' files say of themselves. Columns without any value are left out.
+ * `iovsim compare`: one experiment for each value of a key, one table. Its blocks: the figures,
+ * exits per operation by reason, mean latency by part, processor time by thread, what the
+ * strategies' files say of themselves. Columns without any value are left out.
  */
 #include <stdio.h>
 #include <string.h>
@@ -49,7 +50,8 @@ static char *sort_of_thread(const char *name)
     return sort;
 }
 
-/* Threads of one sort together, and what belongs to none: leaving idle, and interrupts that found their processor idle. */
+/* Threads of one sort together, and what belongs to none: leaving idle, and interrupts that found
+ * their processor idle. */
 static GArray *threads_of(const struct iov_measure *measure)
 {
     GArray *cells = cells_new();
@@ -224,7 +226,8 @@ static struct iov_experiment *open_value(const char *file, const char *key, cons
     return open_leniently(file, (char **)all->pdata, error);
 }
 
-/* What --set says in vain: how many values have no use for it, and the message with the best advice. */
+/* What --set says in vain: how many values have no use for it, and the message with the best
+ * advice. */
 struct idle_set {
     char *message;
     unsigned values;
@@ -307,8 +310,8 @@ static void leave_out(char **values, char **messages)
 }
 
 /*
- * Tells the mistakes of all values, each once, before the first of them runs. If nobody asked for these values (`optional`), those that
- * do not fit are left out, as long as any does.
+ * Tells the mistakes of all values, each once, before the first of them runs. If nobody asked for
+ * these values (`optional`), those that do not fit are left out, as long as any does.
  */
 static int check_values(const char *file, const char *key, char **values, char **sets,
                         bool optional)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `iovsim explain`: the waterfall of one request. Each line is a stretch of its time: since when, how long, who had it and what for;
- * VM exits, doorbells and interrupts stand between the lines. The stretches touch and add up to the latency.
- * With --mermaid the same as a sequence diagram.
+ * `iovsim explain`: the waterfall of one request. Each line is a stretch of its time: since when,
+ * how long, who had it and what for; VM exits, doorbells and interrupts stand between the lines.
+ * The stretches touch and add up to the latency. With --mermaid the same as a sequence diagram.
  */
 #include <stdio.h>
 #include <string.h>
@@ -44,7 +44,8 @@ static const char *holder_name(const struct iov_experiment *experiment, const vo
     return model != NULL ? model->path : thread;
 }
 
-/* A vCPU's thread is guest, monitor, host and emulator in turn, and copies for whoever of them it was (`last`); others are what they are called. */
+/* A vCPU's thread is guest, monitor, host and emulator in turn, and copies for whoever of them it
+ * was (`last`); others are what they are called. */
 static const char *actor_of(const char *holder, enum iov_part part, const char *last)
 {
     bool is_vcpu = holder != NULL && strstr(holder, "/vcpu") != NULL;
@@ -211,7 +212,8 @@ static int show(struct iov_experiment *experiment, struct iov_waterfall *waterfa
                 number, report->measure->operations);
         return STATUS_USAGE;
     }
-    /* A stretch is marked at its end: what happened meanwhile was noted before. The sort is stable. */
+    /* A stretch is marked at its end: what happened meanwhile was noted before. The sort is
+     * stable. */
     g_qsort_with_data(waterfall->entries, (gint)waterfall->count, sizeof *waterfall->entries,
                       by_time, NULL);
     text = mermaid ? make_mermaid(experiment, waterfall) : make_lines(experiment, waterfall);

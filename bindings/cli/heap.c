@@ -2,9 +2,10 @@
 /*
  * The command's heap, on huge pages where the system gives them on request.
  *
- * What many guests touch lies on thousands of pages, more than a processor remembers translations for. The heap is made large once, as
- * address space only, and marked; what is not touched takes no memory. Without the GNU library, with another malloc or on a system without
- * such pages nothing happens, and results never depend on it.
+ * What many guests touch lies on thousands of pages, more than a processor remembers translations
+ * for. The heap is made large once, as address space only, and marked; what is not touched takes no
+ * memory. Without the GNU library, with another malloc or on a system without such pages nothing
+ * happens, and results never depend on it.
  */
 #include <limits.h>
 #include <stdint.h>

@@ -14,7 +14,8 @@
 
 struct kernel_owner;
 
-/* Finds what `name` needs (NULL: native); the owner is NULL for native. Errors: IOV_ERROR_CONFIG. */
+/* Finds what `name` needs (NULL: native); the owner is NULL for native. Errors:
+ * IOV_ERROR_CONFIG. */
 bool kernel_open(const char *name, struct kernel_owner **ret_owner, GError **error);
 /* Gives the time of one experiment to the owner, until kernel_end(). All accept NULL for native. */
 bool kernel_begin(struct kernel_owner *owner, struct iov_experiment *experiment, GError **error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `--kernel`: who owns time. SystemC comes in a library that is loaded when it is asked for, so the command works where SystemC is not
- * installed.
+ * `--kernel`: who owns time. SystemC comes in a library that is loaded when it is asked for, so the
+ * command works where SystemC is not installed.
  */
 #define _GNU_SOURCE /* dladdr */
 #include <dlfcn.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `iovsim run --pci-dump FILE`: the configuration space of every function, as `lspci -F` reads it. */
+/* `iovsim run --pci-dump FILE`: the configuration space of every function, as `lspci -F` reads
+ * it. */
 #include "bindings/cli/run-private.h"
 #include "core/pci/dump.h"
 

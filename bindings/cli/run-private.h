@@ -11,7 +11,8 @@ void catch_interrupt(void);
 gboolean was_interrupted(void);
 /* `sets` with the seed appended; free with g_strfreev(). */
 char **sets_of(char **sets, const char *seed);
-/* Opens with the usual search path. A --set that changes nothing is an error; leniently: none, as one of several runs may not have what it names. */
+/* Opens with the usual search path. A --set that changes nothing is an error; leniently: none, as
+ * one of several runs may not have what it names. */
 struct iov_experiment *open_experiment(const char *file, char **sets, GError **error);
 struct iov_experiment *open_leniently(const char *file, char **sets, GError **error);
 /* Runs it, with progress on a terminal; `owner` as kernel_open() gave it. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `iovsim run` and `iovsim check`: one experiment; progress on a terminal; Ctrl-C ends it with its statistics so far. */
+/* `iovsim run` and `iovsim check`: one experiment; progress on a terminal; Ctrl-C ends it with its
+ * statistics so far. */
 #include <errno.h>
 #include <glib/gstdio.h>
 #include <signal.h>
@@ -13,7 +14,8 @@
 static volatile sig_atomic_t interrupted;
 static struct iov_kernel *volatile running; /* what the handler stops */
 
-/* The run that is going on ends at its next event; should that go unseen, it is told again every second. */
+/* The run that is going on ends at its next event; should that go unseen, it is told again every
+ * second. */
 static void on_interrupt(int number)
 {
     (void)number;
@@ -102,7 +104,8 @@ char **sets_of(char **sets, const char *seed)
     return (char **)g_ptr_array_free(all, FALSE);
 }
 
-/* A file that is not there, but among the data: `configs/net-rr.yaml` in another folder than where it is. */
+/* A file that is not there, but among the data: `configs/net-rr.yaml` in another folder than where
+ * it is. */
 static char *find_in_data(const char *file, char **path)
 {
     g_autofree char *name = g_path_get_basename(file);

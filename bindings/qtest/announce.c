@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RARP frames of all network devices in rounds. SPEC: RFC 903 (a request for one's own protocol address). */
+/* RARP frames of all network devices in rounds. SPEC: RFC 903 (a request for one's own protocol
+ * address). */
 #include "bindings/qtest/announce.h"
 #include "core/net/address.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One device of the command line: its place in a bus, and its properties by the table, written by the type of the property that each option
- * sets. What is wrong with a value the loader tells.
+ * One device of the command line: its place in a bus, and its properties by the table, written by
+ * the type of the property that each option sets. What is wrong with a value the loader tells.
  */
 #include <stdio.h>
 #include <string.h>
@@ -61,7 +61,8 @@ static bool slot_is_free(const struct slots *slots, unsigned slot)
     return true;
 }
 
-/* "4", "0x1f.2": the numbers are hexadecimal with and without 0x. NULL: the first slot that is free. */
+/* "4", "0x1f.2": the numbers are hexadecimal with and without 0x. NULL: the first slot that is
+ * free. */
 bool slot_take(struct machine *machine, const char *bus, const char *address, guint8 *ret_devfn,
                GError **error)
 {

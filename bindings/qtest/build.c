@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writes the platform that options describe: the machine's file, the parts and wires of each device, and costs of zero unless there
- * is a table.
+ * Writes the platform that options describe: the machine's file, the parts and wires of each
+ * device, and costs of zero unless there is a table.
  */
 #include "bindings/qtest/build.h"
 
@@ -154,7 +154,8 @@ static bool add_memory(struct builder *builder, const struct options *options, G
     return true;
 }
 
-/* -rtc base=2006-06-17T16:01:21,clock=vm. utc and localtime would be the host's time: a run is not to depend on it. */
+/* -rtc base=2006-06-17T16:01:21,clock=vm. utc and localtime would be the host's time: a run is not
+ * to depend on it. */
 static bool add_clock(struct builder *builder, const struct options *options, GError **error)
 {
     const struct option *option = options_last(options, "rtc");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From options to the text of a platform (build.c) and to one device (build-device.c), by the table of devices. For machine.c. */
+/* From options to the text of a platform (build.c) and to one device (build-device.c), by the table
+ * of devices. For machine.c. */
 #ifndef IOV_QTEST_BUILD_H
 #define IOV_QTEST_BUILD_H
 
@@ -12,8 +13,9 @@ bool refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* The YAML of the whole platform; fills machine->devices. NULL on error. g_free() it. */
 char *build_text(struct machine *machine, const struct options *options, GError **error);
 /*
- * Reads what -device says into a new device with a place in a slot; `ret_properties` gets its properties as a YAML mapping (g_free() it).
- * The device is in no list yet. Free it with device_free().
+ * Reads what -device says into a new device with a place in a slot; `ret_properties` gets its
+ * properties as a YAML mapping (g_free() it). The device is in no list yet. Free it with
+ * device_free().
  */
 struct device *build_device(struct machine *machine, const struct option *option,
                             char **ret_properties, GError **error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A connection to the program outside: a unix socket that we connect to, or standard input and output. Reads and writes never
- * block; what cannot be written yet waits.
+ * A connection to the program outside: a unix socket that we connect to, or standard input and
+ * output. Reads and writes never block; what cannot be written yet waits.
  */
 #ifndef IOV_QTEST_CHANNEL_H
 #define IOV_QTEST_CHANNEL_H

@@ -15,7 +15,8 @@ static const struct machine_row machines[] = {
 
 /* ---- Options ---- */
 
-/* Options of every PCI device that change nothing here; addr, bus, id, netdev, drive are the front end's own. */
+/* Options of every PCI device that change nothing here; addr, bus, id, netdev, drive are the front
+ * end's own. */
 static const struct key_row pci_keys[] = {
     { "romfile", NULL },
     { "rombar", NULL },

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * THE table: how the machines, devices and options of the command line are called here. A row says which kind a device is, which property each
- * of its options sets, and how it is wired; everything else (checking, building, hot-plugging, listing) follows from it. To
- * give a device of your own a name on the command line, add a row.
+ * THE table: how the machines, devices and options of the command line are called here. A row says
+ * which kind a device is, which property each of its options sets, and how it is wired; everything
+ * else (checking, building, hot-plugging, listing) follows from it. To give a device of your own a
+ * name on the command line, add a row.
  */
 #ifndef IOV_QTEST_DEVICES_H
 #define IOV_QTEST_DEVICES_H

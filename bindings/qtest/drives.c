@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Disks of the command line. Formats other than raw, and protocols other than a file and null-co, are refused. LIMIT: options that tell a host how
- * to cache, poll or throttle are accepted and change nothing.
+ * Disks of the command line. Formats other than raw, and protocols other than a file and null-co,
+ * are refused. LIMIT: options that tell a host how to cache, poll or throttle are accepted and
+ * change nothing.
  */
 #include "bindings/qtest/drives.h"
 
@@ -59,7 +60,8 @@ void drives_release(const struct machine *machine, const char *id)
         drive->used = false;
 }
 
-/* Options that change nothing here; those with a dot belong to a layer below and are not looked at. */
+/* Options that change nothing here; those with a dot belong to a layer below and are not looked
+ * at. */
 static bool is_known(const char *key)
 {
     static const char *const keys[] = {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Disks: what -drive and -blockdev describe, as parts of kind disk-image. A node may be another name of one below it. */
+/* Disks: what -drive and -blockdev describe, as parts of kind disk-image. A node may be another
+ * name of one below it. */
 #ifndef IOV_QTEST_DRIVES_H
 #define IOV_QTEST_DRIVES_H
 

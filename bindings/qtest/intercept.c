@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Watching interrupt wires: every change of a watched input or output becomes a line `IRQ raise N` or `IRQ lower N`. A tap is put between each
- * source and its sink; the wire works on as before. An input that several sources share is high while one of them is. Lines count as
- * low when watching begins.
+ * Watching interrupt wires: every change of a watched input or output becomes a line `IRQ raise N`
+ * or `IRQ lower N`. A tap is put between each source and its sink; the wire works on as before. An
+ * input that several sources share is high while one of them is. Lines count as low when watching
+ * begins.
  */
 #include <string.h>
 

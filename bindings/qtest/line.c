@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The line protocol: words separated by spaces, numbers as in C, one answer a command. A table maps commands to functions; whatever is not
- * understood is answered with FAIL and changes nothing.
+ * The line protocol: words separated by spaces, numbers as in C, one answer a command. A table maps
+ * commands to functions; whatever is not understood is answered with FAIL and changes nothing.
  */
 #include <inttypes.h>
 #include <string.h>

@@ -15,7 +15,8 @@
 
 /* ---- Life ---- */
 
-/* Beside the places where every program looks: the folders above this one, which is where a build lies. */
+/* Beside the places where every program looks: the folders above this one, which is where a build
+ * lies. */
 static char **data_path(void)
 {
     g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
@@ -23,7 +24,8 @@ static char **data_path(void)
     return iov_data_path(program);
 }
 
-/* The loader's places are those of a text that nobody sees: the first mistake without its place will do. */
+/* The loader's places are those of a text that nobody sees: the first mistake without its place
+ * will do. */
 static void tidy_message(GError **error)
 {
     g_auto(GStrv) lines = NULL;
@@ -230,7 +232,8 @@ static void access_halves(struct machine *machine, enum space space, guint64 add
         access_halves(machine, space, address, data, size / 2, write);
         access_halves(machine, space, address + size / 2, data + size / 2, size / 2, write);
     } else if (!write) {
-        /* The architecture leaves open what memory space gives; LIMIT: PCI's master abort would give ones there, too. */
+        /* The architecture leaves open what memory space gives; LIMIT: PCI's master abort would
+         * give ones there, too. */
         memset(data, space == SPACE_IO ? 0xff : 0, size);
     }
 }
@@ -250,7 +253,8 @@ void machine_write(struct machine *machine, enum space space, guint64 address, u
     access_halves(machine, space, address, (guint8 *)&value, size, true);
 }
 
-/* Plain memory is copied; what lies between is accessed in the largest aligned pieces of up to 8 bytes. */
+/* Plain memory is copied; what lies between is accessed in the largest aligned pieces of up to 8
+ * bytes. */
 static void bytes_move(struct machine *machine, guint64 address, guint8 *bytes, gsize count,
                        bool write)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The machine under test: a platform made from options, seen from outside: memory and ports as a processor sees them, a clock
- * that moves when it is told to, devices that come and go. The platform is a file of platforms/machines with what the options add
- * to it, loaded like any other.
+ * The machine under test: a platform made from options, seen from outside: memory and ports as a
+ * processor sees them, a clock that moves when it is told to, devices that come and go. The
+ * platform is a file of platforms/machines with what the options add to it, loaded like any other.
  *
- * Nothing takes time but what devices themselves wait for, unless a table of costs is given: a command's effects are complete when it is
- * answered, or come when the clock is stepped.
+ * Nothing takes time but what devices themselves wait for, unless a table of costs is given: a
+ * command's effects are complete when it is answered, or come when the clock is stepped.
  */
 #ifndef IOV_QTEST_MACHINE_H
 #define IOV_QTEST_MACHINE_H
@@ -46,14 +46,16 @@ struct machine {
     guint8 macs;                     /* addresses given so far */
 };
 
-/* Makes the machine; it is not realized yet, so that packet ports can be wired. Errors: IOV_ERROR_CONFIG, one line. */
+/* Makes the machine; it is not realized yet, so that packet ports can be wired. Errors:
+ * IOV_ERROR_CONFIG, one line. */
 struct machine *machine_new(const struct options *options, GError **error);
 bool machine_start(struct machine *machine, GError **error);
 void machine_free(struct machine *machine); /* accepts NULL */
 /* The configuration that it is made of. g_free() it. */
 char *machine_describe(const struct machine *machine);
 
-/* A processor's access; what nobody answers reads as ones in I/O space and as zeros in memory, and swallows writes. */
+/* A processor's access; what nobody answers reads as ones in I/O space and as zeros in memory, and
+ * swallows writes. */
 guint64 machine_read(struct machine *machine, enum space space, guint64 address, unsigned size);
 void machine_write(struct machine *machine, enum space space, guint64 address, unsigned size,
                    guint64 value);
@@ -76,14 +78,17 @@ void machine_reset(struct machine *machine);
 
 struct device *machine_device(const struct machine *machine, const char *id);
 IovModel *machine_model(const struct machine *machine, const struct device *device);
-/* A part or a device by a path such as `ioapic`, `/machine/peripheral/net0`. NULL if there is none. */
+/* A part or a device by a path such as `ioapic`, `/machine/peripheral/net0`. NULL if there is
+ * none. */
 IovModel *machine_find(const struct machine *machine, const char *path);
-/* Hot-plug. `option` has the keys of -device. The packet port of the new one is not wired yet: `ready` wires it. */
+/* Hot-plug. `option` has the keys of -device. The packet port of the new one is not wired yet:
+ * `ready` wires it. */
 bool machine_plug(struct machine *machine, const struct option *option,
                   bool (*ready)(void *context, struct device *device, GError **error),
                   void *context, GError **error);
 void machine_unplug(struct machine *machine, struct device *device);
-/* A disk that comes while the machine runs; a device's block port to the disk that it names; another size. In drives.c. */
+/* A disk that comes while the machine runs; a device's block port to the disk that it names;
+ * another size. In drives.c. */
 bool machine_add_drive(struct machine *machine, const struct option *option, GError **error);
 bool machine_join_drive(struct machine *machine, const struct device *device, GError **error);
 bool machine_resize_drive(struct machine *machine, const char *name, guint64 size, GError **error);

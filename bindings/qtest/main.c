@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * iovsim-system-x86_64: a machine that is driven register by register from outside. Reads the command line, connects to who drives it, and
- * then waits for commands, for frames of network peers, and for the end.
+ * iovsim-system-x86_64: a machine that is driven register by register from outside. Reads the
+ * command line, connects to who drives it, and then waits for commands, for frames of network
+ * peers, and for the end.
  */
 #include <errno.h>
 #include <locale.h>

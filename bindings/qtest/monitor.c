@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A few lines of the human monitor, for tests that look inside: the requested vectors of a local APIC above all. */
+/* A few lines of the human monitor, for tests that look inside: the requested vectors of a local
+ * APIC above all. */
 #include <string.h>
 
 #include "bindings/qtest/session.h"

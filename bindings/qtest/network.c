@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Peers of network devices: datagrams on a unix socket (one frame each), a socket that was handed over (a stream with the frame's length in
- * four bytes, big endian, before each; or datagrams), hubs that join several, and `user`, which swallows what it gets. Frames come in between commands and
- * reach the device at the present instant.
+ * Peers of network devices: datagrams on a unix socket (one frame each), a socket that was handed
+ * over (a stream with the frame's length in four bytes, big endian, before each; or datagrams),
+ * hubs that join several, and `user`, which swallows what it gets. Frames come in between commands
+ * and reach the device at the present instant.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The command line: options with values such as `e1000,addr=4,netdev=n0`, or the same as a JSON object. A comma in a value is
- * written twice. What the options mean is not decided here.
+ * The command line: options with values such as `e1000,addr=4,netdev=n0`, or the same as a JSON
+ * object. A comma in a value is written twice. What the options mean is not decided here.
  */
 #ifndef IOV_QTEST_OPTIONS_H
 #define IOV_QTEST_OPTIONS_H
@@ -39,7 +39,8 @@ struct option *option_new(const char *name, const char *text, GError **error);
 /* The same from a JSON object; members of objects in it get names such as `local.path`. */
 struct option *option_from_json(const char *name, JsonObject *object, GError **error);
 void option_free(void *option); /* accepts NULL */
-/* The last value of a key, or NULL. `head` under this name counts first: option_get(o, "driver"). */
+/* The last value of a key, or NULL. `head` under this name counts first: option_get(o,
+ * "driver"). */
 const char *option_get(const struct option *option, const char *key);
 /* The last option of a name, or NULL. */
 const struct option *options_last(const struct options *options, const char *name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * QMP, as much of it as tests use: JSON objects in, one answer each, events in between. A table maps commands to functions. What is
- * not known, and what is not even JSON, gets an error object.
+ * QMP, as much of it as tests use: JSON objects in, one answer each, events in between. A table
+ * maps commands to functions. What is not known, and what is not even JSON, gets an error object.
  */
 #include <string.h>
 
@@ -517,8 +517,8 @@ static void execute(struct session *session, JsonObject *object)
 /* ---- In ---- */
 
 /*
- * The length of the object that the text begins with, 0 if it is not complete, or that of something else, which `ret_bad` says. Depth and length are
- * bounded before a parser sees it.
+ * The length of the object that the text begins with, 0 if it is not complete, or that of something
+ * else, which `ret_bad` says. Depth and length are bounded before a parser sees it.
  */
 static gsize object_length(const char *text, gsize size, bool *ret_bad)
 {

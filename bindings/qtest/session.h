@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One machine and those who drive it: the line protocol, QMP, interrupt lines that are watched, network peers. Nothing here waits or
- * reads a socket: text goes in, text comes out, so that a test or a fuzzer can be the outside as well.
+ * One machine and those who drive it: the line protocol, QMP, interrupt lines that are watched,
+ * network peers. Nothing here waits or reads a socket: text goes in, text comes out, so that a test
+ * or a fuzzer can be the outside as well.
  */
 #ifndef IOV_QTEST_SESSION_H
 #define IOV_QTEST_SESSION_H

@@ -103,7 +103,8 @@ static iov_time add(iov_time a, iov_time b)
     return a + b < a ? IOV_TIME_MAX : a + b;
 }
 
-/* How far the kernel may go in SystemC's time before anything else can happen there, or a quantum. */
+/* How far the kernel may go in SystemC's time before anything else can happen there, or a
+ * quantum. */
 static iov_time horizon(const struct iov_systemc *self)
 {
     iov_time last = self->until, now = present(), lead = add(now, self->quantum);
@@ -137,8 +138,8 @@ static void plan(struct iov_systemc *self)
 
 #if defined(__SANITIZE_ADDRESS__)
 /*
- * SystemC 2.3.4 tells AddressSanitizer that the main stack is empty when it comes back to it from a thread; an exception would then
- * leave poison behind.
+ * SystemC 2.3.4 tells AddressSanitizer that the main stack is empty when it comes back to it from a
+ * thread; an exception would then leave poison behind.
  */
 static void tell_stack(void)
 {
@@ -260,8 +261,8 @@ static const struct iov_backend_ops backend_ops = { "systemc", run, on_earlier, 
 /* ---- Life cycle ---- */
 
 /*
- * SystemC makes a context when it is loaded, and something of its own stays in it: it must not be deleted. If the user has put
- * modules there we join them, else we begin afresh beside it.
+ * SystemC makes a context when it is loaded, and something of its own stays in it: it must not be
+ * deleted. If the user has put modules there we join them, else we begin afresh beside it.
  */
 static void choose_context(struct iov_systemc *self)
 {

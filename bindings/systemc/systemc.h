@@ -23,55 +23,60 @@ IOV_BEGIN_DECLS
 struct iov_systemc;
 
 /*
- * Begins a simulation. Modules that were made before belong to it; without any a fresh one begins at time 0, as often as wanted, one
- * after the other. SC_FATAL throws from now on instead of ending the program. Errors (IOV_ERROR_RUN): a simulation is open in this
- * process; SystemC has ended; its time resolution is not 1 ps. Free it with iov_systemc_free().
+ * Begins a simulation. Modules that were made before belong to it; without any a fresh one begins
+ * at time 0, as often as wanted, one after the other. SC_FATAL throws from now on instead of ending
+ * the program. Errors (IOV_ERROR_RUN): a simulation is open in this process; SystemC has ended; its
+ * time resolution is not 1 ps. Free it with iov_systemc_free().
  */
 IOV_API struct iov_systemc *iov_systemc_new(GError **error);
-/* Detaches the kernel and ends the simulation; modules of the user must be gone if iov_systemc_new()
- * found none. Accepts NULL. Not from a process of SystemC. */
+/* Detaches the kernel and ends the simulation; modules of the user must be gone if
+ * iov_systemc_new() found none. Accepts NULL. Not from a process of SystemC. */
 IOV_API void iov_systemc_free(struct iov_systemc *systemc);
 
 /*
- * Makes SystemC the owner of a kernel's time: iov_kernel_run_until() and the like let SystemC's time
- * pass. The present instants of the two are one from then on. The kernel stays the user's and must
- * outlive the attachment. Replaces the kernel attached before; NULL detaches.
+ * Makes SystemC the owner of a kernel's time: iov_kernel_run_until() and the like let SystemC's
+ * time pass. The present instants of the two are one from then on. The kernel stays the user's and
+ * must outlive the attachment. Replaces the kernel attached before; NULL detaches.
  */
 IOV_API void iov_systemc_attach(struct iov_systemc *systemc, struct iov_kernel *kernel);
 
 /*
- * The same for a kernel that is a guest in the user's own simulation: the user calls sc_start(), and the kernel runs its events when
- * SystemC comes to their time, or earlier by the quantum. When the kernel stops (its workload is done, or iov_kernel_failure() tells what
- * went wrong) on_end(context) is called once, in a process of SystemC, and may throw; the kernel is not served any more. Neither
- * iov_systemc_advance() nor iov_kernel_run_until() may be called then.
+ * The same for a kernel that is a guest in the user's own simulation: the user calls sc_start(),
+ * and the kernel runs its events when SystemC comes to their time, or earlier by the quantum. When
+ * the kernel stops (its workload is done, or iov_kernel_failure() tells what went wrong)
+ * on_end(context) is called once, in a process of SystemC, and may throw; the kernel is not served
+ * any more. Neither iov_systemc_advance() nor iov_kernel_run_until() may be called then.
  */
 IOV_API void iov_systemc_follow(struct iov_systemc *systemc, struct iov_kernel *kernel,
                                 void (*on_end)(void *context), void *context);
 /*
- * Promises to a guest that SystemC's time goes on to `until`: it may then run ahead as far as nothing else can happen on the way, as a
- * kernel does that owns time. If the promise is broken by sc_pause(), sc_stop() or an error the kernel may be ahead.
+ * Promises to a guest that SystemC's time goes on to `until`: it may then run ahead as far as
+ * nothing else can happen on the way, as a kernel does that owns time. If the promise is broken by
+ * sc_pause(), sc_stop() or an error the kernel may be ahead.
  */
 IOV_API void iov_systemc_promise(struct iov_systemc *systemc, iov_time until);
-/* How far the kernel may run ahead of SystemC although something may happen there (temporal decoupling). 0 at the beginning: what
- * SystemC sends is never late. */
+/* How far the kernel may run ahead of SystemC although something may happen there (temporal
+ * decoupling). 0 at the beginning: what SystemC sends is never late. */
 IOV_API void iov_systemc_set_quantum(struct iov_systemc *systemc, iov_time quantum);
 
 /*
  * Lets time pass up to and including `until` (of the attached kernel, else of SystemC), or until
- * iov_systemc_stop(). Errors: IOV_ERROR_RUN, also for every later call, since SystemC does not go on
- * after an error. Not from an event handler or process.
+ * iov_systemc_stop(). Errors: IOV_ERROR_RUN, also for every later call, since SystemC does not go
+ * on after an error. Not from an event handler or process.
  */
 IOV_API bool iov_systemc_advance(struct iov_systemc *systemc, iov_time until, GError **error);
-/* Ends the advance that is going on after the present instant; from processes and event handlers. */
+/* Ends the advance that is going on after the present instant; from processes and event
+ * handlers. */
 IOV_API void iov_systemc_stop(struct iov_systemc *systemc);
 /* SystemC's present time. While the kernel runs ahead of the next activity of SystemC it is behind
  * iov_now(), never before it. */
 IOV_API iov_time iov_systemc_now(const struct iov_systemc *systemc);
-/* The attached kernel, or NULL; whether one of its events or fibers is running, and not a process of the user. */
+/* The attached kernel, or NULL; whether one of its events or fibers is running, and not a process
+ * of the user. */
 IOV_API struct iov_kernel *iov_systemc_kernel(const struct iov_systemc *systemc);
 IOV_API bool iov_systemc_serving(const struct iov_systemc *systemc);
-/* From a process of SystemC, before it calls a model or arms an event with a delay: brings the kernel's
- * clock to SystemC's present. */
+/* From a process of SystemC, before it calls a model or arms an event with a delay: brings the
+ * kernel's clock to SystemC's present. */
 IOV_API void iov_systemc_sync(struct iov_systemc *systemc);
 /* How far the kernel is ahead of SystemC. From an event handler or fiber: what happens now, happens
  * that long after SystemC's present; add it to the delay of a notification or transaction. */

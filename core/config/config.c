@@ -315,7 +315,8 @@ static void make_paths_absolute(struct iov_tree *tree, struct iov_node *node)
         make_paths_absolute(tree, child);
 }
 
-/* Whether a --set says which files are read and so must come before them. `include=` comes before all (merge.c). */
+/* Whether a --set says which files are read and so must come before them. `include=` comes before
+ * all (merge.c). */
 static bool chooses_files(const char *assignment)
 {
     return g_str_has_prefix(assignment, "strategy=") || g_str_has_prefix(assignment, "costs=");

@@ -39,7 +39,8 @@ IOV_API void iov_diagnostics_add(struct iov_diagnostics *diagnostics, struct iov
 IOV_API void iov_diagnostics_add_near(struct iov_diagnostics *diagnostics, struct iov_origin origin,
                                       const char *word, const char *const *candidates,
                                       const char *format, ...) G_GNUC_PRINTF(5, 6);
-/* How many messages there are; the text of one of them and the place that it is about (both owned by the list). */
+/* How many messages there are; the text of one of them and the place that it is about (both owned
+ * by the list). */
 IOV_API unsigned iov_diagnostics_count(const struct iov_diagnostics *diagnostics);
 IOV_API const char *iov_diagnostics_message(const struct iov_diagnostics *diagnostics,
                                             unsigned index);

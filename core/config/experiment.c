@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The run goes in slices of simulated time that take about 50 ms of host time each, so that progress and Ctrl-C are looked at; where
- * slices end changes nothing in the order of events.
+ * The run goes in slices of simulated time that take about 50 ms of host time each, so that
+ * progress and Ctrl-C are looked at; where slices end changes nothing in the order of events.
  */
 #define _GNU_SOURCE /* dladdr */
 #include "core/config/experiment.h"
@@ -17,7 +17,8 @@
 
 #define SLICE_FIRST (100 * IOV_US)
 #define SLICE_WALL_US 50000
-/* How often, in simulated time, it is looked whether the workload still does anything: not after slices, which follow host time. */
+/* How often, in simulated time, it is looked whether the workload still does anything: not after
+ * slices, which follow host time. */
 #define LIFE_CHECK (1 * IOV_SEC)
 
 struct iov_experiment {
@@ -63,7 +64,8 @@ static void add_upwards(GPtrArray *folders, const char *from)
     }
 }
 
-/* The data that were installed with this code: wherever that was put, or where the build was told to. */
+/* The data that were installed with this code: wherever that was put, or where the build was told
+ * to. */
 static void add_installed(GPtrArray *folders)
 {
     enum { LEVELS = 3 }; /* bin, lib, lib/x86_64-linux-gnu */
@@ -205,7 +207,8 @@ struct signs {
     struct sign life, operations;
 };
 
-/* Why the run is given up: nothing has happened for longer than the workload said, or nothing has come of it. NULL: go on. */
+/* Why the run is given up: nothing has happened for longer than the workload said, or nothing has
+ * come of it. NULL: go on. */
 static const char *look_for_life(struct signs *signs, const struct iov_measure *measure,
                                  iov_time now)
 {

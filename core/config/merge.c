@@ -213,7 +213,8 @@ static void put_first(struct iov_node *mapping, struct iov_node *node)
     mapping->count++;
 }
 
-/* The file under all that it extends and includes. What is missing in the whole is missing in the file. */
+/* The file under all that it extends and includes. What is missing in the whole is missing in the
+ * file. */
 static struct iov_node *with_files_below(struct iov_sources *sources, struct iov_node *root)
 {
     struct iov_origin origin = root->origin;

@@ -45,7 +45,8 @@ struct iov_sources {
  */
 IOV_API char *iov_sources_find(const struct iov_sources *sources, const char *name,
                                struct iov_origin from);
-/* Whether the value of a file's first key is the version that is read here; if not, a diagnostic. */
+/* Whether the value of a file's first key is the version that is read here; if not, a
+ * diagnostic. */
 IOV_API bool iov_version_is_known(const struct iov_node *version,
                                   struct iov_diagnostics *diagnostics);
 /*
@@ -87,8 +88,8 @@ IOV_API void iov_tree_set(struct iov_tree *tree, struct iov_node *root, const ch
 /*
  * Substitutes `${name}` in every scalar below `root` by what the mapping `parameters` under `root`
  * says; `$${` becomes `${`. Parameters may use each other. A scalar that is nothing but `${name}`
- * becomes the parameter's value, of whatever kind. `idle` (may be NULL) is told what the command line
- * says of parameters that nothing uses.
+ * becomes the parameter's value, of whatever kind. `idle` (may be NULL) is told what the command
+ * line says of parameters that nothing uses.
  */
 IOV_API void iov_tree_substitute(struct iov_tree *tree, struct iov_node *root,
                                  struct iov_diagnostics *diagnostics, struct iov_diagnostics *idle);
@@ -99,7 +100,8 @@ static inline bool iov_origin_is_set(struct iov_origin origin)
     return origin.line == 0 && origin.file != NULL;
 }
 
-/* Takes a path and gives it back as messages name it: relative, without "..", if it lies below the present folder. */
+/* Takes a path and gives it back as messages name it: relative, without "..", if it lies below the
+ * present folder. */
 IOV_API char *iov_path_tidy(char *path);
 
 IOV_END_DECLS

@@ -186,8 +186,8 @@ static struct iov_node *complete_vm(struct parts *parts, struct iov_node *entry,
 }
 
 /*
- * What a VM's entry says of a part over what the run says for all, or in its place if it names another kind, whose properties are
- * others.
+ * What a VM's entry says of a part over what the run says for all, or in its place if it names
+ * another kind, whose properties are others.
  */
 static const struct iov_node *lay_over(struct parts *parts, struct iov_node *own,
                                        const struct iov_node *shared)
@@ -334,7 +334,8 @@ static GPtrArray *names_in_scope(const struct parts *parts, int vm)
     return names;
 }
 
-/* There is no such part. Software of a VM is mostly referred to in a file that is not the user's: that one is told where the VM is named. */
+/* There is no such part. Software of a VM is mostly referred to in a file that is not the user's:
+ * that one is told where the VM is named. */
 static void tell_missing(const struct parts *parts, int vm, const char *name,
                          struct iov_origin origin)
 {

@@ -216,7 +216,8 @@ static uint64_t top_number(const struct iov_config *config, const char *key,
                                                                                   : standard;
 }
 
-/* 0: nobody says. A wrong one was told of; then any will do, so that not each cost in cycles is told of, too. */
+/* 0: nobody says. A wrong one was told of; then any will do, so that not each cost in cycles is
+ * told of, too. */
 static uint64_t frequency_of(const struct iov_config *config)
 {
     uint64_t frequency_hz = top_number(config, "frequency", IOV_DIMENSION_FREQUENCY, 0);

@@ -38,7 +38,8 @@ struct iov_config_options {
 IOV_API struct iov_config *iov_config_load(const char *path,
                                            const struct iov_config_options *options,
                                            GError **error);
-/* The same for a text, as a program makes one; messages call it `name`. Names of files in it are looked for in the search path. */
+/* The same for a text, as a program makes one; messages call it `name`. Names of files in it are
+ * looked for in the search path. */
 IOV_API struct iov_config *iov_config_load_text(const char *name, const char *text,
                                                 const struct iov_config_options *options,
                                                 GError **error);
@@ -47,16 +48,16 @@ IOV_API void iov_config_free(struct iov_config *config); /* accepts NULL */
  * configuration. */
 IOV_API const struct iov_node *iov_config_root(const struct iov_config *config);
 /*
- * What `sets` say in vain: parameters that nothing uses, and, once a platform was made, costs that no
- * kind has. No mistake for a program, which may set the same for all of several files; a slip of who
- * sets by hand. Owned by the configuration.
+ * What `sets` say in vain: parameters that nothing uses, and, once a platform was made, costs that
+ * no kind has. No mistake for a program, which may set the same for all of several files; a slip of
+ * who sets by hand. Owned by the configuration.
  */
 IOV_API const struct iov_diagnostics *iov_config_idle_sets(const struct iov_config *config);
 /* The resolved configuration as YAML. It loads, without any other file, as an equal tree. g_free()
  * it. */
 IOV_API char *iov_config_write(const struct iov_config *config);
-/* Names of the strategies in `<directory>/strategies/` of the search path, sorted; g_strfreev() it.
- */
+/* Names of the strategies in `<directory>/strategies/` of the search path, sorted; g_strfreev()
+ * it. */
 IOV_API char **iov_strategy_list(const char *const *search_path);
 
 /* ---- Platform ---- */

@@ -156,7 +156,8 @@ static bool is_prefix(char letter)
     return letter != '\0' && strchr("kKMGT", letter) != NULL;
 }
 
-/* The rate that "Gb", "Mbit/s" and the like mean: of bits, while "GB/s" is of bytes. NULL: something else. */
+/* The rate that "Gb", "Mbit/s" and the like mean: of bits, while "GB/s" is of bytes. NULL:
+ * something else. */
 static const char *rate_of_bits(const char *unit)
 {
     static const char *const bits[] = { "b", "bit", "bits", "b/s", "bit/s", "bits/s", NULL };

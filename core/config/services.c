@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether somebody is at the far end who does what a guest's workload needs. Without that a run would be busy, or silent, until it is given up.
+ * Whether somebody is at the far end who does what a guest's workload needs. Without that a run
+ * would be busy, or silent, until it is given up.
  *
- * A VM is served by far ends of its own, if it has any that are wired, else by the machine's. Where there are none, or kinds that say nothing of
- * themselves, nothing is refused. LIMIT: who can be reached over which switch is not looked at: with several far ends one that does it is enough.
+ * A VM is served by far ends of its own, if it has any that are wired, else by the machine's. Where
+ * there are none, or kinds that say nothing of themselves, nothing is refused. LIMIT: who can be
+ * reached over which switch is not looked at: with several far ends one that does it is enough.
  */
 #include "core/config/config-private.h"
 

@@ -162,7 +162,8 @@ static void substitute(struct substitution *s, struct iov_node *node, unsigned d
         substitute(s, child, depth + 1);
 }
 
-/* A parameter from the command line that nothing uses is a slip, whether a file has one of that name or not. */
+/* A parameter from the command line that nothing uses is a slip, whether a file has one of that
+ * name or not. */
 static void tell_idle(const struct substitution *s, const struct iov_node *root,
                       struct iov_diagnostics *idle)
 {

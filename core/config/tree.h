@@ -55,8 +55,8 @@ IOV_API const char *iov_tree_string(struct iov_tree *tree, const char *text);
  */
 IOV_API struct iov_node *iov_tree_parse(struct iov_tree *tree, const char *name, const char *text,
                                         size_t length, struct iov_diagnostics *diagnostics);
-/* The same from a file. A file that cannot be read is a mistake at `from`, the place that names it.
- */
+/* The same from a file. A file that cannot be read is a mistake at `from`, the place that names
+ * it. */
 IOV_API struct iov_node *iov_tree_parse_file(struct iov_tree *tree, const char *path,
                                              struct iov_origin from,
                                              struct iov_diagnostics *diagnostics);
@@ -74,8 +74,8 @@ IOV_API struct iov_node *iov_node_copy(struct iov_tree *tree, const struct iov_n
                                        unsigned depth, struct iov_diagnostics *diagnostics);
 /* Appends a node to a sequence. */
 IOV_API void iov_node_append(struct iov_node *sequence, struct iov_node *child);
-/* Puts a node into a mapping; what was under this key is replaced where it stands. `key` is copied.
- */
+/* Puts a node into a mapping; what was under this key is replaced where it stands. `key` is
+ * copied. */
 IOV_API void iov_node_put(struct iov_tree *tree, struct iov_node *mapping, const char *key,
                           struct iov_origin key_origin, struct iov_node *child);
 /* Takes a key out of a mapping and returns its node, or NULL if it is not there. */

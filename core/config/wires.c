@@ -171,7 +171,8 @@ static void check_fit(const struct check *check, const struct wire *wire)
                             role_name(to));
 }
 
-/* A second wire on a port that takes only one. All VMs say the same, and diagnostics keep it once. */
+/* A second wire on a port that takes only one. All VMs say the same, and diagnostics keep it
+ * once. */
 static void tell_taken_port(const struct check *check, const struct wire *wire,
                             const struct end *end, int vm)
 {

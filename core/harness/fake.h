@@ -58,8 +58,8 @@ struct iov_fake_mem {
 
 IOV_API struct iov_fake_mem *iov_fake_mem_new(struct iov_kernel *kernel);
 IOV_API void iov_fake_mem_free(struct iov_fake_mem *fake); /* accepts NULL */
-/* The next read of exactly `address` gives `value` (once; several answers of one address queue up).
- */
+/* The next read of exactly `address` gives `value` (once; several answers of one address queue
+ * up). */
 IOV_API void iov_fake_mem_answer(struct iov_fake_mem *fake, uint64_t address, uint64_t value);
 /* Bytes in RAM, little-endian numbers, payload with its span. */
 IOV_API void iov_fake_mem_put(struct iov_fake_mem *fake, uint64_t address, const void *data,

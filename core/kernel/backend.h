@@ -41,7 +41,8 @@ struct iov_backend_ops {
  * own it. */
 IOV_API void iov_kernel_set_backend(struct iov_kernel *kernel, struct iov_backend *backend);
 IOV_API const char *iov_kernel_backend_name(const struct iov_kernel *kernel);
-/* After a run that returned false: the text of iov_kernel_fail(), or why its back end failed, or NULL if iov_kernel_stop() ended it. */
+/* After a run that returned false: the text of iov_kernel_fail(), or why its back end failed, or
+ * NULL if iov_kernel_stop() ended it. */
 IOV_API const char *iov_kernel_failure(const struct iov_kernel *kernel);
 
 /*
@@ -52,11 +53,13 @@ IOV_API const char *iov_kernel_failure(const struct iov_kernel *kernel);
 IOV_API bool iov_kernel_serve(struct iov_kernel *kernel, iov_time until);
 
 /*
- * For back ends only, from an event handler: the serving that is going on ends at `until`, if that is sooner; what is due later waits.
+ * For back ends only, from an event handler: the serving that is going on ends at `until`, if that
+ * is sooner; what is due later waits.
  */
 IOV_API void iov_kernel_cut(struct iov_kernel *kernel, iov_time until);
 /*
- * For back ends only, outside of iov_kernel_serve(): moves the clock to `when` without running anything, at most to the next event.
+ * For back ends only, outside of iov_kernel_serve(): moves the clock to `when` without running
+ * anything, at most to the next event.
  */
 IOV_API void iov_kernel_skip(struct iov_kernel *kernel, iov_time when);
 

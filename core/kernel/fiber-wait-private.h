@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Waits whose switch of stacks lies in their caller's own code. A processor predicts where a function returns to by the calls that it has
- * seen; a fiber that comes back finds another fiber's there, so each return from a frame in which it stood goes wrong, 8 ns at
- * a time. The waits that every request goes through therefore have no frame of their own. For the library's own software; not a contract.
+ * Waits whose switch of stacks lies in their caller's own code. A processor predicts where a
+ * function returns to by the calls that it has seen; a fiber that comes back finds another fiber's
+ * there, so each return from a frame in which it stood goes wrong, 8 ns at a time. The waits that
+ * every request goes through therefore have no frame of their own. For the library's own software;
+ * not a contract.
  */
 #ifndef IOV_KERNEL_FIBER_WAIT_PRIVATE_H
 #define IOV_KERNEL_FIBER_WAIT_PRIVATE_H

@@ -4,8 +4,9 @@
  * at the top of that stack, so one mapping holds all of it and a fiber that ends leaves it to the
  * next one.
  *
- * A fiber that waits takes the next events itself. Handlers it runs on its own stack; the first event that wakes a fiber leads there, or back into
- * itself without any switch. Only where the run ends, and from a fiber that has ended, it goes on with the loop.
+ * A fiber that waits takes the next events itself. Handlers it runs on its own stack; the first
+ * event that wakes a fiber leads there, or back into itself without any switch. Only where the run
+ * ends, and from a fiber that has ended, it goes on with the loop.
  */
 #include "core/kernel/fiber.h"
 

@@ -45,13 +45,14 @@ static inline void iov_fiber_settle(struct iov_kernel *kernel)
 
 /* Waits for iov_fiber_unpark(). */
 IOV_API void iov_fiber_park(struct iov_kernel *kernel);
-/* Waits for iov_fiber_unpark() or the time `until`; true if unparked. IOV_TIME_MAX waits for ever.
- */
+/* Waits for iov_fiber_unpark() or the time `until`; true if unparked. IOV_TIME_MAX waits for
+ * ever. */
 IOV_API bool iov_fiber_park_until(struct iov_kernel *kernel, iov_time until);
 /* Ends the park of a fiber later in the present instant. Nothing happens if it is not parked: check
  * your condition in a loop. */
 IOV_API void iov_fiber_unpark(struct iov_fiber *fiber);
-/* The same at the time `when`, if nobody does so before. The fiber is parked, without a time of its own. */
+/* The same at the time `when`, if nobody does so before. The fiber is parked, without a time of its
+ * own. */
 IOV_API void iov_fiber_unpark_at(struct iov_fiber *fiber, iov_time when);
 
 /* A condition that fibers wait on, in the order of their coming. Initialise with zeros. */

@@ -89,7 +89,8 @@ static inline void iov_kernel_know(struct iov_kernel *kernel, iov_time next)
     kernel->head.quiet = next <= kernel->limit ? next : kernel->limit + 1;
 }
 
-/* Right after an event was taken: the head knows when the next one is due, where that is seen at a glance. */
+/* Right after an event was taken: the head knows when the next one is due, where that is seen at a
+ * glance. */
 static inline void iov_kernel_foresee(struct iov_kernel *kernel)
 {
     iov_time next;
@@ -98,7 +99,8 @@ static inline void iov_kernel_foresee(struct iov_kernel *kernel)
         iov_kernel_know(kernel, next);
 }
 
-/* Nothing is due from now to `until`, which the run reaches; the head then knows for how long. Not in a step, which is one event. */
+/* Nothing is due from now to `until`, which the run reaches; the head then knows for how long. Not
+ * in a step, which is one event. */
 static inline bool iov_kernel_quiet(struct iov_kernel *kernel, iov_time until)
 {
     iov_time next;

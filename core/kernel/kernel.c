@@ -232,11 +232,12 @@ bool iov_kernel_advance_slow(struct iov_kernel *kernel, iov_time delay)
     iov_time now = kernel->head.now;
     iov_time target = now + delay;
 
-    /* Outside of a run the limit is 0. A step is one event: what follows a fiber's wait is another.
-     */
+    /* Outside of a run the limit is 0. A step is one event: what follows a fiber's wait is
+     * another. */
     if (target < now || target > kernel->limit || kernel->stepping || iov_kernel_stopping(kernel))
         return false;
-    /* What the head knows need not be looked up again. If the event has been disarmed since, a wait does as well. */
+    /* What the head knows need not be looked up again. If the event has been disarmed since, a wait
+     * does as well. */
     if (kernel->head.quiet > now && kernel->head.quiet <= target)
         return false;
     if (!iov_kernel_quiet(kernel, target))

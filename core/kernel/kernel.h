@@ -60,14 +60,14 @@ struct iov_kernel_head {
     uint64_t events;
 };
 
-/* A new kernel at time 0 with an empty queue; free it with iov_kernel_free(), which accepts NULL.
- */
+/* A new kernel at time 0 with an empty queue; free it with iov_kernel_free(), which accepts
+ * NULL. */
 IOV_API struct iov_kernel *iov_kernel_new(void);
 IOV_API void iov_kernel_free(struct iov_kernel *kernel);
 
 /*
- * Calls function(argument) when the kernel is freed, after all fibers were dropped where they stood: for what they may have
- * held in their hands. Slow plane.
+ * Calls function(argument) when the kernel is freed, after all fibers were dropped where they
+ * stood: for what they may have held in their hands. Slow plane.
  */
 IOV_API void iov_kernel_at_free(struct iov_kernel *kernel, void (*function)(void *argument),
                                 void *argument);
@@ -106,14 +106,16 @@ IOV_API bool iov_kernel_step(struct iov_kernel *kernel);
 /* Asks the run that is going on to end after the present handler. */
 IOV_API void iov_kernel_stop(struct iov_kernel *kernel);
 /*
- * The run cannot go on: ends it as iov_kernel_stop() does, and every later one at once. iov_kernel_failure() (backend.h) tells the text,
- * which is copied; the first one counts. From any context but a signal handler.
+ * The run cannot go on: ends it as iov_kernel_stop() does, and every later one at once.
+ * iov_kernel_failure() (backend.h) tells the text, which is copied; the first one counts. From any
+ * context but a signal handler.
  */
 IOV_API void iov_kernel_fail(struct iov_kernel *kernel, const char *text);
 /*
- * Called once in IOV_KERNEL_PATIENCE steps of something that may go round for ever without using simulated time, with a place that
- * remembers the time of the last call. If it is the same, the run fails and says who it was: the fiber that is running, which then does not get the
- * processor back, or the model that `culprit` lies in (iov_kernel_culprit()).
+ * Called once in IOV_KERNEL_PATIENCE steps of something that may go round for ever without using
+ * simulated time, with a place that remembers the time of the last call. If it is the same, the run
+ * fails and says who it was: the fiber that is running, which then does not get the processor back,
+ * or the model that `culprit` lies in (iov_kernel_culprit()).
  */
 #define IOV_KERNEL_PATIENCE (1u << 22) /* a power of two */
 IOV_API void iov_kernel_expect_progress(struct iov_kernel *kernel, iov_time *last,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Small macros every file may use: visibility, C linkage, owner of an embedded struct, cache line. */
+/* Small macros every file may use: visibility, C linkage, owner of an embedded struct, cache
+ * line. */
 #ifndef IOV_KERNEL_MACROS_H
 #define IOV_KERNEL_MACROS_H
 
@@ -33,7 +34,8 @@ IOV_END_DECLS
 #define iov_container_of(pointer, type, member) \
     ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
-/* Bytes of a line of the cache of whoever runs this program; what is simulated has lines of its own. */
+/* Bytes of a line of the cache of whoever runs this program; what is simulated has lines of its
+ * own. */
 #define IOV_CACHE_LINE 64u
 
 #endif

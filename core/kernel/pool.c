@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Pools of records of one size: memory comes in slabs and goes back to the system with the pool.
- * Records whose size is a multiple of IOV_CACHE_LINE do not share cache lines. AddressSanitizer sees
- * the use of a record that was given back.
+ * Records whose size is a multiple of IOV_CACHE_LINE do not share cache lines. AddressSanitizer
+ * sees the use of a record that was given back.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -192,7 +192,8 @@ static inline struct iov_event *iov_queue_take(struct iov_queue *queue, iov_time
     return event;
 }
 
-/* When the first event is due, IOV_TIME_MAX without one; false if several share the lowest place, so that it takes a look at each. */
+/* When the first event is due, IOV_TIME_MAX without one; false if several share the lowest place,
+ * so that it takes a look at each. */
 static inline bool iov_queue_glance(const struct iov_queue *queue, iov_time *ret_next)
 {
     const struct iov_link *ring;

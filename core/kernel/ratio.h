@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A number to multiply whole numbers by, such as the picoseconds of a clock's tick. It is kept in lowest terms, so that the product
- * nearly always fits 64 bits, and the division is a multiplication by the reciprocal; if it does not fit, 128 bits give the same result.
+ * A number to multiply whole numbers by, such as the picoseconds of a clock's tick. It is kept in
+ * lowest terms, so that the product nearly always fits 64 bits, and the division is a
+ * multiplication by the reciprocal; if it does not fit, 128 bits give the same result.
  */
 #ifndef IOV_KERNEL_RATIO_H
 #define IOV_KERNEL_RATIO_H

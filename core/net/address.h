@@ -14,13 +14,16 @@ IOV_BEGIN_DECLS
 #define IOV_NET_VENDOR_VMWARE 0x000c29u
 #define IOV_NET_VENDOR_XEN 0x00163eu
 
-/* Reads six pairs of hexadecimal digits like "52:54:00:12:34:56"; false, with nothing changed, if `text` is anything else. */
+/* Reads six pairs of hexadecimal digits like "52:54:00:12:34:56"; false, with nothing changed, if
+ * `text` is anything else. */
 IOV_API bool iov_net_address_parse(const char *text, uint8_t ret_address[6]);
 
-/* An address of `vendor` that depends on a part's path alone: several guests of one run have different ones. */
+/* An address of `vendor` that depends on a part's path alone: several guests of one run have
+ * different ones. */
 IOV_API void iov_net_address_of_path(const char *path, uint32_t vendor, uint8_t ret_address[6]);
 
-/* What a property says: "auto" for the address of the path, or the address of one station; false if it is neither. */
+/* What a property says: "auto" for the address of the path, or the address of one station; false if
+ * it is neither. */
 IOV_API bool iov_net_address_choose(const char *text, const char *path, uint32_t vendor,
                                     uint8_t ret_address[6]);
 

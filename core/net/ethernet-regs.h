@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Offsets and numbers of Ethernet, ARP, IPv4, ICMP, UDP and TCP as they stand in a frame, without options. Multi-byte fields are
- * big-endian. Offsets of a protocol count from its own header.
+ * Offsets and numbers of Ethernet, ARP, IPv4, ICMP, UDP and TCP as they stand in a frame, without
+ * options. Multi-byte fields are big-endian. Offsets of a protocol count from its own header.
  */
 #ifndef IOV_NET_ETHERNET_REGS_H
 #define IOV_NET_ETHERNET_REGS_H

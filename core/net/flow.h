@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Automatic receive steering: frames of a flow go to the queue that last sent for it, as Linux's tap and a virtio device do it.
+ * Automatic receive steering: frames of a flow go to the queue that last sent for it, as Linux's
+ * tap and a virtio device do it.
  *
- * SPEC: virtio 1.2, 5.1.6.5.5 (the device follows the transmit queues). Sizes and ages are those of Linux's tun.
- * LIMIT: a fifth flow whose hash falls on the same four places takes that of the one that was silent longest (Linux chains up to 4096); IPv4 without options, TCP and UDP: everything
+ * SPEC: virtio 1.2, 5.1.6.5.5 (the device follows the transmit queues). Sizes and ages are those of
+ * Linux's tun. LIMIT: a fifth flow whose hash falls on the same four places takes that of the one
+ * that was silent longest (Linux chains up to 4096); IPv4 without options, TCP and UDP: everything
  * else is one flow.
  */
 #ifndef IOV_NET_FLOW_H
@@ -33,7 +35,8 @@ IOV_API uint32_t iov_flow_hash(const uint8_t *frame, uint32_t size);
 /* `queue` has sent a frame of flow `hash`. */
 IOV_API void iov_flow_sent(struct iov_flow_table *table, uint32_t hash, unsigned queue,
                            iov_time now);
-/* The queue, below `queues`, for a frame of flow `hash`: where it sent last; an unknown flow's hash decides. */
+/* The queue, below `queues`, for a frame of flow `hash`: where it sent last; an unknown flow's hash
+ * decides. */
 IOV_API unsigned iov_flow_queue(const struct iov_flow_table *table, uint32_t hash, unsigned queues,
                                 iov_time now);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Big-endian fields of frames and the Internet checksum, for everybody who builds or reads frames. */
+/* Big-endian fields of frames and the Internet checksum, for everybody who builds or reads
+ * frames. */
 #ifndef IOV_NET_INTERNET_H
 #define IOV_NET_INTERNET_H
 
@@ -31,8 +32,9 @@ static inline void iov_net_put32(uint8_t *at, uint32_t value)
 }
 
 /*
- * The Internet checksum of `size` bytes, starting from `sum`; folded, not inverted. SPEC: RFC 1071, 2 (B) and (C): it depends neither
- * on the byte order nor on the width of the words that are added, as long as carries come back in.
+ * The Internet checksum of `size` bytes, starting from `sum`; folded, not inverted. SPEC: RFC 1071,
+ * 2 (B) and (C): it depends neither on the byte order nor on the width of the words that are added,
+ * as long as carries come back in.
  */
 static inline uint32_t iov_net_sum(uint32_t sum, const void *data, uint32_t size)
 {
@@ -66,7 +68,8 @@ static inline void iov_net_put_ipv4_sum(uint8_t *ip)
     iov_net_put16(ip + IPV4_CHECKSUM, ~iov_net_sum(0, ip, IPV4_HEADER));
 }
 
-/* That of the UDP datagram behind it, of `length` bytes with its header. SPEC: RFC 768: 0 would say that there is none. */
+/* That of the UDP datagram behind it, of `length` bytes with its header. SPEC: RFC 768: 0 would say
+ * that there is none. */
 static inline void iov_net_put_udp_sum(uint8_t *ip, uint32_t length)
 {
     uint8_t *udp = ip + IPV4_HEADER;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See segment.h. Frames may come from a guest: every length is checked against the bytes that are there. */
+/* See segment.h. Frames may come from a guest: every length is checked against the bytes that are
+ * there. */
 #include "core/net/segment.h"
 
 #include "core/net/ethernet-regs.h"

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Large TCP segments: one frame that stands for many, until somebody cuts it (an adapter's TSO, a kernel's GSO), or puts it together (GRO).
+ * Large TCP segments: one frame that stands for many, until somebody cuts it (an adapter's TSO, a
+ * kernel's GSO), or puts it together (GRO).
  *
- * A cut repeats the headers; IPv4 identification and sequence number count up, FIN and PSH stay with the last segment and CWR with the
- * first, lengths and both sums are made anew. SPEC: RFC 9293 3.1, RFC 791 3.1, RFC 3168 6.1.2 (CWR).
- * LIMIT: IPv6 without extension headers, one VLAN tag at most.
+ * A cut repeats the headers; IPv4 identification and sequence number count up, FIN and PSH stay
+ * with the last segment and CWR with the first, lengths and both sums are made anew. SPEC: RFC
+ * 9293 3.1, RFC 791 3.1, RFC 3168 6.1.2 (CWR). LIMIT: IPv6 without extension headers, one VLAN tag
+ * at most.
  */
 #ifndef IOV_NET_SEGMENT_H
 #define IOV_NET_SEGMENT_H
@@ -13,7 +15,8 @@
 
 IOV_BEGIN_DECLS
 
-/* The smallest MSS that is cut to, as in Linux: it keeps one frame of a guest from becoming 65,000. */
+/* The smallest MSS that is cut to, as in Linux: it keeps one frame of a guest from becoming
+ * 65,000. */
 #define IOV_SEGMENT_MIN 48u
 
 /* How a frame is cut. */
@@ -28,8 +31,9 @@ struct iov_segment_plan {
 };
 
 /*
- * Reads the headers; `data` holds at least the first `held` of the frame's `size` bytes. False: not a TCP frame whose lengths hold, or `mss` is too small. A frame that is one segment
- * has a plan, too.
+ * Reads the headers; `data` holds at least the first `held` of the frame's `size` bytes. False: not
+ * a TCP frame whose lengths hold, or `mss` is too small. A frame that is one segment has a plan,
+ * too.
  */
 IOV_API bool iov_segment_plan(const uint8_t *data, uint32_t held, uint32_t size, uint32_t mss,
                               struct iov_segment_plan *ret_plan);
@@ -37,19 +41,21 @@ IOV_API bool iov_segment_plan(const uint8_t *data, uint32_t held, uint32_t size,
 IOV_API uint32_t iov_segment_size(const struct iov_segment_plan *plan, uint32_t index,
                                   uint32_t *ret_offset);
 /*
- * Makes the frame in `frame`, which holds the large one's headers and this segment's payload, segment `index`. Without `sum` the TCP sum
- * is the pseudo header's only.
+ * Makes the frame in `frame`, which holds the large one's headers and this segment's payload,
+ * segment `index`. Without `sum` the TCP sum is the pseudo header's only.
  */
 IOV_API void iov_segment_headers(const struct iov_segment_plan *plan, uint32_t index,
                                  uint8_t *frame, uint32_t frame_size, bool sum);
 
 /*
- * What open checksums of a packet need: completes the one that `packet` leaves open, in place. One that lies nowhere in it stays open.
+ * What open checksums of a packet need: completes the one that `packet` leaves open, in place. One
+ * that lies nowhere in it stays open.
  */
 IOV_API void iov_segment_sum(struct iov_packet *packet);
 /*
- * What an adapter does at its edge to the wire: cuts large frames, completes sums, sends; the last segment carries the request. `packet` is
- * given away; one that cannot be cut is freed. Returns the time until the wire takes the next frame. `segments`, if not NULL, counts what was cut.
+ * What an adapter does at its edge to the wire: cuts large frames, completes sums, sends; the last
+ * segment carries the request. `packet` is given away; one that cannot be cut is freed. Returns the
+ * time until the wire takes the next frame. `segments`, if not NULL, counts what was cut.
  */
 IOV_API iov_time iov_segment_send_slowly(struct iov_packet_port *port, struct iov_packet_pool *pool,
                                          struct iov_packet *packet, uint64_t *segments);
@@ -62,14 +68,16 @@ static inline iov_time iov_segment_send(struct iov_packet_port *port, struct iov
 }
 
 /*
- * Cuts `packet` into packets of `pool`, sums and all, that are queued behind `queue`'s last. False: it cannot be cut. `packet` is freed.
+ * Cuts `packet` into packets of `pool`, sums and all, that are queued behind `queue`'s last. False:
+ * it cannot be cut. `packet` is freed.
  */
 IOV_API bool iov_segment_cut(struct iov_packet_pool *pool, struct iov_packet *packet,
                              struct iov_packet_queue *queue);
 
 /*
- * GRO: how a kernel puts segments of one connection together again. `first` and `next` are frames whose sums somebody has checked; true if `next` goes on where a
- * large segment ends that begins as `first` and has `payload` bytes in segments of `mss`.
+ * GRO: how a kernel puts segments of one connection together again. `first` and `next` are frames
+ * whose sums somebody has checked; true if `next` goes on where a large segment ends that begins as
+ * `first` and has `payload` bytes in segments of `mss`.
  */
 struct iov_segment_data {
     uint32_t header;  /* bytes of all headers */
@@ -78,7 +86,8 @@ struct iov_segment_data {
 };
 IOV_API struct iov_segment_data iov_segment_data(const uint8_t *frame, uint32_t size);
 IOV_API bool iov_segment_follows(const uint8_t *first, uint32_t payload, const uint8_t *next);
-/* The headers of `first` for `payload` bytes that are put together of segments of `mss`; the sum of TCP is left open. */
+/* The headers of `first` for `payload` bytes that are put together of segments of `mss`; the sum of
+ * TCP is left open. */
 IOV_API void iov_segment_merged(uint8_t *first, uint32_t payload, bool last);
 #define IOV_SEGMENT_MERGED_MAX 65535u /* of a datagram: IPv4's length field */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a server in a guest and the clients at the far end say to each other, as UDP payload; big-endian. It stands for memcached's protocol: what
- * counts is who sends how much when.
+ * What a server in a guest and the clients at the far end say to each other, as UDP payload;
+ * big-endian. It stands for memcached's protocol: what counts is who sends how much when.
  */
 #ifndef IOV_NET_SERVICE_REGS_H
 #define IOV_NET_SERVICE_REGS_H

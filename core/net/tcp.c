@@ -137,7 +137,8 @@ static bool is_duplicate(const struct iov_tcp *tcp, const struct iov_tcp_segment
            segment->size == 0 && window == tcp->send_window;
 }
 
-/* `size` bytes arrived. SPEC: RFC 5681 3.1 with RFC 3465's counting of bytes; a window that is not used does not grow (RFC 7661 4.2). */
+/* `size` bytes arrived. SPEC: RFC 5681 3.1 with RFC 3465's counting of bytes; a window that is not
+ * used does not grow (RFC 7661 4.2). */
 static void grow(struct iov_tcp *tcp, uint32_t size)
 {
     uint32_t window = tcp->congestion_window;

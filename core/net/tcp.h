@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One end of a TCP connection, as arithmetic: sequence numbers, windows, what is acknowledged, what is due. It sends nothing, keeps no
- * bytes and knows no time: whoever owns it (the guest's stack, the machine at the far end) builds the frames, pays for them and runs the timers.
+ * One end of a TCP connection, as arithmetic: sequence numbers, windows, what is acknowledged, what
+ * is due. It sends nothing, keeps no bytes and knows no time: whoever owns it (the guest's stack,
+ * the machine at the far end) builds the frames, pays for them and runs the timers.
  *
- * SPEC: RFC 9293 (segments, handshake, windows), RFC 7323 2 (window scale), RFC 5681 3.2 (three duplicate acknowledgements: go back), 4.2 (an acknowledgement for every second full segment; at once
- * for what is out of order), RFC 6298 (the timer is the owner's).
- * The congestion window is RFC 5681 3.1's: slow start, congestion avoidance, counted in bytes; after a loss it begins anew (4.1's restart), since what
- * comes out of order is dropped and everything from there on is sent again.
- * LIMIT: no SACK and so no fast recovery, no timestamps, no urgent data.
+ * SPEC: RFC 9293 (segments, handshake, windows), RFC 7323 2 (window scale), RFC 5681 3.2 (three
+ * duplicate acknowledgements: go back), 4.2 (an acknowledgement for every second full segment; at
+ * once for what is out of order), RFC 6298 (the timer is the owner's). The congestion window is RFC
+ * 5681 3.1's: slow start, congestion avoidance, counted in bytes; after a loss it begins anew
+ * (4.1's restart), since what comes out of order is dropped and everything from there on is sent
+ * again. LIMIT: no SACK and so no fast recovery, no timestamps, no urgent data.
  */
 #ifndef IOV_NET_TCP_H
 #define IOV_NET_TCP_H
@@ -82,20 +84,23 @@ IOV_API void iov_tcp_init(struct iov_tcp *tcp, const struct iov_tcp_address *own
 /* Towards `peer`: the owner sends a SYN next. */
 IOV_API void iov_tcp_connect(struct iov_tcp *tcp, const struct iov_tcp_address *peer);
 /*
- * Reads a frame as a TCP segment to port `port` of `ip`; false if it is none, or broken. `verified`: somebody else has checked the sum. `segment_size`:
- * payload of the wire's segments that it stands for; 0: it is one.
+ * Reads a frame as a TCP segment to port `port` of `ip`; false if it is none, or broken.
+ * `verified`: somebody else has checked the sum. `segment_size`: payload of the wire's segments
+ * that it stands for; 0: it is one.
  */
 IOV_API bool iov_tcp_parse(const uint8_t *frame, uint32_t size, uint32_t ip, uint16_t port,
                            bool verified, uint32_t segment_size,
                            struct iov_tcp_segment *ret_segment);
-/* Takes a segment; a closed end takes a SYN of `from` (a frame), too. Returns what it brought about. */
+/* Takes a segment; a closed end takes a SYN of `from` (a frame), too. Returns what it brought
+ * about. */
 IOV_API unsigned iov_tcp_take(struct iov_tcp *tcp, const struct iov_tcp_segment *segment,
                               const uint8_t *frame);
 /* Bytes that may be sent now. */
 IOV_API uint32_t iov_tcp_room(const struct iov_tcp *tcp);
 /*
- * Puts headers for the next segment in front of `size` bytes of payload (at IOV_TCP_PAYLOAD_AT; a SYN has none and goes
- * with its options) and moves on. Returns the frame's size. With `offload` the checksum field holds the pseudo header's sum only.
+ * Puts headers for the next segment in front of `size` bytes of payload (at IOV_TCP_PAYLOAD_AT; a
+ * SYN has none and goes with its options) and moves on. Returns the frame's size. With `offload`
+ * the checksum field holds the pseudo header's sum only.
  */
 IOV_API uint32_t iov_tcp_build(struct iov_tcp *tcp, uint8_t *frame, uint32_t size, bool offload);
 /* Nothing was acknowledged for too long: sends from there again. */

@@ -107,11 +107,13 @@ struct _IovModelClass {
     /* Bring statistics rows up to date before they are read (derived figures). May be NULL. */
     void (*update_statistics)(IovModel *self);
     void (*unrealize)(IovModel *self);
-    /* The machine's reset line: registers as after power-on. Memory, wires, what a battery keeps, and time stay. May be NULL. */
+    /* The machine's reset line: registers as after power-on. Memory, wires, what a battery keeps,
+     * and time stay. May be NULL. */
     void (*reset)(IovModel *self);
     /*
-     * Properties are set, wires made: of a far end, whether it does `wanted`; if not, *ret_property is what of it would have to be
-     * different, and *ret_remedy how it is written ("role: echo"). NULL: it is no far end.
+     * Properties are set, wires made: of a far end, whether it does `wanted`; if not, *ret_property
+     * is what of it would have to be different, and *ret_remedy how it is written ("role: echo").
+     * NULL: it is no far end.
      */
     bool (*serves)(const IovModel *self, enum iov_service wanted, const char **ret_property,
                    const char **ret_remedy);
@@ -174,8 +176,8 @@ enum iov_port_type {
     IOV_PORT_BLOCK,
     IOV_PORT_NOTIFY,
     IOV_PORT_PCI, /* target: a function; initiator: a bus */
-    /* Not wired: contracts that are looked up through a reference to the part, by iov_model_port().
-     */
+    /* Not wired: contracts that are looked up through a reference to the part, by
+     * iov_model_port(). */
     IOV_PORT_PROCESSOR, /* struct iov_processor */
     IOV_PORT_APIC,      /* struct iov_apic */
     IOV_PORT_PROGRAM,   /* struct iov_program */
@@ -183,14 +185,15 @@ enum iov_port_type {
 };
 enum iov_port_role { IOV_PORT_TARGET, IOV_PORT_INITIATOR, IOV_PORT_EQUAL };
 enum {
-    IOV_PORT_REQUIRED = 1 << 0, /* must be wired */
-    IOV_PORT_MAP =
-        1
-        << 1, /* any number of wires, each with `at`: the base address in a struct iov_mem_map, the
-                   device and function number on a struct iov_pci_bus */
-    IOV_PORT_SHARED = 1 << 2, /* a target that several initiators may be wired to (mem, notify, irq
-                                 sinks that or), or an array of sources with one meaning: a wire
-                                 takes the next free place, and `at` is the other end's */
+    /* Must be wired. */
+    IOV_PORT_REQUIRED = 1 << 0,
+    /* Any number of wires, each with `at`: the base address in a struct iov_mem_map, the device and
+     * function number on a struct iov_pci_bus. */
+    IOV_PORT_MAP = 1 << 1,
+    /* A target that several initiators may be wired to (mem, notify, irq sinks that or), or an
+     * array of sources with one meaning: a wire takes the next free place, and `at` is the other
+     * end's. */
+    IOV_PORT_SHARED = 1 << 2,
 };
 
 struct iov_port {
@@ -229,11 +232,12 @@ struct iov_model_info {
     GArray *stats;      /* struct iov_stat */
 };
 
-/* First call of a class_init: the kind's name and one sentence. Begins a copy of the parent's rows.
- */
+/* First call of a class_init: the kind's name and one sentence. Begins a copy of the parent's
+ * rows. */
 IOV_API void iov_model_class_describe(IovModelClass *klass, const char *kind, const char *text);
 IOV_API void iov_model_class_add_property(IovModelClass *klass, const struct iov_property *row);
-/* A property of the parent kind that means nothing to this one: it keeps its default, and nobody is offered it. */
+/* A property of the parent kind that means nothing to this one: it keeps its default, and nobody is
+ * offered it. */
 IOV_API void iov_model_class_drop_property(IovModelClass *klass, const char *name);
 IOV_API void iov_model_class_add_cost(IovModelClass *klass, const struct iov_cost *row);
 IOV_API void iov_model_class_add_port(IovModelClass *klass, const struct iov_port *row);
@@ -285,8 +289,8 @@ IOV_API const char *iov_row_name(const char *field);
                                                          .standard_text = (def), \
                                                          .required = (def) == NULL, \
                                                          .text = (words) })
-/* A reference to a part of kind `of` (NULL: any kind; a parent kind's name accepts its subclasses).
- */
+/* A reference to a part of kind `of` (NULL: any kind; a parent kind's name accepts its
+ * subclasses). */
 #define IOV_PROP_REF(mc, Type, field, of, must, words) \
     iov_model_class_add_property((mc), \
                                  &(struct iov_property){ .name = iov_row_name(#field), \
@@ -365,7 +369,8 @@ IOV_API const char *iov_row_name(const char *field);
     IOV_ROW_PORT(mc, Type, field, IOV_PORT_BLOCK, IOV_PORT_TARGET, 0, 1, 0, ops, words)
 #define IOV_PORT_BLOCK_INITIATOR(mc, Type, field, words) \
     IOV_ROW_PORT(mc, Type, field, IOV_PORT_BLOCK, IOV_PORT_INITIATOR, 0, 1, 0, NULL, words)
-/* struct iov_pci_function: one wire from the bus's slots plugs it in. `ops`: struct iov_pci_function_ops. */
+/* struct iov_pci_function: one wire from the bus's slots plugs it in. `ops`: struct
+ * iov_pci_function_ops. */
 #define IOV_PORT_PCI_FUNCTION(mc, Type, field, ops, words) \
     IOV_ROW_PORT(mc, Type, field, IOV_PORT_PCI, IOV_PORT_TARGET, 0, 1, 0, ops, words)
 /* struct iov_pci_bus: the wire's `at` is device << 3 | function. `ops`: struct iov_pci_bus_ops. */
@@ -448,12 +453,14 @@ IOV_API bool iov_model_is_kind(IovModel *model, const char *kind);
 
 /*
  * Connects two ports. `at`: base address for a map, index for an array, ignored otherwise; `has_at`
- * says whether the user gave one. Without it two arrays of one length are joined place by place. Errors (IOV_ERROR_CONFIG): unknown port, different types, two
- * initiators or two targets, already wired, windows that overlap, index out of range, `at` missing.
+ * says whether the user gave one. Without it two arrays of one length are joined place by place.
+ * Errors (IOV_ERROR_CONFIG): unknown port, different types, two initiators or two targets, already
+ * wired, windows that overlap, index out of range, `at` missing.
  */
 IOV_API bool iov_model_wire(IovModel *a, const char *port_a, IovModel *b, const char *port_b,
                             bool has_at, uint64_t at, GError **error);
-/* Whether nothing is wired to a port (targets cannot tell: never). For arrays, the first element. */
+/* Whether nothing is wired to a port (targets cannot tell: never). For arrays, the first
+ * element. */
 IOV_API bool iov_model_port_is_open(IovModel *model, const struct iov_port *row);
 /* False with a message if a required port is open or a required property is unset. */
 IOV_API bool iov_model_check_complete(IovModel *model, GError **error);
@@ -466,7 +473,8 @@ IOV_API bool iov_model_prepare(IovModel *model, GError **error);
 IOV_API bool iov_model_realize(IovModel *model, GError **error);
 IOV_API void iov_model_start(IovModel *model);
 IOV_API void iov_model_unrealize(IovModel *model);
-/* Pulls the reset line of a realized model: the class's hook, then the children. From outside of events. */
+/* Pulls the reset line of a realized model: the class's hook, then the children. From outside of
+ * events. */
 IOV_API void iov_model_reset(IovModel *model);
 /* Statistics rows to zero (histograms emptied), then the class's hook. */
 IOV_API void iov_model_reset_statistics(IovModel *model);

@@ -21,8 +21,8 @@ static const struct iov_model_info *type_info(GType type)
         ->info; /* classes are static: the reference is kept on purpose */
 }
 
-/* Calls `visit` for every kind below `type`; stops and returns the type for which it returned true.
- */
+/* Calls `visit` for every kind below `type`; stops and returns the type for which it returned
+ * true. */
 static GType walk(GType type,
                   bool (*visit)(GType type, const struct iov_model_info *info, void *context),
                   void *context)

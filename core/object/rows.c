@@ -2,9 +2,9 @@
 /*
  * The rows by which a kind describes itself, and the GParamSpecs made from them.
  *
- * A class begins with a copy of its parent's rows, so a derived kind has all that it does not drop. Numbers are
- * uint64 properties of GObject; enums and strings are string properties; references and lists are
- * pointers that only the typed setters of model.h reach.
+ * A class begins with a copy of its parent's rows, so a derived kind has all that it does not drop.
+ * Numbers are uint64 properties of GObject; enums and strings are string properties; references and
+ * lists are pointers that only the typed setters of model.h reach.
  */
 #include "core/object/model.h"
 
@@ -48,7 +48,8 @@ static void *row_field(IovModel *model, unsigned offset)
     return G_STRUCT_MEMBER_P(model, offset);
 }
 
-/* The row that a property was made from: the class has it that added it, whatever a derived one dropped. */
+/* The row that a property was made from: the class has it that added it, whatever a derived one
+ * dropped. */
 static const struct iov_property *row_of_pspec(const GParamSpec *pspec)
 {
     const IovModelClass *owner = g_type_class_peek(pspec->owner_type);

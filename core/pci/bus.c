@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See bus.h. A bus keeps two maps of what its functions decode. They are made anew when a function's windows change, in the order
- * of function numbers: where windows overlap, which only a mistake of software can bring about, the lower function number answers
- * and the other window is not decoded at all. LIMIT: real functions would answer both.
+ * See bus.h. A bus keeps two maps of what its functions decode. They are made anew when a
+ * function's windows change, in the order of function numbers: where windows overlap, which only a
+ * mistake of software can bring about, the lower function number answers and the other window is
+ * not decoded at all. LIMIT: real functions would answer both.
  */
 #include "core/pci/bus.h"
 
@@ -81,7 +82,8 @@ void pci_intx_tell(struct iov_pci_function *function, bool level, struct iov_spa
         bus->ops->intx(bus, function, pin, level, span);
 }
 
-/* SPEC: PCI Local Bus 3.0, 6.2.3: the status bit shows the request; "interrupt disable" keeps it from the pin. */
+/* SPEC: PCI Local Bus 3.0, 6.2.3: the status bit shows the request; "interrupt disable" keeps it
+ * from the pin. */
 static void intx_set(struct iov_irq_sink *sink, bool level, struct iov_span *span)
 {
     struct iov_pci_function *function = iov_container_of(sink, struct iov_pci_function, intx);

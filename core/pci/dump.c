@@ -42,7 +42,8 @@ static const struct iov_pci_space *physical_of(const struct iov_pci_bus *bus,
     return NULL;
 }
 
-/* A virtual function's IDs read as ones; operating systems show those that its physical function gives it, and so does the dump. */
+/* A virtual function's IDs read as ones; operating systems show those that its physical function
+ * gives it, and so does the dump. */
 static void show_identity(const struct iov_pci_bus *bus, const struct iov_pci_function *function,
                           uint8_t *bytes)
 {

@@ -3,7 +3,8 @@
  * Advanced error reporting: a function notes an error, the root port above hears of it.
  *
  * SPEC: PCI Express Base 5.0, 6.2.4 (logging), 6.2.5 (order of checks), 6.2.6 (what root ports do).
- * LIMIT: error messages take no time; a root port announces them by MSI only, not by INTx; without AER only the device status shows.
+ * LIMIT: error messages take no time; a root port announces them by MSI only, not by INTx; without
+ * AER only the device status shows.
  */
 #include "core/pci/pci-private.h"
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Message-signalled interrupts of a function: MSI and MSI-X. A message is a DWORD write that leaves by the function's DMA; one that is masked
- * becomes pending and goes when the mask does. The late message announces no request: that may be over.
+ * Message-signalled interrupts of a function: MSI and MSI-X. A message is a DWORD write that leaves
+ * by the function's DMA; one that is masked becomes pending and goes when the mask does. The late
+ * message announces no request: that may be over.
  *
  * SPEC: PCI Local Bus 3.0, 6.8.1 (MSI), 6.8.2 (MSI-X), 6.8.3 (masks and pending bits).
- * LIMIT: the MSI-X table takes accesses of every size and alignment; the standard defines aligned DWORDs and QWORDs only.
+ * LIMIT: the MSI-X table takes accesses of every size and alignment; the standard defines aligned
+ * DWORDs and QWORDs only.
  */
 #include <stdlib.h>
 
@@ -33,8 +35,9 @@ bool iov_pci_msi_enabled(const struct iov_pci_space *space)
 }
 
 /*
- * A message may be addressed to the function itself and make it send another: that one waits in its pending bit (MSI-X) or is lost (MSI), so that
- * software cannot make a loop of calls. LIMIT: hardware would go on for ever, in time.
+ * A message may be addressed to the function itself and make it send another: that one waits in its
+ * pending bit (MSI-X) or is lost (MSI), so that software cannot make a loop of calls. LIMIT:
+ * hardware would go on for ever, in time.
  */
 static void send(struct iov_pci_space *space, uint64_t address, uint32_t data, iov_time delay,
                  struct iov_span *span)

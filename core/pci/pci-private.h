@@ -26,7 +26,8 @@ static inline uint32_t pci_peek32(const uint8_t *at)
     return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
 }
 
-/* A write to one DWORD, with the registers before and after; `written` has ones where software wrote. */
+/* A write to one DWORD, with the registers before and after; `written` has ones where software
+ * wrote. */
 struct pci_write {
     struct iov_pci_space *space;
     uint16_t at;
@@ -37,7 +38,8 @@ struct pci_write {
     bool flush;                   /* masked messages may go now */
 };
 
-/* capability.c: fills in one row at `at`; how large a row is; what a write to its registers may do; what follows from it. */
+/* capability.c: fills in one row at `at`; how large a row is; what a write to its registers may do;
+ * what follows from it. */
 uint16_t pci_capability_size(const struct iov_pci_capability *row);
 void pci_capability_init(struct iov_pci_space *space, const struct iov_pci_capability *row,
                          uint16_t next);

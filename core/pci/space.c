@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See space.h. The header and its BARs, reading, writing and resetting; capabilities are in capability.c, messages in message.c.
+ * See space.h. The header and its BARs, reading, writing and resetting; capabilities are in
+ * capability.c, messages in message.c.
  *
- * A write is taken DWORD by DWORD: masks first, then rules of the register that is meant, then what follows from it. Reserved
- * registers read zero. SPEC: PCI Local Bus 3.0, 6.1 and 6.2; PCI-to-PCI Bridge 1.2, 3.2; PCI Express Base 5.0, 7.5.1.
- * LIMIT: no parity (its response bit is zero), no BIST, no fast back-to-back. A BAR that holds 0, or all ones as during sizing, is not decoded,
- * as on PCs.
+ * A write is taken DWORD by DWORD: masks first, then rules of the register that is meant, then what
+ * follows from it. Reserved registers read zero. SPEC: PCI Local Bus 3.0, 6.1 and 6.2; PCI-to-PCI
+ * Bridge 1.2, 3.2; PCI Express Base 5.0, 7.5.1. LIMIT: no parity (its response bit is zero), no
+ * BIST, no fast back-to-back. A BAR that holds 0, or all ones as during sizing, is not decoded, as
+ * on PCs.
  */
 #include "core/pci/space.h"
 
@@ -399,7 +401,8 @@ enum iov_status iov_pci_space_write(struct iov_pci_function *function, struct io
 
 /* ---- Reset ---- */
 
-/* SPEC: PCI Express Base 5.0, 6.6.2: what a function level reset leaves alone, beside sticky bits. */
+/* SPEC: PCI Express Base 5.0, 6.6.2: what a function level reset leaves alone, beside sticky
+ * bits. */
 static uint8_t kept_bits(const struct iov_pci_space *space, unsigned at, enum iov_pci_reset kind)
 {
     uint8_t kept = space->sticky[at];

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The configuration space of a PCI function, made from rows: a header, base address registers, and capabilities in the order of
- * their list. Each capability knows its registers' reset values, which bits software may write or clear, and what
- * such a write does; the function hears of it by `changed`.
+ * The configuration space of a PCI function, made from rows: a header, base address registers, and
+ * capabilities in the order of their list. Each capability knows its registers' reset values, which
+ * bits software may write or clear, and what such a write does; the function hears of it by
+ * `changed`.
  *
  *     static const struct iov_pci_capability capabilities[] = {
  *         IOV_PCI_POWER(.at = 0x40),
  *         IOV_PCI_MSIX(.at = 0x70, .vectors = 10, .bar = 3, .table = 0, .pending = 0x2000),
- *         IOV_PCI_EXPRESS(.at = 0xa0, .type = PCI_EXP_TYPE_ENDPOINT, .max_payload = 512, .flr = true),
- *         IOV_PCI_ERROR_REPORTING(.at = 0x100),
+ *         IOV_PCI_EXPRESS(.at = 0xa0, .type = PCI_EXP_TYPE_ENDPOINT, .max_payload = 512, .flr =
+ * true), IOV_PCI_ERROR_REPORTING(.at = 0x100),
  *         ...
  *     };
  *
  * Names of registers and bits are those of <linux/pci_regs.h>, which every Debian has.
- * SPEC: PCI Local Bus 3.0, 6 (header, BARs, MSI, MSI-X); PCI Express Base 5.0, 7.5 to 7.9 (capabilities), 9.3 (SR-IOV).
+ * SPEC: PCI Local Bus 3.0, 6 (header, BARs, MSI, MSI-X); PCI Express Base 5.0, 7.5 to 7.9
+ * (capabilities), 9.3 (SR-IOV).
  */
 #ifndef IOV_PCI_SPACE_H
 #define IOV_PCI_SPACE_H
@@ -35,10 +37,10 @@ struct iov_pci_header {
     uint8_t interrupt_pin; /* 0: none; 1: INTA */
     bool multifunction;
     bool virtual_function; /* of SR-IOV: IDs read as ones, BARs and memory enable are the PF's */
-    bool
-        scratch; /* bytes behind the header that are of no capability keep what software writes, as in virtual machines' devices */
-    bool
-        conventional; /* 256 bytes of configuration space: PCI, or PCIe without extended capabilities */
+    bool scratch; /* bytes behind the header that are of no capability keep what software writes, as
+                     in virtual machines' devices */
+    bool conventional; /* 256 bytes of configuration space: PCI, or PCIe without extended
+                          capabilities */
 };
 
 enum {
@@ -181,8 +183,9 @@ struct iov_pci_space {
 };
 
 /*
- * Makes the space. `bars` ends with a row of size 0, may be NULL. Rows that contradict each other (overlapping capabilities, an MSI-X table
- * outside its BAR) are a mistake of the model: IOV_REQUIRE.
+ * Makes the space. `bars` ends with a row of size 0, may be NULL. Rows that contradict each other
+ * (overlapping capabilities, an MSI-X table outside its BAR) are a mistake of the model:
+ * IOV_REQUIRE.
  */
 IOV_API void iov_pci_space_init(struct iov_pci_space *space, struct iov_pci_function *function,
                                 const struct iov_pci_header *header, const struct iov_pci_bar *bars,
@@ -191,7 +194,8 @@ IOV_API void iov_pci_space_clear(struct iov_pci_space *space);
 /* Registers to their reset values; sticky ones stay unless the reset is COLD. HwInit stays. */
 IOV_API void iov_pci_space_reset(struct iov_pci_space *space, enum iov_pci_reset kind);
 
-/* Ready to be the ops of a function whose space is iov_pci_function.space and that has nothing to add. */
+/* Ready to be the ops of a function whose space is iov_pci_function.space and that has nothing to
+ * add. */
 IOV_API enum iov_status iov_pci_space_read(struct iov_pci_function *function,
                                            struct iov_mem_req *req);
 IOV_API enum iov_status iov_pci_space_write(struct iov_pci_function *function,
@@ -225,10 +229,12 @@ IOV_API uint64_t iov_pci_bar_address(const struct iov_pci_space *space, unsigned
 
 /* ---- SR-IOV: of a physical function ---- */
 
-/* How many VFs are enabled; which function number VF `vf` (from 0) has: it belongs on the PF's bus. */
+/* How many VFs are enabled; which function number VF `vf` (from 0) has: it belongs on the PF's
+ * bus. */
 IOV_API unsigned iov_pci_vfs_enabled(const struct iov_pci_space *space);
 IOV_API unsigned iov_pci_vf_devfn(const struct iov_pci_space *space, unsigned vf);
-/* What one VF takes of VF BAR `index`: a power of two, at least the system page size; 0: no such BAR. */
+/* What one VF takes of VF BAR `index`: a power of two, at least the system page size; 0: no such
+ * BAR. */
 IOV_API uint64_t iov_pci_vf_bar_size(const struct iov_pci_space *space, unsigned index);
 /* Where BAR `index` of VF `vf` is decoded now (VF enable and MSE are set), or UINT64_MAX. */
 IOV_API uint64_t iov_pci_vf_bar_address(const struct iov_pci_space *space, unsigned index,
@@ -237,8 +243,9 @@ IOV_API uint64_t iov_pci_vf_bar_address(const struct iov_pci_space *space, unsig
 /* ---- Errors (AER) ---- */
 
 /*
- * Notes an error that the function has found: `bit` of PCI_ERR_UNCOR_STATUS or PCI_ERR_COR_STATUS. Device status, AER status, the first error
- * pointer and the header log follow; a reported one goes to the root port above. `header`: four DWORDs of the TLP, or NULL.
+ * Notes an error that the function has found: `bit` of PCI_ERR_UNCOR_STATUS or PCI_ERR_COR_STATUS.
+ * Device status, AER status, the first error pointer and the header log follow; a reported one goes
+ * to the root port above. `header`: four DWORDs of the TLP, or NULL.
  */
 IOV_API void iov_pci_error(struct iov_pci_space *space, bool correctable, uint32_t bit,
                            const uint32_t *header);
@@ -248,12 +255,14 @@ IOV_API void iov_pci_error(struct iov_pci_space *space, bool correctable, uint32
 IOV_API bool iov_pci_msix_enabled(const struct iov_pci_space *space);
 IOV_API bool iov_pci_msi_enabled(const struct iov_pci_space *space);
 /*
- * Vector `vector` of MSI-X, or of MSI (modulo the vectors granted): writes the message through function->dma, `delay` from now, or marks it pending if
- * masked. `span` is the request that it announces. Without bus mastering nothing happens.
+ * Vector `vector` of MSI-X, or of MSI (modulo the vectors granted): writes the message through
+ * function->dma, `delay` from now, or marks it pending if masked. `span` is the request that it
+ * announces. Without bus mastering nothing happens.
  */
 IOV_API void iov_pci_message(struct iov_pci_space *space, unsigned vector, iov_time delay,
                              struct iov_span *span);
-/* Sends what is pending and not masked any more. Called by the library after writes; a function may call it later itself. */
+/* Sends what is pending and not masked any more. Called by the library after writes; a function may
+ * call it later itself. */
 IOV_API void iov_pci_message_flush(struct iov_pci_space *space);
 
 IOV_END_DECLS

@@ -19,8 +19,8 @@ struct iov_apic;
 struct iov_apic_owner;
 
 struct iov_apic_ops {
-    /* An interrupt message arrives: sets IRR (and TMR if level). False if it was pending already.
-     */
+    /* An interrupt message arrives: sets IRR (and TMR if level). False if it was pending
+     * already. */
     bool (*accept)(struct iov_apic *apic, uint8_t vector, bool level, struct iov_span *span);
     /* The highest vector in IRR whose class is above the processor priority, or -1. */
     int (*pending)(const struct iov_apic *apic);
@@ -60,8 +60,8 @@ struct iov_apic {
 struct iov_apic_owner_ops {
     /* IRR, ISR or TPR changed: there may be something to deliver. */
     void (*changed)(struct iov_apic *apic);
-    /* An IPI was written to ICR; those to itself alone do not come here. Bits 63:32 of `icr` are the
-     * destination in either mode. */
+    /* An IPI was written to ICR; those to itself alone do not come here. Bits 63:32 of `icr` are
+     * the destination in either mode. */
     void (*ipi)(struct iov_apic *apic, uint64_t icr);
     /* EOI of `vector`; `level`: its TMR bit was set, the IOAPICs must hear of it. */
     void (*eoi)(struct iov_apic *apic, uint8_t vector, bool level);

@@ -120,7 +120,8 @@ struct iov_program_ops {
     /* An exception that was injected or raised. May be NULL: then it is counted and dropped. */
     void (*exception)(struct iov_program *program, struct iov_exec *exec, uint8_t vector,
                       uint32_t error_code);
-    /* Why the program cannot run on so many processors, or NULL. Asked before the run. May be NULL. */
+    /* Why the program cannot run on so many processors, or NULL. Asked before the run. May be
+     * NULL. */
     const char *(*refuses)(struct iov_program *program);
 };
 
@@ -192,8 +193,8 @@ struct iov_monitor {
 /* ---- The processor ---- */
 
 /*
- * Looking at something again and again, in vain, until somebody says that it has changed: what a program that polls does, without
- * an event for each look. Initialise with zeros.
+ * Looking at something again and again, in vain, until somebody says that it has changed: what a
+ * program that polls does, without an event for each look. Initialise with zeros.
  */
 struct iov_spin {
     struct iov_processor *processor; /* that spins; NULL: nobody does */
@@ -201,16 +202,18 @@ struct iov_spin {
     iov_time period;
     iov_time until; /* when the look that finds it is over */
     bool found;
-    bool
-        pauses; /* each look has a PAUSE (SDM vol. 3C, 26.1.3): where loops of them exit, the spin is over at once */
+    bool pauses; /* each look has a PAUSE (SDM vol. 3C, 26.1.3): where loops of them exit, the spin
+                    is over at once */
 };
 
 /*
- * A stream whose next steps are: to compute `duration` with interrupts off, then STI; HLT; and, if the interrupt that ends the halt is `vector`, a handler that does
- * nothing but use the processor for `handler`. None of that needs its fiber, which is parked. When the handler is over it is the turn of `heir`, a parked fiber too,
- * which calls rest_over(): true: the rest is over, and the stream gives its processor away. In all other cases, and if there is no heir, `fiber` is
- * unparked and calls rested() first of all. That returns false, with interrupts still off, when the duration is over and the stream has not halted yet;
- * true when the halt is, interrupts handled.
+ * A stream whose next steps are: to compute `duration` with interrupts off, then STI; HLT; and, if
+ * the interrupt that ends the halt is `vector`, a handler that does nothing but use the processor
+ * for `handler`. None of that needs its fiber, which is parked. When the handler is over it is the
+ * turn of `heir`, a parked fiber too, which calls rest_over(): true: the rest is over, and the
+ * stream gives its processor away. In all other cases, and if there is no heir, `fiber` is unparked
+ * and calls rested() first of all. That returns false, with interrupts still off, when the duration
+ * is over and the stream has not halted yet; true when the halt is, interrupts handled.
  */
 struct iov_rest {
     struct iov_exec *exec;
@@ -235,7 +238,8 @@ struct iov_processor_ops {
     void (*boundary)(struct iov_exec *exec);
     /* See iov_exec_spin(). NULL: the processor cannot. */
     void (*spin)(struct iov_exec *exec, struct iov_spin *spin, enum iov_part part);
-    /* See struct iov_rest. rest() returns false, and does nothing, if something is pending. NULL: the processor cannot. */
+    /* See struct iov_rest. rest() returns false, and does nothing, if something is pending. NULL:
+     * the processor cannot. */
     bool (*rest)(struct iov_rest *rest);
     bool (*rest_over)(struct iov_rest *rest);
     bool (*rested)(struct iov_rest *rest);
@@ -245,8 +249,8 @@ struct iov_processor_ops {
     void (*poke)(struct iov_processor *processor);
     /* Arrival of interrupt `vector` at the physical local APIC. From any context; does not wait. */
     void (*interrupt)(struct iov_processor *processor, uint8_t vector, struct iov_span *span);
-    /* VMX instructions of root operation, executed by `exec`. Fields and error numbers: vmx-regs.h.
-     */
+    /* VMX instructions of root operation, executed by `exec`. Fields and error numbers:
+     * vmx-regs.h. */
     enum iov_vmx_status (*vmxon)(struct iov_exec *exec, iov_hpa region);
     enum iov_vmx_status (*vmxoff)(struct iov_exec *exec);
     enum iov_vmx_status (*vmclear)(struct iov_exec *exec, iov_hpa region);
@@ -304,8 +308,8 @@ static inline void iov_exec_compute(struct iov_exec *exec, iov_time duration, en
 }
 
 /*
- * Looks at something every `period` until iov_spin_end(), at most for `limit`; true if it was ended. The look after that finds it. Interrupts come
- * in between, as in iov_exec_compute().
+ * Looks at something every `period` until iov_spin_end(), at most for `limit`; true if it was
+ * ended. The look after that finds it. Interrupts come in between, as in iov_exec_compute().
  */
 static inline bool iov_exec_spin(struct iov_exec *exec, struct iov_spin *spin, iov_time period,
                                  iov_time limit, enum iov_part part)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The foreign contract: a part of the platform whose behaviour lives in another simulator. In the platform the part is a place with
- * ports and properties; a host (libiovsim-systemc) finds it through IOV_PORT_FOREIGN before the run and answers for it.
+ * The foreign contract: a part of the platform whose behaviour lives in another simulator. In the
+ * platform the part is a place with ports and properties; a host (libiovsim-systemc) finds it
+ * through IOV_PORT_FOREIGN before the run and answers for it.
  *
- * The part copies its properties into this struct at prepare; the host reads them, sets `outside`, and counts.
+ * The part copies its properties into this struct at prepare; the host reads them, sets `outside`,
+ * and counts.
  */
 #ifndef IOV_PORT_FOREIGN_H
 #define IOV_PORT_FOREIGN_H

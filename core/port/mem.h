@@ -125,8 +125,8 @@ static inline void iov_mem_copy(void *to, const void *from, uint32_t size)
     }
 }
 
-/* Little-endian helpers for register models: the value of a register access of 1, 2, 4 or 8 bytes.
- */
+/* Little-endian helpers for register models: the value of a register access of 1, 2, 4 or 8
+ * bytes. */
 static inline uint64_t iov_mem_value(const struct iov_mem_req *req)
 {
     uint64_t value = 0;

@@ -31,7 +31,8 @@ static inline void iov_notify_signal(struct iov_notify_source *source, struct io
         source->peer->ops->signal(source->peer, span);
 }
 
-/* Tells all listeners of a port of `count` places that wires take from the front (IOV_PORT_NOTIFY_SOURCE_SHARED). */
+/* Tells all listeners of a port of `count` places that wires take from the front
+ * (IOV_PORT_NOTIFY_SOURCE_SHARED). */
 static inline void iov_notify_signal_all(struct iov_notify_source *places, unsigned count,
                                          struct iov_span *span)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames come from free lists, one for frames of ordinary size and one for large ones. A pool knows every frame it made. It lives until its
- * last frame is back, so models may go in any order; or, if its owner left while frames were out, until the kernel goes.
+ * Frames come from free lists, one for frames of ordinary size and one for large ones. A pool knows
+ * every frame it made. It lives until its last frame is back, so models may go in any order; or, if
+ * its owner left while frames were out, until the kernel goes.
  */
 #include "core/port/packet.h"
 

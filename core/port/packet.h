@@ -49,8 +49,9 @@ enum {
 /* A pool of frames, one for each model that makes frames. */
 IOV_API struct iov_packet_pool *iov_packet_pool_new(void);
 /*
- * The owner leaves. Frames that are still out go back one by one, or, where they are in nobody's hands any more (a fiber that was
- * dropped held them), with `kernel`, which may be NULL if there is none. Accepts a NULL pool.
+ * The owner leaves. Frames that are still out go back one by one, or, where they are in nobody's
+ * hands any more (a fiber that was dropped held them), with `kernel`, which may be NULL if there is
+ * none. Accepts a NULL pool.
  */
 IOV_API void iov_packet_pool_unref(struct iov_packet_pool *pool, struct iov_kernel *kernel);
 /* A frame of `size` bytes (at most IOV_PACKET_MAX), contents undefined, no span. */
@@ -66,8 +67,8 @@ struct iov_packet_ops {
     /* Takes ownership of `packet`. Returns the time from now until another frame can be taken. */
     iov_time (*receive)(struct iov_packet_port *port, struct iov_packet *packet);
     /*
-     * The address (6 bytes) that the station behind this end was given, as whoever made the machine knows it. False, or NULL: there is
-     * no single one. After realize.
+     * The address (6 bytes) that the station behind this end was given, as whoever made the machine
+     * knows it. False, or NULL: there is no single one. After realize.
      */
     bool (*station)(struct iov_packet_port *port, uint8_t *ret_address);
 };

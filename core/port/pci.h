@@ -2,15 +2,17 @@
 /*
  * The pci port: a function on a bus.
  *
- * One wire `{from: port.slots, to: nic.pci, at: DEVFN}` plugs a function in and carries all that a slot carries: configuration
- * accesses and decoded windows down; DMA, messages and INTx up. To that end the function names its own `dma` initiator and
- * `interrupt` source; plugging connects those that nothing else is wired to. A device that sits in an emulator simply
- * leaves its pci port open.
+ * One wire `{from: port.slots, to: nic.pci, at: DEVFN}` plugs a function in and carries all that a
+ * slot carries: configuration accesses and decoded windows down; DMA, messages and INTx up. To that
+ * end the function names its own `dma` initiator and `interrupt` source; plugging connects those
+ * that nothing else is wired to. A device that sits in an emulator simply leaves its pci port open.
  *
- * The owner of a bus is a host bridge or a PCI-to-PCI bridge (root port, switch port). What is generic - which function a configuration
- * access means, which window an address falls into - is in core/pci/bus.h, the bytes of a function's configuration space in core/pci/space.h.
+ * The owner of a bus is a host bridge or a PCI-to-PCI bridge (root port, switch port). What is
+ * generic - which function a configuration access means, which window an address falls into - is in
+ * core/pci/bus.h, the bytes of a function's configuration space in core/pci/space.h.
  *
- * SPEC: PCI Express Base 5.0, 7.3 (configuration), 2.2.6 (requester IDs), 2.2.8.1 (INTx), 6.6 (resets); PCI-to-PCI Bridge 1.2, 4 (windows).
+ * SPEC: PCI Express Base 5.0, 7.3 (configuration), 2.2.6 (requester IDs), 2.2.8.1 (INTx), 6.6
+ * (resets); PCI-to-PCI Bridge 1.2, 4 (windows).
  */
 #ifndef IOV_PORT_PCI_H
 #define IOV_PORT_PCI_H
@@ -52,7 +54,8 @@ struct iov_pci_function_ops {
     /* The ranges that it claims now; returns how many, at most IOV_PCI_WINDOWS_MAX. */
     unsigned (*windows)(struct iov_pci_function *function, struct iov_pci_window *windows);
     void (*reset)(struct iov_pci_function *function, enum iov_pci_reset kind);
-    /* Of a bridge: takes a configuration access to a bus behind it over the link. NULL for others. */
+    /* Of a bridge: takes a configuration access to a bus behind it over the link. NULL for
+     * others. */
     enum iov_status (*forward)(struct iov_pci_function *bridge, unsigned bus, unsigned devfn,
                                struct iov_mem_req *req, bool write);
 };
@@ -82,7 +85,8 @@ struct iov_pci_bus_ops {
     void (*plugged)(struct iov_pci_bus *bus, struct iov_pci_function *function, bool present);
 };
 
-/* The other end, embedded in the model of the bridge. Functions are plugged in while wiring, or hot. */
+/* The other end, embedded in the model of the bridge. Functions are plugged in while wiring, or
+ * hot. */
 struct iov_pci_bus {
     const struct iov_pci_bus_ops *ops;
     struct iov_pci_function *bridge; /* that leads to this bus; NULL: a root bus */

@@ -115,7 +115,8 @@ static inline void iov_span_note(struct iov_span *span, iov_time when, const cha
         span->log->note(span->log, when, text);
 }
 
-/* What goes out of the machine with a frame: the span, or NULL if its request ends at the device. */
+/* What goes out of the machine with a frame: the span, or NULL if its request ends at the
+ * device. */
 static inline struct iov_span *iov_span_leaving(struct iov_span *span)
 {
     return span != NULL && !span->ends_at_device ? span : NULL;

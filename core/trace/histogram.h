@@ -28,8 +28,8 @@ IOV_API uint64_t iov_histogram_max(const struct iov_histogram *histogram);
 /* The exact sum of all records, 128 bits. */
 IOV_API void iov_histogram_sum(const struct iov_histogram *histogram, uint64_t *ret_high,
                                uint64_t *ret_low);
-/* The value below or at which `millionths` / 1,000,000 of the records lie (500000: median), within the error.
-   Exact below 2048; never outside of smallest and largest. */
+/* The value below or at which `millionths` / 1,000,000 of the records lie (500000: median), within
+   the error. Exact below 2048; never outside of smallest and largest. */
 IOV_API uint64_t iov_histogram_quantile(const struct iov_histogram *histogram, uint32_t millionths);
 
 IOV_END_DECLS

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The way of a device's interrupt as figures: see the header. A short list of those on their way, no allocation. */
+/* The way of a device's interrupt as figures: see the header. A short list of those on their way,
+ * no allocation. */
 #include "core/trace/interrupt-path.h"
 
 #include <glib.h>

@@ -81,8 +81,9 @@ struct iov_thread_use {
 };
 
 /*
- * Requests that are done when their frame was sent (iov_span.ends_at_device), and those of them whose frame reached the far end: the
- * throughput is made of the latter, since back ends lose what the wire does not take.
+ * Requests that are done when their frame was sent (iov_span.ends_at_device), and those of them
+ * whose frame reached the far end: the throughput is made of the latter, since back ends lose what
+ * the wire does not take.
  */
 struct iov_delivery {
     uint64_t sent, sent_bytes;
@@ -124,8 +125,8 @@ struct iov_measure {
     bool complete;       /* the workload reached its end */
     iov_time patience;   /* see iov_measure_expect_silence() */
     bool has_operations; /* the workload counts them in `settled` */
-    uint64_t
-        settled; /* operations done or lost, warm-up included, of guests that have not done all of theirs */
+    uint64_t settled; /* operations done or lost, warm-up included, of guests that have not done all
+                         of theirs */
     struct iov_histogram *latency;         /* ps */
     struct iov_interrupt_path *interrupts; /* of devices in hardware */
     uint64_t parts_high[IOV_PART_COUNT];   /* sums of parts, ps: 128 bits as high and low */
@@ -150,17 +151,19 @@ struct iov_measure {
 
 IOV_API struct iov_measure *iov_measure_new(struct iov_kernel *kernel);
 IOV_API void iov_measure_free(struct iov_measure *measure); /* accepts NULL */
-/* From now on this processor, which outlives the measurement, counts as one of the host's. Slow plane. */
+/* From now on this processor, which outlives the measurement, counts as one of the host's. Slow
+ * plane. */
 IOV_API void iov_measure_watch(struct iov_measure *measure, struct iov_processor *processor);
 /*
- * From now on this thread's processor time is told apart. `busy` gives what it has used so far, and may go back to less only
- * when the models' statistics are reset. The name is copied. Slow plane.
+ * From now on this thread's processor time is told apart. `busy` gives what it has used so far, and
+ * may go back to less only when the models' statistics are reset. The name is copied. Slow plane.
  */
 IOV_API void iov_measure_watch_thread(struct iov_measure *measure, const char *name,
                                       iov_time (*busy)(const void *thread), const void *thread);
 /* Its name, NULL if no such thread is watched. */
 IOV_API const char *iov_measure_thread_name(const struct iov_measure *measure, const void *thread);
-/* Request `number` (from 1) after the warm-up writes its marks into `waterfall`, which outlives the measurement. Before the run. */
+/* Request `number` (from 1) after the warm-up writes its marks into `waterfall`, which outlives the
+ * measurement. Before the run. */
 IOV_API void iov_measure_explain(struct iov_measure *measure, struct iov_waterfall *waterfall,
                                  uint64_t number);
 /* Called by the workload right after iov_span_begin(). */
@@ -175,10 +178,12 @@ IOV_API void iov_measure_begin(struct iov_measure *measure);
 /* The workload is done (or was cut: `complete` false). */
 IOV_API void iov_measure_end(struct iov_measure *measure, bool complete);
 /*
- * A guest's workload takes part: the measurement opens when all that do are ready, and the run ends when all have finished, so that
- * every guest works under the load of all others for as long as it is measured. Returns the guest's number. The name is copied. Slow plane.
+ * A guest's workload takes part: the measurement opens when all that do are ready, and the run ends
+ * when all have finished, so that every guest works under the load of all others for as long as it
+ * is measured. Returns the guest's number. The name is copied. Slow plane.
  */
-/* A place to count in, as long as the measurement lives; it begins anew with it. The name is copied. Slow plane. */
+/* A place to count in, as long as the measurement lives; it begins anew with it. The name is
+ * copied. Slow plane. */
 IOV_API struct iov_virtual_use *iov_measure_virtual(struct iov_measure *measure, const char *name);
 IOV_API unsigned iov_measure_join(struct iov_measure *measure, const char *name);
 IOV_API void iov_measure_guest_ready(struct iov_measure *measure, unsigned guest);
@@ -186,11 +191,12 @@ IOV_API void iov_measure_guest_finished(struct iov_measure *measure, unsigned gu
 /* iov_measure_request() for a request of this guest. */
 IOV_API void iov_measure_guest_request(struct iov_measure *measure, unsigned guest,
                                        struct iov_span *span, uint64_t bytes);
-/* Jain's index of the guests' operations in millionths: 1000000 if all did as many, 1000000 / n if one of n did all. */
+/* Jain's index of the guests' operations in millionths: 1000000 if all did as many, 1000000 / n if
+ * one of n did all. */
 IOV_API uint32_t iov_measure_fairness(const struct iov_measure *measure);
 /*
- * The workload may show no sign of life for so long: a run is given up only after more than the longest silence that was expected
- * (20 s if nobody expects more).
+ * The workload may show no sign of life for so long: a run is given up only after more than the
+ * longest silence that was expected (20 s if nobody expects more).
  */
 IOV_API void iov_measure_expect_silence(struct iov_measure *measure, iov_time silence);
 /*
@@ -200,9 +206,11 @@ IOV_API void iov_measure_expect_silence(struct iov_measure *measure, iov_time si
  */
 IOV_API void iov_measure_request(struct iov_measure *measure, struct iov_span *span,
                                  uint64_t bytes);
-/* The frame of a request that ends at the device has reached the far end; `payload` 0: it was none. Fast plane. */
+/* The frame of a request that ends at the device has reached the far end; `payload` 0: it was none.
+ * Fast plane. */
 IOV_API void iov_measure_arrived(struct iov_measure *measure, unsigned guest, uint32_t payload);
-/* Requests and bytes that the throughput counts: those that are done, sent ones only where they arrived. */
+/* Requests and bytes that the throughput counts: those that are done, sent ones only where they
+ * arrived. */
 static inline uint64_t iov_delivered(uint64_t operations, const struct iov_delivery *delivery)
 {
     return operations - delivery->sent + delivery->arrived;

@@ -79,7 +79,8 @@ IOV_API unsigned iov_report_dedicated(const struct iov_measure *measure);
 IOV_API void iov_report_parts(const struct iov_measure *measure, iov_time ret_parts[IOV_PART_COUNT],
                               iov_time *ret_mean);
 
-/* Watches (iov_measure_watch) every processor that this part and its children have as a port. Before the run. */
+/* Watches (iov_measure_watch) every processor that this part and its children have as a port.
+ * Before the run. */
 IOV_API void iov_report_watch(struct iov_measure *measure, IovModel *model);
 
 IOV_END_DECLS

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Waterfalls keep entries in a fixed array; stretches of one holder and part that touch become one.
- */
+/* Waterfalls keep entries in a fixed array; stretches of one holder and part that touch become
+ * one. */
 #include "core/trace/waterfall.h"
 
 #include <glib.h>

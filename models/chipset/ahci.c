@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ahci - the SATA controller of Intel's ICH9 in AHCI mode: configuration space. It is 00:1f.2 of the board, or a card.
+ * ahci - the SATA controller of Intel's ICH9 in AHCI mode: configuration space. It is 00:1f.2 of
+ * the board, or a card.
  *
- * SPEC: Intel I/O Controller Hub 9, 15.1; AHCI 1.3.1, 2. LIMIT: no ports and no disks: its registers read zero.
+ * SPEC: Intel I/O Controller Hub 9, 15.1; AHCI 1.3.1, 2. LIMIT: no ports and no disks: its
+ * registers read zero.
  */
 #include "models/chipset/chipset-private.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See chipset-private.h. A function's configuration space answers as the board's does after power on and after every write; what the
- * registers behind its BARs do is not modelled: they read zero and take any write.
+ * See chipset-private.h. A function's configuration space answers as the board's does after power
+ * on and after every write; what the registers behind its BARs do is not modelled: they read zero
+ * and take any write.
  */
 #include "models/chipset/chipset-private.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * chipset-function - what the fixed functions of a board have in common: a configuration space from rows, and BARs behind which nothing is modelled.
- * A kind derives from it and gives its rows in class_init.
+ * chipset-function - what the fixed functions of a board have in common: a configuration space from
+ * rows, and BARs behind which nothing is modelled. A kind derives from it and gives its rows in
+ * class_init.
  */
 #ifndef IOV_CHIPSET_CHIPSET_PRIVATE_H
 #define IOV_CHIPSET_CHIPSET_PRIVATE_H

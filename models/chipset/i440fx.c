@@ -2,8 +2,8 @@
 /*
  * i440fx - the host bridge 00:00.0 of Intel's 82441FX: configuration space.
  *
- * SPEC: Intel 440FX PCIset, 82441FX, 3.2. LIMIT: no PAM, SMRAM or hole: memory is as the address map says; reset values of DRAM
- * registers are zero, as firmware of virtual machines finds them.
+ * SPEC: Intel 440FX PCIset, 82441FX, 3.2. LIMIT: no PAM, SMRAM or hole: memory is as the address
+ * map says; reset values of DRAM registers are zero, as firmware of virtual machines finds them.
  */
 #include "models/chipset/chipset-private.h"
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ich9-lpc - the LPC bridge 00:1f.0 of Intel's ICH9: where power management I/O and chipset configuration lie, and which ISA interrupts
- * the PIRQ lines are routed to.
+ * ich9-lpc - the LPC bridge 00:1f.0 of Intel's ICH9: where power management I/O and chipset
+ * configuration lie, and which ISA interrupts the PIRQ lines are routed to.
  *
- * PMBASE puts 128 bytes of ACPI I/O (port `acpi`) anywhere while ACPI_CNTL enables them. PIRQA to PIRQH (`pirq`) are pins 16 to 23 of the IOAPIC
- * (`ioapic`) always, and an ISA interrupt of the PIC (`isa`) while their routing register says so. RCBA puts 16 KiB of chipset configuration
- * into memory; they keep what is written. SPEC: Intel I/O Controller Hub 9, 13.1 (configuration), 10.1 (chipset configuration).
- * LIMIT: GPIO, decode ranges, SMI and BIOS control are registers only.
+ * PMBASE puts 128 bytes of ACPI I/O (port `acpi`) anywhere while ACPI_CNTL enables them. PIRQA to
+ * PIRQH (`pirq`) are pins 16 to 23 of the IOAPIC
+ * (`ioapic`) always, and an ISA interrupt of the PIC (`isa`) while their routing register says so.
+ * RCBA puts 16 KiB of chipset configuration into memory; they keep what is written. SPEC: Intel I/O
+ * Controller Hub 9, 13.1 (configuration), 10.1 (chipset configuration). LIMIT: GPIO, decode ranges,
+ * SMI and BIOS control are registers only.
  */
 #include "models/chipset/chipset-private.h"
 

@@ -2,7 +2,8 @@
 /*
  * ich9-smbus - the SMBus controller 00:1f.3 of Intel's ICH9: configuration space.
  *
- * SPEC: Intel I/O Controller Hub 9, 18.1. LIMIT: no bus behind it: its I/O registers read zero; no BAR for memory.
+ * SPEC: Intel I/O Controller Hub 9, 18.1. LIMIT: no bus behind it: its I/O registers read zero; no
+ * BAR for memory.
  */
 #include "models/chipset/chipset-private.h"
 

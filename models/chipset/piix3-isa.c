@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * piix3-isa - the ISA bridge 00:01.0 of Intel's PIIX3: which ISA interrupts the four PIRQ lines are routed to.
+ * piix3-isa - the ISA bridge 00:01.0 of Intel's PIIX3: which ISA interrupts the four PIRQ lines are
+ * routed to.
  *
  * SPEC: Intel 82371SB (PIIX3), 2.2. LIMIT: X-bus, DMA and SMI control are registers only.
  */

@@ -37,8 +37,8 @@ G_DECLARE_FINAL_TYPE(IovCpu, iov_cpu, IOV, CPU, IovModel)
 /* ---- VMCS ---- */
 
 /*
- * Every field of vmx-regs.h without its prefix: order is the layout of a region in memory. Those that nearly every entry or exit looks at
- * come first, close together.
+ * Every field of vmx-regs.h without its prefix: order is the layout of a region in memory. Those
+ * that nearly every entry or exit looks at come first, close together.
  */
 /* clang-format off */
 #define IOV_VMCS_FIELDS(X) \
@@ -82,8 +82,8 @@ G_DECLARE_FINAL_TYPE(IovCpu, iov_cpu, IOV, CPU, IovModel)
 enum iov_vmcs_slot { VMCS_NONE, IOV_VMCS_FIELDS(IOV_VMCS_SLOT) VMCS_SLOTS };
 #undef IOV_VMCS_SLOT
 
-/* The working copy of a VMCS that is active on a processor; VMCLEAR writes it back to its region.
- */
+/* The working copy of a VMCS that is active on a processor; VMCLEAR writes it back to its
+ * region. */
 struct iov_vmcs {
     iov_hpa region;
     bool active;            /* the slot is in use */
@@ -310,7 +310,8 @@ void iov_cpu_apic_mode_changed(IovCpu *self);
 void iov_cpu_rest_init(IovCpu *self);
 /* What has happened until now to a stream that rests is accounted for. */
 void iov_cpu_rest_settle(IovCpu *self);
-/* An interrupt for the stream that rests: true if it is the one whose handler need not run, which is all of it; else it goes to the local APIC, ... */
+/* An interrupt for the stream that rests: true if it is the one whose handler need not run, which
+ * is all of it; else it goes to the local APIC, ... */
 bool iov_cpu_rest_pass(IovCpu *self, uint8_t vector);
 /* ... which has something for the stream. */
 void iov_cpu_rest_interrupted(IovCpu *self);
@@ -326,8 +327,8 @@ void iov_cpu_access_memory(struct iov_exec *exec, struct iov_op *op);
 bool iov_cpu_access_cached(struct iov_exec *exec, struct iov_op *op);
 /* Host pointer to plain memory at `address` (not across the end of its page), or NULL. */
 uint8_t *iov_cpu_pointer(IovCpu *self, iov_hpa address);
-/* Memory reads of the processor itself: paging structures, bitmaps. All ones where nothing answers.
- */
+/* Memory reads of the processor itself: paging structures, bitmaps. All ones where nothing
+ * answers. */
 uint64_t iov_cpu_read64(IovCpu *self, iov_hpa address);
 uint8_t iov_cpu_read8(IovCpu *self, iov_hpa address);
 bool iov_cpu_copy_from(IovCpu *self, iov_hpa address, void *data, uint32_t size);
@@ -400,8 +401,8 @@ static inline bool iov_vmcs_controls_hold(const struct iov_vmcs *vmcs)
 bool iov_vmcs_check_guest(struct iov_vmcs *vmcs, uint64_t *ret_qualification);
 
 /* apic-virtualisation.c */
-/* Access of the APIC-access page: virtualised, or APIC_ACCESS exit. NEXT: it is done; RETRY: again.
- */
+/* Access of the APIC-access page: virtualised, or APIC_ACCESS exit. NEXT: it is done; RETRY:
+ * again. */
 enum iov_resume iov_vapic_access(struct iov_exec *exec, struct iov_op *op, uint32_t offset);
 /* RDMSR and WRMSR of 0x800-0x8ff under virtualised x2APIC mode: true if it was virtualised (or
  * faulted). */

@@ -83,8 +83,8 @@ uint64_t iov_cpu_tsc(const IovCpu *self, iov_time when)
     return (uint64_t)((unsigned __int128)when * self->frequency / IOV_SEC);
 }
 
-/* SPEC: SDM vol. 3C, 26.3: offset and multiplier of RDTSC, RDTSCP and RDMSR in non-root operation.
- */
+/* SPEC: SDM vol. 3C, 26.3: offset and multiplier of RDTSC, RDTSCP and RDMSR in non-root
+ * operation. */
 uint64_t iov_cpu_guest_tsc(const IovCpu *self, const struct iov_exec *exec)
 {
     uint64_t tsc = iov_cpu_tsc(self, iov_cpu_now(self));
@@ -117,8 +117,8 @@ void iov_cpu_claim(struct iov_exec *exec, IovCpu *self, struct iov_span *span)
     iov_span_claim(span, exec->holder, IOV_PART_INTERRUPT, self->woken ? self->woken_at : now);
     if (self->woken)
         iov_span_mark(span, exec->holder, IOV_PART_WAKEUP, now);
-    /* Software of a host takes it from the APIC; a guest on bare metal works for it from here on.
-     */
+    /* Software of a host takes it from the APIC; a guest on bare metal works for it from here
+     * on. */
     if (exec->part == IOV_PART_GUEST && !iov_span_held(exec->span, exec->holder))
         exec->span = span;
 }

@@ -36,8 +36,8 @@ static bool misconfigured(uint64_t entry, unsigned level, bool leaf)
     return entry & ((UINT64_C(1) << (12 + 9 * level)) - 1) & ~PAGE_MASK;
 }
 
-/* SPEC: 29.4.1: paging-structure caches: the levels above need not be read again until they are invalidated. LIMIT: a walk counts and costs its steps as if
- * they were. */
+/* SPEC: 29.4.1: paging-structure caches: the levels above need not be read again until they are
+ * invalidated. LIMIT: a walk counts and costs its steps as if they were. */
 static struct iov_tlb_table *table_slot(IovCpu *self, uint64_t region)
 {
     return &self->tables[(region ^ self->context) % TLB_TABLES];
@@ -77,7 +77,8 @@ static void table_keep(IovCpu *self, iov_gpa address, iov_hpa entries, uint64_t 
     }
 }
 
-/* SPEC: 29.4.3.1: a violation invalidates what would be used for its address: the next walk reads all levels again, or sees that they are the same. */
+/* SPEC: 29.4.3.1: a violation invalidates what would be used for its address: the next walk reads
+ * all levels again, or sees that they are the same. */
 static enum iov_ept_outcome violation(IovCpu *self, iov_gpa address)
 {
     struct iov_tlb_table *table = table_slot(self, address >> 30);
@@ -172,7 +173,8 @@ static uint32_t new_number(IovCpu *self)
     return self->next_context;
 }
 
-/* Its place is by its VPID, or behind; there are no gaps. If none is left, whoever has the place gives way. */
+/* Its place is by its VPID, or behind; there are no gaps. If none is left, whoever has the place
+ * gives way. */
 static struct iov_tlb_context *context_find(IovCpu *self, uint16_t vpid, uint64_t eptp)
 {
     struct iov_tlb_context *context;

@@ -62,8 +62,9 @@ static inline bool iov_local_apic_enabled(const IovLocalApic *self)
 }
 
 /*
- * An interrupt for which nothing else is pending or in service, and whose handler nobody sees, is accepted and, when its handler is over, ended: counted, without
- * a trace in the registers. False: the APIC is disabled.
+ * An interrupt for which nothing else is pending or in service, and whose handler nobody sees, is
+ * accepted and, when its handler is over, ended: counted, without a trace in the registers. False:
+ * the APIC is disabled.
  */
 static inline bool iov_local_apic_pass(IovLocalApic *self)
 {

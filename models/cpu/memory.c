@@ -27,7 +27,8 @@ static uint8_t *direct_page(IovCpu *self, iov_hpa page)
     return bytes != NULL && size >= PAGE_SIZE ? bytes : NULL;
 }
 
-/* Caches a translation in `way` of the page's set, or where another gives way; it is the set's last one then. */
+/* Caches a translation in `way` of the page's set, or where another gives way; it is the set's last
+ * one then. */
 static void keep(IovCpu *self, struct iov_tlb_set *set, int way, uint64_t page, uint64_t linear,
                  iov_hpa address, uint32_t context, uint32_t rights)
 {
@@ -190,8 +191,8 @@ static void fill_fault(struct iov_exit *exit, struct iov_op *op, iov_gpa address
 }
 
 /*
- * The translation of guest-physical `address`, from the cache or by a walk: the set whose last way it is. NULL: an exit was
- * taken; `ret_resume` says what the monitor made of it.
+ * The translation of guest-physical `address`, from the cache or by a walk: the set whose last way
+ * it is. NULL: an exit was taken; `ret_resume` says what the monitor made of it.
  */
 static struct iov_tlb_set *translate(struct iov_exec *exec, struct iov_op *op, iov_gpa address,
                                      uint32_t access, enum iov_resume *ret_resume)

@@ -64,8 +64,8 @@ static void execute_io(struct iov_exec *exec, struct iov_op *op)
 
 /* ---- Registers ---- */
 
-/* What a guest reads of CR0 and CR4: its own bits, and the shadow where the host owns them (26.3).
- */
+/* What a guest reads of CR0 and CR4: its own bits, and the shadow where the host owns them
+ * (26.3). */
 static uint64_t shadowed(const struct iov_vmcs *vmcs, unsigned guest, unsigned mask,
                          unsigned shadow)
 {
@@ -334,7 +334,8 @@ static __attribute__((noinline)) void operate(struct iov_exec *exec, struct iov_
     else
         execute(exec, op);
     exec->blocking &= (uint8_t)~shadow;
-    /* A virtual interrupt that ended it comes before whatever the program computes next, as an injected one does. */
+    /* A virtual interrupt that ended it comes before whatever the program computes next, as an
+     * injected one does. */
     if (op->kind == IOV_OP_HLT && exec->vmcs != NULL && iov_vapic_recognised(exec->vmcs))
         iov_cpu_service(exec);
     if (G_UNLIKELY(exec->vmcs != NULL && iov_vmcs_primary(exec->vmcs, IOV_PRIMARY_MONITOR_TRAP))) {

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A processor whose stream has nothing to do: the stream's last steps up to HLT, the halt, and the interrupt that ends it, as times to be reckoned with
- * instead of a fiber that lives through them (struct iov_rest in core/port/exec.h). Most wake-ups of a host's idle processors are like that.
+ * A processor whose stream has nothing to do: the stream's last steps up to HLT, the halt, and the
+ * interrupt that ends it, as times to be reckoned with instead of a fiber that lives through them
+ * (struct iov_rest in core/port/exec.h). Most wake-ups of a host's idle processors are like that.
  *
- * Nothing of it can be seen from outside while it goes on: interrupts are off until the halt, and from the wake-up until the handler is over. What is counted on the
- * way is settled when somebody reads it, mostly all at once at the end. LIMIT: an interrupt of a higher vector that comes while the processor leaves the halt waits
- * for the handler's end, too.
+ * Nothing of it can be seen from outside while it goes on: interrupts are off until the halt, and
+ * from the wake-up until the handler is over. What is counted on the way is settled when somebody
+ * reads it, mostly all at once at the end. LIMIT: an interrupt of a higher vector that comes while
+ * the processor leaves the halt waits for the handler's end, too.
  */
 #include "models/cpu/cpu-private.h"
 #include "models/cpu/local-apic-private.h"
 
-/* What it is at, as far as that is accounted for. All that follows the halt is known when the interrupt comes. */
+/* What it is at, as far as that is accounted for. All that follows the halt is known when the
+ * interrupt comes. */
 enum { STEP_BEFORE, STEP_HALT, STEP_WAKING, STEP_DELIVERY, STEP_HANDLER, STEP_OVER };
 
 static void use(IovCpu *self, iov_time cost, enum iov_part part)
@@ -99,8 +102,8 @@ static bool rest(struct iov_rest *rest)
 }
 
 /*
- * The handler takes time and does nothing that anybody could see before its end, so the interrupt does not go through the local APIC's registers either; whatever comes
- * meanwhile waits there.
+ * The handler takes time and does nothing that anybody could see before its end, so the interrupt
+ * does not go through the local APIC's registers either; whatever comes meanwhile waits there.
  */
 bool iov_cpu_rest_pass(IovCpu *self, uint8_t vector)
 {

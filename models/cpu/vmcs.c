@@ -42,7 +42,8 @@ static uint64_t field_mask(uint32_t field)
     return masks[field >> 13 & 3];
 }
 
-/* Fields that monitors write often and that the checks of VM entry do not read, or read each time. */
+/* Fields that monitors write often and that the checks of VM entry do not read, or read each
+ * time. */
 static const bool unchecked[VMCS_SLOTS] = {
     [VMCS_ENTRY_INTERRUPTION_INFO] = true,
     [VMCS_ENTRY_EXCEPTION_ERROR] = true,
@@ -170,8 +171,9 @@ void iov_vmcs_slots_free(IovCpu *self)
 }
 
 /*
- * A free slot; the processor may write back any active VMCS when it likes, and here it does so when it runs out, with one that has no guest:
- * where all have one there are more slots. LIMIT: a real processor would write back those, too, and take time to load them again.
+ * A free slot; the processor may write back any active VMCS when it likes, and here it does so when
+ * it runs out, with one that has no guest: where all have one there are more slots. LIMIT: a real
+ * processor would write back those, too, and take time to load them again.
  */
 static struct iov_vmcs *slot_take(IovCpu *self)
 {

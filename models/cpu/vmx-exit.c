@@ -10,8 +10,8 @@
  */
 #include "models/cpu/cpu-private.h"
 
-/* Usual encodings in 64-bit mode; loads, stores and I/O depend on the operand: see iov_op_length().
- */
+/* Usual encodings in 64-bit mode; loads, stores and I/O depend on the operand: see
+ * iov_op_length(). */
 static const uint8_t lengths[IOV_OP_COUNT] = {
     [IOV_OP_CPUID] = 2,
     [IOV_OP_RDMSR] = 2,

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tlm-target - the place of a foreign SystemC module in a platform: a window of addresses that its TLM-2.0 target answers, DMA that its
- * initiator masters with a requester ID of its own, and an interrupt line.
+ * tlm-target - the place of a foreign SystemC module in a platform: a window of addresses that its
+ * TLM-2.0 target answers, DMA that its initiator masters with a requester ID of its own, and an
+ * interrupt line.
  *
- * The part has no behaviour and no time of its own: a host in SystemC (bindings/systemc) is found through the contract `foreign` and
- * answers, with the delay that b_transport annotates. Without a host the run ends at once with an error that says so.
+ * The part has no behaviour and no time of its own: a host in SystemC (bindings/systemc) is found
+ * through the contract `foreign` and answers, with the delay that b_transport annotates. Without a
+ * host the run ends at once with an error that says so.
  */
 #include "core/object/model.h"
 
@@ -61,7 +63,8 @@ static enum iov_status port_write(struct iov_mem_target *port, struct iov_mem_re
     return outside->ops->write(outside, req);
 }
 
-/* Direct memory of the foreign side may be taken back at any time: nobody may keep a pointer into it. */
+/* Direct memory of the foreign side may be taken back at any time: nobody may keep a pointer into
+ * it. */
 static const struct iov_mem_target_ops port_ops = { .read = port_read, .write = port_write };
 
 /* ---- Life ---- */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The e1000 driver's slow half: reset, EEPROM, PHY, address filters, link. Every access is made in the order of the recorded
- * driver (tests/data/e1000-probe.txt); delays are the driver's own.
+ * The e1000 driver's slow half: reset, EEPROM, PHY, address filters, link. Every access is made in
+ * the order of the recorded driver (tests/data/e1000-probe.txt); delays are the driver's own.
  *
- * LIMIT: configuration space is not touched; no wake on LAN, no VLANs; the watchdog runs until the link is up and not again.
+ * LIMIT: configuration space is not touched; no wake on LAN, no VLANs; the watchdog runs until the
+ * link is up and not again.
  */
 #include "models/guest/driver-e1000-private.h"
 #include "models/nic/e1000-regs.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The e1000 driver: what its two halves share. driver-e1000-hw.c sets the adapter up, driver-e1000.c moves frames; so it does for the e1000e driver,
- * which has its own way of setting up and of taking interrupts.
+ * The e1000 driver: what its two halves share. driver-e1000-hw.c sets the adapter up,
+ * driver-e1000.c moves frames; so it does for the e1000e driver, which has its own way of setting
+ * up and of taking interrupts.
  */
 #ifndef IOV_GUEST_DRIVER_E1000_PRIVATE_H
 #define IOV_GUEST_DRIVER_E1000_PRIVATE_H

@@ -4,11 +4,12 @@
  *
  *   transmit:   descriptors, W TDT
  *   interrupt:  R ICR, W IMC, R STATUS (flush); the rest in a poll:
- *   poll:       take back sent frames, take received frames and give buffers (W RDT if there were any), frames go up,
- *               W ITR if the load changed, W IMS, R STATUS (flush)
+ *   poll:       take back sent frames, take received frames and give buffers (W RDT if there were
+ * any), frames go up, W ITR if the load changed, W IMS, R STATUS (flush)
  *
- * A UDP frame takes two descriptors: the checksum is the adapter's work and a context descriptor says where it is. So it does for a large
- * segment, which the adapter cuts: a data descriptor for each 4 KiB. LIMIT: behind a remapping unit the kernel cuts it.
+ * A UDP frame takes two descriptors: the checksum is the adapter's work and a context descriptor
+ * says where it is. So it does for a large segment, which the adapter cuts: a data descriptor for
+ * each 4 KiB. LIMIT: behind a remapping unit the kernel cuts it.
  */
 #include <glib.h>
 
@@ -285,7 +286,8 @@ unsigned iov_e1000_clean_rx(struct e1000_driver *self, struct iov_guest_cpu *cpu
 
 /* ---- Interrupt throttling ---- */
 
-/* The class of latency for what one interrupt brought: few small frames want low latency, many bytes throughput. */
+/* The class of latency for what one interrupt brought: few small frames want low latency, many
+ * bytes throughput. */
 static uint8_t next_latency(uint8_t latency, const struct e1000_totals *total)
 {
     if (total->packets == 0)

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The e1000e driver for an 82574L with three MSI-X vectors, with the accesses of Linux 6.1 where frames move (the rings are driver-e1000.c's):
+ * The e1000e driver for an 82574L with three MSI-X vectors, with the accesses of Linux 6.1 where
+ * frames move (the rings are driver-e1000.c's):
  *
  *   transmit:            descriptors, W TDT
- *   transmit interrupt:  take back what was sent, W IMS; the adapter has cleared the cause and masked the queue by itself
- *   receive interrupt:   W EITR if the load changed; the rest in a poll
- *   poll:                take frames, W RDT whenever the next free buffer is a multiple of 16, W IMS
- *   other interrupt:     R ICR, W IMS
+ *   transmit interrupt:  take back what was sent, W IMS; the adapter has cleared the cause and
+ * masked the queue by itself receive interrupt:   W EITR if the load changed; the rest in a poll
+ *   poll:                take frames, W RDT whenever the next free buffer is a multiple of 16, W
+ * IMS other interrupt:     R ICR, W IMS
  *
- * LIMIT: setting up makes the accesses that the adapter needs in the order of the driver, not every one of them (semaphores, management
- * firmware, power states, statistics and the pages of the PHY are left out); no watchdog after the link is up; no packet split, no RSS.
+ * LIMIT: setting up makes the accesses that the adapter needs in the order of the driver, not every
+ * one of them (semaphores, management firmware, power states, statistics and the pages of the PHY
+ * are left out); no watchdog after the link is up; no packet split, no RSS.
  */
 #include <glib.h>
 

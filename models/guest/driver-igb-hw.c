@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The igb driver's slow half: reset, filters, MSI-X table, link; the accesses of Linux 6.1's igb for an 82576 with a
- * copper PHY inside, in its order.
+ * The igb driver's slow half: reset, filters, MSI-X table, link; the accesses of Linux 6.1's igb
+ * for an 82576 with a copper PHY inside, in its order.
  *
- * LIMIT: configuration space is not touched; no wake on LAN, no VLANs, no time stamps, no SR-IOV; the watchdog runs until the
- * link is up and not again.
+ * LIMIT: configuration space is not touched; no wake on LAN, no VLANs, no time stamps, no SR-IOV;
+ * the watchdog runs until the link is up and not again.
  */
 #include "models/guest/driver-igb-private.h"
 #include "models/nic/igb-regs.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The igb drivers' interrupt throttling, by the rules of Linux 6.1's igb: each vector's interval follows the mean size of the frames that it saw since
- * its last interrupt, or is fixed.
+ * The igb drivers' interrupt throttling, by the rules of Linux 6.1's igb: each vector's interval
+ * follows the mean size of the frames that it saw since its last interrupt, or is fixed.
  */
 #include "core/net/ethernet-regs.h"
 #include "models/guest/driver-igb-private.h"
@@ -27,7 +27,8 @@ uint32_t iov_igb_next_itr(const struct igb_driver *self, const struct igb_vector
         return ITR_4K;
     if (vector->packets == 0)
         return vector->itr;
-    /* By the mean size on the wire, with checksum, preamble and gap; frames of middle size are favoured. */
+    /* By the mean size on the wire, with checksum, preamble and gap; frames of middle size are
+     * favoured. */
     size = vector->bytes / vector->packets + ETHERNET_OVERHEAD;
     size = size < 3000 ? size : 3000;
     itr = size > 300 && size < 1200 ? size / 3 : size / 2;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The igb driver's way to what it shares with firmware: semaphores, EEPROM through EERD, and the PHY through MDIC, each access of which takes
- * and gives back the semaphores.
+ * The igb driver's way to what it shares with firmware: semaphores, EEPROM through EERD, and the
+ * PHY through MDIC, each access of which takes and gives back the semaphores.
  */
 #include "models/guest/driver-igb-private.h"
 #include "models/nic/igb-regs.h"

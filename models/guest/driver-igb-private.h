@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The igb and igbvf drivers: what they share. driver-igb-phy.c and driver-igb-hw.c set the adapter up, driver-igb.c moves frames, driver-igb-itr.c says how often they interrupt, driver-igbvf.c is the driver of
- * a virtual function, whose queues and vectors have their registers at the same places.
+ * The igb and igbvf drivers: what they share. driver-igb-phy.c and driver-igb-hw.c set the adapter
+ * up, driver-igb.c moves frames, driver-igb-itr.c says how often they interrupt, driver-igbvf.c is
+ * the driver of a virtual function, whose queues and vectors have their registers at the same
+ * places.
  */
 #ifndef IOV_GUEST_DRIVER_IGB_PRIVATE_H
 #define IOV_GUEST_DRIVER_IGB_PRIVATE_H
@@ -15,7 +17,8 @@
 #define IGB_TX_PIECE 32768u /* of a large segment, in one descriptor */
 
 #define IGB_RINGS 8u /* pairs that the driver takes of an 82576 */
-/* Entries of the MSI-X table: one for the link, then those of the receive queues, then those of the transmit queues; if queues are many a pair shares one. */
+/* Entries of the MSI-X table: one for the link, then those of the receive queues, then those of the
+ * transmit queues; if queues are many a pair shares one. */
 #define IGB_ENTRY_OTHER 0u
 
 /* A vector with its share of the queues, and how often it may interrupt. */

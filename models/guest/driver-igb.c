@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The igb driver's fast half, with the accesses of Linux 6.1's igb: a queue pair for each processor, up to eight; MSI-X vectors for
- * the link, each receive and each transmit queue, or, with more than four pairs, each pair. Received flows are spread by the adapter's hash (RSS).
+ * The igb driver's fast half, with the accesses of Linux 6.1's igb: a queue pair for each
+ * processor, up to eight; MSI-X vectors for the link, each receive and each transmit queue, or,
+ * with more than four pairs, each pair. Received flows are spread by the adapter's hash (RSS).
  *
  *   transmit:   descriptors, W TDT
- *   interrupt:  W EITR if the load has changed; the rest in a poll (the device has masked the vector by itself: EIAC, EIAM)
- *   rx poll:    take received frames; W RDT every sixteen and at the end if there were any; frames go up; W EIMS
- *   tx poll:    take back sent frames; W EIMS
+ *   interrupt:  W EITR if the load has changed; the rest in a poll (the device has masked the
+ * vector by itself: EIAC, EIAM) rx poll:    take received frames; W RDT every sixteen and at the
+ * end if there were any; frames go up; W EIMS tx poll:    take back sent frames; W EIMS
  *
- * A UDP frame takes two descriptors: the checksum is the adapter's work and a context descriptor says where it is. Receive buffers
- * are halves of pages that stay mapped.
- * A large segment takes a context descriptor with its MSS and a data descriptor for each 32 KiB; the adapter cuts it.
- * LIMIT: a processor sends by its own queue, as if XPS had been set up (Linux's igb leaves the choice to a hash of the flow); behind a
- * remapping unit large segments are cut by the kernel.
+ * A UDP frame takes two descriptors: the checksum is the adapter's work and a context descriptor
+ * says where it is. Receive buffers are halves of pages that stay mapped. A large segment takes a
+ * context descriptor with its MSS and a data descriptor for each 32 KiB; the adapter cuts it.
+ * LIMIT: a processor sends by its own queue, as if XPS had been set up (Linux's igb leaves the
+ * choice to a hash of the flow); behind a remapping unit large segments are cut by the kernel.
  */
 #include <glib.h>
 
@@ -406,7 +407,8 @@ bool iov_igb_allocate_rings(struct igb_driver *self, struct iov_guest_cpu *cpu)
     return true;
 }
 
-/* The entry of IVAR for the vector: receive queues in the even bytes, transmit queues in the odd ones. */
+/* The entry of IVAR for the vector: receive queues in the even bytes, transmit queues in the odd
+ * ones. */
 static void assign_vector(struct igb_ring *ring, struct iov_guest_cpu *cpu,
                           struct igb_vector_state *vector, bool transmit)
 {

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The igbvf driver: a virtual function of an 82576, with the accesses of Linux 6.1's igbvf. What concerns the whole port it asks of the physical
- * function's driver through the mailbox; its queue pair and its vectors are its own.
+ * The igbvf driver: a virtual function of an 82576, with the accesses of Linux 6.1's igbvf. What
+ * concerns the whole port it asks of the physical function's driver through the mailbox; its queue
+ * pair and its vectors are its own.
  *
  *   transmit:   descriptors, W TDT
  *   tx interrupt: W EITR if the load has changed; sent frames are taken back here; W EIMS
  *   rx interrupt: W EITR if the load has changed; then a poll as igb's: W RDT, W EIMS
  *
- * igbvf-pmd is the same function under a poll-mode driver, as DPDK's: no vectors, no interrupts; a poll takes what is there and gives buffers back 32 at
- * a time.
+ * igbvf-pmd is the same function under a poll-mode driver, as DPDK's: no vectors, no interrupts; a
+ * poll takes what is there and gives buffers back 32 at a time.
  *
- * With `doorbells` the function is an assignable interface: what is touched while frames flow lies in a page of its own, all else, the mailbox
- * included, is emulated by the host's software.
+ * With `doorbells` the function is an assignable interface: what is touched while frames flow lies
+ * in a page of its own, all else, the mailbox included, is emulated by the host's software.
  *
- * LIMIT: throttling follows igb's rule; one queue pair, as Linux's driver has it, of the two that the
- * hardware has; no VLANs, no multicast groups; one look at the link when it opens.
+ * LIMIT: throttling follows igb's rule; one queue pair, as Linux's driver has it, of the two that
+ * the hardware has; no VLANs, no multicast groups; one look at the link when it opens.
  */
 #include <glib.h>
 

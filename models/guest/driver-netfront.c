@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The netfront driver, with the habits of Linux 6.1's: one queue, an event channel for each direction, a grant for each buffer.
+ * The netfront driver, with the habits of Linux 6.1's: one queue, an event channel for each
+ * direction, a grant for each buffer.
  *
  *   transmit:   grant, request, event if the back end asked for one, take back what was answered
  *   tx event:   take back, ask for an event with the next answer, wake the queue
- *   rx event:   NAPI: take responses, frames go up, new requests (an event only if the back end ran out), look once more
+ *   rx event:   NAPI: take responses, frames go up, new requests (an event only if the back end ran
+ * out), look once more
  *
- * Giving and taking back a grant is a write to the table, no hypercall. SPEC: xen/include/public/io/netif.h, ring.h, grant_table.h.
+ * Giving and taking back a grant is a write to the table, no hypercall. SPEC:
+ * xen/include/public/io/netif.h, ring.h, grant_table.h.
  *
- * LIMIT: one request a frame, no extra segments, no segmentation offload; buffers keep their pages and grant references. What
- * xenstore holds is one page at `registers`.
+ * LIMIT: one request a frame, no extra segments, no segmentation offload; buffers keep their pages
+ * and grant references. What xenstore holds is one page at `registers`.
  */
 #include <glib.h>
 

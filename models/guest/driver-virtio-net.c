@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The virtio-net driver, with the habits of Linux 6.1's: a queue pair for each processor that the device has one for, NAPI for both directions, MSI-X vectors for
- * configuration and each queue (or a wire, with a read of the ISR register for each interrupt).
+ * The virtio-net driver, with the habits of Linux 6.1's: a queue pair for each processor that the
+ * device has one for, NAPI for both directions, MSI-X vectors for configuration and each queue (or
+ * a wire, with a read of the ISR register for each interrupt).
  *
- *   transmit:   take back sent frames, ask for an interrupt after three quarters of what is under way, add, kick
- *   interrupt:  no more interrupts of this queue, the rest in a poll:
- *   rx poll:    take back sent frames, take received frames, refill when half of a budget is free, frames go up,
+ *   transmit:   take back sent frames, ask for an interrupt after three quarters of what is under
+ * way, add, kick interrupt:  no more interrupts of this queue, the rest in a poll: rx poll:    take
+ * back sent frames, take received frames, refill when half of a budget is free, frames go up,
  *               interrupts on, look once more
  *   tx poll:    take back sent frames, wake the queue, interrupts on, look once more
  *
- * virtio-pmd is the same device under a poll-mode driver, as DPDK's: no vectors, no interrupts, no event index; a poll takes what is there.
+ * virtio-pmd is the same device under a poll-mode driver, as DPDK's: no vectors, no interrupts, no
+ * event index; a poll takes what is there.
  *
- * Several pairs: all are set up, the control queue is told how many are used; a processor sends by its own (XPS), and takes that one's interrupts.
+ * Several pairs: all are set up, the control queue is told how many are used; a processor sends by
+ * its own (XPS), and takes that one's interrupts.
  *
  * A large segment is one descriptor; one that is received takes several merged buffers.
  *
- * LIMIT: no control commands but the number of pairs; the poll-mode driver uses one pair; buffers of one size, where Linux's grow with the frames; no large
- * segments of IPv6.
+ * LIMIT: no control commands but the number of pairs; the poll-mode driver uses one pair; buffers
+ * of one size, where Linux's grow with the frames; no large segments of IPv6.
  */
 #include <glib.h>
 
@@ -211,7 +214,8 @@ static void refill(struct pair *self, struct iov_guest_cpu *cpu)
     iov_virtio_queue_kick(&self->rx, cpu);
 }
 
-/* The further buffers of a frame that was merged: nobody looks at what is in them. False: they are not what the header says. */
+/* The further buffers of a frame that was merged: nobody looks at what is in them. False: they are
+ * not what the header says. */
 static bool take_merged(struct pair *self, struct iov_guest_cpu *cpu, uint16_t buffers,
                         uint32_t *size)
 {
@@ -362,7 +366,8 @@ static void read_address(struct driver *self, struct iov_guest_cpu *cpu)
     } while (iov_virtio_generation(&self->transport, cpu) != before);
 }
 
-/* How many pairs there are. SPEC: 5.1.4: told with MQ; one without a control queue to switch them on. */
+/* How many pairs there are. SPEC: 5.1.4: told with MQ; one without a control queue to switch them
+ * on. */
 static bool make_pairs(struct driver *self, struct iov_guest_cpu *cpu)
 {
     uint64_t most = 1;
@@ -566,7 +571,8 @@ static bool virtio_net_probe(struct iov_guest_netdev *dev, struct iov_guest_cpu 
 #define TOO_SHORT(least) \
     "its driver wants rings of at least " G_STRINGIFY(least) " descriptors ('queue-size')"
 
-/* With smaller rings Linux's driver would stop its queue for want of TX_RESERVE descriptors, and DPDK's not wait for less than a burst, both for ever. */
+/* With smaller rings Linux's driver would stop its queue for want of TX_RESERVE descriptors, and
+ * DPDK's not wait for less than a burst, both for ever. */
 static bool is_large_enough(const struct pair *pair)
 {
     struct iov_guest_netdev *dev = &pair->driver->dev;

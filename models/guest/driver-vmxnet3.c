@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The vmxnet3 driver, with the habits of Linux 6.1's: one queue pair whose two halves share a vector, another vector for events, masks that the device
- * sets by itself.
+ * The vmxnet3 driver, with the habits of Linux 6.1's: one queue pair whose two halves share a
+ * vector, another vector for events, masks that the device sets by itself.
  *
- *   transmit:   the first bytes into the data ring, the rest as it lies; W TXPROD when as many frames wait as the device said
- *   interrupt:  nothing but scheduling the poll: the device has masked the vector
- *   poll:       take back sent frames, take received frames and give each buffer back, W RXPROD only if the device wants it; W IMR
+ *   transmit:   the first bytes into the data ring, the rest as it lies; W TXPROD when as many
+ * frames wait as the device said interrupt:  nothing but scheduling the poll: the device has masked
+ * the vector poll:       take back sent frames, take received frames and give each buffer back, W
+ * RXPROD only if the device wants it; W IMR
  *
- * LIMIT: revision 1 of the interface: no receive data ring; no LRO, no RSS; the second receive ring is filled and its buffers
- * are never needed (MTU 1500); BAR 1 is right behind BAR 0.
+ * LIMIT: revision 1 of the interface: no receive data ring; no LRO, no RSS; the second receive ring
+ * is filled and its buffers are never needed (MTU 1500); BAR 1 is right behind BAR 0.
  */
 #include <glib.h>
 #include <linux/pci_regs.h>
@@ -134,7 +135,8 @@ static struct vmxnet3_descriptor piece(const struct ring *ring, iov_gpa address,
                                             size | (ring->generation ? VMXNET3_TX_GENERATION : 0) };
 }
 
-/* A large segment: its headers go into the data ring, the rest is in pieces as large as a descriptor takes. */
+/* A large segment: its headers go into the data ring, the rest is in pieces as large as a
+ * descriptor takes. */
 static void add_large(struct driver *self, struct iov_guest_cpu *cpu,
                       const struct iov_guest_frame *frame)
 {
@@ -514,7 +516,8 @@ static void write_shared(struct driver *self, struct iov_guest_cpu *cpu)
     iov_exec_put(cpu->exec, self->shared, &shared, sizeof shared);
 }
 
-/* Rings begin as zeros: guest memory is new. One buffer of each stays out, so that full is not empty. */
+/* Rings begin as zeros: guest memory is new. One buffer of each stays out, so that full is not
+ * empty. */
 static void fill(struct driver *self, struct iov_guest_cpu *cpu)
 {
     for (unsigned which = 0; which < 2; which++) {

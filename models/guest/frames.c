@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames of the guest's network stack: Ethernet II, IPv4 without options, UDP and ICMP echo, built and checked byte by byte.
- * What arrives may be anything: every length is checked against the frame before it is used.
+ * Frames of the guest's network stack: Ethernet II, IPv4 without options, UDP and ICMP echo, built
+ * and checked byte by byte. What arrives may be anything: every length is checked against the frame
+ * before it is used.
  */
 #include <string.h>
 

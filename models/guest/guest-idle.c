@@ -2,11 +2,12 @@
 /*
  * The guest kernel's clock, its idle loop and how tasks wait.
  *
- * A processor has two timers: the tick (HZ a second) and the end of its task's sleep. The earlier one is programmed, by a write of
- * the TSC deadline or of the APIC timer's initial count. The tick stops in idle if the governor expects a sleep of at
- * least one period: the shorter of the next timer and the typical length of the last eight idle periods (Linux's
- * menu governor without its correction factors). Leaving idle starts it again. So a short wait costs no timer writes and
- * a long one costs one to stop, one an expiry and one to restart.
+ * A processor has two timers: the tick (HZ a second) and the end of its task's sleep. The earlier
+ * one is programmed, by a write of the TSC deadline or of the APIC timer's initial count. The tick
+ * stops in idle if the governor expects a sleep of at least one period: the shorter of the next
+ * timer and the typical length of the last eight idle periods (Linux's menu governor without its
+ * correction factors). Leaving idle starts it again. So a short wait costs no timer writes and a
+ * long one costs one to stop, one an expiry and one to restart.
  *
  * LIMIT: no timer slack, no timer wheel granularity, no high-resolution switch; one idle state.
  */
@@ -136,8 +137,8 @@ static inline bool are_alike(const uint32_t *intervals_us, unsigned n, iov_time 
 }
 
 /*
- * The typical idle period: the mean of the past ones when they are close together. One or two that are longer than the rest are
- * left out.
+ * The typical idle period: the mean of the past ones when they are close together. One or two that
+ * are longer than the rest are left out.
  */
 static iov_time typical_interval(const struct iov_guest_cpu *cpu)
 {
@@ -193,8 +194,8 @@ static bool is_wanted(const struct iov_guest_cpu *cpu)
     return !cpu->waiting || cpu->softirq_thread;
 }
 
-/* Polls until there is something to do or the time is up. A look tells how long looks take (there was no interrupt in the shortest), the others are no
- * events. */
+/* Polls until there is something to do or the time is up. A look tells how long looks take (there
+ * was no interrupt in the shortest), the others are no events. */
 static void poll(struct iov_guest_cpu *cpu, iov_time limit)
 {
     iov_time until = limit == IOV_TIME_MAX ? IOV_TIME_MAX : iov_guest_now(cpu) + limit;

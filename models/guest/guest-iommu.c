@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The guest kernel's driver of a VT-d unit, as Linux's: tables are bytes in guest memory, commands go through the invalidation
- * queue, each batch ends with a wait descriptor whose status is polled.
+ * The guest kernel's driver of a VT-d unit, as Linux's: tables are bytes in guest memory, commands
+ * go through the invalidation queue, each batch ends with a wait descriptor whose status is polled.
  *
  *   map      a free device address (the one given back last), leaf entries written
  *   unmap    entries cleared; strict: invalidate these pages, wait, give the address back
  *            deferred: into a list; full or old: one invalidation of the domain, all of them back
  *
- * The first look at the status is memory; while the unit works on, each further look also reads the fault status register. A unit in software
- * is done when the write of the tail returns, so a batch is one access.
- * SPEC: VT-d 3.4 (tables), 6.5.2 (queued invalidation), 10.4 (registers). LIMIT: one device; no fault handler, an access that faults
- * is the unit's affair; device addresses end below 4 GiB and are given back page by page.
+ * The first look at the status is memory; while the unit works on, each further look also reads the
+ * fault status register. A unit in software is done when the write of the tail returns, so a batch
+ * is one access. SPEC: VT-d 3.4 (tables), 6.5.2 (queued invalidation), 10.4 (registers). LIMIT: one
+ * device; no fault handler, an access that faults is the unit's affair; device addresses end below
+ * 4 GiB and are given back page by page.
  */
 #include "models/guest/guest-iommu.h"
 #include "models/guest/guest-private.h"
@@ -106,7 +107,8 @@ static void descriptor_put(struct iov_guest_cpu *cpu, uint64_t low, uint64_t hig
     iommu->tail = (iommu->tail + 1) % QUEUE_ENTRIES;
 }
 
-/* A descriptor and a wait for it: one write of the tail. Interrupts are off meanwhile, as under Linux's lock. */
+/* A descriptor and a wait for it: one write of the tail. Interrupts are off meanwhile, as under
+ * Linux's lock. */
 static bool submit(struct iov_guest_cpu *cpu, uint64_t low, uint64_t high)
 {
     struct iov_guest_iommu *iommu = iommu_of(cpu);

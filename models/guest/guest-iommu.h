@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The guest kernel's DMA mapping: what a driver calls before and after a device works on a buffer. Without an IOMMU, and in
- * pass-through mode, device addresses are guest-physical addresses and nothing costs anything.
+ * The guest kernel's DMA mapping: what a driver calls before and after a device works on a buffer.
+ * Without an IOMMU, and in pass-through mode, device addresses are guest-physical addresses and
+ * nothing costs anything.
  *
- * Mapped buffers live at device addresses of their own. Taking one back ends in an invalidation: `strict` waits for
- * it at once, `deferred` collects some and does them together.
+ * Mapped buffers live at device addresses of their own. Taking one back ends in an invalidation:
+ * `strict` waits for it at once, `deferred` collects some and does them together.
  */
 #ifndef IOV_GUEST_IOMMU_H
 #define IOV_GUEST_IOMMU_H
@@ -29,7 +30,8 @@ enum iov_guest_iommu_mode {
 bool iov_guest_iommu_boot(struct iov_guest_cpu *cpu);
 void iov_guest_iommu_free(struct iov_guest_iommu *iommu); /* accepts NULL */
 
-/* A buffer for one transfer, at most 64 KiB; the device address, or UINT64_MAX if there is no room. */
+/* A buffer for one transfer, at most 64 KiB; the device address, or UINT64_MAX if there is no
+ * room. */
 uint64_t iov_guest_dma_map(struct iov_guest_cpu *cpu, iov_gpa buffer, uint32_t size);
 /* The transfer is over. `size` as at the mapping. */
 void iov_guest_dma_unmap(struct iov_guest_cpu *cpu, uint64_t address, uint32_t size);

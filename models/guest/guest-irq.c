@@ -3,12 +3,13 @@
  * The guest kernel's interrupts, in Linux's order:
  *
  *   edge and MSI:  entry, EOI, handler, exit
- *   level:         entry, handler, one read of the local APIC's TMR, EOI, exit (that is the I/O APIC's fasteoi flow)
- *   timer, IPI:    entry, EOI, handler, exit
+ *   level:         entry, handler, one read of the local APIC's TMR, EOI, exit (that is the I/O
+ * APIC's fasteoi flow) timer, IPI:    entry, EOI, handler, exit
  *
- * The exit of the outermost interrupt runs the raised softirqs (guest-softirq.c). The local APIC is reached by memory (xAPIC)
- * or by MSRs (x2APIC). An EOI is left out when the hypervisor offered that in the paravirtual flag.
- * Costs are instruction counts of recorded runs (docs/validation/guest-costs.md).
+ * The exit of the outermost interrupt runs the raised softirqs (guest-softirq.c). The local APIC is
+ * reached by memory (xAPIC) or by MSRs (x2APIC). An EOI is left out when the hypervisor offered
+ * that in the paravirtual flag. Costs are instruction counts of recorded runs
+ * (docs/validation/guest-costs.md).
  */
 #include "models/cpu/apic-regs.h"
 #include "models/cpu/msr-regs.h"
@@ -227,7 +228,8 @@ static void ioapic_write(struct iov_guest_cpu *cpu, uint32_t index, uint32_t val
     iov_exec_store(cpu->exec, cpu->guest->ioapic + IOAPIC_IOWIN, 4, value);
 }
 
-/* The entry names a table entry; in place of the vector stands the pin, which the EOI register takes. */
+/* The entry names a table entry; in place of the vector stands the pin, which the EOI register
+ * takes. */
 static void route_remapped(struct iov_guest_cpu *cpu, uint32_t gsi, uint8_t vector)
 {
     unsigned index = iov_guest_remap_alloc(cpu);
@@ -328,7 +330,8 @@ void iov_guest_program_interrupt(struct iov_program *program, struct iov_exec *e
     struct iov_span *interrupted = cpu->span;
     struct iov_span *announced = exec->span;
 
-    /* Linux counts the time of its tick only here, when the interrupt ends the sleep of the idle loop. */
+    /* Linux counts the time of its tick only here, when the interrupt ends the sleep of the idle
+     * loop. */
     bool wakes = cpu->idle && cpu->hardirqs == 0 && !cpu->in_softirq;
 
     cpu->hardirqs++;

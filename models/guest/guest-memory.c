@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The guest kernel's memory and its accesses to devices. Memory is real guest RAM, given out once and never taken back: drivers
- * allocate rings and buffers when they open. Every access to a device's register is counted here, exit or not.
+ * The guest kernel's memory and its accesses to devices. Memory is real guest RAM, given out once
+ * and never taken back: drivers allocate rings and buffers when they open. Every access to a
+ * device's register is counted here, exit or not.
  */
 #include "models/guest/guest-private.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside the guest kernel: its processors, interrupts, softirqs, timers, sleep and memory. One kernel runs on all virtual
- * processors of a VM; each has at most one task of the workload, which stays there, and an idle loop, which share the fiber of
- * the processor: a task that waits runs the idle loop where it stands, and interrupts nest on top.
+ * Inside the guest kernel: its processors, interrupts, softirqs, timers, sleep and memory. One
+ * kernel runs on all virtual processors of a VM; each has at most one task of the workload, which
+ * stays there, and an idle loop, which share the fiber of the processor: a task that waits runs the
+ * idle loop where it stands, and interrupts nest on top.
  *
  * LIMIT: one task a processor, which only ksoftirqd preempts; no work queues.
  */
@@ -196,7 +197,8 @@ struct _IovLinuxGuest {
     struct iov_program program;
     struct iov_notify_source published;
     struct iov_notify_sink changed;
-    /* indices of regions in the measurement: their accesses are counted here, their exits by the monitor */
+    /* indices of regions in the measurement: their accesses are counted here, their exits by the
+     * monitor */
     unsigned region_nic, region_lapic, region_ioapic, region_iommu;
     /* statistics */
     uint64_t device_interrupts;
@@ -244,7 +246,8 @@ iov_gpa iov_guest_allocate(IovLinuxGuest *guest, uint64_t size, uint64_t align);
 uint64_t iov_guest_read(struct iov_guest_cpu *cpu, uint64_t address, uint32_t size);
 void iov_guest_write(struct iov_guest_cpu *cpu, uint64_t address, uint32_t size, uint64_t value);
 void iov_guest_out(struct iov_guest_cpu *cpu, uint16_t port, uint32_t size, uint32_t value);
-/* A doorbell: a write that notifies the device. The request goes with it: the processor no longer works for it. */
+/* A doorbell: a write that notifies the device. The request goes with it: the processor no longer
+ * works for it. */
 void iov_guest_kick(struct iov_guest_cpu *cpu, uint64_t address, uint32_t size, uint64_t value);
 /* The same by a hypercall: RAX to RDX in `value`, the result in value[0]. */
 void iov_guest_kick_by_call(struct iov_guest_cpu *cpu, uint64_t value[4]);
@@ -268,7 +271,8 @@ unsigned iov_guest_processors(const IovLinuxGuest *guest);
 void iov_guest_wait_processors(struct iov_guest_cpu *cpu);
 /* Pairs that a driver uses of a device with `most`: one a processor, and no more than `queues`. */
 unsigned iov_guest_queue_pairs(const IovLinuxGuest *guest, unsigned most);
-/* Queue of processor `index`, and the first processor of a queue: neighbours share one when there are more processors than queues. */
+/* Queue of processor `index`, and the first processor of a queue: neighbours share one when there
+ * are more processors than queues. */
 unsigned iov_guest_queue_of(const IovLinuxGuest *guest, unsigned index);
 unsigned iov_guest_processor_of(const IovLinuxGuest *guest, unsigned queue);
 /* Tasks of the workload: one a processor, if there are flows for all. */
@@ -315,9 +319,11 @@ enum iov_guest_thread iov_guest_sched_pick(struct iov_guest_cpu *cpu);
 /* ---- guest-softirq.c ---- */
 
 void iov_guest_raise_softirq(struct iov_guest_cpu *cpu, enum iov_guest_softirq softirq);
-/* At the exit of an interrupt, with interrupts off: runs what was raised, or lets ksoftirqd have its turn. */
+/* At the exit of an interrupt, with interrupts off: runs what was raised, or lets ksoftirqd have
+ * its turn. */
 void iov_guest_softirq_exit(struct iov_guest_cpu *cpu);
-/* ksoftirqd runs until it has nothing to do or the task's turn has come. With the switch to it. Interrupts are off before and after. */
+/* ksoftirqd runs until it has nothing to do or the task's turn has come. With the switch to it.
+ * Interrupts are off before and after. */
 void iov_guest_softirq_thread(struct iov_guest_cpu *cpu);
 /* Bottom halves off and on; on runs the softirqs that were raised. */
 void iov_guest_bottom_half_disable(struct iov_guest_cpu *cpu);
@@ -331,8 +337,8 @@ void iov_guest_net_tx_softirq(struct iov_guest_cpu *cpu);
 void iov_guest_start_timer(struct iov_guest_cpu *cpu);
 void iov_guest_timer_interrupt(struct iov_guest_cpu *cpu);
 /*
- * How a task waits: prepare; if the condition does not hold yet, block; check again; at the end done. A wake-up between
- * prepare and block is not lost.
+ * How a task waits: prepare; if the condition does not hold yet, block; check again; at the end
+ * done. A wake-up between prepare and block is not lost.
  */
 void iov_guest_wait_prepare(struct iov_guest_cpu *cpu);
 void iov_guest_wait_block(struct iov_guest_cpu *cpu);

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The guest kernel's scheduler: who of a processor's two threads has it, the task or ksoftirqd. It is Linux's CFS for two threads of one weight: each
- * has a virtual run time, the smaller one goes first, and one that wakes up is put at most half a period behind the least. A thread that wakes up
- * preempts one that is ahead of it by more than a granularity; the tick ends a turn of half a period. So ksoftirqd, which seldom runs, goes first when it is
- * woken, and has half of the processor when it always has work. Time in interrupts and in softirqs outside of ksoftirqd is nobody's (Linux's IRQ_TIME_ACCOUNTING).
+ * The guest kernel's scheduler: who of a processor's two threads has it, the task or ksoftirqd. It
+ * is Linux's CFS for two threads of one weight: each has a virtual run time, the smaller one goes
+ * first, and one that wakes up is put at most half a period behind the least. A thread that wakes
+ * up preempts one that is ahead of it by more than a granularity; the tick ends a turn of half a
+ * period. So ksoftirqd, which seldom runs, goes first when it is woken, and has half of the
+ * processor when it always has work. Time in interrupts and in softirqs outside of ksoftirqd is
+ * nobody's (Linux's IRQ_TIME_ACCOUNTING).
  */
 #include "models/guest/guest-private.h"
 
-/* Linux 6.1's sched_latency and sched_wakeup_granularity; once more for each doubling of up to eight processors. */
+/* Linux 6.1's sched_latency and sched_wakeup_granularity; once more for each doubling of up to
+ * eight processors. */
 #define PERIOD (6 * IOV_MS)
 #define GRANULARITY (1 * IOV_MS)
 #define SCALING_PROCESSORS 8

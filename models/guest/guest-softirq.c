@@ -2,11 +2,14 @@
 /*
  * The guest kernel's softirqs, and ksoftirqd.
  *
- * The exit of the outermost interrupt, or of a section without bottom halves, runs what was raised, and what that raises in turn: for ten rounds, two
- * milliseconds or until a thread is to have the processor. What is left then goes to ksoftirqd, and as long as that is runnable all softirqs are its
- * business (Linux 4.9 to 6.3). So a flood of frames takes half of the processor and not all of it: the device stays masked until it is polled again.
+ * The exit of the outermost interrupt, or of a section without bottom halves, runs what was raised,
+ * and what that raises in turn: for ten rounds, two milliseconds or until a thread is to have the
+ * processor. What is left then goes to ksoftirqd, and as long as that is runnable all softirqs are
+ * its business (Linux 4.9 to 6.3). So a flood of frames takes half of the processor and not all of
+ * it: the device stays masked until it is polled again.
  *
- * ksoftirqd runs in the idle loop, or on top of the task that it preempts. LIMIT: it preempts in system calls too, where Linux waits for their end.
+ * ksoftirqd runs in the idle loop, or on top of the task that it preempts. LIMIT: it preempts in
+ * system calls too, where Linux waits for their end.
  */
 #include "models/guest/guest-private.h"
 
@@ -77,7 +80,8 @@ static bool may_run(const struct iov_guest_cpu *cpu)
            cpu->bottom_half_off == 0;
 }
 
-/* With `tick: none` turns end where softirqs are looked at: Linux starts the tick again for that while two threads want to run. */
+/* With `tick: none` turns end where softirqs are looked at: Linux starts the tick again for that
+ * while two threads want to run. */
 static void tick_if_none(struct iov_guest_cpu *cpu)
 {
     if (cpu->guest->tick == IOV_GUEST_NO_TICK)

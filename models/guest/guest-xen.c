@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The guest kernel as a guest of Xen (hardware-virtualised with an upcall vector, as Linux's PVHVM): bits of the shared info page are its
- * interrupt controller, a hypercall is its doorbell, the grant table says who may use which page.
+ * The guest kernel as a guest of Xen (hardware-virtualised with an upcall vector, as Linux's
+ * PVHVM): bits of the shared info page are its interrupt controller, a hypercall is its doorbell,
+ * the grant table says who may use which page.
  */
 #include "models/guest/guest-xen.h"
 

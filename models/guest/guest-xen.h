@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside the guest kernel: what it does as a guest of Xen. Event channels with handlers, grants of its pages, hypercalls. */
+/* Inside the guest kernel: what it does as a guest of Xen. Event channels with handlers, grants of
+ * its pages, hypercalls. */
 #ifndef IOV_GUEST_XEN_H
 #define IOV_GUEST_XEN_H
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * linux-guest - the kernel of a guest, and of a machine without hypervisor: it boots its processors, drives one network device as
- * Linux 6.1's driver does, and runs a workload. What matters for I/O is executed (accesses, interrupts, timers, HLT); the rest
- * is time from the cost table.
+ * linux-guest - the kernel of a guest, and of a machine without hypervisor: it boots its
+ * processors, drives one network device as Linux 6.1's driver does, and runs a workload. What
+ * matters for I/O is executed (accesses, interrupts, timers, HLT); the rest is time from the cost
+ * table.
  *
- * LIMIT: no user space, no PCI enumeration (addresses of the device are properties), FS and GS base are not written
- * at a context switch (processors since Ivy Bridge use an instruction that never exits).
+ * LIMIT: no user space, no PCI enumeration (addresses of the device are properties), FS and GS base
+ * are not written at a context switch (processors since Ivy Bridge use an instruction that never
+ * exits).
  */
 #include <stdio.h>
 #include <string.h>
@@ -97,7 +99,8 @@ unsigned iov_guest_queue_pairs(const IovLinuxGuest *guest, unsigned most)
     return MAX(MIN(iov_guest_processors(guest), most), 1);
 }
 
-/* As Linux deals out processors: groups of neighbours, the first ones larger by one if they cannot be equal. */
+/* As Linux deals out processors: groups of neighbours, the first ones larger by one if they cannot
+ * be equal. */
 unsigned iov_guest_processor_of(const IovLinuxGuest *guest, unsigned queue)
 {
     unsigned processors = iov_guest_processors(guest), queues = guest->netdev->queues;

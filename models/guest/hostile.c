@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hostile - a guest whose program has the rights of its kernel and means harm: it writes over its rings and shared pages, into its
- * device's registers, mailbox and doorbells, over its interrupt controllers and MSRs, makes hypercalls and sends frames under false addresses, with honest
- * datagrams in between so that there is always somebody at work to be hurt. What it does is a list of actions of 8 bytes, given or drawn; when it is
- * over, the guest sleeps for ever. It has no operations: a run ends when the others have done theirs.
+ * hostile - a guest whose program has the rights of its kernel and means harm: it writes over its
+ * rings and shared pages, into its device's registers, mailbox and doorbells, over its interrupt
+ * controllers and MSRs, makes hypercalls and sends frames under false addresses, with honest
+ * datagrams in between so that there is always somebody at work to be hurt. What it does is a list
+ * of actions of 8 bytes, given or drawn; when it is over, the guest sleeps for ever. It has no
+ * operations: a run ends when the others have done theirs.
  *
- *     byte 0     what (bits 0-3), bytes of an access as a power of two (4-5), which window of registers (6-7)
- *     byte 1     the pause after it: bits 0-4 a time from 100 ns to about 7 us; bit 7: the processor sleeps meanwhile
- *     bytes 2-3  offset, or number of port, MSR, hypercall
- *     bytes 4-7  value
+ *     byte 0     what (bits 0-3), bytes of an access as a power of two (4-5), which window of
+ * registers (6-7) byte 1     the pause after it: bits 0-4 a time from 100 ns to about 7 us; bit 7:
+ * the processor sleeps meanwhile bytes 2-3  offset, or number of port, MSR, hypercall bytes 4-7
+ * value
  *
  * LIMIT: one processor at work; instructions that only spend time are left to other workloads.
  */

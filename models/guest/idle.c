@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * idle - a guest that does nothing for a while. An operation is `duration` of sleep, so that figures per operation are what a quiet guest
- * costs its host in that time: exits, timer interrupts, processor time. The task's own wake-up is among them.
+ * idle - a guest that does nothing for a while. An operation is `duration` of sleep, so that
+ * figures per operation are what a quiet guest costs its host in that time: exits, timer
+ * interrupts, processor time. The task's own wake-up is among them.
  */
 #include "core/trace/measure.h"
 #include "models/guest/guest-private.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Guest memory for the large segments that a driver has given to its device: a few buffers of 64 KiB, the one that came back last first, so that little
- * memory is touched. LIMIT: a large segment is one piece of memory, where Linux has up to seventeen.
+ * Guest memory for the large segments that a driver has given to its device: a few buffers of 64
+ * KiB, the one that came back last first, so that little memory is touched. LIMIT: a large segment
+ * is one piece of memory, where Linux has up to seventeen.
  */
 #ifndef IOV_GUEST_LARGE_BUFFERS_H
 #define IOV_GUEST_LARGE_BUFFERS_H
@@ -63,8 +64,8 @@ static inline void iov_guest_put_frame(struct iov_guest_cpu *cpu, iov_gpa addres
 }
 
 /*
- * The same for adapters that fill in lengths and sums of each segment: IPv4's length and sum are 0, and the sum of TCP's pseudo header leaves its length
- * out.
+ * The same for adapters that fill in lengths and sums of each segment: IPv4's length and sum are 0,
+ * and the sum of TCP's pseudo header leaves its length out.
  */
 static inline void iov_guest_put_frame_for_tso(struct iov_guest_cpu *cpu, iov_gpa address,
                                                const struct iov_guest_frame *frame)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * memcached - a server in the guest. The clients are at the far end (a peer of role `clients`): their requests arrive when they arrive, over many
- * connections; each wants so many bytes back, or brings them. One request is served after the other. They are measured by who asks: from the request's
- * sending to its answer's return at the far end; this end only says how many are wanted.
+ * memcached - a server in the guest. The clients are at the far end (a peer of role `clients`):
+ * their requests arrive when they arrive, over many connections; each wants so many bytes back, or
+ * brings them. One request is served after the other. They are measured by who asks: from the
+ * request's sending to its answer's return at the far end; this end only says how many are wanted.
  *
  * LIMIT: one thread, one socket, UDP; the store is a cost, nothing is kept.
  */
@@ -32,7 +33,8 @@ static void tell_clients(const IovWorkload *workload, struct iov_guest_cpu *cpu)
     iov_guest_send_udp(cpu, hello, sizeof hello, NULL);
 }
 
-/* The answer takes the place of the request. What it says came over the wire and may be anything. */
+/* The answer takes the place of the request. What it says came over the wire and may be
+ * anything. */
 static void serve(IovMemcached *self, struct iov_guest_cpu *cpu, uint8_t *data, uint32_t size,
                   struct iov_span *span)
 {

@@ -2,15 +2,17 @@
 /*
  * The guest's network stack between system calls and driver.
  *
- * Transmit:  system call, copy, UDP/IP, driver; if the driver's ring is full the frame waits in the queue in front of
- *            it, and the sender blocks when the frames in flight fill the socket's send buffer. A large segment goes to the driver whole, or
- *            is cut here, one piece after the other.
- * Receive:   a poll collects frames; when it ends, or after eight, they go up: parse, socket queue, wake-up of the reader.
+ * Transmit:  system call, copy, UDP/IP, driver; if the driver's ring is full the frame waits in the
+ * queue in front of it, and the sender blocks when the frames in flight fill the socket's send
+ * buffer. A large segment goes to the driver whole, or is cut here, one piece after the other.
+ * Receive:   a poll collects frames; when it ends, or after eight, they go up: parse, socket queue,
+ * wake-up of the reader.
  *
- * Polling:   a program with a poll-mode driver and a stack of its own (DPDK's shape) does without system calls, interrupts and copies: it
- *            looks at the device whenever it waits.
+ * Polling:   a program with a poll-mode driver and a stack of its own (DPDK's shape) does without
+ * system calls, interrupts and copies: it looks at the device whenever it waits.
  *
- * Times are rows of the cost table. LIMIT: no byte queue limits, so e1000's queue is longer than Linux's under load.
+ * Times are rows of the cost table. LIMIT: no byte queue limits, so e1000's queue is longer than
+ * Linux's under load.
  */
 #include <glib.h>
 #include <string.h>
@@ -20,7 +22,8 @@
 #include "models/guest/guest-private.h"
 #include "models/guest/offload.h"
 
-/* Linux's default socket buffers, and what a frame counts for in them: its buffer, rounded, and the descriptor of it. */
+/* Linux's default socket buffers, and what a frame counts for in them: its buffer, rounded, and the
+ * descriptor of it. */
 #define SEND_BUFFER 212992u
 #define FRAME_OVERHEAD 576u
 #define FRAME_GRAIN 64u
@@ -554,7 +557,8 @@ bool iov_guest_napi_complete(struct iov_guest_cpu *cpu, struct iov_guest_napi *n
     return true;
 }
 
-/* Each device that wants to be polled at the beginning is polled once; what comes meanwhile is the next round's. */
+/* Each device that wants to be polled at the beginning is polled once; what comes meanwhile is the
+ * next round's. */
 void iov_guest_net_rx_softirq(struct iov_guest_cpu *cpu)
 {
     struct iov_guest_polls now = cpu->polls, again = { NULL, NULL };

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside the guest kernel: the network stack reduced to a UDP socket for each task and ICMP echo. Frames are real Ethernet/IPv4 bytes with
- * right checksums; layers are costs. A socket has Linux's limits: a send buffer that blocks the sender, a receive queue
- * that drops, a queue in front of a driver whose ring is full.
+ * Inside the guest kernel: the network stack reduced to a UDP socket for each task and ICMP echo.
+ * Frames are real Ethernet/IPv4 bytes with right checksums; layers are costs. A socket has Linux's
+ * limits: a send buffer that blocks the sender, a receive queue that drops, a queue in front of a
+ * driver whose ring is full.
  *
  * TCP, a connection for each task, is in tcp.c.
  *
- * Large segments: TCP hands down up to IOV_TCP_LARGE bytes as one frame; a driver takes it as it is (TSO), or it is cut below the queue
- * (GSO). What a poll receives of one connection is put together (GRO), one large segment at a time.
+ * Large segments: TCP hands down up to IOV_TCP_LARGE bytes as one frame; a driver takes it as it is
+ * (TSO), or it is cut below the queue (GSO). What a poll receives of one connection is put together
+ * (GRO), one large segment at a time.
  *
  * LIMIT: one socket a task, no fragments, no ARP (the peer's address is fixed), no routing.
  */
@@ -25,7 +27,8 @@
 
 struct _IovLinuxGuest;
 
-/* A task's end of the network: one UDP socket, one TCP connection. Its own port is the first one's and its index. */
+/* A task's end of the network: one UDP socket, one TCP connection. Its own port is the first one's
+ * and its index. */
 struct iov_guest_socket {
     unsigned index;
     uint16_t port;
@@ -78,7 +81,8 @@ struct iov_guest_net {
     uint64_t large_sent, cut, put_together;
 };
 
-/* A program that polls does so until `when`, and hands what arrives to its socket. False: nobody polls here. */
+/* A program that polls does so until `when`, and hands what arrives to its socket. False: nobody
+ * polls here. */
 bool iov_guest_net_poll_until(struct iov_guest_cpu *cpu, iov_time when);
 /* A device that is polled has changed what the program looks at. From any context. */
 void iov_guest_net_changed(struct iov_guest_net *net);
@@ -94,7 +98,8 @@ void iov_guest_net_finish(struct iov_guest_net *net);
 
 /* ---- Frames; no processor needed ---- */
 
-/* A UDP datagram, of the frame's socket and flow; the checksum is complete, or left to the device (checksum_start is set then). */
+/* A UDP datagram, of the frame's socket and flow; the checksum is complete, or left to the device
+ * (checksum_start is set then). */
 void iov_guest_build_udp(struct iov_guest_net *net, struct iov_guest_frame *frame,
                          const void *payload, uint32_t size);
 /* An ICMP echo request. */
@@ -106,7 +111,8 @@ enum iov_guest_frame_kind {
     IOV_GUEST_FRAME_UDP,
     IOV_GUEST_FRAME_ECHO
 };
-/* What arrived: payload's place in the frame and, of an echo reply, its sequence number. `verified`: by the device. */
+/* What arrived: payload's place in the frame and, of an echo reply, its sequence number.
+ * `verified`: by the device. */
 enum iov_guest_frame_kind iov_guest_parse(const struct iov_guest_net *net,
                                           const struct iov_guest_frame *frame, bool verified,
                                           uint32_t *ret_offset, uint32_t *ret_size);
@@ -134,7 +140,8 @@ bool iov_guest_tcp_deliver(struct iov_guest_cpu *cpu, const struct iov_guest_fra
 
 /* ---- System calls of the task on `cpu`: may block ---- */
 
-/* The span is the request that the datagram carries, or NULL; the processor works for it until it is with the device. */
+/* The span is the request that the datagram carries, or NULL; the processor works for it until it
+ * is with the device. */
 void iov_guest_send_udp(struct iov_guest_cpu *cpu, const void *payload, uint32_t size,
                         struct iov_span *span);
 /* Whether a send would not block, as one that asks not to be blocked sees it. */
@@ -142,8 +149,9 @@ bool iov_guest_may_send(const struct iov_guest_cpu *cpu);
 void iov_guest_send_echo(struct iov_guest_cpu *cpu, uint16_t sequence, uint32_t size,
                          struct iov_span *span);
 /*
- * Waits for a datagram (or an echo reply) until `deadline` (IOV_TIME_MAX: for ever). False: the time is over. On success the
- * processor works for *ret_span, and it holds it. `data` may be NULL: nobody looks at the bytes.
+ * Waits for a datagram (or an echo reply) until `deadline` (IOV_TIME_MAX: for ever). False: the
+ * time is over. On success the processor works for *ret_span, and it holds it. `data` may be NULL:
+ * nobody looks at the bytes.
  */
 bool iov_guest_receive(struct iov_guest_cpu *cpu, iov_time deadline, void *data, uint32_t size,
                        uint32_t *ret_size, struct iov_span **ret_span);

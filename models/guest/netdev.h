@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside the guest kernel: the line between its network stack and a driver. A driver is a struct iov_guest_netdev_ops and a
- * struct that begins with struct iov_guest_netdev; it is found by name in iov_guest_netdev_find().
+ * Inside the guest kernel: the line between its network stack and a driver. A driver is a struct
+ * iov_guest_netdev_ops and a struct that begins with struct iov_guest_netdev; it is found by name
+ * in iov_guest_netdev_find().
  *
  * All calls come from a processor of the guest and may wait.
  */
@@ -35,14 +36,16 @@ struct iov_guest_frame {
     uint16_t checksum_offset; /* ... and puts the result here; 0: nothing to do */
     uint16_t segment_size;    /* a large segment: payload of each that it stands for; 0: none */
     /*
-     * Transmit, of a large segment: `data` holds the headers, IOV_TCP_PAYLOAD_AT bytes, and this the rest; NULL: all is in `data`. A
-     * received one is kept no further than `data` goes: programs do not look at what they read of a stream.
+     * Transmit, of a large segment: `data` holds the headers, IOV_TCP_PAYLOAD_AT bytes, and this
+     * the rest; NULL: all is in `data`. A received one is kept no further than `data` goes:
+     * programs do not look at what they read of a stream.
      */
     const uint8_t *more;
     uint8_t data[IOV_GUEST_FRAME_MAX];
 };
 
-/* Values of a received frame's checksum_start: the device says that the sum is right; or nobody has made it yet, the frame never was on a wire. */
+/* Values of a received frame's checksum_start: the device says that the sum is right; or nobody has
+ * made it yet, the frame never was on a wire. */
 enum { IOV_GUEST_SUM_GOOD = 1, IOV_GUEST_SUM_OPEN = 2 };
 
 /* What a driver remembers of a frame until the device has sent it. */
@@ -54,7 +57,8 @@ struct iov_guest_sent {
 
 /* A source of work that is polled with interrupts of its device off. */
 struct iov_guest_napi {
-    /* Does at most `budget` frames; returns how many. If fewer, it called iov_guest_napi_complete(). */
+    /* Does at most `budget` frames; returns how many. If fewer, it called
+     * iov_guest_napi_complete(). */
     unsigned (*poll)(struct iov_guest_napi *napi, struct iov_guest_cpu *cpu, unsigned budget);
     struct iov_guest_netdev *dev;
     struct iov_guest_napi *next; /* in the processor's list */
@@ -78,8 +82,9 @@ struct iov_guest_netdev_ops {
     bool (*transmit)(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
                      const struct iov_guest_frame *frame);
     /*
-     * A driver without interrupts, of a program that has the device and a stack of its own: takes back what was sent, hands in what
-     * arrived, and returns how much that was. NULL: the driver is the kernel's.
+     * A driver without interrupts, of a program that has the device and a stack of its own: takes
+     * back what was sent, hands in what arrived, and returns how much that was. NULL: the driver is
+     * the kernel's.
      */
     unsigned (*poll)(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu);
 };
@@ -116,7 +121,8 @@ const struct iov_guest_netdev_ops *iov_guest_netdev_find(const char *name);
 
 /* From an interrupt handler: the softirq will poll. False if it was scheduled already. */
 bool iov_guest_napi_schedule(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi);
-/* From poll: everything collected goes up the stack, and the polling ends. False if it was scheduled again meanwhile. */
+/* From poll: everything collected goes up the stack, and the polling ends. False if it was
+ * scheduled again meanwhile. */
 bool iov_guest_napi_complete(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi);
 void iov_guest_napi_init(struct iov_guest_napi *napi, struct iov_guest_netdev *dev,
                          unsigned (*poll)(struct iov_guest_napi *, struct iov_guest_cpu *,

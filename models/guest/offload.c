@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the guest kernel does where the device does not: cutting large TCP segments below the transmit queue (GSO), and putting received ones together (GRO).
+ * What the guest kernel does where the device does not: cutting large TCP segments below the
+ * transmit queue (GSO), and putting received ones together (GRO).
  *
- * Headers and sums are real (core/net/segment.h); every piece cut, and every segment that becomes part of a large one, costs time.
- * LIMIT: GRO holds one large segment for each poll, where Linux holds eight for each of eight hash buckets; TCP over IPv4 without options only.
+ * Headers and sums are real (core/net/segment.h); every piece cut, and every segment that becomes
+ * part of a large one, costs time. LIMIT: GRO holds one large segment for each poll, where Linux
+ * holds eight for each of eight hash buckets; TCP over IPv4 without options only.
  */
 #include "models/guest/offload.h"
 
@@ -56,7 +58,8 @@ static void cut_piece(struct iov_guest_net *net, struct iov_guest_cpu *cpu,
     net->cut++;
 }
 
-/* The driver gets the pieces of a large segment. False: it has no room for all of them; it goes on there later. */
+/* The driver gets the pieces of a large segment. False: it has no room for all of them; it goes on
+ * there later. */
 bool iov_guest_transmit_pieces(struct iov_guest_net *net, struct iov_guest_cpu *cpu,
                                const struct iov_guest_frame *frame)
 {
@@ -100,8 +103,9 @@ void iov_guest_gro_flush(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)
 }
 
 /*
- * Linux's tcp_gro_receive(): a segment that goes on where the large one ends becomes part of it; one that is shorter than the others, or is pushed,
- * is its last. False: the frame is none for it. `frame` is a whole received one.
+ * Linux's tcp_gro_receive(): a segment that goes on where the large one ends becomes part of it;
+ * one that is shorter than the others, or is pushed, is its last. False: the frame is none for it.
+ * `frame` is a whole received one.
  */
 bool iov_guest_gro_take_tcp(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi,
                             const struct iov_guest_frame *frame)

@@ -6,7 +6,8 @@
 #include "core/net/ethernet-regs.h"
 #include "models/guest/guest-private.h"
 
-/* The driver gets the pieces of a large segment. False: it has no room for all of them; the next call goes on there. */
+/* The driver gets the pieces of a large segment. False: it has no room for all of them; the next
+ * call goes on there. */
 bool iov_guest_transmit_pieces(struct iov_guest_net *net, struct iov_guest_cpu *cpu,
                                const struct iov_guest_frame *frame);
 /* The large segment that a poll has put together goes up, behind what came before it. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ping - ICMP echo requests at an interval, or the next as soon as the reply is there. An operation is one echo: from the
- * system call that sends it to the return of the one that receives the reply.
+ * ping - ICMP echo requests at an interval, or the next as soon as the reply is there. An operation
+ * is one echo: from the system call that sends it to the return of the one that receives the reply.
  */
 #include "core/trace/measure.h"
 #include "models/guest/guest-private.h"

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * register-loop - a driver of any simple device, written as a file: an operation is a few register writes that start the device, and
- * its interrupt, whose handler reads the status register and acknowledges.
+ * register-loop - a driver of any simple device, written as a file: an operation is a few register
+ * writes that start the device, and its interrupt, whose handler reads the status register and
+ * acknowledges.
  *
- * An operation is from the program's first instruction to its wake-up by the handler. The device may have written into a buffer meanwhile: it
- * is filled with ones before each operation, and one that still holds ones afterwards is counted.
- * LIMIT: the time from the last register write to the handler is one part (device): nobody knows what happens in there. A level
- * interrupt at one pin of the I/O APIC; no messages.
+ * An operation is from the program's first instruction to its wake-up by the handler. The device
+ * may have written into a buffer meanwhile: it is filled with ones before each operation, and one
+ * that still holds ones afterwards is counted. LIMIT: the time from the last register write to the
+ * handler is one part (device): nobody knows what happens in there. A level interrupt at one pin of
+ * the I/O APIC; no messages.
  */
 #include "models/guest/guest-private.h"
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tcp-rr - one request at a time over a TCP connection (each flow has its own), answered by the peer. An operation is from the program's call that sends the
- * request to the return of the one that has received all of the answer. What still comes of one that was given up is read and thrown away.
+ * tcp-rr - one request at a time over a TCP connection (each flow has its own), answered by the
+ * peer. An operation is from the program's call that sends the request to the return of the one
+ * that has received all of the answer. What still comes of one that was given up is read and thrown
+ * away.
  */
 #include "models/guest/guest-private.h"
 

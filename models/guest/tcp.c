@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TCP of the guest's stack: one connection, between the system calls of the task and the softirq that delivers segments.
+ * TCP of the guest's stack: one connection, between the system calls of the task and the softirq
+ * that delivers segments.
  *
- *   send:     system call; a segment each time the peer's window and the socket's buffer have room; then the task blocks
- *   receive:  softirq: sequence and window (core/net/tcp.c), data to the socket's queue, an acknowledgement for every second segment
+ *   send:     system call; a segment each time the peer's window and the socket's buffer have room;
+ * then the task blocks receive:  softirq: sequence and window (core/net/tcp.c), data to the
+ * socket's queue, an acknowledgement for every second segment
  *
- * With GSO a segment may be as large as 44 ordinary ones: the stack is passed once. What the window leaves is used when it is a third of it, or all that
- * is wanted (Linux's tcp_tso_should_defer()), else acknowledgements would cut everything into pairs.
+ * With GSO a segment may be as large as 44 ordinary ones: the stack is passed once. What the window
+ * leaves is used when it is a third of it, or all that is wanted (Linux's tcp_tso_should_defer()),
+ * else acknowledgements would cut everything into pairs.
  *
- * Times are rows of the cost table. What is lost is sent again after IOV_TCP_RETRANSMIT, by the task that waits.
- * LIMIT: no timer of the kernel's own: a delayed acknowledgement goes with the next segment or never, and a retransmission needs a task that waits;
- * each write is sent at once, so its last segment is short (as with TCP_NODELAY). Sums that the device does not take are charged only where GSO or GRO handles the bytes.
+ * Times are rows of the cost table. What is lost is sent again after IOV_TCP_RETRANSMIT, by the
+ * task that waits. LIMIT: no timer of the kernel's own: a delayed acknowledgement goes with the
+ * next segment or never, and a retransmission needs a task that waits; each write is sent at once,
+ * so its last segment is short (as with TCP_NODELAY). Sums that the device does not take are
+ * charged only where GSO or GRO handles the bytes.
  */
 #include <glib.h>
 #include <string.h>
@@ -111,8 +116,8 @@ static struct iov_guest_socket *find_socket(struct iov_guest_net *net,
 }
 
 /*
- * One acknowledgement; `segments` of the wire that came behind a gap are as many duplicates as make the sender go back. LIMIT: Linux says the same by one
- * with SACK.
+ * One acknowledgement; `segments` of the wire that came behind a gap are as many duplicates as make
+ * the sender go back. LIMIT: Linux says the same by one with SACK.
  */
 static void answer(struct iov_guest_cpu *cpu, struct iov_guest_socket *socket, uint32_t segments)
 {
@@ -151,7 +156,8 @@ bool iov_guest_tcp_deliver(struct iov_guest_cpu *cpu, const struct iov_guest_fra
 
 /* ---- System calls ---- */
 
-/* Waits until the peer has done something; goes back to what was not acknowledged if it does not. False: it is gone. */
+/* Waits until the peer has done something; goes back to what was not acknowledged if it does not.
+ * False: it is gone. */
 static bool wait_for_peer(struct iov_guest_cpu *cpu, struct iov_span *span, uint32_t left,
                           unsigned *tries)
 {

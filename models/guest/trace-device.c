@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * trace-device - stands for every device of a recorded machine: writes are taken, reads give what the recorded device gave (the
- * replay says it before each read). It takes no time: whoever runs it pays.
+ * trace-device - stands for every device of a recorded machine: writes are taken, reads give what
+ * the recorded device gave (the replay says it before each read). It takes no time: whoever runs it
+ * pays.
  *
  * LIMIT: it does nothing by itself; interrupts come from the replay.
  */

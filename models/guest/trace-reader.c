@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads a trace: unpack, split into rows, check every field and the order of rows. Files are the user's: any byte may be wrong,
- * and a packed file may claim any size.
+ * Reads a trace: unpack, split into rows, check every field and the order of rows. Files are the
+ * user's: any byte may be wrong, and a packed file may claim any size.
  */
 #include "models/guest/trace-reader.h"
 
@@ -130,7 +130,8 @@ static bool parse_kind(const struct parser *parser, const char *kind, const char
     return fail_column(parser, COLUMN_KIND, kind, "is not a kind of row");
 }
 
-/* A descriptor that a remapping unit fetched, as the emulator that recorded it words it. Others are words only. */
+/* A descriptor that a remapping unit fetched, as the emulator that recorded it words it. Others are
+ * words only. */
 static void parse_descriptor(struct iov_trace_row *row, const char *text)
 {
     unsigned granularity, index, mask, domain, data;

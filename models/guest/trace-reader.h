@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Recorded traces of real drivers: CSV compressed with zstd, one row an event (docs/guide/traces.md). A trace is read and checked as a
- * whole before anything runs; whatever is wrong is an error that names row and column.
+ * Recorded traces of real drivers: CSV compressed with zstd, one row an event
+ * (docs/guide/traces.md). A trace is read and checked as a whole before anything runs; whatever is
+ * wrong is an error that names row and column.
  *
  *     # iotrace v1 name=...          comments first, this one before all others
  *     icount,vns,kind,dir,addr,size,value,region
@@ -53,7 +54,8 @@ struct iov_trace {
     GPtrArray *phases; /* names, in order of BEGIN */
 };
 
-/* Reads and checks a file. Errors: IOV_ERROR_FILE if it cannot be read, IOV_ERROR_CONFIG if it is damaged. */
+/* Reads and checks a file. Errors: IOV_ERROR_FILE if it cannot be read, IOV_ERROR_CONFIG if it is
+ * damaged. */
 struct iov_trace *iov_trace_load(const char *path, GError **error);
 /* The same for compressed bytes; `name` is for messages. */
 struct iov_trace *iov_trace_read(const void *data, size_t size, const char *name, GError **error);

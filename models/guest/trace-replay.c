@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * trace-replay - a program that does again what a recorded Linux guest did: its port and memory accesses, HLT, CPUID, RDMSR and
- * WRMSR, interrupts and idle time, in order. It runs in place of a guest kernel; what each access costs and whether it
- * exits is the processor's and the monitor's affair.
+ * trace-replay - a program that does again what a recorded Linux guest did: its port and memory
+ * accesses, HLT, CPUID, RDMSR and WRMSR, interrupts and idle time, in order. It runs in place of a
+ * guest kernel; what each access costs and whether it exits is the processor's and the monitor's
+ * affair.
  *
  *   run segment   instructions × `instruction`, then the row
- *   irq           the vector is sent to the VM as an interrupt message, and the program works until it is taken
- *   hlt           the message comes after the recorded idle time, and ends the HLT
+ *   irq           the vector is sent to the VM as an interrupt message, and the program works until
+ * it is taken hlt           the message comes after the recorded idle time, and ends the HLT
  *
- * The handler only notes that it was called: what the recorded handler did are the rows after the interrupt, up to its EOI. Phases of
- * the trace are phases of the measurement; exits are counted for the region that a row names.
+ * The handler only notes that it was called: what the recorded handler did are the rows after the
+ * interrupt, up to its EOI. Phases of the trace are phases of the measurement; exits are counted
+ * for the region that a row names.
  *
- * A recording has no memory. Of a remapping unit it names the descriptors that the unit fetched: with `queue` the program turns
- * the unit's queue on and writes each into its place before the tail that leads to it, so that a unit behind the registers works as
- * the recorded one did.
+ * A recording has no memory. Of a remapping unit it names the descriptors that the unit fetched:
+ * with `queue` the program turns the unit's queue on and writes each into its place before the tail
+ * that leads to it, so that a unit behind the registers works as the recorded one did.
  *
- * LIMIT: the trace does not tell which MSR was written: it is FS base, which does not exit under KVM. CPUID asks for leaf 0.
- * Level interrupts are sent as edges.
+ * LIMIT: the trace does not tell which MSR was written: it is FS base, which does not exit under
+ * KVM. CPUID asks for leaf 0. Level interrupts are sent as edges.
  */
 #include "core/trace/measure.h"
 #include "models/cpu/apic-regs.h"
@@ -198,7 +200,8 @@ static void execute_access(IovTraceReplay *self, struct iov_exec *exec,
     self->access_exits += caused;
     if (value != row->value && !is_controller(row))
         self->different_reads++;
-    /* The access belongs to the region that the row names, and to no other that a monitor may have counted it for. */
+    /* The access belongs to the region that the row names, and to no other that a monitor may have
+     * counted it for. */
     memcpy(counters->regions, regions, sizeof regions);
     counters->regions[self->regions[row->name]].accesses++;
     counters->regions[self->regions[row->name]].exits += caused;

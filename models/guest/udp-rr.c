@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * udp-rr - one UDP request at a time and flow, answered by the peer. An operation is from the program's call that sends the request to the
- * return of the one that receives the answer. A late answer of a request that was given up is dropped. With several flows each has a request under
- * way; a task sends for all of its flows through one socket, to a port of the peer for each, and serves answers as they come.
+ * udp-rr - one UDP request at a time and flow, answered by the peer. An operation is from the
+ * program's call that sends the request to the return of the one that receives the answer. A late
+ * answer of a request that was given up is dropped. With several flows each has a request under
+ * way; a task sends for all of its flows through one socket, to a port of the peer for each, and
+ * serves answers as they come.
  */
 #include "models/guest/guest-private.h"
 

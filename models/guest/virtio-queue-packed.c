@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The driver's side of a packed ring: one descriptor a buffer, so every buffer takes one place. Where the next buffer goes and where the next used one will
- * be are places with the laps they are in; the two event suppression structures name such places, too.
+ * The driver's side of a packed ring: one descriptor a buffer, so every buffer takes one place.
+ * Where the next buffer goes and where the next used one will be are places with the laps they are
+ * in; the two event suppression structures name such places, too.
  */
 #include "models/guest/virtio-queue-private.h"
 
@@ -101,7 +102,8 @@ void iov_virtio_packed_taken(struct virtio_queue *queue, struct iov_guest_cpu *c
         set_event(queue, cpu, 0);
 }
 
-/* SPEC: virtio 1.2, 2.8.10: the device's event suppression structure says whether it wants to be notified. */
+/* SPEC: virtio 1.2, 2.8.10: the device's event suppression structure says whether it wants to be
+ * notified. */
 bool iov_virtio_packed_wants_kick(struct virtio_queue *queue, struct iov_guest_cpu *cpu)
 {
     uint16_t before = (uint16_t)(queue->available_index - queue->added);

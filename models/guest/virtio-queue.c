@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The driver's side of a ring. The layout here is the split ring's; virtio-queue-packed.c has the other. Ring memory is plain guest RAM, its access time is part of the surrounding work.
- * What the device writes is checked: an index out of range or a buffer that it does not have makes the queue broken.
+ * The driver's side of a ring. The layout here is the split ring's; virtio-queue-packed.c has the
+ * other. Ring memory is plain guest RAM, its access time is part of the surrounding work. What the
+ * device writes is checked: an index out of range or a buffer that it does not have makes the queue
+ * broken.
  */
 #include "models/guest/virtio-queue-private.h"
 
@@ -81,7 +83,8 @@ uint16_t iov_virtio_queue_add(struct virtio_queue *queue, struct iov_guest_cpu *
     return add(queue, cpu, address, size, device_writes ? VIRTQ_DESC_WRITE : 0);
 }
 
-/* SPEC: 2.7.5.3, 2.8.7: a table of descriptors in memory of its own, which of two forms the ring says. */
+/* SPEC: 2.7.5.3, 2.8.7: a table of descriptors in memory of its own, which of two forms the ring
+ * says. */
 void iov_virtio_queue_add_command(struct virtio_queue *queue, struct iov_guest_cpu *cpu,
                                   iov_gpa address, uint32_t readable, uint32_t writable)
 {
@@ -163,7 +166,8 @@ bool iov_virtio_queue_take(struct virtio_queue *queue, struct iov_guest_cpu *cpu
     return true;
 }
 
-/* SPEC: virtio 1.2, 2.7.10: the device says in avail_event, or in its flags, whether it wants to be notified. */
+/* SPEC: virtio 1.2, 2.7.10: the device says in avail_event, or in its flags, whether it wants to be
+ * notified. */
 static bool wants_kick(struct virtio_queue *queue, struct iov_guest_cpu *cpu)
 {
     uint16_t before = (uint16_t)(queue->available_index - queue->added);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The modern virtio PCI transport as a driver uses it (virtio 1.2, 4.1): negotiation, queues, MSI-X vectors. */
+/* The modern virtio PCI transport as a driver uses it (virtio 1.2, 4.1): negotiation, queues, MSI-X
+ * vectors. */
 #ifndef IOV_GUEST_VIRTIO_TRANSPORT_PRIVATE_H
 #define IOV_GUEST_VIRTIO_TRANSPORT_PRIVATE_H
 
@@ -20,7 +21,8 @@ bool iov_virtio_negotiate_either(struct virtio_transport *transport, struct iov_
 uint64_t iov_virtio_config_read(struct virtio_transport *transport, struct iov_guest_cpu *cpu,
                                 uint32_t offset, uint32_t size);
 uint8_t iov_virtio_generation(struct virtio_transport *transport, struct iov_guest_cpu *cpu);
-/* Prepares `count` MSI-X vectors of a table of `entries`, as Linux does when it enables MSI-X: all are masked. */
+/* Prepares `count` MSI-X vectors of a table of `entries`, as Linux does when it enables MSI-X: all
+ * are masked. */
 void iov_virtio_enable_msix(struct virtio_transport *transport, struct iov_guest_cpu *cpu,
                             unsigned count, unsigned entries);
 /* Entry `entry` sends `vector` from now on. */
@@ -28,7 +30,8 @@ void iov_virtio_set_vector(struct virtio_transport *transport, struct iov_guest_
                            unsigned entry, uint8_t vector);
 void iov_virtio_set_config_vector(struct virtio_transport *transport, struct iov_guest_cpu *cpu,
                                   uint16_t entry);
-/* Ring memory for queue `index`, told to the device, with MSI-X entry `entry` (VIRTIO_MSI_NO_VECTOR: none). False: it cannot be. */
+/* Ring memory for queue `index`, told to the device, with MSI-X entry `entry`
+ * (VIRTIO_MSI_NO_VECTOR: none). False: it cannot be. */
 bool iov_virtio_set_up_queue(struct virtio_transport *transport, struct iov_guest_cpu *cpu,
                              struct virtio_queue *queue, uint16_t index, uint16_t entry);
 void iov_virtio_enable_queue(struct virtio_transport *transport, struct iov_guest_cpu *cpu,

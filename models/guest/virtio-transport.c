@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The modern virtio PCI transport, driver's side, in the order of accesses of Linux 6.1's virtio_pci_modern
- * (tests/data/virtio-net-probe.txt).
+ * The modern virtio PCI transport, driver's side, in the order of accesses of Linux 6.1's
+ * virtio_pci_modern (tests/data/virtio-net-probe.txt).
  *
- * LIMIT: capabilities are not searched for: the structures are where virtio-regs.h says, and MSI-X is enabled in configuration
- * space by whoever sets up the platform.
+ * LIMIT: capabilities are not searched for: the structures are where virtio-regs.h says, and MSI-X
+ * is enabled in configuration space by whoever sets up the platform.
  */
 #include "models/guest/virtio-transport-private.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* workload - what all workloads share: how long they run, when the measurement opens, what a request is. */
+/* workload - what all workloads share: how long they run, when the measurement opens, what a
+ * request is. */
 #include "models/guest/workload.h"
 
 #include <glib.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a guest is asked to do: the parent of the kinds ping, udp-rr and udp-stream (run as a program of the guest kernel) and
- * trace-replay (which is a program of its own). It counts operations and tells the measurement when the warm-up is over and when enough are
- * done; among several guests it goes on until all have done theirs.
+ * What a guest is asked to do: the parent of the kinds ping, udp-rr and udp-stream (run as a
+ * program of the guest kernel) and trace-replay (which is a program of its own). It counts
+ * operations and tells the measurement when the warm-up is over and when enough are done; among
+ * several guests it goes on until all have done theirs.
  */
 #ifndef IOV_GUEST_WORKLOAD_H
 #define IOV_GUEST_WORKLOAD_H
@@ -64,11 +65,12 @@ enum iov_workload_flows {
 
 struct _IovWorkloadClass {
     IovModelClass parent_class;
-    /* The program: runs on the task of `cpu`, of which there may be several, returns when the workload is done. NULL: not a program of the guest kernel. */
+    /* The program: runs on the task of `cpu`, of which there may be several, returns when the
+     * workload is done. NULL: not a program of the guest kernel. */
     void (*run)(IovWorkload *self, struct iov_guest_cpu *cpu);
     bool needs_network;
-    bool
-        one_at_a_time; /* a flow's next request waits for the answer to the last, or for its time to be over */
+    bool one_at_a_time; /* a flow's next request waits for the answer to the last, or for its time
+                           to be over */
     enum iov_workload_flows flows;
 };
 
@@ -78,12 +80,14 @@ unsigned iov_workload_flows(const IovWorkload *self, const struct iov_guest_cpu 
 unsigned iov_workload_flow(const struct iov_guest_cpu *cpu, unsigned i);
 /* Before a task's first operation: without a warm-up the measurement opens here. */
 void iov_workload_start(IovWorkload *self);
-/* A new request, begun now and held by the processor. Of the task's share of the spans the oldest is used again. */
+/* A new request, begun now and held by the processor. Of the task's share of the spans the oldest
+ * is used again. */
 struct iov_span *iov_workload_begin(IovWorkload *self, struct iov_guest_cpu *cpu);
 /* The same in a place, below span_count, that the caller chose. */
 struct iov_span *iov_workload_begin_at(IovWorkload *self, struct iov_guest_cpu *cpu,
                                        unsigned place);
-/* The request is done: counts it, moves from warm-up to measurement, ends the run. The caller holds the span. */
+/* The request is done: counts it, moves from warm-up to measurement, ends the run. The caller holds
+ * the span. */
 void iov_workload_finish(IovWorkload *self, struct iov_span *span, uint64_t bytes);
 /* Sleeps the think time. */
 void iov_workload_think(IovWorkload *self, struct iov_guest_cpu *cpu);

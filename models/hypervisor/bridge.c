@@ -2,9 +2,12 @@
 /*
  * bridge - a learning bridge of the host kernel with taps as ports, and the physical NIC below it.
  *
- * A frame goes where its destination was last seen, or to all other ports: the thread that brings it pays for the bridge, and for the NIC's driver or the other
- * tap's queue. From the wire: a frame is an interrupt on processor irq-cpu; its softirq takes frames through driver and bridge, and there is no further
- * interrupt while it has some, as with NAPI. With `irq-cpus` the NIC has a receive queue for each, and the flow's hash picks it (RSS). LIMIT: no ageing, spanning tree, VLANs, netfilter or queueing discipline.
+ * A frame goes where its destination was last seen, or to all other ports: the thread that brings
+ * it pays for the bridge, and for the NIC's driver or the other tap's queue. From the wire: a frame
+ * is an interrupt on processor irq-cpu; its softirq takes frames through driver and bridge, and
+ * there is no further interrupt while it has some, as with NAPI. With `irq-cpus` the NIC has a
+ * receive queue for each, and the flow's hash picks it (RSS). LIMIT: no ageing, spanning tree,
+ * VLANs, netfilter or queueing discipline.
  */
 #include "models/hypervisor/bridge.h"
 

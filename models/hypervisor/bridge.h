@@ -10,7 +10,8 @@
 G_DECLARE_FINAL_TYPE(IovBridge, iov_bridge, IOV, BRIDGE, IovModel)
 
 /*
- * A port of the bridge: takes the frames that go out there, on the stream that brings them (NULL in an event), which pays for the way there
+ * A port of the bridge: takes the frames that go out there, on the stream that brings them (NULL in
+ * an event), which pays for the way there
  * (`owed`) with whatever the port costs.
  */
 struct iov_bridge_port {
@@ -23,7 +24,8 @@ struct iov_bridge_port {
 
 /* False: all ports are taken. Slow plane. */
 bool iov_bridge_attach(IovBridge *bridge, struct iov_bridge_port *port);
-/* A frame that came in at `port`. The stream pays what it owes for the way so far, for the bridge, and for the driver of the NIC if it goes there. */
+/* A frame that came in at `port`. The stream pays what it owes for the way so far, for the bridge,
+ * and for the driver of the NIC if it goes there. */
 void iov_bridge_send(IovBridge *bridge, const struct iov_bridge_port *port, struct iov_exec *exec,
                      struct iov_packet *packet, iov_time owed);
 

@@ -55,8 +55,8 @@ struct iov_effect_ops {
      * did. */
     void (*play)(struct iov_effect_player *player, struct iov_thread *thread,
                  struct iov_effect *effect);
-    /* An effect that no thread's access caused (a timer of the device): some thread must play it.
-     */
+    /* An effect that no thread's access caused (a timer of the device): some thread must play
+     * it. */
     void (*orphan)(struct iov_effect_player *player);
 };
 
@@ -76,8 +76,8 @@ void iov_effects_finish(struct iov_effect_player *player);
 /* Adds an effect of the device; from any context. */
 void iov_effects_add(struct iov_effect_player *player, const struct iov_effect *effect);
 /*
- * The device's accesses of memory: done at once and without delay, for the thread pays and not the device. Interrupt messages become effects, and so does
- * payload if it is `copied`.
+ * The device's accesses of memory: done at once and without delay, for the thread pays and not the
+ * device. Interrupt messages become effects, and so does payload if it is `copied`.
  */
 enum iov_status iov_effects_read(struct iov_effect_player *player, struct iov_mem_initiator *memory,
                                  struct iov_mem_req *req, bool copied);
@@ -89,7 +89,8 @@ bool iov_effect_message(struct iov_mem_initiator *port, struct iov_effect *effec
 /* The device is about to run for `thread`; iov_effects_play() ends it. Waits while another thread
  * is between the two in this instant. */
 struct iov_effects *iov_effects_begin(struct iov_effect_player *player);
-/* Lets the device's events of this instant run, then plays what they did; returns how much that was. */
+/* Lets the device's events of this instant run, then plays what they did; returns how much that
+ * was. */
 unsigned iov_effects_play(struct iov_effect_player *player, struct iov_thread *thread,
                           struct iov_effects *effects);
 /* Plays what came without an access; false if there was nothing. */

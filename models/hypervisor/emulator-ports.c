@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * emulator: what comes in at its ports. Signals and frames are noted and wake the I/O thread; what the device says is recorded as an effect.
+ * emulator: what comes in at its ports. Signals and frames are noted and wake the I/O thread; what
+ * the device says is recorded as an effect.
  */
 #include <string.h>
 

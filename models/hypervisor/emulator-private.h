@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of the emulator, shared by its files: emulator.c (who runs the device, and life), emulator-ports.c (what comes in). */
+/* The inside of the emulator, shared by its files: emulator.c (who runs the device, and life),
+ * emulator-ports.c (what comes in). */
 #ifndef IOV_HYPERVISOR_EMULATOR_PRIVATE_H
 #define IOV_HYPERVISOR_EMULATOR_PRIVATE_H
 

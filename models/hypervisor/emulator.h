@@ -14,7 +14,8 @@ bool iov_emulator_owns(const struct iov_mem_target *target);
 const void *iov_emulator_process(const struct iov_mem_target *target);
 /*
  * An access that came to user space on `thread`: takes the big lock, does the access, plays what
- * the device did about it. On the thread's fiber; waits. `owed`: what the way here took and is not charged yet.
+ * the device did about it. On the thread's fiber; waits. `owed`: what the way here took and is not
+ * charged yet.
  */
 void iov_emulator_access(struct iov_mem_target *target, struct iov_thread *thread,
                          struct iov_mem_req *req, bool write, iov_time owed);

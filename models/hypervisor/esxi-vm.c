@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * esxi-vm - a virtual machine under a monolithic monitor. Exits, EPT, the local APIC and injection are kvm-vm's; what this monitor does
- * differently: no exit is ever a trip to a process, for all devices are in the monitor (esxi-vmm), and it offers nothing of KVM's
- * paravirtual interface.
+ * esxi-vm - a virtual machine under a monolithic monitor. Exits, EPT, the local APIC and injection
+ * are kvm-vm's; what this monitor does differently: no exit is ever a trip to a process, for all
+ * devices are in the monitor (esxi-vmm), and it offers nothing of KVM's paravirtual interface.
  *
- * LIMIT: this monitor's own paravirtual interface (the backdoor port) answers nothing; memory that is a device's is found by the same kind of EPT
- * entry as under KVM.
+ * LIMIT: this monitor's own paravirtual interface (the backdoor port) answers nothing; memory that
+ * is a device's is found by the same kind of EPT entry as under KVM.
  */
 #include "models/hypervisor/esxi-vmm.h"
 #include "models/hypervisor/kvm-private.h"
@@ -57,7 +57,8 @@ static void iov_esxi_vm_class_init(IovEsxiVmClass *klass)
     IovModelClass *mc = IOV_MODEL_CLASS(klass);
 
     iov_model_class_describe(mc, "esxi-vm", "A virtual machine as a monolithic monitor runs it");
-    /* Of KVM's paravirtual interface, of its eventfds, of devices in user space and of those that are assigned. */
+    /* Of KVM's paravirtual interface, of its eventfds, of devices in user space and of those that
+     * are assigned. */
     iov_model_class_drop_property(mc, "exitless-interrupts");
     iov_model_class_drop_property(mc, "pv-eoi");
     iov_model_class_drop_property(mc, "ioeventfd");

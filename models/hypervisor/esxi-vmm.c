@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * esxi-vmm - device models inside a monolithic monitor: an access that exits is handled where the exit is, on the vCPU's thread, and no
- * process is ever asked.
+ * esxi-vmm - device models inside a monolithic monitor: an access that exits is handled where the
+ * exit is, on the vCPU's thread, and no process is ever asked.
  *
- * The device is the same model as the hardware one with latencies of zero, wired to `device`, `dma`, `frames` and `line`. Its effects are
- * played by whoever made it act: the vCPU's thread for an access, the world that brings a frame (the vSwitch's) for a reception. What comes
- * from nobody's thread (a timer of the device, a frame in an event) is done by a world of the VM. A frame that the network answers inside
- * the call that sends (a local peer) is given to the device on the same trip.
- * LIMIT: bytes of DMA move when the device runs, their copy is paid when the effect is played; whoever finds the device busy sleeps instead of
- * spinning; no device reads another's registers.
+ * The device is the same model as the hardware one with latencies of zero, wired to `device`,
+ * `dma`, `frames` and `line`. Its effects are played by whoever made it act: the vCPU's thread for
+ * an access, the world that brings a frame (the vSwitch's) for a reception. What comes from
+ * nobody's thread (a timer of the device, a frame in an event) is done by a world of the VM. A
+ * frame that the network answers inside the call that sends (a local peer) is given to the device
+ * on the same trip. LIMIT: bytes of DMA move when the device runs, their copy is paid when the
+ * effect is played; whoever finds the device busy sleeps instead of spinning; no device reads
+ * another's registers.
  */
 #include "models/hypervisor/esxi-vmm.h"
 

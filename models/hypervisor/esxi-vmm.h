@@ -13,8 +13,8 @@ bool iov_esxi_vmm_owns(const struct iov_mem_target *target);
 /* Name of the window's region in the statistics. */
 const char *iov_esxi_vmm_region(const struct iov_mem_target *target);
 /*
- * An access that exited on `thread`: does it and plays what the device did about it, without leaving the monitor. On the thread's
- * fiber; waits.
+ * An access that exited on `thread`: does it and plays what the device did about it, without
+ * leaving the monitor. On the thread's fiber; waits.
  */
 void iov_esxi_vmm_access(struct iov_mem_target *target, struct iov_thread *thread,
                          struct iov_mem_req *req, bool write);

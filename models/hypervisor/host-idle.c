@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * linux-host: which idle state a processor goes to, and what coming back costs. The governor expects the shorter of two times: up to the
- * processor's next timer, and what its last idle times were like if they were alike. It takes the deepest state whose target residency
- * fits in it. A state costs its exit latency at each wake-up, before the interrupt is taken. LIMIT: no power, no state of a whole package, no limit on
- * latency from devices (PM QoS); a state is left at once even while it is being entered.
+ * linux-host: which idle state a processor goes to, and what coming back costs. The governor
+ * expects the shorter of two times: up to the processor's next timer, and what its last idle times
+ * were like if they were alike. It takes the deepest state whose target residency fits in it. A
+ * state costs its exit latency at each wake-up, before the interrupt is taken. LIMIT: no power, no
+ * state of a whole package, no limit on latency from devices (PM QoS); a state is left at once even
+ * while it is being entered.
  */
 #include "models/hypervisor/host-private.h"
 
@@ -18,7 +20,8 @@ static iov_time next_timer(const struct iov_host_cpu *cpu)
     return next;
 }
 
-/* The mean of the last idle times without the longest, if the rest are near it; else IOV_TIME_MAX. */
+/* The mean of the last idle times without the longest, if the rest are near it; else
+ * IOV_TIME_MAX. */
 static iov_time typical(const struct iov_host_cpu *cpu)
 {
     iov_time limit = IOV_TIME_MAX;

@@ -2,18 +2,20 @@
 /*
  * host-iommu - the host kernel's driver of a VT-d unit, for devices that guests own.
  *
- * A guest's memory is pinned and mapped once, in pages of `page-size`, at device addresses that are its guest-physical ones: root, context
- * and paging entries are bytes in host memory (from `tables` on), written when the device's owner is made. When the run starts the unit
- * is programmed. From then on only interrupt entries change: each change is a descriptor in the invalidation queue with a wait
- * behind it, one write of the tail, and polling of the status.
+ * A guest's memory is pinned and mapped once, in pages of `page-size`, at device addresses that are
+ * its guest-physical ones: root, context and paging entries are bytes in host memory (from `tables`
+ * on), written when the device's owner is made. When the run starts the unit is programmed. From
+ * then on only interrupt entries change: each change is a descriptor in the invalidation queue with
+ * a wait behind it, one write of the tail, and polling of the status.
  *
- * With `scalable` the tables are those of scalable mode: each function has a PASID directory, a whole function that is given away is its PASID 0
- * (RID_PASID), and parts of a function get PASIDs of their own, which are the machine's; descriptors have 256 bits.
+ * With `scalable` the tables are those of scalable mode: each function has a PASID directory, a
+ * whole function that is given away is its PASID 0 (RID_PASID), and parts of a function get PASIDs
+ * of their own, which are the machine's; descriptors have 256 bits.
  *
- * A fault is an interrupt of processor `fault-cpu`: its handler reads the records and clears them, one after the other, as the real one does
- * before it writes to its log.
- * SPEC: VT-d 3.4, 5.1, 6.5.2, 7.3, 9.2 to 9.6, 10.4. LIMIT: programming the unit at the start takes no time; nothing is unmapped; a function that
- * faults is not taken from its guest.
+ * A fault is an interrupt of processor `fault-cpu`: its handler reads the records and clears them,
+ * one after the other, as the real one does before it writes to its log. SPEC:
+ * VT-d 3.4, 5.1, 6.5.2, 7.3, 9.2 to 9.6, 10.4. LIMIT: programming the unit at the start takes no
+ * time; nothing is unmapped; a function that faults is not taken from its guest.
  */
 #include "models/hypervisor/host-iommu.h"
 
@@ -316,7 +318,8 @@ static bool submit(IovHostIommu *self, struct iov_exec *exec, const uint64_t (*w
     return status == STATUS_DONE;
 }
 
-/* SPEC: VT-d 5.1.5: both halves change together; the present bit of an entry in use is never cleared. */
+/* SPEC: VT-d 5.1.5: both halves change together; the present bit of an entry in use is never
+ * cleared. */
 bool iov_host_iommu_entry_write(IovHostIommu *self, struct iov_exec *exec, unsigned index,
                                 uint64_t low, uint64_t high)
 {

@@ -2,12 +2,15 @@
 /*
  * The host's physical NIC, see host-nic.h.
  *
- * Out: doorbell, descriptor and data by DMA (host-nic-out), of the frames behind each other one after the other at the pace of the slot
- * (host-nic-dma-kib, host-nic-out-frame); then the wire takes the frame, and its descriptor is free. In: likewise up to the descriptor's
- * write-back (host-nic-in, host-nic-in-frame); frames wait in the NIC's buffer while the slot is slower than the wire.
- * Offloads: sums in both directions, and large TCP segments (TSO), which are fetched as one frame and cut at the wire; the kernel cuts them if `tso` is off.
- * With `rx-usecs` the driver is told of frames no more often than that: several go up together then, which gives GRO something to do.
- * LIMIT: one queue; descriptors are fetched and written back one by one; a large segment is cut when all of it is there.
+ * Out: doorbell, descriptor and data by DMA (host-nic-out), of the frames behind each other one
+ * after the other at the pace of the slot (host-nic-dma-kib, host-nic-out-frame); then the wire
+ * takes the frame, and its descriptor is free. In: likewise up to the descriptor's write-back
+ * (host-nic-in, host-nic-in-frame); frames wait in the NIC's buffer while the slot is slower than
+ * the wire. Offloads: sums in both directions, and large TCP segments (TSO), which are fetched as
+ * one frame and cut at the wire; the kernel cuts them if `tso` is off. With `rx-usecs` the driver
+ * is told of frames no more often than that: several go up together then, which gives GRO something
+ * to do. LIMIT: one queue; descriptors are fetched and written back one by one; a large segment is
+ * cut when all of it is there.
  */
 #include "models/hypervisor/host-nic.h"
 
@@ -30,7 +33,8 @@ static void drop(struct iov_host_nic *self, struct iov_packet *packet)
     iov_packet_free(packet);
 }
 
-/* When a frame that is there now has crossed the slot, which takes the next one `fixed` after that. */
+/* When a frame that is there now has crossed the slot, which takes the next one `fixed` after
+ * that. */
 static iov_time cross(const struct iov_host_nic *self, iov_time *busy,
                       const struct iov_packet *packet, iov_time fixed)
 {
@@ -150,7 +154,8 @@ static void on_arrived(struct iov_event *event)
     tell(self);
 }
 
-/* A frame that no sender may send: a stump without a whole header, or longer than a tagged one at an MTU of 1500. */
+/* A frame that no sender may send: a stump without a whole header, or longer than a tagged one at
+ * an MTU of 1500. */
 static bool has_bad_length(const struct iov_packet *packet)
 {
     return packet->size < ETHERNET_HEADER ||
@@ -195,7 +200,8 @@ static struct iov_packet *large_new(struct iov_host_nic *self, struct iov_packet
     return large;
 }
 
-/* Does the next frame go on where `packet`, which holds `payload` bytes in segments of `size`, ends? */
+/* Does the next frame go on where `packet`, which holds `payload` bytes in segments of `size`,
+ * ends? */
 static bool goes_on(const struct iov_packet *packet, uint32_t payload, uint32_t size,
                     const struct iov_packet *next, struct iov_segment_data *ret_data)
 {

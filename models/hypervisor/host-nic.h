@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The physical NIC as the host's network software has it: a transmit and a receive ring in memory, one queue, between the software and a wire.
- * bridge, tap, vswitch and poll-switch embed one each.
+ * The physical NIC as the host's network software has it: a transmit and a receive ring in memory,
+ * one queue, between the software and a wire. bridge, tap, vswitch and poll-switch embed one each.
  */
 #ifndef IOV_HYPERVISOR_HOST_NIC_H
 #define IOV_HYPERVISOR_HOST_NIC_H
@@ -42,18 +42,21 @@ void iov_host_nic_init(struct iov_host_nic *self, IovModel *model);
 /* Drops what is on its way. Accepts one that was never initialised. */
 void iov_host_nic_clear(struct iov_host_nic *self);
 /*
- * Frames that the driver is going to handle for this one, which are more than one if it is a large segment and the NIC does not cut it; then the kernel does, and
+ * Frames that the driver is going to handle for this one, which are more than one if it is a large
+ * segment and the NIC does not cut it; then the kernel does, and
  * `*ret_cost` is the price of that.
  */
 unsigned iov_host_nic_frames(const struct iov_host_nic *self, const struct iov_packet *packet,
                              iov_time *ret_cost);
 /*
- * GRO: takes the first frame of `queue` (`receive`, or one that its frames were dealt out to) and all that go on with it, as one. NULL: there is none. `*ret_merged`: how many did; each costs the
+ * GRO: takes the first frame of `queue` (`receive`, or one that its frames were dealt out to) and
+ * all that go on with it, as one. NULL: there is none. `*ret_merged`: how many did; each costs the
  * driver its price and `gro`.
  */
 struct iov_packet *iov_host_nic_gro(struct iov_host_nic *self, struct iov_packet_queue *queue,
                                     unsigned *ret_merged);
-/* The interrupt is sent now: what `frames` (`receive`, or of those dealt out) have waited for it is the moderation's. */
+/* The interrupt is sent now: what `frames` (`receive`, or of those dealt out) have waited for it is
+ * the moderation's. */
 void iov_host_nic_announced(const struct iov_host_nic *self, const struct iov_packet_queue *frames);
 /* A frame into the transmit ring, its driver paid for; one that finds no descriptor is lost. */
 void iov_host_nic_send(struct iov_host_nic *self, struct iov_packet *packet);

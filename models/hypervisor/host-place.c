@@ -2,14 +2,17 @@
 /*
  * linux-host: which processor a thread goes to.
  *
- * A woken thread goes to its last processor if that is idle, else to an idle one, else it queues there; it preempts whoever has run more than
- * the wake-up granularity longer. Who waits at the end of a time slice moves to a processor that is idle, and so does, with
- * irq-time-accounting, who runs where interrupts take much of the time. LIMIT: looking for idle processors costs nothing and happens at the ends of slices; a processor that becomes idle does not look for work itself.
+ * A woken thread goes to its last processor if that is idle, else to an idle one, else it queues
+ * there; it preempts whoever has run more than the wake-up granularity longer. Who waits at the end
+ * of a time slice moves to a processor that is idle, and so does, with irq-time-accounting, who
+ * runs where interrupts take much of the time. LIMIT: looking for idle processors costs nothing and
+ * happens at the ends of slices; a processor that becomes idle does not look for work itself.
  */
 #include "core/trace/measure.h"
 #include "models/hypervisor/host-private.h"
 
-/* SPEC: Linux, imbalance_pct of a domain of processors: a thread moves if it gets this much of what it had, in percent. */
+/* SPEC: Linux, imbalance_pct of a domain of processors: a thread moves if it gets this much of what
+ * it had, in percent. */
 enum { IMBALANCE = 117 };
 
 /* One that the thread may run on and that idles, or NULL. */
@@ -45,8 +48,8 @@ static struct iov_host_cpu *cpu_choose(const struct iov_thread *thread)
 }
 
 /*
- * Clocks of processors are not comparable, but how far a thread is from its processor's is. A thread that lost this by moving would overtake whoever
- * waits, each time.
+ * Clocks of processors are not comparable, but how far a thread is from its processor's is. A
+ * thread that lost this by moving would overtake whoever waits, each time.
  */
 static void move_clock(struct iov_thread *thread, const struct iov_host_cpu *cpu)
 {

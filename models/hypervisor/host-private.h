@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of the host kernel, shared by its files: scheduler (host.c, host-place.c, host-idle.c) and interrupts (host-irq.c). */
+/* The inside of the host kernel, shared by its files: scheduler (host.c, host-place.c, host-idle.c)
+ * and interrupts (host-irq.c). */
 #ifndef IOV_HYPERVISOR_HOST_PRIVATE_H
 #define IOV_HYPERVISOR_HOST_PRIVATE_H
 
@@ -77,8 +78,8 @@ struct _IovLinuxHost {
     iov_time refill, turnover;
     iov_time wake_up;
     iov_time context_switch;
-    iov_time
-        state_load; /* of the kind whose threads are vCPUs: the state of another one, besides the switch */
+    iov_time state_load; /* of the kind whose threads are vCPUs: the state of another one, besides
+                            the switch */
     iov_time interrupt;
     iov_time timer_interrupt;
     iov_time reschedule;
@@ -92,10 +93,10 @@ struct _IovLinuxHost {
     GArray *memory; /* struct iov_host_range: given out */
     struct iov_measure *measure;
     uint64_t context_switches, wakeups, preemptions, migrations, interrupts, reschedules, timers,
-        spurious; /* stats */
-    uint64_t
-        domain_switches; /* of the kind that has domains: a processor went to another domain's vCPU */
-    uint64_t state_loads; /* of them, those that had to load its state */
+        spurious;             /* stats */
+    uint64_t domain_switches; /* of the kind that has domains: a processor went to another domain's
+                                 vCPU */
+    uint64_t state_loads;     /* of them, those that had to load its state */
     uint64_t idle_entries[IOV_HOST_IDLE_STATES], idle_too_deep, refills; /* stats */
     iov_time refill_time;
     iov_time busy_time; /* statistics */
@@ -123,24 +124,28 @@ void iov_host_schedule(struct iov_thread *thread);
 /* The running thread goes on at another processor. */
 void iov_host_move(struct iov_thread *thread, struct iov_host_cpu *to);
 /* host-place.c */
-/* Puts a thread that can run on a queue and lets the processor know if it should run at once; at the one that suits it best, or at `cpu`. */
+/* Puts a thread that can run on a queue and lets the processor know if it should run at once; at
+ * the one that suits it best, or at `cpu`. */
 void iov_host_enqueue(struct iov_thread *thread);
 void iov_host_enqueue_at(struct iov_exec *waker, struct iov_thread *thread,
                          struct iov_host_cpu *cpu);
 /* Threads that wait go to idle processors, as far as there are any for them. */
 void iov_host_share_waiting(struct iov_host_cpu *cpu);
 /*
- * The processor was `interrupted` for so long. Where its thread had better go on, if interrupts took much of the last period of a time slice and an idle processor is
- * there for it; else NULL. LIMIT: Linux looks at an average that decays over 32 ms.
+ * The processor was `interrupted` for so long. Where its thread had better go on, if interrupts
+ * took much of the last period of a time slice and an idle processor is there for it; else NULL.
+ * LIMIT: Linux looks at an average that decays over 32 ms.
  */
 struct iov_host_cpu *iov_host_refuge(struct iov_host_cpu *cpu, iov_time interrupted);
 /* Around the halt of an idle processor. */
 void iov_host_idle_enter(struct iov_host_cpu *cpu);
 void iov_host_idle_leave(struct iov_host_cpu *cpu);
 /*
- * An idle thread gets its processor: the switch to it, the halt and the interrupt that makes it give the processor to a thread that was woken, without its fiber if that
- * can be; false: not so. At the interrupt's end the fiber of the thread that was woken first calls iov_host_idle_over(), which gives the processor to
- * whoever is to run. If something else comes it is the idle thread's turn, and what that does first is iov_host_idle_rested(), which returns when the interrupt has
+ * An idle thread gets its processor: the switch to it, the halt and the interrupt that makes it
+ * give the processor to a thread that was woken, without its fiber if that can be; false: not so.
+ * At the interrupt's end the fiber of the thread that was woken first calls iov_host_idle_over(),
+ * which gives the processor to whoever is to run. If something else comes it is the idle thread's
+ * turn, and what that does first is iov_host_idle_rested(), which returns when the interrupt has
  * been handled, or the switch is over.
  */
 void iov_host_idle_init(struct iov_host_cpu *cpu); /* its idle thread is made */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * linux-host - the host kernel: its scheduler and its threads. Where a thread runs is in host-place.c, interrupts and timers are in
- * host-irq.c.
+ * linux-host - the host kernel: its scheduler and its threads. Where a thread runs is in
+ * host-place.c, interrupts and timers are in host-irq.c.
  *
  * Each processor has a run queue in the order of virtual run time, so that threads share it fairly;
- * a time slice is armed only while somebody waits. The hand-over of a processor takes no time, the context switch is
- * paid by the thread that comes. LIMIT: no priorities, no groups, no NUMA.
+ * a time slice is armed only while somebody waits. The hand-over of a processor takes no time, the
+ * context switch is paid by the thread that comes. LIMIT: no priorities, no groups, no NUMA.
  */
 #include <string.h>
 
@@ -151,8 +151,9 @@ static bool give_to_idle(struct iov_host_cpu *cpu)
 }
 
 /*
- * What a thread waits for memory because others used the private caches since it left them: in proportion to how long they did, all of it
- * after a move. LIMIT: the working set of every thread has one size.
+ * What a thread waits for memory because others used the private caches since it left them: in
+ * proportion to how long they did, all of it after a move. LIMIT: the working set of every thread
+ * has one size.
  */
 static iov_time cold_caches(struct iov_thread *thread)
 {
@@ -173,8 +174,9 @@ static iov_time cold_caches(struct iov_thread *thread)
 }
 
 /*
- * What it takes to load a thread's state, if the processor has another one's: one that went idle has not been touched since, and a thread that ran elsewhere
- * has taken its state along. The first of all finds it there.
+ * What it takes to load a thread's state, if the processor has another one's: one that went idle
+ * has not been touched since, and a thread that ran elsewhere has taken its state along. The first
+ * of all finds it there.
  */
 static iov_time load_state(struct iov_thread *thread)
 {
@@ -212,7 +214,8 @@ static void arrive(struct iov_thread *thread)
         thread->exec.processor->ops->boundary(&thread->exec);
 }
 
-/* The processor goes to the next thread; `thread` goes on there, when it may, or goes on `elsewhere` if that is not NULL. */
+/* The processor goes to the next thread; `thread` goes on there, when it may, or goes on
+ * `elsewhere` if that is not NULL. */
 static void leave(struct iov_thread *thread, struct iov_host_cpu *elsewhere)
 {
     struct iov_host_cpu *cpu = thread->cpu;
@@ -347,7 +350,8 @@ static void thread_main(void *argument)
     leave(thread, NULL);
 }
 
-/* As the real one: look with interrupts off, and halt in the shadow of STI, so that no wake-up slips between. */
+/* As the real one: look with interrupts off, and halt in the shadow of STI, so that no wake-up
+ * slips between. */
 static void idle_main(void *argument)
 {
     struct iov_thread *thread = argument;

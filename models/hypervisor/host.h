@@ -55,8 +55,8 @@ struct iov_thread {
     uint64_t switches;             /* times it got a processor */
     struct iov_host_cpu *warm_cpu; /* whose caches it filled */
     iov_time warm_at;              /* how long threads had used that processor when it left */
-    /* Told when it loses its processor (preempted: it would go on) and when it has one again; NULL: nobody wants to know.
-     * They do not wait. */
+    /* Told when it loses its processor (preempted: it would go on) and when it has one again; NULL:
+     * nobody wants to know. They do not wait. */
     void (*sched_out)(struct iov_thread *thread, bool preempted);
     void (*sched_in)(struct iov_thread *thread);
     void *owner;        /* theirs */
@@ -123,8 +123,8 @@ bool iov_host_irq_alloc(IovLinuxHost *host, unsigned cpu, struct iov_host_irq *i
 void iov_host_interrupt(struct iov_thread *thread, uint8_t vector);
 
 /*
- * Who sleeps until the posted-interrupt wake-up vector of its processor finds that it is wanted. Initialise wanted, leave the rest
- * zero. Removing one that is not on a list does nothing.
+ * Who sleeps until the posted-interrupt wake-up vector of its processor finds that it is wanted.
+ * Initialise wanted, leave the rest zero. Removing one that is not on a list does nothing.
  */
 struct iov_host_sleeper {
     bool (*wanted)(struct iov_host_sleeper *sleeper);
@@ -179,8 +179,8 @@ bool iov_host_vmx_enable(struct iov_thread *thread, iov_hpa region);
 uint64_t *iov_host_vmcs_current(struct iov_thread *thread);
 uint64_t *iov_host_vmcs_current_of(struct iov_host_cpu *cpu);
 /*
- * Host memory for `size` bytes: at `base`, or behind whatever was given out there. Slow plane; never fails (an address
- * without memory behind it is found out when it is used).
+ * Host memory for `size` bytes: at `base`, or behind whatever was given out there. Slow plane;
+ * never fails (an address without memory behind it is found out when it is used).
  */
 iov_hpa iov_host_claim_memory(IovLinuxHost *host, iov_hpa base, uint64_t size);
 /* Numbers for VPIDs: `count` of them that nobody else has, from 1 up. */

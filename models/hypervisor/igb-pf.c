@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * igb-pf - the host's driver of an 82576's physical function, as far as virtual functions need it: it enables as many as were given away, each with an
- * address of its own and the switch between them, and serves their mailboxes in the interrupt that they raise, as Linux's igb does.
+ * igb-pf - the host's driver of an 82576's physical function, as far as virtual functions need it:
+ * it enables as many as were given away, each with an address of its own and the switch between
+ * them, and serves their mailboxes in the interrupt that they raise, as Linux's igb does.
  *
- * Addresses of BARs are those that firmware chooses for a card that is alone behind its port: registers, then the virtual functions' registers
- * and their MSI-X tables, then the card's own table.
- * LIMIT: setting up the port takes no time (it is over before guests start); the physical function moves no frames of the host;
- * no VLANs, no multicast groups.
+ * Addresses of BARs are those that firmware chooses for a card that is alone behind its port:
+ * registers, then the virtual functions' registers and their MSI-X tables, then the card's own
+ * table. LIMIT: setting up the port takes no time (it is over before guests start); the physical
+ * function moves no frames of the host; no VLANs, no multicast groups.
  */
 #include "models/hypervisor/igb-pf.h"
 #include "core/net/address.h"
@@ -48,7 +49,8 @@ G_DEFINE_FINAL_TYPE(IovIgbPf, iov_igb_pf, IOV_TYPE_MODEL)
 
 /* ---- Where things are ---- */
 
-/* Firmware places the larger first, and what is as large in the order of the registers: with one virtual function the physical one's table comes before. */
+/* Firmware places the larger first, and what is as large in the order of the registers: with one
+ * virtual function the physical one's table comes before. */
 static bool own_msix_is_first(const IovIgbPf *self)
 {
     return self->vfs * IGB_VF_BAR_SIZE <= IGB_MSIX_BAR_SIZE;

@@ -14,7 +14,8 @@ struct iov_igb_vf {
     uint64_t registers, msix; /* host addresses of its two BARs */
 };
 
-/* Gives a virtual function away. Slow plane, while the owner is being realized. False with a GError (IOV_ERROR_CONFIG) if there is none left. */
+/* Gives a virtual function away. Slow plane, while the owner is being realized. False with a GError
+ * (IOV_ERROR_CONFIG) if there is none left. */
 bool iov_igb_pf_take(IovIgbPf *pf, struct iov_igb_vf *ret_vf, GError **error);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the host's drivers of an 82576 and of its relatives have in common: the switch between the pools of the card, and what a pool takes. */
+/* What the host's drivers of an 82576 and of its relatives have in common: the switch between the
+ * pools of the card, and what a pool takes. */
 #ifndef IOV_HYPERVISOR_IGB_SWITCH_H
 #define IOV_HYPERVISOR_IGB_SWITCH_H
 
@@ -8,7 +9,8 @@
 #include "models/hypervisor/poke.h"
 #include "models/nic/igb-regs.h"
 
-/* Frames go to pools, from pool to pool in the card, and to none but those that want them; all queues, and MSI-X. In no time. `filters`: of RCTL. */
+/* Frames go to pools, from pool to pool in the card, and to none but those that want them; all
+ * queues, and MSI-X. In no time. `filters`: of RCTL. */
 static inline void igb_switch_set_up(struct iov_mem_initiator *bus, uint64_t registers,
                                      unsigned default_pool, uint32_t filters)
 {

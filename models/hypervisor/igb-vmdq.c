@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * igb-vmdq - the host's driver of an 82576 that sorts frames for guests (VMDq): every guest has a pool of its own, that is a pair of queues, an exact
- * address and an MSI-X vector; frames from one guest to another are passed on by the switch in the card. No virtual function is enabled and the host
- * itself has no queue. What moves a guest's frames is the kind vmdq-queue.
+ * igb-vmdq - the host's driver of an 82576 that sorts frames for guests (VMDq): every guest has a
+ * pool of its own, that is a pair of queues, an exact address and an MSI-X vector; frames from one
+ * guest to another are passed on by the switch in the card. No virtual function is enabled and the
+ * host itself has no queue. What moves a guest's frames is the kind vmdq-queue.
  *
- * LIMIT: setting up the port takes no time (it is over before guests start); no multicast groups but broadcast; one pair of queues a
- * guest; no remapping unit in the card's way.
+ * LIMIT: setting up the port takes no time (it is over before guests start); no multicast groups
+ * but broadcast; one pair of queues a guest; no remapping unit in the card's way.
  */
 #include "models/hypervisor/igb-vmdq.h"
 
@@ -27,9 +28,8 @@ struct _IovIgbVmdq {
     struct iov_mem_initiator config, bus;
     /* state */
     unsigned taken;
-    uint8_t addresses
-        [POOLS]
-        [6]; /* of the entries of the address table, one for each pool that has one of its own */
+    uint8_t addresses[POOLS][6]; /* of the entries of the address table, one for each pool that has
+                                    one of its own */
     uint32_t address_pools[POOLS];
     uint16_t vlans[POOLS]; /* of the entries of the VLAN table; 0: free */
     uint32_t vlan_pools[POOLS];
@@ -85,7 +85,8 @@ static void address_open(IovIgbVmdq *card, unsigned pool, const uint8_t address[
     iov_igb_vmdq_set(card, IGB_X_RA_POOLS(entry), card->address_pools[entry]);
 }
 
-/* SPEC: 82576, 8.10.20 (VLVF: the pools of a VLAN), 8.10.19 (VFTA), 8.14.24 (VMVIR: the tag that a pool sends with). */
+/* SPEC: 82576, 8.10.20 (VLVF: the pools of a VLAN), 8.10.19 (VFTA), 8.14.24 (VMVIR: the tag that a
+ * pool sends with). */
 static void vlan_open(IovIgbVmdq *card, unsigned pool, unsigned vlan)
 {
     unsigned entry = 0;

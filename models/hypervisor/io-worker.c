@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * io-worker - a host thread that runs back ends: it sleeps until there is work (vhost's kernel worker), or it never sleeps and
- * looks at its sources round after round (a poll-mode process, a sidecore).
+ * io-worker - a host thread that runs back ends: it sleeps until there is work (vhost's kernel
+ * worker), or it never sleeps and looks at its sources round after round (a poll-mode process, a
+ * sidecore).
  *
- * Queued work runs in the order of queueing; a piece that has had its share queues itself again. A polling worker does queued work first in each
- * round, then looks at every source in turn and pays io-worker-look for each, found or not. Rounds that find nothing are not simulated one by one:
- * the thread uses its processor, and whoever changes memory that it polls says so (iov_io_worker_changed()); the next
- * look after that finds it. A slow round every millisecond finds what nobody told.
+ * Queued work runs in the order of queueing; a piece that has had its share queues itself again. A
+ * polling worker does queued work first in each round, then looks at every source in turn and pays
+ * io-worker-look for each, found or not. Rounds that find nothing are not simulated one by one: the
+ * thread uses its processor, and whoever changes memory that it polls says so
+ * (iov_io_worker_changed()); the next look after that finds it. A slow round every millisecond
+ * finds what nobody told.
  */
 #include "models/hypervisor/io-worker.h"
 #include "core/trace/measure.h"
@@ -136,7 +139,8 @@ static void sleep_and_work(IovIoWorker *self)
     iov_thread_resched(self->thread);
 }
 
-/* One look at every source. The looks that find nothing are paid together with the next that finds something. */
+/* One look at every source. The looks that find nothing are paid together with the next that finds
+ * something. */
 static void look_round(IovIoWorker *self)
 {
     iov_time owed = 0;

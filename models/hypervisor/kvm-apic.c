@@ -209,7 +209,8 @@ static bool post(struct iov_vcpu *vcpu, uint8_t vector, bool level)
     return iov_vcpu_posted_request(vcpu, vector);
 }
 
-/* A write of the local APIC sends `vector` to where the vCPU runs, and costs the sender. False: it is not in the guest, or came out meanwhile and looks before it enters. */
+/* A write of the local APIC sends `vector` to where the vCPU runs, and costs the sender. False: it
+ * is not in the guest, or came out meanwhile and looks before it enters. */
 static bool ring(struct iov_vcpu *vcpu, struct iov_thread *sender, uint8_t vector)
 {
     struct iov_processor *processor;
@@ -311,7 +312,8 @@ static void inject_virtual(struct iov_vcpu *vcpu)
     }
 }
 
-/* One that comes past the local APIC: nothing is acknowledged, the guest itself takes the mark away. */
+/* One that comes past the local APIC: nothing is acknowledged, the guest itself takes the mark
+ * away. */
 static bool inject_upcall(struct iov_vcpu *vcpu)
 {
     int vector = vcpu->vm->class->upcall != NULL ? vcpu->vm->class->upcall(vcpu) : -1;

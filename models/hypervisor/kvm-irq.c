@@ -120,7 +120,8 @@ static enum iov_status ioapic_write(struct iov_mem_target *port, struct iov_mem_
 static const struct iov_mem_target_ops ioapic_message_ops = { .read = no_read,
                                                               .write = ioapic_write };
 
-/* Through an emulated remapping unit, whose own message comes to port `msi`. What it blocks is its affair. */
+/* Through an emulated remapping unit, whose own message comes to port `msi`. What it blocks is its
+ * affair. */
 static void message_remap(IovKvmVm *vm, struct iov_kvm_message *message)
 {
     struct iov_mem_req req = { .address = message->address,

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kvm-vm: the posted-interrupt descriptor of a vCPU, which software and remapping hardware write alike.
+ * kvm-vm: the posted-interrupt descriptor of a vCPU, which software and remapping hardware write
+ * alike.
  *
- *   runs        NV is the notification vector, NDST the processor: a notification is processed in the guest, without an exit
- *   preempted   SN: requests gather in PIR, nobody is disturbed; the next load finds them
- *   sleeps      NV is the wake-up vector of the processor that it slept on; its handler wakes whom ON says
+ *   runs        NV is the notification vector, NDST the processor: a notification is processed in
+ * the guest, without an exit preempted   SN: requests gather in PIR, nobody is disturbed; the next
+ * load finds them sleeps      NV is the wake-up vector of the processor that it slept on; its
+ * handler wakes whom ON says
  *
  * SPEC: SDM vol. 3C, 30.6; VT-d 5.2.3 to 5.2.8. LIMIT: no urgent interrupts: KVM asks for none.
  */

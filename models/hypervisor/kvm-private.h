@@ -2,7 +2,8 @@
 /*
  * The inside of kvm-vm, shared by its files: kvm.c (life, the run loop), kvm-vmcs.c (controls),
  * kvm-mmu.c (EPT, guest memory), kvm-io.c (MMIO and port exits), kvm-exit.c (the other exits),
- * kvm-apic.c (local APIC, injection), kvm-posted.c (posted interrupts), kvm-irq.c (I/O APIC, irqfd, MSI).
+ * kvm-apic.c (local APIC, injection), kvm-posted.c (posted interrupts), kvm-irq.c (I/O APIC, irqfd,
+ * MSI).
  */
 #ifndef IOV_HYPERVISOR_KVM_PRIVATE_H
 #define IOV_HYPERVISOR_KVM_PRIVATE_H
@@ -87,7 +88,8 @@ struct _IovKvmVmClass {
     void (*cpuid)(const struct iov_vcpu *vcpu, uint32_t leaf, uint64_t value[4]);
     /* Vector of an interrupt that comes past the local APIC, or -1. */
     int (*upcall)(const struct iov_vcpu *vcpu);
-    /* An access to a device that user space answers, instead of a trip there on the vCPU's thread. */
+    /* An access to a device that user space answers, instead of a trip there on the vCPU's
+     * thread. */
     void (*access)(struct iov_vcpu *vcpu, const struct iov_mem_window *window,
                    struct iov_mem_req *req, bool write);
     /* An interrupt line or message on its way: `thread` pays. */
@@ -225,7 +227,8 @@ static inline void iov_vcpu_compute(struct iov_vcpu *vcpu, iov_time cost)
 }
 /* A trip to user space lies between the two. */
 void iov_vcpu_user_begin(struct iov_vcpu *vcpu);
-/* The same begin, without what it returns: user space pays for that together with its first step. */
+/* The same begin, without what it returns: user space pays for that together with its first
+ * step. */
 iov_time iov_vcpu_user_leave(struct iov_vcpu *vcpu);
 void iov_vcpu_user_end(struct iov_vcpu *vcpu);
 /* Instruction done: RIP moved on, no interrupt shadow. */
@@ -312,14 +315,16 @@ bool iov_kvm_direct_init(IovKvmVm *vm, GError **error);
 void iov_vcpu_direct_init(struct iov_vcpu *vcpu);
 /* Before each entry, once it is known what is injected: direct mode, or injection mode. */
 void iov_vcpu_direct_choose(struct iov_vcpu *vcpu);
-/* Was the exit an interrupt of the host that met a gate which is not present? Then the host has handled it. */
+/* Was the exit an interrupt of the host that met a gate which is not present? Then the host has
+ * handled it. */
 bool iov_vcpu_direct_exit(struct iov_vcpu *vcpu, const struct iov_exit *exit);
 /* An EOI that exited and belongs to no virtual interrupt; true if it was the physical APIC's. */
 bool iov_vcpu_direct_eoi(struct iov_vcpu *vcpu);
 
 /* ---- kvm-posted.c: of VMs with APIC virtualisation ---- */
 void iov_vcpu_posted_init(struct iov_vcpu *vcpu);
-/* The vCPU is on a processor again: notifications go there. Does nothing without APIC virtualisation. */
+/* The vCPU is on a processor again: notifications go there. Does nothing without APIC
+ * virtualisation. */
 void iov_vcpu_posted_load(struct iov_vcpu *vcpu);
 bool iov_vcpu_posted_pending(const struct iov_vcpu *vcpu);
 /* Software posts; true if it is to send a notification. */

@@ -53,8 +53,8 @@ static void msr_allow(uint8_t *bitmap, uint32_t msr, bool read, bool write)
         bitmap[IOV_MSR_BITMAP_WRITE_LOW + high + number / 8] &= (uint8_t) ~(1u << (number & 7));
 }
 
-/* Everything exits but what KVM passes through; the second bitmap is for virtualised x2APIC mode.
- */
+/* Everything exits but what KVM passes through; the second bitmap is for virtualised x2APIC
+ * mode. */
 void iov_kvm_msr_bitmaps_write(IovKvmVm *vm)
 {
     static const uint32_t both[] = { IOV_MSR_SYSENTER_CS,  IOV_MSR_SYSENTER_ESP,

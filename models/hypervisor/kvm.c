@@ -73,8 +73,8 @@ static bool poll(struct iov_vcpu *vcpu)
     return false;
 }
 
-/* The window grows while longer polling would have helped, and starts anew when the sleep was long.
- */
+/* The window grows while longer polling would have helped, and starts anew when the sleep was
+ * long. */
 static void poll_adjust(struct iov_vcpu *vcpu, iov_time slept)
 {
     iov_time most = vcpu->vm->halt_poll_max;
@@ -263,7 +263,8 @@ static bool vcpu_realize(IovKvmVm *self, unsigned index, GError **error)
                                 iov_host_processor(self->host, 0)->frequency_hz, error);
 }
 
-/* What the guest runs on may be any of the host's processors: all have VMX, and what one lacks is not used. */
+/* What the guest runs on may be any of the host's processors: all have VMX, and what one lacks is
+ * not used. */
 static bool look_at_processors(IovKvmVm *self, GError **error)
 {
     for (unsigned i = 0; i < iov_host_cpu_count(self->host); i++) {
@@ -285,7 +286,8 @@ static bool has_memory(const IovKvmVm *self, iov_hpa hpa)
     return bus->ops->direct != NULL && bus->ops->direct(bus, hpa, &size) != NULL;
 }
 
-/* Whether the host has memory where the guest's is to be, and the tables behind it. LIMIT: a hole in the middle is not seen. */
+/* Whether the host has memory where the guest's is to be, and the tables behind it. LIMIT: a hole
+ * in the middle is not seen. */
 static bool look_at_memory(IovKvmVm *self, GError **error)
 {
     if (has_memory(self, self->memory_base) && has_memory(self, self->reserve_base) &&
@@ -297,7 +299,8 @@ static bool look_at_memory(IovKvmVm *self, GError **error)
                           self->memory / 1024, self->reserve_size / 1024, self->memory_base);
 }
 
-/* A back end beside the emulator hears of a doorbell by its ioeventfd only: user space would take it for a register. */
+/* A back end beside the emulator hears of a doorbell by its ioeventfd only: user space would take
+ * it for a register. */
 static bool look_at_doorbells(IovKvmVm *self, GError **error)
 {
     for (unsigned i = 0; i < self->doorbell.count && !self->ioeventfd; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where a station was last seen: the table of a learning switch, bounded. An address may stand in any of eight slots; when all are taken a newcomer takes the first. Initialise
- * with zeros.
+ * Where a station was last seen: the table of a learning switch, bounded. An address may stand in
+ * any of eight slots; when all are taken a newcomer takes the first. Initialise with zeros.
  */
 #ifndef IOV_HYPERVISOR_MAC_TABLE_H
 #define IOV_HYPERVISOR_MAC_TABLE_H
@@ -60,7 +60,8 @@ static inline struct iov_mac_slot *iov_mac_slot(struct iov_mac_table *table, con
     return room != NULL ? room : first;
 }
 
-/* The frame that begins with `header` (at least IOV_MAC_HEADER bytes) came in at `port`. A group address is no source. */
+/* The frame that begins with `header` (at least IOV_MAC_HEADER bytes) came in at `port`. A group
+ * address is no source. */
 static inline void iov_mac_learn(struct iov_mac_table *table, const uint8_t *header, int port)
 {
     const uint8_t *source = header + IOV_MAC_BYTES;
@@ -75,8 +76,9 @@ static inline void iov_mac_learn(struct iov_mac_table *table, const uint8_t *hea
 }
 
 /*
- * Whether a guest may send the frame from its port `port`: only under the address `given` to it. Where that is not known (NULL), its address is the
- * first that it sends under, unless somebody else was seen with that one.
+ * Whether a guest may send the frame from its port `port`: only under the address `given` to it.
+ * Where that is not known (NULL), its address is the first that it sends under, unless somebody
+ * else was seen with that one.
  */
 static inline bool iov_mac_admit(struct iov_mac_table *table, const uint8_t *header, int port,
                                  const uint8_t *given)

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * netback - back end of a Xen network device in the kernel of Dom0 or a driver domain: one interface, two shared rings, a port of the
- * bridge.
+ * netback - back end of a Xen network device in the kernel of Dom0 or a driver domain: one
+ * interface, two shared rings, a port of the bridge.
  *
- * Transmit: the event queues a softirq that takes requests in batches of 64; a hypercall copies what they grant (grant: copy), or maps
- * the pages of frames longer than a header (of which it copies the header) and, after the frame is gone, a task unmaps them (grant: map). A copied
- * frame's response goes out before the frame does. Receive: the bridge wakes a task that copies a batch of frames into granted pages by one hypercall.
- * Each side tells the other only when the event index asks for it.
+ * Transmit: the event queues a softirq that takes requests in batches of 64; a hypercall copies
+ * what they grant (grant: copy), or maps the pages of frames longer than a header (of which it
+ * copies the header) and, after the frame is gone, a task unmaps them (grant: map). A copied
+ * frame's response goes out before the frame does. Receive: the bridge wakes a task that copies a
+ * batch of frames into granted pages by one hypercall. Each side tells the other only when the
+ * event index asks for it.
  *
- * Everything in the rings is the guest's: indices that cannot be stop the interface, bad requests are answered with an error; both are
- * counted. SPEC: xen/include/public/io/netif.h and ring.h. A large segment is a
- * frame of several requests with a slot of extra information. LIMIT: none of these towards the guest, one
- * queue; a mapped page is given back when the frame has been handed on, not when the NIC has sent it.
+ * Everything in the rings is the guest's: indices that cannot be stop the interface, bad requests
+ * are answered with an error; both are counted. SPEC: xen/include/public/io/netif.h and ring.h. A
+ * large segment is a frame of several requests with a slot of extra information. LIMIT: none of
+ * these towards the guest, one queue; a mapped page is given back when the frame has been handed
+ * on, not when the NIC has sent it.
  */
 #include "core/net/address.h"
 #include "core/net/segment.h"
@@ -219,7 +222,8 @@ static bool take_extra(IovNetback *self, struct request *head)
            extra.gso_size != 0 && !(extra.flags & XEN_NETIF_EXTRA_MORE);
 }
 
-/* The further requests of a frame: each holds its own size, the first one the sum of all. False: they do not fit together. */
+/* The further requests of a frame: each holds its own size, the first one the sum of all. False:
+ * they do not fit together. */
 static bool take_pieces(IovNetback *self, struct request *head)
 {
     struct request *last = head;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * poll-switch - a switch in user space that polls (the shape of Open vSwitch with DPDK): ports with guests behind them (vhost-user) and a physical NIC
- * whose queues it reads itself. It runs on a polling io-worker.
+ * poll-switch - a switch in user space that polls (the shape of Open vSwitch with DPDK): ports with
+ * guests behind them (vhost-user) and a physical NIC whose queues it reads itself. It runs on a
+ * polling io-worker.
  *
- * A look at the NIC takes a burst of frames; each is paid for, looked up by its destination address and given to the guest's back end, or sent. Source addresses
- * are learned; frames to unknown, broadcast and multicast addresses go to all other ports. Timing: rows dpdk-*. LIMIT: one
- * queue of the NIC; no flow rules, no ageing, no VLANs; a bounded table of addresses.
+ * A look at the NIC takes a burst of frames; each is paid for, looked up by its destination address
+ * and given to the guest's back end, or sent. Source addresses are learned; frames to unknown,
+ * broadcast and multicast addresses go to all other ports. Timing: rows dpdk-*. LIMIT: one queue of
+ * the NIC; no flow rules, no ageing, no VLANs; a bounded table of addresses.
  */
 #include <string.h>
 

@@ -10,7 +10,8 @@ G_DECLARE_FINAL_TYPE(IovPollSwitch, iov_poll_switch, IOV, POLL_SWITCH, IovModel)
 
 /* A new port with `vhost` behind it; its number, or -1 if all are taken. Slow plane. */
 int iov_poll_switch_attach(IovPollSwitch *self, IovVhost *vhost);
-/* A frame that came in at `port`, on the switch's thread: it goes where its destination was last seen, or to all others. */
+/* A frame that came in at `port`, on the switch's thread: it goes where its destination was last
+ * seen, or to all others. */
 void iov_poll_switch_forward(IovPollSwitch *self, int port, struct iov_thread *thread,
                              struct iov_packet *packet);
 IovIoWorker *iov_poll_switch_worker(const IovPollSwitch *self);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * siov-pf - the host's driver of a card with assignable interfaces (kind siov-nic): it sets up the card and the switch in it, gives interfaces away, and
- * does for the software that presents one to a guest (kind vdcm) what concerns the whole card.
+ * siov-pf - the host's driver of a card with assignable interfaces (kind siov-nic): it sets up the
+ * card and the switch in it, gives interfaces away, and does for the software that presents one to
+ * a guest (kind vdcm) what concerns the whole card.
  *
- * Addresses are those that firmware chooses for a card that is alone behind its port: the interfaces' BAR, which is the largest, then the registers.
- * LIMIT: setting up the port takes no time (it is over before guests start); the card moves no frames of the host and interrupts nobody itself; no
- * VLANs, no multicast groups.
+ * Addresses are those that firmware chooses for a card that is alone behind its port: the
+ * interfaces' BAR, which is the largest, then the registers. LIMIT: setting up the port takes no
+ * time (it is over before guests start); the card moves no frames of the host and interrupts nobody
+ * itself; no VLANs, no multicast groups.
  */
 #include "models/hypervisor/siov-pf.h"
 #include "core/net/address.h"

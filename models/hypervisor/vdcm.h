@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What presents an assignable interface to a guest (kind vdcm), as the part that has its interrupts (vfio) sees it. */
+/* What presents an assignable interface to a guest (kind vdcm), as the part that has its interrupts
+ * (vfio) sees it. */
 #ifndef IOV_HYPERVISOR_VDCM_H
 #define IOV_HYPERVISOR_VDCM_H
 

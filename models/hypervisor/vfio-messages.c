@@ -2,14 +2,17 @@
 /*
  * vfio: the MSI-X table of an assigned device.
  *
- * The guest's table is kept here (each access to it is a trip to user space); in the device's real table stands what the host wants:
+ * The guest's table is kept here (each access to it is a trip to user space); in the device's real
+ * table stands what the host wants:
  *
  *   no remapping   address and data of a host vector; its handler injects the guest's message
- *   remapping      the number of a table entry, which holds the host vector and accepts this device only
- *   posting        the same, and the entry names the guest's vector and the vCPU's posted-interrupt descriptor: no host vector
+ *   remapping      the number of a table entry, which holds the host vector and accepts this device
+ * only posting        the same, and the entry names the guest's vector and the vCPU's
+ * posted-interrupt descriptor: no host vector
  *
- * `balance` moves remapped interrupts to the processor where their vCPU runs, by rewriting the entry; posted ones follow by themselves.
- * SPEC: PCI Local Bus 3.0, 6.8.2; VT-d 5.1, 5.2. LIMIT: pending bits are the device's own; a guest's mask is a mask of the device.
+ * `balance` moves remapped interrupts to the processor where their vCPU runs, by rewriting the
+ * entry; posted ones follow by themselves. SPEC: PCI Local Bus 3.0, 6.8.2; VT-d 5.1, 5.2. LIMIT:
+ * pending bits are the device's own; a guest's mask is a mask of the device.
  */
 #include "models/hypervisor/vfio-private.h"
 
@@ -162,7 +165,8 @@ static enum iov_status table_write(struct iov_mem_target *port, struct iov_mem_r
     vector->words[word] = (uint32_t)value;
     if (req->size == 8)
         vector->words[word + 1] = (uint32_t)(value >> 32);
-    /* SPEC: 6.8.2.9: an entry that is changed while it is not masked may send either message; here the new one. */
+    /* SPEC: 6.8.2.9: an entry that is changed while it is not masked may send either message; here
+     * the new one. */
     if (vector->enabled || word + req->size / 4 > WORD_CONTROL)
         entry_changed(vector);
     return IOV_STATUS_OK;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of vfio: vfio.c is registers, line and life, vfio-messages.c the device's MSI-X table. */
+/* The inside of vfio: vfio.c is registers, line and life, vfio-messages.c the device's MSI-X
+ * table. */
 #ifndef IOV_HYPERVISOR_VFIO_PRIVATE_H
 #define IOV_HYPERVISOR_VFIO_PRIVATE_H
 

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vfio - the host's side of an assigned device: its registers are mapped into the guest, its interrupts go through the host.
+ * vfio - the host's side of an assigned device: its registers are mapped into the guest, its
+ * interrupts go through the host.
  *
- * An interrupt of the device is a vector of host processor `cpu`. The handler masks the line (INTx) and signals the irqfd, or passes a
- * message on to the guest's routing; the guest's EOI of the line comes back as `resample` and unmasks it, and a line that is still
- * asserted interrupts again. Registers need no exit, so nothing else of the data path is here.
+ * An interrupt of the device is a vector of host processor `cpu`. The handler masks the line (INTx)
+ * and signals the irqfd, or passes a message on to the guest's routing; the guest's EOI of the line
+ * comes back as `resample` and unmasks it, and a line that is still asserted interrupts again.
+ * Registers need no exit, so nothing else of the data path is here.
  *
- * With `iommu` the guest's memory is mapped for the function `requester`, all of it and once. MSI-X is in vfio-messages.c.
- * LIMIT: configuration space is not emulated.
+ * With `iommu` the guest's memory is mapped for the function `requester`, all of it and once. MSI-X
+ * is in vfio-messages.c. LIMIT: configuration space is not emulated.
  */
 #include "models/hypervisor/vfio-private.h"
 

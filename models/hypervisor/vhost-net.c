@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vhost-net - back end of virtio-net in the host kernel: a worker thread moves frames between the guest's rings and a tap (vhost.c). The
- * guest's kick wakes it from within the exit, its interrupts go straight to the irqfd; nothing on the data path is a trip to user space.
+ * vhost-net - back end of virtio-net in the host kernel: a worker thread moves frames between the
+ * guest's rings and a tap (vhost.c). The guest's kick wakes it from within the exit, its interrupts
+ * go straight to the irqfd; nothing on the data path is a trip to user space.
  */
 #include "models/hypervisor/vhost-private.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * IovVhost: what the back ends of virtio-net share that work on rings without the emulator (vhost-net, vhost-user). The rings are the device model's
- * own engines, paced by the back end; the kinds differ in their costs and in the network below.
+ * IovVhost: what the back ends of virtio-net share that work on rings without the emulator
+ * (vhost-net, vhost-user). The rings are the device model's own engines, paced by the back end; the
+ * kinds differ in their costs and in the network below.
  */
 #ifndef IOV_HYPERVISOR_VHOST_PRIVATE_H
 #define IOV_HYPERVISOR_VHOST_PRIVATE_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vhost-user - back end of virtio-net in a poll-mode switch process: a port of a poll-switch (vhost.c has the rings). The switch's thread looks at the
- * guest's transmit ring, so the guest never kicks; interrupts are a write to an eventfd by system call. Both directions copy,
- * since the process sends from memory of its own.
+ * vhost-user - back end of virtio-net in a poll-mode switch process: a port of a poll-switch
+ * (vhost.c has the rings). The switch's thread looks at the guest's transmit ring, so the guest
+ * never kicks; interrupts are a write to an eventfd by system call. Both directions copy, since the
+ * process sends from memory of its own.
  */
 #include "models/hypervisor/poll-switch.h"
 

@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vhost - parent of the back ends that work on a virtio-net device's rings beside the emulator: in a kernel thread (vhost-net) or in a poll-mode
- * process (vhost-user). Registers stay with the emulator; kicks, frames, interrupts and guest memory are here.
+ * vhost - parent of the back ends that work on a virtio-net device's rings beside the emulator: in
+ * a kernel thread (vhost-net) or in a poll-mode process (vhost-user). Registers stay with the
+ * emulator; kicks, frames, interrupts and guest memory are here.
  *
- * Each pair of queues belongs to a worker. Transmit: a kick queues the pair's work; a turn lets the device's engine take what is in the ring, pays for copies,
- * frames and interrupts in order, and goes on while the engine says that there may be more; notifications stay off all the
- * while. After `weight` frames the rest waits behind other work. A polling worker looks at the ring instead, one burst a look.
- * Receive: frames that wait are given to the device one after the other; their interrupts go out at the end of the batch.
+ * Each pair of queues belongs to a worker. Transmit: a kick queues the pair's work; a turn lets the
+ * device's engine take what is in the ring, pays for copies, frames and interrupts in order, and
+ * goes on while the engine says that there may be more; notifications stay off all the while. After
+ * `weight` frames the rest waits behind other work. A polling worker looks at the ring instead, one
+ * burst a look. Receive: frames that wait are given to the device one after the other; their
+ * interrupts go out at the end of the batch.
  *
- * The pair that receives a frame is the one that last sent for its flow, as the tap has it: Linux's automatic flow steering.
+ * The pair that receives a frame is the one that last sent for its flow, as the tap has it: Linux's
+ * automatic flow steering.
  *
- * LIMIT: a tap queue counts as attached once the driver has kicked its pair; bytes move and used buffers are published when the device runs, their costs follow; the control queue's interrupt is
- * played by the first pair's worker; frames that find no buffer wait in the device's `backlog`, which stands for the end of the tap's queue.
+ * LIMIT: a tap queue counts as attached once the driver has kicked its pair; bytes move and used
+ * buffers are published when the device runs, their costs follow; the control queue's interrupt is
+ * played by the first pair's worker; frames that find no buffer wait in the device's `backlog`,
+ * which stands for the end of the tap's queue.
  */
 #include "models/hypervisor/vhost.h"
 
@@ -129,7 +135,8 @@ static const struct iov_effect_ops effect_ops = { .play = play, .orphan = orphan
 
 enum { QUEUE_RECEIVE, QUEUE_TRANSMIT };
 
-/* Rings a doorbell of the pair: the device takes what is in the transmit ring, at most its burst, or stores what waited for receive buffers. Returns how much it did about it. */
+/* Rings a doorbell of the pair: the device takes what is in the transmit ring, at most its burst,
+ * or stores what waited for receive buffers. Returns how much it did about it. */
 static unsigned step(IovVhost *self, struct iov_vhost_pair *pair, unsigned which,
                      struct iov_thread *thread)
 {

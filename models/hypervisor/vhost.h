@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a monitor must know of back ends beside the emulator: which doorbells are theirs, for those come by an eventfd or not at all.
+ * What a monitor must know of back ends beside the emulator: which doorbells are theirs, for those
+ * come by an eventfd or not at all.
  */
 #ifndef IOV_HYPERVISOR_VHOST_H
 #define IOV_HYPERVISOR_VHOST_H

@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vmdq-queue - the pair of queues of an 82576 that belongs to one VM, as the network below a back end (vhost-net): the card has sorted the frames, so
- * there is no bridge and no tap; the host copies each frame once, between the queue's buffers and the guest's ring.
+ * vmdq-queue - the pair of queues of an 82576 that belongs to one VM, as the network below a back
+ * end (vhost-net): the card has sorted the frames, so there is no bridge and no tap; the host
+ * copies each frame once, between the queue's buffers and the guest's ring.
  *
- * Out: the back end's thread copies the frame to a buffer, writes descriptor and tail, and takes back what was sent before (no interrupt tells).
- * In: the queue's interrupt on processor irq-cpu raises a softirq, which hands frames to the back end (whose worker copies them) and gives their buffers
- * back; the card has masked the vector, the softirq unmasks it at its end.
- * A request that is done when its frame was sent (iov_span.ends_at_device) is done with the copy: the back end gives the guest its buffers back
- * while the card still reads ours. So its span stays here, and the frame goes to the card with one of its slot, which says whose bytes
- * arrive and which nobody measures.
+ * Out: the back end's thread copies the frame to a buffer, writes descriptor and tail, and takes
+ * back what was sent before (no interrupt tells). In: the queue's interrupt on processor irq-cpu
+ * raises a softirq, which hands frames to the back end (whose worker copies them) and gives their
+ * buffers back; the card has masked the vector, the softirq unmasks it at its end. A request that
+ * is done when its frame was sent (iov_span.ends_at_device) is done with the copy: the back end
+ * gives the guest its buffers back while the card still reads ours. So its span stays here, and the
+ * frame goes to the card with one of its slot, which says whose bytes arrive and which nobody
+ * measures.
  *
- * LIMIT: a slot's span may begin anew while its last frame waits in the card's packet buffer (256 frames later, of the same guest); a received
- * buffer is given back when the frame is handed over, while its copy is paid by the back end; no checksum or segmentation offload; no interrupt throttling.
+ * LIMIT: a slot's span may begin anew while its last frame waits in the card's packet buffer (256
+ * frames later, of the same guest); a received buffer is given back when the frame is handed over,
+ * while its copy is paid by the back end; no checksum or segmentation offload; no interrupt
+ * throttling.
  */
 #include <glib.h>
 

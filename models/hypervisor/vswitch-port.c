@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vswitch-port - the place where a virtual NIC meets the vSwitch. It has no cost of its own; it is a part so that a wire can
- * name it, as it names a tap. A large segment for a guest is cut here. LIMIT: that takes no time, and no guest is given large segments (LRO).
+ * vswitch-port - the place where a virtual NIC meets the vSwitch. It has no cost of its own; it is
+ * a part so that a wire can name it, as it names a tap. A large segment for a guest is cut here.
+ * LIMIT: that takes no time, and no guest is given large segments (LRO).
  */
 #include "core/net/segment.h"
 #include "models/hypervisor/vswitch.h"

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vswitch - the virtual switch of a monolithic monitor, with the monitor's own driver of the physical NIC (the uplink) below it.
+ * vswitch - the virtual switch of a monolithic monitor, with the monitor's own driver of the
+ * physical NIC (the uplink) below it.
  *
- * It does not flood to find somebody: it knows who is at its ports, and everybody else is behind the uplink. The thread that sends pays for
- * the switch and, to the uplink, for the driver: a vCPU's thread in the middle of its exit. In: an interrupt of the NIC on processor irq-cpu
- * wakes a world of the monitor, which takes frames through driver and switch into the virtual NIC, until there are no more. A frame from one
- * guest for another waits for that world as well, so that no vCPU works in another VM's device.
- * LIMIT: a port's address is learned from the first frame that it sends, where the real switch has it from the VM's configuration; no VLANs, teaming or
- * shaping.
+ * It does not flood to find somebody: it knows who is at its ports, and everybody else is behind
+ * the uplink. The thread that sends pays for the switch and, to the uplink, for the driver: a
+ * vCPU's thread in the middle of its exit. In: an interrupt of the NIC on processor irq-cpu wakes a
+ * world of the monitor, which takes frames through driver and switch into the virtual NIC, until
+ * there are no more. A frame from one guest for another waits for that world as well, so that no
+ * vCPU works in another VM's device. LIMIT: a port's address is learned from the first frame that
+ * it sends, where the real switch has it from the VM's configuration; no VLANs, teaming or shaping.
  */
 #include "models/hypervisor/vswitch.h"
 
@@ -118,7 +120,8 @@ static void port_send(IovVswitch *self, int port, struct iov_thread *thread,
     iov_thread_wake(thread != NULL ? &thread->exec : NULL, self->world, NULL);
 }
 
-/* A group address: to all other ports and the uplink; the last gets the frame itself, with its request. */
+/* A group address: to all other ports and the uplink; the last gets the frame itself, with its
+ * request. */
 static void flood(IovVswitch *self, int from, struct iov_thread *thread, struct iov_packet *packet,
                   iov_time owed)
 {

@@ -19,7 +19,8 @@ struct iov_vswitch_port {
 
 /* False: all ports are taken. Slow plane. */
 bool iov_vswitch_attach(IovVswitch *vswitch, struct iov_vswitch_port *port);
-/* A frame that came in at `port`, on `thread` (NULL in an event), which pays for the switch and the NIC's driver. */
+/* A frame that came in at `port`, on `thread` (NULL in an event), which pays for the switch and the
+ * NIC's driver. */
 void iov_vswitch_send(IovVswitch *vswitch, const struct iov_vswitch_port *port,
                       struct iov_thread *thread, struct iov_packet *packet);
 IovLinuxHost *iov_vswitch_host(IovVswitch *vswitch);

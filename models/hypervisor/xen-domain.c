@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * xen-domain - a domain that serves others (Dom0, or a driver domain): one vCPU that runs a paravirtualised kernel with back ends and, in
- * Dom0, emulators.
+ * xen-domain - a domain that serves others (Dom0, or a driver domain): one vCPU that runs a
+ * paravirtualised kernel with back ends and, in Dom0, emulators.
  *
- * The vCPU is a thread of the Xen host. Its kernel answers the upcall by scanning its event channels, whose handlers queue work; softirqs come
- * before tasks until they have gone on for too long, a task pays for the switch to it, and with nothing left the vCPU blocks by a hypercall.
- * Hypercalls of a paravirtualised domain are system calls, no VM exits. LIMIT: one vCPU; events are looked at between pieces of work, not in the middle
- * of one; no timer tick; tasks do not share a turn by time; switches between tasks make no hypercalls of their own.
+ * The vCPU is a thread of the Xen host. Its kernel answers the upcall by scanning its event
+ * channels, whose handlers queue work; softirqs come before tasks until they have gone on for too
+ * long, a task pays for the switch to it, and with nothing left the vCPU blocks by a hypercall.
+ * Hypercalls of a paravirtualised domain are system calls, no VM exits. LIMIT: one vCPU; events are
+ * looked at between pieces of work, not in the middle of one; no timer tick; tasks do not share a
+ * turn by time; switches between tasks make no hypercalls of their own.
  */
 #include "core/trace/measure.h"
 #include "models/hypervisor/xen-regs.h"
 #include "models/hypervisor/xen.h"
 
-/* Linux's: how long softirqs may go on before ksoftirqd has them, and what CFS gives each of two threads on one processor. */
+/* Linux's: how long softirqs may go on before ksoftirqd has them, and what CFS gives each of two
+ * threads on one processor. */
 #define SOFTIRQ_LONGEST (2 * IOV_MS)
 #define TURN (3 * IOV_MS)
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Xen's event channels: pending and mask bits in the receiver's shared info page, a bit for the word in its vcpu_info, and the upcall.
+ * Xen's event channels: pending and mask bits in the receiver's shared info page, a bit for the
+ * word in its vcpu_info, and the upcall.
  *
- * An event that is pending already, or masked, tells nobody; so events merge until the receiver looks. All events go to
- * vCPU 0 of a domain. The page is the receiver's memory: what it writes there can only cost it events.
+ * An event that is pending already, or masked, tells nobody; so events merge until the receiver
+ * looks. All events go to vCPU 0 of a domain. The page is the receiver's memory: what it writes
+ * there can only cost it events.
  */
 #include <string.h>
 
@@ -27,7 +29,8 @@ static bool test_and_set(uint8_t *page, unsigned offset, unsigned bit)
     return was;
 }
 
-/* SPEC: xen/include/public/event_channel.h and xen.h: bit of the port, then of its word, then the upcall. */
+/* SPEC: xen/include/public/event_channel.h and xen.h: bit of the port, then of its word, then the
+ * upcall. */
 void iov_xen_event(struct iov_xen_domain *domain, unsigned port, struct iov_exec *exec,
                    struct iov_span *span)
 {

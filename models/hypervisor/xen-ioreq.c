@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * xen-vm: accesses to emulated devices. Xen writes an access down in a page that it shares with the emulator in Dom0, sends an event and
- * blocks the vCPU; Dom0's vCPU is scheduled, its kernel wakes the emulator, which answers in the page and sends an event back.
+ * xen-vm: accesses to emulated devices. Xen writes an access down in a page that it shares with the
+ * emulator in Dom0, sends an event and blocks the vCPU; Dom0's vCPU is scheduled, its kernel wakes
+ * the emulator, which answers in the page and sends an event back.
  *
- * Interrupt lines of the emulator come as hypercalls. LIMIT: a repeated string access is one request an element; no buffered requests.
+ * Interrupt lines of the emulator come as hypercalls. LIMIT: a repeated string access is one
+ * request an element; no buffered requests.
  */
 #include "models/hypervisor/xen-private.h"
 
@@ -71,7 +73,8 @@ void iov_xen_ioreq_access(struct iov_vcpu *vcpu, const struct iov_mem_window *wi
     request->work.task =
         iov_emulator_owns(window->target) ? iov_emulator_process(window->target) : self;
     request->req = req;
-    /* One that the vCPU let go of may be in Dom0's hands by now, on its way through another device. */
+    /* One that the vCPU let go of may be in Dom0's hands by now, on its way through another
+     * device. */
     request->span =
         iov_span_held(thread->exec.span, thread->exec.holder) ? thread->exec.span : NULL;
     iov_xen_event(iov_xen_domain_channels(self->device_model), request->port, &thread->exec,

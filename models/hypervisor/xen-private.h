@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of xen-vm, shared by its files: xen-vm.c (hypercalls, grants, upcalls), xen-ioreq.c (emulated devices). */
+/* The inside of xen-vm, shared by its files: xen-vm.c (hypercalls, grants, upcalls), xen-ioreq.c
+ * (emulated devices). */
 #ifndef IOV_HYPERVISOR_XEN_PRIVATE_H
 #define IOV_HYPERVISOR_XEN_PRIVATE_H
 

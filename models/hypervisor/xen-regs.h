@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Facts of Xen's public interface: how a guest finds the hypervisor, hypercalls, event channels (two-level ABI), grant tables (version 1)
- * and the network rings. The names follow the public headers; layouts are those of 64-bit x86.
+ * Facts of Xen's public interface: how a guest finds the hypervisor, hypercalls, event channels
+ * (two-level ABI), grant tables (version 1) and the network rings. The names follow the public
+ * headers; layouts are those of 64-bit x86.
  *
- * LIMIT: there is no xenstore: what front end and back end would read there is in one page of guest memory (struct xen_store).
+ * LIMIT: there is no xenstore: what front end and back end would read there is in one page of guest
+ * memory (struct xen_store).
  */
 #ifndef IOV_HYPERVISOR_XEN_REGS_H
 #define IOV_HYPERVISOR_XEN_REGS_H
@@ -20,8 +22,8 @@
 #define XEN_SIGNATURE_EDX 0x4d4d566eu
 
 /*
- * Hypercalls: VMCALL with the number in RAX, arguments in RBX, RCX, RDX, as a 32-bit guest passes them: command, address of the argument,
- * count. LIMIT: addresses are guest-physical.
+ * Hypercalls: VMCALL with the number in RAX, arguments in RBX, RCX, RDX, as a 32-bit guest passes
+ * them: command, address of the argument, count. LIMIT: addresses are guest-physical.
  */
 #define XEN_HYPERCALL_MEMORY_OP 12
 #define XEN_HYPERCALL_GRANT_TABLE_OP 20
@@ -128,7 +130,8 @@ struct xen_netif_tx_request {
     uint16_t size;
 };
 
-/* In a slot of its own behind the first of a frame with XEN_NETTXF_EXTRA_INFO: how a large segment is cut. */
+/* In a slot of its own behind the first of a frame with XEN_NETTXF_EXTRA_INFO: how a large segment
+ * is cut. */
 #define XEN_NETIF_EXTRA_GSO 1u
 #define XEN_NETIF_EXTRA_MORE 1u /* flags */
 #define XEN_NETIF_GSO_TCPV4 1u

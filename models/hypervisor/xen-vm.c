@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * xen-vm - a guest domain of Xen in hardware virtualisation (domU). Exits, EPT, the local APIC and injection are kvm-vm's; this file is
- * what Xen does differently: hypercalls, event channels by an upcall vector that passes the local APIC, grants, and what is no memory
- * is not mapped at all. Accesses to emulated devices are in xen-ioreq.c.
+ * xen-vm - a guest domain of Xen in hardware virtualisation (domU). Exits, EPT, the local APIC and
+ * injection are kvm-vm's; this file is what Xen does differently: hypercalls, event channels by an
+ * upcall vector that passes the local APIC, grants, and what is no memory is not mapped at all.
+ * Accesses to emulated devices are in xen-ioreq.c.
  *
- * LIMIT: the shared info page and the grant table lie in pages that the guest gives, instead of Xen's own pages mapped over them; no posted
- * interrupts; all events go to vCPU 0; the guest's timer is its local APIC's, not a hypercall.
+ * LIMIT: the shared info page and the grant table lie in pages that the guest gives, instead of
+ * Xen's own pages mapped over them; no posted interrupts; all events go to vCPU 0; the guest's
+ * timer is its local APIC's, not a hypercall.
  */
 #include "models/hypervisor/xen-private.h"
 
@@ -200,7 +202,8 @@ static bool iov_xen_vm_realize(IovModel *model, GError **error)
     IovXenVm *self = (IovXenVm *)(void *)model;
 
     self->channels.notify = notify;
-    /* Xen has timers of its own for the local APICs of guests; the VMX-preemption timer it keeps for nested guests. */
+    /* Xen has timers of its own for the local APICs of guests; the VMX-preemption timer it keeps
+     * for nested guests. */
     self->parent_instance.preemption_timer = false;
     if (!iov_xen_ioreq_realize(self, error) ||
         !IOV_MODEL_CLASS(iov_xen_vm_parent_class)->realize(model, error))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Domains of a Xen machine, as the parts of this family see them: event channels between them, grants of their memory, and the kernel of a
- * domain that serves others (Dom0, a driver domain; kind xen-domain).
+ * Domains of a Xen machine, as the parts of this family see them: event channels between them,
+ * grants of their memory, and the kernel of a domain that serves others (Dom0, a driver domain;
+ * kind xen-domain).
  */
 #ifndef IOV_HYPERVISOR_XEN_H
 #define IOV_HYPERVISOR_XEN_H
@@ -27,17 +28,20 @@ struct iov_xen_domain {
     uint8_t *shared; /* its shared info page; NULL until there is one */
     unsigned next_port;
     struct iov_xen_channel channels[IOV_XEN_PORTS];
-    /* vcpu_info says that something is pending: the domain's vCPU is to look. `exec` pays, NULL in an event. */
+    /* vcpu_info says that something is pending: the domain's vCPU is to look. `exec` pays, NULL in
+     * an event. */
     void (*notify)(struct iov_xen_domain *domain, struct iov_exec *exec, struct iov_span *span);
     uint64_t events; /* marked pending */
 };
 
 /* A free port; 0 if there is none. Slow plane. */
 unsigned iov_xen_port_alloc(struct iov_xen_domain *domain);
-/* Marks `port` pending and, where that is news to an unmasked one, notifies the domain. From any context. */
+/* Marks `port` pending and, where that is news to an unmasked one, notifies the domain. From any
+ * context. */
 void iov_xen_event(struct iov_xen_domain *domain, unsigned port, struct iov_exec *exec,
                    struct iov_span *span);
-/* EVTCHNOP_send by `domain`: false if `port` is no channel. The hypercall itself is the caller's. */
+/* EVTCHNOP_send by `domain`: false if `port` is no channel. The hypercall itself is the
+ * caller's. */
 bool iov_xen_send(struct iov_xen_domain *domain, unsigned port, struct iov_exec *exec,
                   struct iov_span *span);
 
@@ -46,7 +50,8 @@ bool iov_xen_send(struct iov_xen_domain *domain, unsigned port, struct iov_exec 
 #define IOV_TYPE_XEN_DOMAIN (iov_xen_domain_get_type())
 G_DECLARE_FINAL_TYPE(IovXenDomain, iov_xen_domain, IOV, XEN_DOMAIN, IovModel)
 
-/* A piece of work of the domain's kernel or of a process there. Initialise run and task, leave the rest zero. */
+/* A piece of work of the domain's kernel or of a process there. Initialise run and task, leave the
+ * rest zero. */
 struct iov_xen_work {
     void (*run)(struct iov_xen_work *work, struct iov_thread *thread);
     const void *task;      /* the kernel thread or process that does it; NULL: a softirq */
@@ -56,7 +61,8 @@ struct iov_xen_work {
 };
 
 struct iov_xen_domain *iov_xen_domain_channels(IovXenDomain *domain);
-/* Queues `work`, once. From an event handler or work of this domain, or with `waker` like iov_thread_wake() from elsewhere. */
+/* Queues `work`, once. From an event handler or work of this domain, or with `waker` like
+ * iov_thread_wake() from elsewhere. */
 void iov_xen_domain_queue(IovXenDomain *domain, struct iov_xen_work *work, struct iov_exec *waker,
                           struct iov_span *span);
 /* The thread that is its vCPU; NULL before its start. */
@@ -76,13 +82,14 @@ typedef struct _IovXenVm IovXenVm;
 
 struct iov_xen_domain *iov_xen_vm_channels(IovXenVm *vm);
 /*
- * Checks that grant `ref` lets domain `by` read (or write) its page and marks it in use; *ret_frame is the guest-physical page. A status of
- * grant operations. From any context; takes no time.
+ * Checks that grant `ref` lets domain `by` read (or write) its page and marks it in use; *ret_frame
+ * is the guest-physical page. A status of grant operations. From any context; takes no time.
  */
 int iov_xen_grant_use(IovXenVm *vm, uint32_t ref, uint16_t by, bool write, iov_gpa *ret_frame);
 /* No longer in use. */
 void iov_xen_grant_done(IovXenVm *vm, uint32_t ref);
-/* Guest memory for a domain that has it mapped or copied by the hypervisor. `span`: of payload, in or out; NULL: none. False outside. */
+/* Guest memory for a domain that has it mapped or copied by the hypervisor. `span`: of payload, in
+ * or out; NULL: none. False outside. */
 bool iov_xen_memory(IovXenVm *vm, iov_gpa gpa, void *data, uint32_t size, bool write,
                     struct iov_span **span);
 

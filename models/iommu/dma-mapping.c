@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dma-mapping - the host software of a measurement: before the run it maps one window of memory for one device, address for address,
- * by 4 KiB or 2 MiB pages, and switches translation on. Tables are real bytes in memory, registers are written as a driver writes them.
- * It takes no time: nothing is measured yet.
+ * dma-mapping - the host software of a measurement: before the run it maps one window of memory for
+ * one device, address for address, by 4 KiB or 2 MiB pages, and switches translation on. Tables are
+ * real bytes in memory, registers are written as a driver writes them. It takes no time: nothing is
+ * measured yet.
  *
- * Layout from `tables`: root table, context table, then the second-stage tables from the top down. SPEC: VT-d 3.3: 9.1, 9.3, 9.8, 10.4.
+ * Layout from `tables`: root table, context table, then the second-stage tables from the top down.
+ * SPEC: VT-d 3.3: 9.1, 9.3, 9.8, 10.4.
  */
 #include "core/object/model.h"
 #include "models/iommu/vtd-regs.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The caches of the VT-d model: context cache, IOTLB, paging-structure cache, interrupt entry cache.
- * All are set-associative with replacement of the least recently used line; what a line means is
- * its user's. Memory is fixed at realize and does not grow with the number of mappings.
+ * The caches of the VT-d model: context cache, IOTLB, paging-structure cache, interrupt entry
+ * cache. All are set-associative with replacement of the least recently used line; what a line
+ * means is its user's. Memory is fixed at realize and does not grow with the number of mappings.
  */
 #include "models/iommu/vtd-private.h"
 

@@ -4,8 +4,8 @@
  *
  * A fault goes into the next record if that is free; if not, it is lost and overflow is set, and
  * nothing is recorded until software clears overflow. A second fault of a requester whose fault is
- * still recorded (with a PASID: of the same) collapses into it. The first condition that becomes pending sends the fault event,
- * or leaves it pending while masked.
+ * still recorded (with a PASID: of the same) collapses into it. The first condition that becomes
+ * pending sends the fault event, or leaves it pending while masked.
  */
 #include "models/iommu/vtd-private.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside the VT-d model. A DMA goes dma → walk (context cache or, in scalable mode, PASID cache; IOTLB,
- * paging-structure caches, tables in memory) → bus; an interrupt message goes dma → interrupt (entry cache, table) → message
- * or posted descriptor; what is wrong goes to fault. Registers and the invalidation queue empty the
- * caches.
+ * Inside the VT-d model. A DMA goes dma → walk (context cache or, in scalable mode, PASID cache;
+ * IOTLB, paging-structure caches, tables in memory) → bus; an interrupt message goes dma →
+ * interrupt (entry cache, table) → message or posted descriptor; what is wrong goes to fault.
+ * Registers and the invalidation queue empty the caches.
  */
 #ifndef IOV_IOMMU_VTD_PRIVATE_H
 #define IOV_IOMMU_VTD_PRIVATE_H
@@ -83,8 +83,8 @@ struct _IovVtd {
     struct vtd_cache pasids, first; /* entries of PASIDs; translations of first stages */
     unsigned page_levels;           /* bit n: the IOTLB may hold pages of level n */
     iov_time walker_busy[VTD_WALKERS_MAX];
-    iov_time *
-        walker; /* of `walker_busy`: taken by the request that is on its way; NULL: it found its page cached */
+    iov_time *walker; /* of `walker_busy`: taken by the request that is on its way; NULL: it found
+                         its page cached */
     struct iov_event queue_event;   /* armed while a descriptor takes its time */
     struct iov_event context_event; /* CCMD */
     struct iov_event iotlb_event;   /* IOTLB register */
@@ -151,8 +151,8 @@ struct vtd_walk {
     bool debug;
     bool silent; /* faults from here on are not recorded */
     iov_time delay;
-    uint64_t context_low,
-        context_high; /* in scalable mode what a PASID's entry says, in the form of a legacy context */
+    uint64_t context_low, context_high; /* in scalable mode what a PASID's entry says, in the form
+                                           of a legacy context */
 };
 
 #define VTD_KEY_VALID (1ull << 63)
@@ -184,8 +184,8 @@ void vtd_drop_pages(IovVtd *self, uint16_t domain, uint64_t address, unsigned ma
 enum vtd_found { VTD_FOUND_NOTHING, VTD_FOUND_TABLES, VTD_FOUND_TRANSLATION };
 
 /*
- * What the tables of scalable mode say of a request: tables of a second stage, which are in context_low and context_high then, a translation, or
- * nothing: then the fault has been recorded.
+ * What the tables of scalable mode say of a request: tables of a second stage, which are in
+ * context_low and context_high then, a translation, or nothing: then the fault has been recorded.
  */
 enum vtd_found vtd_scalable_find(struct vtd_walk *walk, struct vtd_translation *ret_translation);
 /* The reason in scalable mode of a fault in second-stage tables. */

@@ -6,8 +6,8 @@
  *   bad descriptor: IQE, head stays on it; software repairs, clears IQE, and it is fetched again.
  *
  * Bytes move in the call, so a request is over when an invalidation begins: drain has nothing to
- * wait for. Device-TLB invalidations are counted and complete. Descriptors have 128 bits or, with IQA.DW, 256; scalable mode takes the
- * latter only. LIMIT: no page group responses.
+ * wait for. Device-TLB invalidations are counted and complete. Descriptors have 128 bits or, with
+ * IQA.DW, 256; scalable mode takes the latter only. LIMIT: no page group responses.
  */
 #include "models/iommu/vtd-private.h"
 
@@ -252,7 +252,8 @@ static bool do_pasid_cache(IovVtd *self, uint64_t low, uint64_t high)
     return true;
 }
 
-/* SPEC: with G PASID-selective second stages of the PASID go as well: here they are known by domain, and more goes than was asked for. */
+/* SPEC: with G PASID-selective second stages of the PASID go as well: here they are known by
+ * domain, and more goes than was asked for. */
 static bool do_pasid_iotlb(IovVtd *self, uint64_t low, uint64_t high)
 {
     uint16_t domain = (uint16_t)(low >> VTD_INV_DID_SHIFT);

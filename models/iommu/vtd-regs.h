@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Register map and table formats of VT-d remapping hardware (Intel Virtualization Technology for
- * Directed I/O, legacy and scalable mode), for the model, for host software that programs it and for tests.
- * Marks: RO read-only, RW, WO reads zero, W1C write one to clear. Registers of 64 bits may be
- * accessed whole or as two halves.
+ * Directed I/O, legacy and scalable mode), for the model, for host software that programs it and
+ * for tests. Marks: RO read-only, RW, WO reads zero, W1C write one to clear. Registers of 64 bits
+ * may be accessed whole or as two halves.
  */
 #ifndef IOV_IOMMU_VTD_REGS_H
 #define IOV_IOMMU_VTD_REGS_H
@@ -232,8 +232,9 @@ enum vtd_fault {
 enum { VTD_TYPE_UNTRANSLATED, VTD_TYPE_DEVICE_TLB, VTD_TYPE_PASS_THROUGH };
 
 /*
- * Scalable mode. A root entry has two halves (functions 0 to 127, 128 to 255), each of the form of a legacy one's lower half; a context entry
- * has 256 bits, and leads to a directory of tables of PASID entries of 512 bits.
+ * Scalable mode. A root entry has two halves (functions 0 to 127, 128 to 255), each of the form of
+ * a legacy one's lower half; a context entry has 256 bits, and leads to a directory of tables of
+ * PASID entries of 512 bits.
  */
 #define VTD_SM_ENTRY_P 0x1ull
 #define VTD_SM_ENTRY_FPD 0x2ull

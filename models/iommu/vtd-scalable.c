@@ -2,16 +2,19 @@
 /*
  * Scalable mode of the VT-d model: from a request's function and PASID to its page tables.
  *
- *   root entry (a half) → context entry → PASID directory → PASID's entry → second stage | first stage | through
+ *   root entry (a half) → context entry → PASID directory → PASID's entry → second stage | first
+ * stage | through
  *
- * A request without a PASID has the one that its context entry names (RID_PASID). Context entries and PASIDs' entries are cached, the latter by
- * function and PASID; second stages share IOTLB and paging-structure caches with legacy mode, by domain; translations of first stages have a
- * cache of the IOTLB's size, by PASID, and each says whose domain it is.
+ * A request without a PASID has the one that its context entry names (RID_PASID). Context entries
+ * and PASIDs' entries are cached, the latter by function and PASID; second stages share IOTLB and
+ * paging-structure caches with legacy mode, by domain; translations of first stages have a cache of
+ * the IOTLB's size, by PASID, and each says whose domain it is.
  *
  * SPEC: VT-d 5.1, 3.4.3, 3.6, 6.2, 7.1.3, 9.2 to 9.7.
- * LIMIT: no nested translation; a first stage has four levels, no paging-structure cache, and requests of users only (a request says nothing of
- * privilege); no page requests, no host permission tables, no memory types, no accessed and dirty bits of second stages; translated requests
- * carry no PASID.
+ * LIMIT: no nested translation; a first stage has four levels, no paging-structure cache, and
+ * requests of users only (a request says nothing of privilege); no page requests, no host
+ * permission tables, no memory types, no accessed and dirty bits of second stages; translated
+ * requests carry no PASID.
  */
 #include "models/iommu/vtd-private.h"
 
@@ -215,7 +218,8 @@ static bool entry_read(struct vtd_walk *walk, const uint64_t *context, uint64_t 
     return true;
 }
 
-/* A line holds the first quadword, with the pointer to the tables that count and FPD of all that led there, and the second one. */
+/* A line holds the first quadword, with the pointer to the tables that count and FPD of all that
+ * led there, and the second one. */
 static bool entry_find(struct vtd_walk *walk, const uint64_t *context, uint64_t *ret_low,
                        uint64_t *ret_high)
 {

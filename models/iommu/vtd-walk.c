@@ -5,8 +5,8 @@
  *
  * A request costs the IOTLB look-up; a miss waits for a free walker and then reads, each step at
  * the cost of a read plus the memory's own time, only what no paging-structure cache holds. What
- * faults is not cached, caching mode or not. What comes before the second stage in scalable mode is in
- * vtd-scalable.c.
+ * faults is not cached, caching mode or not. What comes before the second stage in scalable mode is
+ * in vtd-scalable.c.
  */
 #include "models/iommu/vtd-private.h"
 
@@ -309,7 +309,8 @@ static const struct vtd_line *iotlb_find(struct vtd_walk *walk, unsigned *ret_le
     return NULL;
 }
 
-/* What the context entry says of a request: translate it, let it through (`*ret_through`), or a fault. */
+/* What the context entry says of a request: translate it, let it through (`*ret_through`), or a
+ * fault. */
 static bool context_allows(struct vtd_walk *walk, bool *ret_through)
 {
     bool translated = walk->req->flags & IOV_MEM_TRANSLATED;
@@ -406,7 +407,8 @@ void vtd_drop_domain(IovVtd *self, uint16_t domain)
     vtd_drop_first_of(self, domain);
 }
 
-/* A few pages at most, and what larger pages and tables lie over them: each can be in one set only. False: they are many. */
+/* A few pages at most, and what larger pages and tables lie over them: each can be in one set only.
+ * False: they are many. */
 static bool pages_drop(struct vtd_cache *cache, uint16_t domain, unsigned extra, uint64_t first,
                        uint64_t last)
 {

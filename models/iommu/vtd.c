@@ -7,8 +7,8 @@
  * tables and the invalidation queue lie in the memory behind `bus` and are read with its timing.
  * A fault blocks the access, is recorded and counted.
  *
- * The time a translation takes is in the request's delay and translation. LIMIT: no page requests, no
- * protected memory, no advanced fault log, no performance counters, no abort mode.
+ * The time a translation takes is in the request's delay and translation. LIMIT: no page requests,
+ * no protected memory, no advanced fault log, no performance counters, no abort mode.
  */
 #include "models/iommu/vtd-private.h"
 
@@ -24,7 +24,8 @@ static enum iov_status forward(IovVtd *self, struct iov_mem_req *req, bool write
     return write ? iov_mem_write_req(&self->bus, req) : iov_mem_read_req(&self->bus, req);
 }
 
-/* SPEC: 3.15: with a PASID an address in the interrupt range is one like any other, as far as it is translated. */
+/* SPEC: 3.15: with a PASID an address in the interrupt range is one like any other, as far as it is
+ * translated. */
 static bool is_interrupt(const IovVtd *self, const struct iov_mem_req *req)
 {
     return req->address - MSI_BASE < MSI_SIZE &&

@@ -7,9 +7,9 @@
  * one of them is. An edge entry sends a message when its pin rises; a level entry sends one, waits
  * with remote IRR set until the EOI of its vector, and sends again if the pin is still asserted.
  *
- * Messages are in the format that the entry chooses: compatibility, or remappable, where the entry's
- * index and the source ID `requester` are what interrupt remapping looks at. A PC joins the timer's
- * input 0 to pin 2: property timer-pin.
+ * Messages are in the format that the entry chooses: compatibility, or remappable, where the
+ * entry's index and the source ID `requester` are what interrupt remapping looks at. A PC joins the
+ * timer's input 0 to pin 2: property timer-pin.
  *
  * The EOI of a level interrupt comes from whoever owns the local APICs: a write of one byte, the
  * vector, to port `eoi`; in version 0x20 software may also write the EOI register. The same kind

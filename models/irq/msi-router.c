@@ -173,8 +173,8 @@ static enum iov_status message_write(IovMsiRouter *self, uint64_t address,
     }
     if (self->extended_id)
         message.destination |= (uint32_t)(address >> MSI_ADDRESS_EXTENDED_SHIFT & 0x7f) << 8;
-    /* SPEC: SDM vol. 3A, 11.11.2: level-triggered messages with the assert bit clear mean nothing.
-     */
+    /* SPEC: SDM vol. 3A, 11.11.2: level-triggered messages with the assert bit clear mean
+     * nothing. */
     if (message.data & MSI_DATA_LEVEL && !(message.data & MSI_DATA_ASSERT))
         return IOV_STATUS_OK;
     if (self->placement == PLACEMENT_HARDWARE)

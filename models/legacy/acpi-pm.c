@@ -3,9 +3,9 @@
  * acpi-pm - the ACPI fixed hardware of an ICH9: events, control, power-management timer, general
  * purpose events, SMI control, and the two APM ports.
  *
- * The timer is a function of time, 24 bits at 3.579545 MHz; an event is armed for the next change of
- * its highest bit only while that can interrupt. Where the block lies in I/O space is decided by a
- * register of the LPC bridge, which moves the window of port `registers`.
+ * The timer is a function of time, 24 bits at 3.579545 MHz; an event is armed for the next change
+ * of its highest bit only while that can interrupt. Where the block lies in I/O space is decided by
+ * a register of the LPC bridge, which moves the window of port `registers`.
  *
  * SPEC: ACPI 6, chapter 4.8; I/O Controller Hub 9 data sheet, 13.8. LIMIT: there is no firmware:
  * the values that hand over to ACPI and back (2 and 3 at port 0xB2) act on SCI_EN at once. Reserved

@@ -54,7 +54,8 @@ struct acpi_tco {
 void acpi_tco_init(struct acpi_tco *tco, struct iov_kernel *kernel, const struct acpi_tco_ops *ops);
 void acpi_tco_reset(struct acpi_tco *tco);
 uint8_t acpi_tco_read(const struct acpi_tco *tco, unsigned port);
-/* A byte write; what a 16-bit register does, it does when its higher byte, or only byte, arrives. */
+/* A byte write; what a 16-bit register does, it does when its higher byte, or only byte,
+ * arrives. */
 void acpi_tco_write(struct acpi_tco *tco, unsigned port, uint8_t value);
 
 #endif

@@ -8,9 +8,9 @@
  * leave on lines 0 and 8, unless legacy replacement gives these lines to comparators 0 and 1.
  *
  * SPEC: IA-PC HPET 1.0a. LIMIT: a comparator and the PIT or RTC that use one line are not or-ed,
- * the last of them counts; stopping a comparator drives its line low. Any route and message delivery
- * can be chosen, allowed or not. Interrupts of a period below 1 us come once in the first whole
- * number of periods above that.
+ * the last of them counts; stopping a comparator drives its line low. Any route and message
+ * delivery can be chosen, allowed or not. Interrupts of a period below 1 us come once in the first
+ * whole number of periods above that.
  */
 #include "core/object/model.h"
 #include "models/legacy/hpet-regs.h"
@@ -133,8 +133,8 @@ static uint64_t width_of(const struct timer *timer)
     return timer->config & HPET_TN_32BIT ? UINT32_MAX : UINT64_MAX;
 }
 
-/* Is the comparator at or behind the counter, by less than half of the way round? One that was never
- * set is ahead. */
+/* Is the comparator at or behind the counter, by less than half of the way round? One that was
+ * never set is ahead. */
 static bool timer_passed(const struct timer *timer, uint64_t left)
 {
     return left == 0 || (left > width_of(timer) / 2 && timer->comparator != width_of(timer));

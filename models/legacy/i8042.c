@@ -6,8 +6,8 @@
  * of both devices to what a driver's probe sends. Answers are there at once.
  *
  * SPEC: IBM PS/2 hardware interface reference, keyboard and auxiliary device controller.
- * LIMIT: no interrupt while the keyboard is off; no keys and no motion; scan code set, rates and lamps are taken and forgotten; status bit 3
- * (command or data came last) stays set.
+ * LIMIT: no interrupt while the keyboard is off; no keys and no motion; scan code set, rates and
+ * lamps are taken and forgotten; status bit 3 (command or data came last) stays set.
  */
 #include "core/object/model.h"
 #include "models/legacy/i8042-regs.h"

@@ -4,8 +4,9 @@
  *
  * An access of one byte looks among `bytes` first: ports inside somebody else's window that only
  * such an access finds, as reset control at 0xCF9. An access that lies in one window goes there
- * whole; one that touches no window goes whole to `beyond`, which is the PCI host bridge. Anything else is cut into bytes, as an 8-bit bus does it.
- * A port that nobody answers reads as ones and takes what is written. Nothing takes time here.
+ * whole; one that touches no window goes whole to `beyond`, which is the PCI host bridge. Anything
+ * else is cut into bytes, as an 8-bit bus does it. A port that nobody answers reads as ones and
+ * takes what is written. Nothing takes time here.
  */
 #include "core/object/model.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Registers of the 8237 DMA controller. The second controller of a PC has them at every other port. */
+/* Registers of the 8237 DMA controller. The second controller of a PC has them at every other
+ * port. */
 #ifndef IOV_LEGACY_ISA_DMA_REGS_H
 #define IOV_LEGACY_ISA_DMA_REGS_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * isa-dma - the two 8237 DMA controllers of a PC, as registers: what software sets up is there to be
- * read back.
+ * isa-dma - the two 8237 DMA controllers of a PC, as registers: what software sets up is there to
+ * be read back.
  *
  * SPEC: 8237A data sheet. LIMIT: no part of ours asks for ISA DMA, so nothing is transferred, and a
  * request by software stays pending.

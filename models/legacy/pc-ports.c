@@ -3,8 +3,8 @@
  * pc-ports - the odd ports of a PC chipset: fast A20 at 0x92, reset control at 0xCF9, the page
  * registers of the DMA controllers and the port of POST codes at 0x80 to 0x8F.
  *
- * SPEC: I/O Controller Hub 9 data sheet, 13.2 and 13.7. LIMIT: of 0x80 to 0x8F the ports without a channel keep what is written for a tool to look at,
- * and read as ones. Nothing takes time.
+ * SPEC: I/O Controller Hub 9 data sheet, 13.2 and 13.7. LIMIT: of 0x80 to 0x8F the ports without a
+ * channel keep what is written for a tool to look at, and read as ones. Nothing takes time.
  */
 #include "core/object/model.h"
 #include "models/legacy/ports-private.h"

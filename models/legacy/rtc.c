@@ -257,7 +257,8 @@ static bool is_time(uint8_t place)
                : place % 2 == 0;
 }
 
-/* What a change of A or B means for the clock: it stops, it goes on, or it begins its second anew. */
+/* What a change of A or B means for the clock: it stops, it goes on, or it begins its second
+ * anew. */
 static void control_write(IovRtc *self, uint8_t a, uint8_t b)
 {
     uint8_t old_a = self->bytes[RTC_A], old_b = self->bytes[RTC_B];

@@ -4,8 +4,8 @@
  *
  * The host-physical address space of a machine is one: DRAM, the windows of root ports, the IOAPIC,
  * interrupt messages. The bus takes no time of its own; a hop that does (link, root complex) is a
- * part of its own. An access to no window, or across the end of one, goes to whoever is wired to `rest` at its full
- * address (a root complex, as on PCs), else it is unsupported.
+ * part of its own. An access to no window, or across the end of one, goes to whoever is wired to
+ * `rest` at its full address (a root complex, as on PCs), else it is unsupported.
  */
 #include "core/object/model.h"
 

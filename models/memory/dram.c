@@ -6,9 +6,11 @@
  * was never written reads as zero. A write of payload leaves a tag with the request's span at its
  * first byte, and the payload read that starts at that byte takes it, so a request can be followed
  * through buffers. Tags live in a table of fixed size; when a set is full its oldest tag gives way.
- * Timing: a read takes the cost dram-access, a write is posted and takes none. What a device writes of up to 64 bytes (descriptors, indices: what software
- * polls) is there when it has arrived, and until then only for devices whose reads arrive later.
- * LIMIT: no banks, channels or caches; a tag is found by its exact first byte only; longer writes of devices are there at once, behind those before them.
+ * Timing: a read takes the cost dram-access, a write is posted and takes none. What a device writes
+ * of up to 64 bytes (descriptors, indices: what software polls) is there when it has arrived, and
+ * until then only for devices whose reads arrive later. LIMIT: no banks, channels or caches; a tag
+ * is found by its exact first byte only; longer writes of devices are there at once, behind those
+ * before them.
  */
 #include <string.h>
 
@@ -276,7 +278,8 @@ static __attribute__((noinline)) void land_before(IovDram *self, const struct io
         iov_event_disarm(&self->arrival);
 }
 
-/* What will have arrived before a read that is on its way. SPEC: PCI Express 5.0, 2.4.1: it does not pass its own function's writes. */
+/* What will have arrived before a read that is on its way. SPEC: PCI Express 5.0, 2.4.1: it does
+ * not pass its own function's writes. */
 static __attribute__((noinline)) void add_held(const IovDram *self, const struct iov_mem_req *req)
 {
     iov_time until = iov_now(self->parent_instance.kernel) + req->delay;

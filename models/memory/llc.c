@@ -2,9 +2,11 @@
 /*
  * llc - the last-level cache as DMA sees it, in front of memory.
  *
- * A DMA write puts its lines into the cache (direct cache access, DDIO), but only into `dma-ways` of each set; a DMA read that finds
- * all its lines takes the cost llc-hit instead of the memory's time, one that misses takes both and allocates nothing. Only tags are
- * kept, and only of the ways that DMA may fill: the bytes are the memory's. LIMIT: the processors' accesses do not pass here and change nothing; writing back takes no time.
+ * A DMA write puts its lines into the cache (direct cache access, DDIO), but only into `dma-ways`
+ * of each set; a DMA read that finds all its lines takes the cost llc-hit instead of the memory's
+ * time, one that misses takes both and allocates nothing. Only tags are kept, and only of the ways
+ * that DMA may fill: the bytes are the memory's. LIMIT: the processors' accesses do not pass here
+ * and change nothing; writing back takes no time.
  */
 #include "core/object/model.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Registers of the `edu` educational PCI device, facts of its public description: BAR 0, 1 MiB, little-endian. Below EDU_WIDE
- * accesses have 4 bytes, from there on 4 or 8.
+ * Registers of the `edu` educational PCI device, facts of its public description: BAR 0, 1 MiB,
+ * little-endian. Below EDU_WIDE accesses have 4 bytes, from there on 4 or 8.
  */
 #ifndef IOV_EDU_REGS_H
 #define IOV_EDU_REGS_H

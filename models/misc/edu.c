@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * edu - an educational PCI device (1234:11e8): liveness, factorial, interrupts by register, and a DMA engine with a buffer of 4 KiB.
+ * edu - an educational PCI device (1234:11e8): liveness, factorial, interrupts by register, and a
+ * DMA engine with a buffer of 4 KiB.
  *
  *     factorial:  IDLE --write--> COMPUTING --factorial-time--> IDLE, interrupt if asked for
- *     engine:     IDLE --start--> BEGINS --engine-time--> MOVES --time of the path--> IDLE, interrupt if asked for
+ *     engine:     IDLE --start--> BEGINS --engine-time--> MOVES --time of the path--> IDLE,
+ * interrupt if asked for
  *
- * The engine's requests follow each other and do not cross a page; the transfer ends when the last one has. Registers of a
- * transfer are locked while it runs. A transfer that does not stay in the buffer ends without having moved a byte; what memory refuses
- * to give reads as zeros.
+ * The engine's requests follow each other and do not cross a page; the transfer ends when the last
+ * one has. Registers of a transfer are locked while it runs. A transfer that does not stay in the
+ * buffer ends without having moved a byte; what memory refuses to give reads as zeros.
  *
- * Accesses in sizes that a register does not take change nothing: 8 bytes below 0x80 read as ones, 1 and 2 bytes as zeros.
+ * Accesses in sizes that a register does not take change nothing: 8 bytes below 0x80 read as ones,
+ * 1 and 2 bytes as zeros.
  */
 #include "models/misc/edu-regs.h"
 

@@ -6,7 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Ones' complement sum of big-endian 16-bit words, folded; an odd last byte is the upper half of a word. `sum` is added. */
+/* Ones' complement sum of big-endian 16-bit words, folded; an odd last byte is the upper half of a
+ * word. `sum` is added. */
 static inline uint32_t nic_sum(const uint8_t *data, uint32_t size, uint32_t sum)
 {
     uint64_t total = 0;

@@ -2,8 +2,9 @@
 /*
  * The e1000's interrupt causes, mask and moderation.
  *
- * The line is high while a cause is set that the mask lets through. ITR keeps rises apart; RDTR/RADV and TIDV/TADV hold receive and transmit
- * causes back (in hardware; an emulation raises them at once, and only ITR counts). SPEC: 3.2.7, 3.4.3, 13.4.17 to 13.4.21.
+ * The line is high while a cause is set that the mask lets through. ITR keeps rises apart;
+ * RDTR/RADV and TIDV/TADV hold receive and transmit causes back (in hardware; an emulation raises
+ * them at once, and only ITR counts). SPEC: 3.2.7, 3.4.3, 13.4.17 to 13.4.21.
  */
 #include "models/nic/e1000-private.h"
 

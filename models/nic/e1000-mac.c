@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The e1000's register file: aligned 32-bit registers. Offsets that the part does not have read as zero and ignore writes.
- * LIMIT: packet buffer memory, flash and FIFO pointers read as zero; wake-up registers are stored without effect.
+ * The e1000's register file: aligned 32-bit registers. Offsets that the part does not have read as
+ * zero and ignore writes. LIMIT: packet buffer memory, flash and FIFO pointers read as zero;
+ * wake-up registers are stored without effect.
  */
 #include "models/nic/e1000-private.h"
 
-/* A register that keeps what is written to it, under a mask; NULL if the offset is none of these. */
+/* A register that keeps what is written to it, under a mask; NULL if the offset is none of
+ * these. */
 static uint32_t *plain_register(IovE1000 *self, uint32_t offset, uint32_t *ret_mask)
 {
     *ret_mask = UINT32_MAX;

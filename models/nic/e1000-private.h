@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The e1000 family's own header: the struct IovE1000, parent of the kinds e1000 (82540EM) and e1000e (82574L), and what its files ask of each
- * other. e1000.c describes parent and kind e1000 and answers the ports, e1000-mac.c is the register file, e1000-phy.c PHY and EEPROM,
- * e1000-irq.c causes and moderation, e1000-tx.c and e1000-rx.c move frames; what the 82574L does differently is in e1000e.c.
+ * The e1000 family's own header: the struct IovE1000, parent of the kinds e1000 (82540EM) and
+ * e1000e (82574L), and what its files ask of each other. e1000.c describes parent and kind e1000
+ * and answers the ports, e1000-mac.c is the register file, e1000-phy.c PHY and EEPROM, e1000-irq.c
+ * causes and moderation, e1000-tx.c and e1000-rx.c move frames; what the 82574L does differently is
+ * in e1000e.c.
  */
 #ifndef IOV_NIC_E1000_PRIVATE_H
 #define IOV_NIC_E1000_PRIVATE_H
@@ -99,7 +101,8 @@ struct e1000_variant {
     uint32_t io_size, config_size;
     /* The rows of configuration space. */
     void (*config_rows)(IovE1000 *self);
-    /* What firmware and driver leave there, outside a slot; the BARs and the command register apart. */
+    /* What firmware and driver leave there, outside a slot; the BARs and the command register
+     * apart. */
     void (*config_enable)(IovE1000 *self);
     /* Registers that it has beside the others, or instead of them; false: none of these. */
     bool (*read)(IovE1000 *self, uint32_t offset, bool peek, uint32_t *ret_value);
@@ -170,7 +173,8 @@ static inline bool e1000_is_software(const IovE1000 *self)
 
 /* e1000.c: a register of configuration space, as software writes it. */
 void e1000_config_put(IovE1000 *self, uint16_t at, uint32_t value);
-/* DMA; on failure the fault is counted and false returned. `delay` goes in and comes out as in struct iov_mem_req. */
+/* DMA; on failure the fault is counted and false returned. `delay` goes in and comes out as in
+ * struct iov_mem_req. */
 bool e1000_dma_read(IovE1000 *self, uint64_t address, void *data, uint32_t size, iov_time *delay);
 bool e1000_dma_write(IovE1000 *self, uint64_t address, const void *data, uint32_t size,
                      iov_time *delay);
@@ -185,12 +189,14 @@ void e1000_reset(IovE1000 *self);
 /* Raises a statistics register that sticks at its highest value. */
 void e1000_count(IovE1000 *self, uint32_t reg, uint32_t by);
 void e1000_count64(IovE1000 *self, uint32_t low_reg, uint64_t by);
-/* Raises the PRC or PTC size class (`first`: E1000_PRC64 or E1000_PTC64) of a frame of `size` bytes with FCS. */
+/* Raises the PRC or PTC size class (`first`: E1000_PRC64 or E1000_PTC64) of a frame of `size` bytes
+ * with FCS. */
 void e1000_count_size(IovE1000 *self, uint32_t first, uint32_t size);
 /* False once too many steps have been taken in one instant: the guest made an endless ring. */
 bool e1000_step_allowed(IovE1000 *self, uint32_t *steps, iov_time *steps_at);
 
-/* e1000-mac.c: aligned 32-bit registers. `arrival`: time from now until the access is at the device. */
+/* e1000-mac.c: aligned 32-bit registers. `arrival`: time from now until the access is at the
+ * device. */
 uint32_t e1000_register_read(IovE1000 *self, uint32_t offset, bool peek);
 void e1000_register_write(IovE1000 *self, uint32_t offset, uint32_t value, iov_time arrival);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Register map, descriptors, PHY and EEPROM of Intel's 82540EM Gigabit Ethernet controller, for the device, its drivers and tests.
- * SPEC: PCI/PCI-X Family of Gigabit Ethernet Controllers Software Developer's Manual (8254x), chapters 3, 5, 13.
- * Access marks: RO, RW, WO, RC (cleared by reading), SC (clears itself).
+ * Register map, descriptors, PHY and EEPROM of Intel's 82540EM Gigabit Ethernet controller, for the
+ * device, its drivers and tests. SPEC: PCI/PCI-X Family of Gigabit Ethernet Controllers Software
+ * Developer's Manual (8254x), chapters 3, 5, 13. Access marks: RO, RW, WO, RC (cleared by reading),
+ * SC (clears itself).
  */
 #ifndef IOV_NIC_E1000_REGS_H
 #define IOV_NIC_E1000_REGS_H
@@ -21,7 +22,8 @@
 #define E1000_IOADDR 0x00
 #define E1000_IODATA 0x04
 
-/* ---- The 82574L. SPEC: 82574 Datasheet, chapters 7.1 (receive), 7.4 (interrupts), 10 (registers) ---- */
+/* ---- The 82574L. SPEC: 82574 Datasheet, chapters 7.1 (receive), 7.4 (interrupts), 10 (registers)
+ * ---- */
 #define E1000_82574_DEVICE_ID 0x10d3
 #define E1000_82574_IO_SIZE 32u
 #define E1000_82574_CONFIG_SIZE 4096u

@@ -3,12 +3,13 @@
  * The e1000's receive engine.
  *
  *   a frame arrives --> filter --> FIFO (as large as PBA says; full: the frame is lost)
- *   IDLE -- frame or RDT --> NEXT: fetch descriptors --> STORE: write bytes and descriptor --> REPORT: raise causes --> NEXT
+ *   IDLE -- frame or RDT --> NEXT: fetch descriptors --> STORE: write bytes and descriptor -->
+ * REPORT: raise causes --> NEXT
  *
- * A frame that finds no descriptor waits in the FIFO. As software (an emulation) every step takes no time.
- * SPEC: 3.2 (receive), 13.5 (filters), 3.2.9 (checksums).
- * LIMIT: no flow control frames, no header split; the descriptor's packet checksum is zero; the FCS is counted in the length,
- * not written; thresholds of RXDCTL are stored only.
+ * A frame that finds no descriptor waits in the FIFO. As software (an emulation) every step takes
+ * no time. SPEC: 3.2 (receive), 13.5 (filters), 3.2.9 (checksums). LIMIT: no flow control frames,
+ * no header split; the descriptor's packet checksum is zero; the FCS is counted in the length, not
+ * written; thresholds of RXDCTL are stored only.
  */
 #include "core/net/ethernet-regs.h"
 #include "models/nic/e1000-private.h"
@@ -97,8 +98,8 @@ static iov_time drop(IovE1000 *self, struct iov_packet *packet)
 }
 
 /*
- * A frame that is too short to have a header, or too long. Senders here leave padding to the hardware, so a frame below 60 bytes is
- * padded and no runt.
+ * A frame that is too short to have a header, or too long. Senders here leave padding to the
+ * hardware, so a frame below 60 bytes is padded and no runt.
  */
 static iov_time drop_length(IovE1000 *self, struct iov_packet *packet, uint32_t counter)
 {
@@ -198,7 +199,8 @@ static uint32_t buffer_size(const IovE1000 *self)
     return (self->rctl & E1000_RCTL_BSEX && code != 0 ? 32768u : 2048u) >> code;
 }
 
-/* Ones' complement sum of bytes, folded; 0xffff over a header or datagram with a right checksum in it. */
+/* Ones' complement sum of bytes, folded; 0xffff over a header or datagram with a right checksum in
+ * it. */
 static uint32_t sum_of(const uint8_t *data, uint32_t size, uint32_t sum)
 {
     for (uint32_t i = 0; i + 1 < size; i += 2)

@@ -2,14 +2,14 @@
 /*
  * The e1000's transmit engine.
  *
- *   IDLE -- TDT moves --> NEXT: fetch descriptors, take one --> DATA: read its bytes --> SEND: a frame or segment is complete
- *     ^                    ^                                     |  ^                      |
+ *   IDLE -- TDT moves --> NEXT: fetch descriptors, take one --> DATA: read its bytes --> SEND: a
+ * frame or segment is complete ^                    ^                                     |  ^ |
  *     +--- ring is empty --+------ REPORT: write back <----------+  +----------------------+
  *
- * One descriptor is in work at a time; the wire runs while the next one is read. As software (an emulation) every step takes no time,
- * so one kick handles the whole ring in its instant.
- * SPEC: 3.3 (descriptors), 3.4 (ring), 3.5 (segmentation), 3.6 (checksums).
- * LIMIT: thresholds of TXDCTL and TIPG are stored only; no loop-back; a frame is sent even if the link is down.
+ * One descriptor is in work at a time; the wire runs while the next one is read. As software (an
+ * emulation) every step takes no time, so one kick handles the whole ring in its instant. SPEC: 3.3
+ * (descriptors), 3.4 (ring), 3.5 (segmentation), 3.6 (checksums). LIMIT: thresholds of TXDCTL and
+ * TIPG are stored only; no loop-back; a frame is sent even if the link is down.
  */
 #include "core/net/ethernet-regs.h"
 #include "core/net/internet.h"
@@ -33,7 +33,8 @@ static void put16(uint8_t *at, uint32_t value)
     at[1] = (uint8_t)value;
 }
 
-/* Sum over data[begin..end], both included; the result goes to data[place]. What lies outside of the frame is left alone. */
+/* Sum over data[begin..end], both included; the result goes to data[place]. What lies outside of
+ * the frame is left alone. */
 static void sum_insert(uint8_t *data, uint32_t size, uint32_t place, uint32_t begin, uint32_t end)
 {
     uint32_t limit = end != 0 && end + 1 < size ? end + 1 : size;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * e1000 - Intel 82540EM Gigabit Ethernet controller, as Linux's e1000 driver uses it; and the parent of its family.
+ * e1000 - Intel 82540EM Gigabit Ethernet controller, as Linux's e1000 driver uses it; and the
+ * parent of its family.
  *
- * The same model is a card behind a root port (placement hardware: descriptor fetches and data take the time that its `dma` port
- * says, each descriptor the cost e1000-processing, moderation timers run) and the device inside an emulator (placement software:
- * it reacts in the instant it is touched, and whoever carries out its DMA, frames and interrupts accounts for the time).
+ * The same model is a card behind a root port (placement hardware: descriptor fetches and data take
+ * the time that its `dma` port says, each descriptor the cost e1000-processing, moderation timers
+ * run) and the device inside an emulator (placement software: it reacts in the instant it is
+ * touched, and whoever carries out its DMA, frames and interrupts accounts for the time).
  * Serialisation on the cable is the wire's. What each engine leaves out is said in its file.
  */
 #include "models/nic/e1000-private.h"
@@ -176,7 +178,8 @@ static enum iov_status registers_read(struct iov_mem_target *port, struct iov_me
     return IOV_STATUS_OK;
 }
 
-/* SPEC: 13.2: registers are written as aligned 32-bit words; anything else is the driver's mistake and changes nothing. */
+/* SPEC: 13.2: registers are written as aligned 32-bit words; anything else is the driver's mistake
+ * and changes nothing. */
 static enum iov_status registers_write(struct iov_mem_target *port, struct iov_mem_req *req)
 {
     IovE1000 *self = iov_container_of(port, IovE1000, registers);
@@ -266,7 +269,8 @@ void e1000_config_put(IovE1000 *self, uint16_t at, uint32_t value)
     (void)iov_pci_space_write(&self->pci, &req);
 }
 
-/* In a slot it is as after power on. Elsewhere it is as firmware and driver leave it: nobody else will. */
+/* In a slot it is as after power on. Elsewhere it is as firmware and driver leave it: nobody else
+ * will. */
 static void config_init(IovE1000 *self)
 {
     iov_pci_space_clear(&self->space);
@@ -299,7 +303,8 @@ static const struct iov_packet_ops wire_ops = { .receive = wire_receive, .statio
 
 /* ---- Life ---- */
 
-/* What power-on and CTRL.RST leave. SPEC: 13.4, initial values; the values of CTRL, MANC and LEDCTL come from the EEPROM. */
+/* What power-on and CTRL.RST leave. SPEC: 13.4, initial values; the values of CTRL, MANC and LEDCTL
+ * come from the EEPROM. */
 void e1000_reset(IovE1000 *self)
 {
     e1000_irq_reset(self);

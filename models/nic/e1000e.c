@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * e1000e - Intel 82574L Gigabit Ethernet controller, as Linux's e1000e driver uses it: the engines of the e1000 family, and around them PCI Express
- * configuration space, extended receive descriptors and five MSI-X vectors.
+ * e1000e - Intel 82574L Gigabit Ethernet controller, as Linux's e1000e driver uses it: the engines
+ * of the e1000 family, and around them PCI Express configuration space, extended receive
+ * descriptors and five MSI-X vectors.
  *
- * With MSI-X each queue has a cause of its own, all others together are OTHER; IVAR names the vector of each, EITR keeps messages of a vector apart.
- * Sending clears the cause if EIAC names it, and masks it with CTRL_EXT.EIAME if IAM names it: a driver in its poll loop touches
- * nothing but IMS, when it is done. Without MSI-X there is one message (MSI) or the line, as in the e1000.
+ * With MSI-X each queue has a cause of its own, all others together are OTHER; IVAR names the
+ * vector of each, EITR keeps messages of a vector apart. Sending clears the cause if EIAC names it,
+ * and masks it with CTRL_EXT.EIAME if IAM names it: a driver in its poll loop touches nothing but
+ * IMS, when it is done. Without MSI-X there is one message (MSI) or the line, as in the e1000.
  *
  * SPEC: 82574 Datasheet, 7.4 (interrupts), 10.2 (registers).
- * LIMIT: one queue each way (no RSS; the causes of queue 1 can be set by software only), no packet split, no time stamps; flash and
- * management registers are stored without effect; EITR of a vector counts time only; CTRL_EXT.PBA_CLR does nothing.
+ * LIMIT: one queue each way (no RSS; the causes of queue 1 can be set by software only), no packet
+ * split, no time stamps; flash and management registers are stored without effect; EITR of a vector
+ * counts time only; CTRL_EXT.PBA_CLR does nothing.
  */
 #include <linux/pci_regs.h>
 

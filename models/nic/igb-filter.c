@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * To whom a frame goes: address and VLAN filters, receive-side scaling, pools of the embedded switch, anti-spoofing.
+ * To whom a frame goes: address and VLAN filters, receive-side scaling, pools of the embedded
+ * switch, anti-spoofing.
  *
- * Without pools a frame passes the filters or not, and RSS picks the queue. With pools (MRQC) every exact address, VLAN entry and
- * VMOLR names the pools that take it; one that nobody takes goes to the default pool.
+ * Without pools a frame passes the filters or not, and RSS picks the queue. With pools (MRQC) every
+ * exact address, VLAN entry and VMOLR names the pools that take it; one that nobody takes goes to
+ * the default pool.
  *
  * SPEC: 82576, 7.1.1 (queues), 7.1.1.7 (RSS), 7.1.2 (filters), 7.8.3 (switching).
- * LIMIT: no filters by Ethertype, SYN or tuple, no mirroring, no storm control; the hash of IPv6 takes no notice of extension headers.
+ * LIMIT: no filters by Ethertype, SYN or tuple, no mirroring, no storm control; the hash of IPv6
+ * takes no notice of extension headers.
  */
 #include "core/net/ethernet-regs.h"
 #include "models/nic/igb-private.h"
@@ -186,7 +189,8 @@ void igb_filter_addresses_changed(IovIgb *self)
     memset(self->looked_up, 0, sizeof self->looked_up);
 }
 
-/* SPEC: 82576, 7.1.2.1.2: MO picks which twelve of the address's last sixteen bits index the table. */
+/* SPEC: 82576, 7.1.2.1.2: MO picks which twelve of the address's last sixteen bits index the
+ * table. */
 static bool hash_accepts(const IovIgb *self, const uint32_t *table, const uint8_t *address)
 {
     static const uint8_t shifts[4] = { 4, 3, 2, 0 };
@@ -308,7 +312,8 @@ bool igb_filter_route(IovIgb *self, const struct iov_packet *packet, struct igb_
 
 /* ---- Sending from a pool ---- */
 
-/* SPEC: 82576, 7.8.3.8.1: a pool that is watched sends with its own addresses and in its own VLANs only. */
+/* SPEC: 82576, 7.8.3.8.1: a pool that is watched sends with its own addresses and in its own VLANs
+ * only. */
 bool igb_filter_may_send(IovIgb *self, const struct iov_packet *packet, unsigned pool)
 {
     uint64_t bit = UINT64_C(1) << pool;

@@ -2,14 +2,16 @@
 /*
  * The igb's interrupts: causes, vectors, throttling.
  *
- * With several MSI-X vectors (GPIE.Multiple_MSIX) a queue's write-back sets the bit of EICR that IVAR names, and a bit that EIMS lets
- * through becomes that vector's message, EITR after the last one at the earliest. Sending clears the bits in EIAC and, with GPIE.EIAME, masks the
- * bits in EIAM: a driver in a poll loop touches nothing but EIMS, when it is done. Causes of ICR go out as one vector (IVAR_MISC).
- * Otherwise one message, or INTA, says that ICR and IMS, or EICR and EIMS, have a bit in common.
+ * With several MSI-X vectors (GPIE.Multiple_MSIX) a queue's write-back sets the bit of EICR that
+ * IVAR names, and a bit that EIMS lets through becomes that vector's message, EITR after the last
+ * one at the earliest. Sending clears the bits in EIAC and, with GPIE.EIAME, masks the bits in
+ * EIAM: a driver in a poll loop touches nothing but EIMS, when it is done. Causes of ICR go out as
+ * one vector (IVAR_MISC). Otherwise one message, or INTA, says that ICR and IMS, or EICR and EIMS,
+ * have a bit in common.
  *
  * SPEC: 82576, 7.3; 8.8.
- * LIMIT: no low-latency interrupts (EITR counts time only), no TCP timer; the vectors of virtual functions have EITRs of their own and do
- * not show among the physical function's.
+ * LIMIT: no low-latency interrupts (EITR counts time only), no TCP timer; the vectors of virtual
+ * functions have EITRs of their own and do not show among the physical function's.
  */
 #include "models/nic/igb-private.h"
 
@@ -174,7 +176,8 @@ void igb_other_raise(IovIgb *self, uint32_t causes)
         igb_other_update(self);
 }
 
-/* SPEC: 82576, 8.8.8: reading clears unless an interrupt is asserted by somebody else; IAM masks with it. */
+/* SPEC: 82576, 8.8.8: reading clears unless an interrupt is asserted by somebody else; IAM masks
+ * with it. */
 uint32_t igb_icr_read(IovIgb *self, bool peek)
 {
     uint32_t causes = self->icr;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The igb's EEPROM (words through EERD), the semaphores that software and firmware share it by, and the PHY inside (IGP03E1000-class,
- * through MDIC).
+ * The igb's EEPROM (words through EERD), the semaphores that software and firmware share it by, and
+ * the PHY inside (IGP03E1000-class, through MDIC).
  *
- * SPEC: 82576, 3.3.1.4, 6 (EEPROM map), 4.7 (semaphores), 8.2.4 (MDIC); IEEE 802.3, 22.2.4 (PHY registers 0 to 15).
- * LIMIT: the EEPROM is read only and not reached through the pins of EECD; EERD and MDIC are ready at once; there is no firmware
- * that takes a semaphore; the PHY knows one result, 1000 Mb/s full duplex, and has one page; registers that are not listed keep what is
+ * SPEC: 82576, 3.3.1.4, 6 (EEPROM map), 4.7 (semaphores), 8.2.4 (MDIC); IEEE 802.3, 22.2.4 (PHY
+ * registers 0 to 15). LIMIT: the EEPROM is read only and not reached through the pins of EECD; EERD
+ * and MDIC are ready at once; there is no firmware that takes a semaphore; the PHY knows one
+ * result, 1000 Mb/s full duplex, and has one page; registers that are not listed keep what is
  * written to them.
  */
 #include "models/nic/igb-private.h"
@@ -51,7 +52,8 @@ void igb_eeprom_init(IovIgb *self)
     self->eeprom[IGB_EEPROM_CHECKSUM] = (uint16_t)(IGB_EEPROM_SUM - sum);
 }
 
-/* SPEC: 82576, 8.2.2: present, read at reset, 1 Ki words (2^(4 + 6)); a request is granted at once. */
+/* SPEC: 82576, 8.2.2: present, read at reset, 1 Ki words (2^(4 + 6)); a request is granted at
+ * once. */
 uint32_t igb_eecd_read(const IovIgb *self)
 {
     uint32_t value = self->eecd;

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The igb family's own header: its structs, and what its files ask of each other. siov-nic.c has the kind siov-nic, whose parts are no virtual functions but
- * assignable interfaces (ADIs); all else is both kinds'. igb.c describes parent and kind igb and answers the ports, igb-mac.c is the
- * register file, igb-phy.c EEPROM, semaphores and PHY, igb-irq.c causes, vectors and throttling, igb-rx.c, igb-tx.c and igb-wire.c move frames,
- * igb-filter.c says to whom a frame goes, igb-vf.c has the virtual functions and their registers, igb-vt.c what the physical one sees of them.
+ * The igb family's own header: its structs, and what its files ask of each other. siov-nic.c has
+ * the kind siov-nic, whose parts are no virtual functions but assignable interfaces (ADIs); all
+ * else is both kinds'. igb.c describes parent and kind igb and answers the ports, igb-mac.c is the
+ * register file, igb-phy.c EEPROM, semaphores and PHY, igb-irq.c causes, vectors and throttling,
+ * igb-rx.c, igb-tx.c and igb-wire.c move frames, igb-filter.c says to whom a frame goes, igb-vf.c
+ * has the virtual functions and their registers, igb-vt.c what the physical one sees of them.
  *
- *   struct igb_function: the physical function or a virtual one: a PCI function with its interrupts and its share of the queues
- *   struct igb_queue:    a receive and a transmit queue of the same number, owned by a function
+ *   struct igb_function: the physical function or a virtual one: a PCI function with its interrupts
+ * and its share of the queues struct igb_queue:    a receive and a transmit queue of the same
+ * number, owned by a function
  */
 #ifndef IOV_NIC_IGB_PRIVATE_H
 #define IOV_NIC_IGB_PRIVATE_H
@@ -100,7 +103,8 @@ struct igb_rx {
     iov_time steps_at;
 };
 
-/* A descriptor on its way through the transmit pipeline; a frame hangs on the one that completes it. */
+/* A descriptor on its way through the transmit pipeline; a frame hangs on the one that completes
+ * it. */
 struct igb_flight {
     iov_time ready;
     struct iov_packet *packet; /* a frame that is complete, or NULL */
@@ -273,8 +277,9 @@ static inline void igb_put16(uint8_t *at, uint32_t value)
 /* ---- igb.c ---- */
 
 /*
- * DMA of a function; on failure the fault is counted and false returned. `delay` goes in and comes out as in struct iov_mem_req.
- * With `span` not NULL the bytes are a frame's: the span travels with them (read: out, write: in).
+ * DMA of a function; on failure the fault is counted and false returned. `delay` goes in and comes
+ * out as in struct iov_mem_req. With `span` not NULL the bytes are a frame's: the span travels with
+ * them (read: out, write: in).
  */
 bool igb_dma_read(struct igb_function *function, uint64_t address, void *data, uint32_t size,
                   iov_time *delay, iov_time *translation, struct iov_span **span);
@@ -299,7 +304,8 @@ void igb_count_size(IovIgb *self, uint32_t first, uint32_t size);
 /* False once too many steps have been taken in one instant: the guest made an endless ring. */
 bool igb_step_allowed(IovIgb *self, uint32_t *steps, iov_time *steps_at);
 
-/* ---- igb-mac.c: aligned 32-bit registers. `arrival`: time from now until the access is at the device. ---- */
+/* ---- igb-mac.c: aligned 32-bit registers. `arrival`: time from now until the access is at the
+ * device. ---- */
 uint32_t igb_register_read(IovIgb *self, uint32_t offset, bool peek);
 void igb_register_write(IovIgb *self, uint32_t offset, uint32_t value, iov_time arrival);
 uint32_t igb_queue_register_read(struct igb_queue *queue, bool transmit, uint32_t reg, bool peek);
@@ -343,7 +349,8 @@ void igb_tx_set_control(struct igb_queue *queue, uint32_t value, iov_time arriva
 /* ---- igb-wire.c ---- */
 void igb_wire_init(IovIgb *self);
 void igb_wire_reset(IovIgb *self);
-/* `size` bytes leave the packet buffer without going to the cable, or were never there: a queue that waits goes on. */
+/* `size` bytes leave the packet buffer without going to the cable, or were never there: a queue
+ * that waits goes on. */
 void igb_wire_leave(IovIgb *self, uint32_t size);
 /* A frame that is complete leaves its queue. */
 void igb_wire_forward(struct igb_queue *queue, struct iov_packet *packet);
@@ -373,7 +380,8 @@ bool igb_filter_may_send(IovIgb *self, const struct iov_packet *packet, unsigned
 uint64_t igb_filter_local(IovIgb *self, const struct iov_packet *packet, unsigned pool,
                           bool *ret_outside);
 
-/* The pools that may receive and send: those of virtual functions with leave of the physical one. */
+/* The pools that may receive and send: those of virtual functions with leave of the physical
+ * one. */
 static inline uint64_t igb_pools_allowed(const IovIgb *self, uint64_t mask)
 {
     return mask | ~((UINT64_C(1) << self->enabled) - 1);
@@ -382,7 +390,8 @@ static inline uint64_t igb_pools_allowed(const IovIgb *self, uint64_t mask)
 /* ---- igb-vf.c: virtual functions ---- */
 void igb_virtual_init(IovIgb *self);
 void igb_virtual_finish(IovIgb *self);
-/* The SR-IOV capability of the physical function was written: functions come, go, or their windows move. */
+/* The SR-IOV capability of the physical function was written: functions come, go, or their windows
+ * move. */
 void igb_virtual_changed(IovIgb *self);
 uint32_t igb_virtual_read(struct igb_function *function, uint32_t offset, bool peek);
 void igb_virtual_write(struct igb_function *function, uint32_t offset, uint32_t value,
@@ -394,7 +403,8 @@ bool igb_vt_read(IovIgb *self, uint32_t offset, bool peek, uint32_t *ret_value);
 bool igb_vt_write(IovIgb *self, uint32_t offset, uint32_t value);
 /* CTRL_EXT is written: PFRSTD tells the virtual functions that the physical one is there. */
 void igb_vt_announce(IovIgb *self, uint32_t ctrl_ext);
-/* Something of virtual function `vf` for the physical one: its bit in `*where`, and an interrupt. */
+/* Something of virtual function `vf` for the physical one: its bit in `*where`, and an
+ * interrupt. */
 void igb_vt_event(IovIgb *self, uint64_t *where, unsigned vf);
 
 static inline struct igb_queue *igb_pool_queue(IovIgb *self, unsigned pool, unsigned number)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Registers and descriptors of the Intel 82576 Gigabit Ethernet controller (kind igb) and of its virtual functions: what the device and
- * its drivers share. Offsets are in the 128 KiB memory BAR of the physical function, IGB_VF_* in the 16 KiB BAR of a virtual one.
+ * Registers and descriptors of the Intel 82576 Gigabit Ethernet controller (kind igb) and of its
+ * virtual functions: what the device and its drivers share. Offsets are in the 128 KiB memory BAR
+ * of the physical function, IGB_VF_* in the 16 KiB BAR of a virtual one.
  *
- * SPEC: "82576" in a comment of this family is the Intel 82576EB Gigabit Ethernet Controller Datasheet, revision 2.63: chapter 3.3 is
- * the EEPROM, 4.2 resets, 7.1 receive, 7.2 transmit, 7.3 interrupts, 7.8 virtualisation, 8 registers, 9 PCIe.
+ * SPEC: "82576" in a comment of this family is the Intel 82576EB Gigabit Ethernet Controller
+ * Datasheet, revision 2.63: chapter 3.3 is the EEPROM, 4.2 resets, 7.1 receive, 7.2 transmit, 7.3
+ * interrupts, 7.8 virtualisation, 8 registers, 9 PCIe.
  */
 #ifndef IOV_NIC_IGB_REGS_H
 #define IOV_NIC_IGB_REGS_H
@@ -60,7 +62,7 @@
 #define IGB_EIAM 0x1530
 #define IGB_EICR 0x1580
 #define IGB_EITR(vector) (0x1680u + 4u * (vector))
-#define IGB_IVAR(row) (0x1700u + 4u * (row)) /* rows 0 to 7: receive and transmit queue n, n + 8 */
+#define IGB_IVAR(row) (0x1700u + 4u * (row)) /* rows 0 to 7: both directions of queues n, n + 8 */
 #define IGB_IVAR_MISC 0x1740
 #define IGB_LEGACY_ICR 0x00c0
 #define IGB_LEGACY_ICS 0x00c8
@@ -533,7 +535,8 @@ static_assert(sizeof(struct igb_tx_context) == 16, "SPEC: 82576, 7.2.2.2");
 #define IGB_V2P_RSTI (1u << 6)  /* RO */
 #define IGB_V2P_RSTD (1u << 7)  /* RC */
 #define IGB_MAILBOX_WORDS 16u
-/* What is said in the mailbox: a request, and the same with an answer's bits. SPEC: none; what Linux's drivers have agreed on. */
+/* What is said in the mailbox: a request, and the same with an answer's bits. SPEC: none; what
+ * Linux's drivers have agreed on. */
 #define IGB_MAILBOX_RESET 0x01u
 #define IGB_MAILBOX_SET_ADDRESS 0x02u
 #define IGB_MAILBOX_SET_MULTICAST 0x03u
@@ -546,7 +549,8 @@ static_assert(sizeof(struct igb_tx_context) == 16, "SPEC: 82576, 7.2.2.2");
 
 /*
  * ---- More than eight pools: not in the 82576, whose registers end there ----
- * The same state as above in arrays of 64 pools, so that a part with more functions keeps the shape of this one.
+ * The same state as above in arrays of 64 pools, so that a part with more functions keeps the shape
+ * of this one.
  */
 #define IGB_POOLS_MAX 64u
 #define IGB_X_RA_COUNT 128u

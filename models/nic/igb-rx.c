@@ -2,13 +2,15 @@
 /*
  * The igb's receive engines, one a queue.
  *
- *   a frame arrives --> filters --> packet buffer (as large as RXPBS says; full: the frame is lost) --> a queue
- *   IDLE -- frame or RDT --> NEXT: fetch descriptors --> STORE: write bytes and descriptor, raise causes --> NEXT
+ *   a frame arrives --> filters --> packet buffer (as large as RXPBS says; full: the frame is lost)
+ * --> a queue IDLE -- frame or RDT --> NEXT: fetch descriptors --> STORE: write bytes and
+ * descriptor, raise causes --> NEXT
  *
- * A frame for a queue without descriptors is lost if the queue may drop (SRRCTL.Drop_En or QDE), otherwise it waits in the packet buffer.
- * SPEC: 82576, 7.1 (receive), 7.1.5 (descriptors), 7.1.11 (checksums).
- * LIMIT: no header split (such queues get one buffer), no descriptor-minimum interrupt, thresholds of RXDCTL are stored only, the
- * fragment checksum is zero; the FCS is counted in the length if it is not stripped, not written.
+ * A frame for a queue without descriptors is lost if the queue may drop (SRRCTL.Drop_En or QDE),
+ * otherwise it waits in the packet buffer. SPEC: 82576, 7.1 (receive), 7.1.5 (descriptors), 7.1.11
+ * (checksums). LIMIT: no header split (such queues get one buffer), no descriptor-minimum
+ * interrupt, thresholds of RXDCTL are stored only, the fragment checksum is zero; the FCS is
+ * counted in the length if it is not stripped, not written.
  */
 #include "core/net/ethernet-regs.h"
 #include "models/nic/checksum-private.h"
@@ -128,8 +130,8 @@ static bool length_accepts(const IovIgb *self, uint32_t on_wire)
 }
 
 /*
- * A frame that is too short to have a header, or too long. Senders here leave padding to the hardware, so a frame below 60 bytes is
- * padded and no runt.
+ * A frame that is too short to have a header, or too long. Senders here leave padding to the
+ * hardware, so a frame below 60 bytes is padded and no runt.
  */
 static iov_time drop_length(IovIgb *self, struct iov_packet *packet, uint32_t counter)
 {

@@ -2,15 +2,16 @@
 /*
  * The igb's transmit engines, one a queue. What is behind the packet buffer is in igb-wire.c.
  *
- *   TDT moves --> fetch descriptors --> issue: ask for the bytes of one frame, go on after `processing` --> flight
- *                      ^                                                                                  | bytes are there
- *                      +-- cache is empty                                      write back, raise causes <-+-> packet buffer --> wire
+ *   TDT moves --> fetch descriptors --> issue: ask for the bytes of one frame, go on after
+ * `processing` --> flight ^ | bytes are there
+ *                      +-- cache is empty                                      write back, raise
+ * causes <-+-> packet buffer --> wire
  *
- * A queue asks for the next frame while the bytes of up to `reads` others are on their way; frames of all queues meet in the packet
- * buffer (TXPBS), and a queue that finds it full waits for its turn.
- * SPEC: 82576, 7.2 (transmit), 7.2.4 (segmentation), 7.2.5 (checksums), 7.2.3 (write-back).
- * LIMIT: thresholds of TXDCTL are stored only: a descriptor with RS is written back when its bytes have been read; no SCTP sum, no
- * IPsec, no launch times; a frame is sent even if the link is down.
+ * A queue asks for the next frame while the bytes of up to `reads` others are on their way; frames
+ * of all queues meet in the packet buffer (TXPBS), and a queue that finds it full waits for its
+ * turn. SPEC: 82576, 7.2 (transmit), 7.2.4 (segmentation), 7.2.5 (checksums), 7.2.3 (write-back).
+ * LIMIT: thresholds of TXDCTL are stored only: a descriptor with RS is written back when its bytes
+ * have been read; no SCTP sum, no IPsec, no launch times; a frame is sent even if the link is down.
  */
 #include "core/net/ethernet-regs.h"
 #include "models/nic/checksum-private.h"
@@ -39,7 +40,8 @@ static bool is_on(const struct igb_queue *queue)
 
 /* ---- Sums ---- */
 
-/* Sum over data[begin..end); the result goes to data[place]. What lies outside of the frame is left alone. */
+/* Sum over data[begin..end); the result goes to data[place]. What lies outside of the frame is left
+ * alone. */
 static void sum_insert(uint8_t *data, uint32_t size, uint32_t place, uint32_t begin, uint32_t end)
 {
     uint32_t limit = MIN(end, size);
@@ -299,8 +301,8 @@ static void legacy_sum(struct igb_queue *queue, const struct igb_tx_descriptor *
 }
 
 /*
- * Handles the data descriptor up to the end of a frame or segment, or its own end. `begin`: from now until its bytes are asked for. True if
- * it is done.
+ * Handles the data descriptor up to the end of a frame or segment, or its own end. `begin`: from
+ * now until its bytes are asked for. True if it is done.
  */
 static bool data_issue(struct igb_queue *queue, struct igb_tx_descriptor *descriptor,
                        iov_time begin)
@@ -394,7 +396,8 @@ static void stop(struct igb_tx *tx)
     tx->fetching = false;
 }
 
-/* Fetches as many descriptors as there are room and ring for; false if there is nothing to work on now. */
+/* Fetches as many descriptors as there are room and ring for; false if there is nothing to work on
+ * now. */
 static bool descriptors_fetch(struct igb_queue *queue, iov_time *ret_delay)
 {
     struct igb_tx *tx = &queue->tx;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the igb's physical function sees of its virtual ones: mailbox, resets, switch. Registers of the 82576 show eight pools; the same
- * state for up to 64 is in arrays behind them (IGB_X_*, not in the 82576).
- * SPEC: 82576, 7.8.2.9 (mailbox), 8.14.
- * LIMIT: no mirror rules, no storm control; LVMMC keeps the pool of the last wrong frame only.
+ * What the igb's physical function sees of its virtual ones: mailbox, resets, switch. Registers of
+ * the 82576 show eight pools; the same state for up to 64 is in arrays behind them (IGB_X_*, not in
+ * the 82576). SPEC: 82576, 7.8.2.9 (mailbox), 8.14. LIMIT: no mirror rules, no storm control; LVMMC
+ * keeps the pool of the last wrong frame only.
  */
 #include "models/nic/igb-private.h"
 
@@ -179,7 +179,8 @@ static void dtxswc_write(IovIgb *self, uint32_t value)
     self->dtxswc = value & IGB_DTXSWC_LOOPBACK;
 }
 
-/* A register of a virtual function, as the physical one may reach it; false: it is none of these. */
+/* A register of a virtual function, as the physical one may reach it; false: it is none of
+ * these. */
 static bool mirror_find(IovIgb *self, uint32_t offset, struct igb_function **ret_function,
                         uint32_t *ret_offset)
 {

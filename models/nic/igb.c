@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * igb - Intel 82576 Gigabit Ethernet controller, one of its two ports, as Linux's igb and igbvf drivers use it: advanced descriptors, sixteen
- * queue pairs, MSI-X with throttling, RSS, and SR-IOV with an embedded switch.
+ * igb - Intel 82576 Gigabit Ethernet controller, one of its two ports, as Linux's igb and igbvf
+ * drivers use it: advanced descriptors, sixteen queue pairs, MSI-X with throttling, RSS, and SR-IOV
+ * with an embedded switch.
  *
- * It is hardware: a PCI function in a slot (port `pci`), or with `registers`, `msix` and `dma` wired one by one. Descriptor fetches and data
- * take the time that the way of its DMA says, each descriptor the cost igb-processing; data reads overlap. Serialisation on the cable is
- * the wire's. What each engine leaves out is said in its file.
+ * It is hardware: a PCI function in a slot (port `pci`), or with `registers`, `msix` and `dma`
+ * wired one by one. Descriptor fetches and data take the time that the way of its DMA says, each
+ * descriptor the cost igb-processing; data reads overlap. Serialisation on the cable is the wire's.
+ * What each engine leaves out is said in its file.
  */
 #include "models/nic/igb-private.h"
 
@@ -179,7 +181,8 @@ enum iov_status igb_function_read(struct igb_function *function, struct iov_mem_
     return IOV_STATUS_OK;
 }
 
-/* SPEC: 82576, 8.1.1: registers are written as aligned 32-bit words; anything else is the driver's mistake and changes nothing. */
+/* SPEC: 82576, 8.1.1: registers are written as aligned 32-bit words; anything else is the driver's
+ * mistake and changes nothing. */
 enum iov_status igb_function_write(struct igb_function *function, const struct iov_mem_req *req,
                                    uint32_t bar_size)
 {
@@ -334,7 +337,8 @@ static void config_set16(IovIgb *self, uint16_t at, uint16_t value)
     iov_pci_space_write(&self->pci, &req);
 }
 
-/* Command register and MSI-X as a guest's PCI core leaves them; LIMIT: the guest kernel has none. */
+/* Command register and MSI-X as a guest's PCI core leaves them; LIMIT: the guest kernel has
+ * none. */
 static void enable_at_start(IovIgb *self)
 {
     if (!self->enabled_at_start)

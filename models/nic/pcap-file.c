@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading captures with libpcap. Nothing of the file is believed: sizes are checked, times only go forward. Frames that were
- * captured in part are filled with zeros to the length they had.
+ * Reading captures with libpcap. Nothing of the file is believed: sizes are checked, times only go
+ * forward. Frames that were captured in part are filled with zeros to the length they had.
  */
 #include "models/nic/pcap-file.h"
 

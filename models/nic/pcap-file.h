@@ -25,7 +25,8 @@ struct pcap_file {
     uint64_t late;     /* with a time before the one in front: at once after it */
 };
 
-/* A file that cannot be read, is cut off, of another link type or without a frame is an error, told as `path`: why. */
+/* A file that cannot be read, is cut off, of another link type or without a frame is an error, told
+ * as `path`: why. */
 bool pcap_file_read(struct pcap_file *file, const char *path, GError **error);
 void pcap_file_clear(struct pcap_file *file);
 

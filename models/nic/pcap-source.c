@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pcap-source - the far end of a cable plays a capture: what arrived somewhere arrives at the guest, at the times of the file, scaled, or as
- * fast as the wire takes it. It waits for a first datagram, as a source of the peer does; with `address-to-sender` frames go to who sent
- * that: Ethernet and IPv4 destination, and the port of UDP, with sums put right. Each guest that sends one, told apart by its Ethernet address, has
- * the capture played to it from then on. Without, it is played once.
+ * pcap-source - the far end of a cable plays a capture: what arrived somewhere arrives at the
+ * guest, at the times of the file, scaled, or as fast as the wire takes it. It waits for a first
+ * datagram, as a source of the peer does; with `address-to-sender` frames go to who sent that:
+ * Ethernet and IPv4 destination, and the port of UDP, with sums put right. Each guest that sends
+ * one, told apart by its Ethernet address, has the capture played to it from then on. Without, it
+ * is played once.
  *
- * LIMIT: at most 256 guests; the whole file in memory, at most 256 MiB; fragments and IPv6 keep their addresses; nothing that the guest says changes what comes.
+ * LIMIT: at most 256 guests; the whole file in memory, at most 256 MiB; fragments and IPv6 keep
+ * their addresses; nothing that the guest says changes what comes.
  */
 #include "core/net/ethernet-regs.h"
 #include "core/net/internet.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Clients at the far end. Each server has an event for the next arrival and a window of requests; one that is still unanswered when its place in
- * the window is needed again is lost. Spans live as long as the model.
+ * Clients at the far end. Each server has an event for the next arrival and a window of requests;
+ * one that is still unanswered when its place in the window is needed again is lost. Spans live as
+ * long as the model.
  *
  * LIMIT: UDP, one frame a request and a value; lost requests are not asked again.
  */

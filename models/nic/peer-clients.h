@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A population of clients at the far end: for each server that has told of itself, requests that arrive when they arrive (open loop), over many connections,
- * any number of them outstanding. A request is measured from here to here: it begins when its frame is sent and ends when its answer is back.
+ * A population of clients at the far end: for each server that has told of itself, requests that
+ * arrive when they arrive (open loop), over many connections, any number of them outstanding. A
+ * request is measured from here to here: it begins when its frame is sent and ends when its answer
+ * is back.
  *
- * A server tells of itself by a datagram of struct registration's shape; requests and answers begin with the request's number, so that an answer
- * finds its request whoever carried it. Numbers are big-endian.
+ * A server tells of itself by a datagram of struct registration's shape; requests and answers begin
+ * with the request's number, so that an answer finds its request whoever carried it. Numbers are
+ * big-endian.
  */
 #ifndef IOV_NIC_PEER_CLIENTS_H
 #define IOV_NIC_PEER_CLIENTS_H
@@ -36,7 +39,8 @@ struct peer_clients {
 };
 
 void peer_clients_clear(struct peer_clients *self);
-/* A UDP frame whose lengths hold: a server's first word, or an answer. False: neither. `payload` bytes of UDP payload. */
+/* A UDP frame whose lengths hold: a server's first word, or an answer. False: neither. `payload`
+ * bytes of UDP payload. */
 bool peer_clients_take(struct peer_clients *self, const struct iov_packet *packet,
                        uint32_t payload);
 

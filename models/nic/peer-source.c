@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A stream for each guest: its event is armed for its next datagram, an interval after the one before, or when the wire takes it if that is
- * later. So guests whose datagrams fall due together, or who all want the whole wire, stand in its queue in turn.
+ * A stream for each guest: its event is armed for its next datagram, an interval after the one
+ * before, or when the wire takes it if that is later. So guests whose datagrams fall due together,
+ * or who all want the whole wire, stand in its queue in turn.
  *
- * LIMIT: greetings of more guests or flows than there is room for are ignored. A datagram that waits while 32768 more are sent to its guest is
- * measured from the sending of a later one.
+ * LIMIT: greetings of more guests or flows than there is room for are ignored. A datagram that
+ * waits while 32768 more are sent to its guest is measured from the sending of a later one.
  */
 #include "models/nic/peer-source.h"
 
@@ -18,8 +19,8 @@
 #define PAYLOAD_MAX (ETHERNET_MAX - HEADERS)
 #define PORTS (ETHERNET_HEADER + IPV4_HEADER) /* where the two of UDP are */
 /*
- * Of a guest: more than come while one waits in rings and queues, when the wire brings the smallest frames to one that is too slow. Pages of them are
- * taken as datagrams are sent.
+ * Of a guest: more than come while one waits in rings and queues, when the wire brings the smallest
+ * frames to one that is too slow. Pages of them are taken as datagrams are sent.
  */
 #define SPANS 32768u
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The far end as a source of datagrams: every guest that has sent a first one gets a stream of its own, at the source's interval whatever
- * others get, in turn to the flows from which it greeted. A datagram is an operation from where it is sent.
+ * The far end as a source of datagrams: every guest that has sent a first one gets a stream of its
+ * own, at the source's interval whatever others get, in turn to the flows from which it greeted. A
+ * datagram is an operation from where it is sent.
  *
  * Guests are told apart by their Ethernet address: guests of one host may share an IP address.
  */
@@ -35,8 +36,8 @@ struct peer_source {
 
 void peer_source_clear(struct peer_source *self);
 /*
- * A guest's datagram, already turned round: its first begins the stream, more between other ports add flows. `vlan`: the tag of what goes there,
- * 0: none. Allocates for what is new.
+ * A guest's datagram, already turned round: its first begins the stream, more between other ports
+ * add flows. `vlan`: the tag of what goes there, 0: none. Allocates for what is new.
  */
 void peer_source_greet(struct peer_source *self, const uint8_t *frame, uint16_t vlan);
 

@@ -21,7 +21,8 @@ void peer_tcp_clear(struct peer_tcp *self)
     g_clear_pointer(&self->connections, g_free);
 }
 
-/* Clients are told apart by Ethernet address and port: guests of one host may share an IP address. */
+/* Clients are told apart by Ethernet address and port: guests of one host may share an IP
+ * address. */
 static struct peer_connection *connection_find(struct peer_tcp *self, const uint8_t *frame,
                                                bool syn)
 {
@@ -43,7 +44,8 @@ static struct peer_connection *connection_find(struct peer_tcp *self, const uint
     return &self->connections[self->count++];
 }
 
-/* The frame becomes the connection's next segment, with `size` bytes of payload where they are; a large one is left to whoever takes it to be cut and summed. */
+/* The frame becomes the connection's next segment, with `size` bytes of payload where they are; a
+ * large one is left to whoever takes it to be cut and summed. */
 static void answer_with(struct peer_connection *connection, struct iov_packet *packet,
                         uint32_t size)
 {

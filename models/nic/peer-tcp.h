@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The far end's TCP: connections of many clients, each with what it still has to send. The peer (peer.c) gives it frames and takes
- * the answers; it paces a stream by the wire.
+ * The far end's TCP: connections of many clients, each with what it still has to send. The peer
+ * (peer.c) gives it frames and takes the answers; it paces a stream by the wire.
  */
 #ifndef IOV_NIC_PEER_TCP_H
 #define IOV_NIC_PEER_TCP_H
@@ -11,8 +11,9 @@
 
 #define PEER_TCP_CONNECTIONS 256u
 /*
- * Silence after which the source takes the end of what it sent for lost: nothing came behind it that would be acknowledged twice.
- * SPEC: RFC 8985, 7.2: two round trips, here with the least that a tick of 1 ms gives. LIMIT: all is sent again, not the last segment.
+ * Silence after which the source takes the end of what it sent for lost: nothing came behind it
+ * that would be acknowledged twice. SPEC: RFC 8985, 7.2: two round trips, here with the least that
+ * a tick of 1 ms gives. LIMIT: all is sent again, not the last segment.
  */
 #define PEER_TCP_PROBE (2 * IOV_MS)
 
@@ -38,17 +39,21 @@ struct peer_tcp {
 
 void peer_tcp_init(struct peer_tcp *self, enum peer_tcp_role role, const uint8_t *mac, uint32_t ip);
 void peer_tcp_clear(struct peer_tcp *self);
-/* Takes a frame that holds a TCP segment for this end. Makes it the answer and returns true, or false if there is none (or it is no TCP). */
+/* Takes a frame that holds a TCP segment for this end. Makes it the answer and returns true, or
+ * false if there is none (or it is no TCP). */
 bool peer_tcp_take(struct peer_tcp *self, struct iov_packet *packet, iov_time now,
                    bool *ret_is_tcp);
-/* The next segment of some connection that has to send and may; NULL: none. Each connection in its turn. */
+/* The next segment of some connection that has to send and may; NULL: none. Each connection in its
+ * turn. */
 struct iov_packet *peer_tcp_next(struct peer_tcp *self, struct iov_packet_pool *pool);
 /*
- * Some send, but a client that has something on its way may have been silent for long: its connection sends it again. Else one that lost the
- * end of its window would wait as long as others go on.
+ * Some send, but a client that has something on its way may have been silent for long: its
+ * connection sends it again. Else one that lost the end of its window would wait as long as others
+ * go on.
  */
 void peer_tcp_probe(struct peer_tcp *self, iov_time now);
-/* Nothing has moved for long: connections with something on its way send it again. True if any has. */
+/* Nothing has moved for long: connections with something on its way send it again. True if any
+ * has. */
 bool peer_tcp_go_back(struct peer_tcp *self);
 
 #endif

@@ -2,14 +2,16 @@
 /*
  * peer - the machine at the far end of a cable.
  *
- * Role echo sends UDP datagrams back to where they came from; role sink counts them, and answers every `acknowledge`th with an empty
- * one; role clients asks servers in guests (peer-clients.c); role source sends datagrams at random or fixed distances to every guest that
- * has sent it a first one (peer-source.c). Every role
- * answers ARP requests for its address and ICMP echo requests. Answers come after `turn-round`, one after the other, as drawn from its
- * distribution; with `local` they are given in the call that brings the frame, as a peer in the same host's memory would.
- * Frames are real: addresses and ports are swapped, checksums right.
- * TCP connections (peer-tcp.c) are echoed, counted with an acknowledgement for every second segment, or sent to as fast as window and wire allow.
- * LIMIT: IPv4 without options only; no fragments; a connection's retransmission timer is looked at when others send, or when all are silent.
+ * Role echo sends UDP datagrams back to where they came from; role sink counts them, and answers
+ * every `acknowledge`th with an empty one; role clients asks servers in guests (peer-clients.c);
+ * role source sends datagrams at random or fixed distances to every guest that has sent it a first
+ * one (peer-source.c). Every role answers ARP requests for its address and ICMP echo requests.
+ * Answers come after `turn-round`, one after the other, as drawn from its distribution; with
+ * `local` they are given in the call that brings the frame, as a peer in the same host's memory
+ * would. Frames are real: addresses and ports are swapped, checksums right. TCP connections
+ * (peer-tcp.c) are echoed, counted with an acknowledgement for every second segment, or sent to as
+ * fast as window and wire allow. LIMIT: IPv4 without options only; no fragments; a connection's
+ * retransmission timer is looked at when others send, or when all are silent.
  */
 #include <stdio.h>
 
@@ -50,8 +52,8 @@ struct _IovPeer {
     struct peer_source source;
     struct peer_clients clients;
     struct peer_tcp tcp;
-    struct iov_event
-        stream; /* of a TCP source: the wire takes the next segment, or nothing moved for PEER_TCP_PROBE, then IOV_TCP_RETRANSMIT */
+    struct iov_event stream; /* of a TCP source: the wire takes the next segment, or nothing moved
+                                for PEER_TCP_PROBE, then IOV_TCP_RETRANSMIT */
     int stream_state;
     bool probed; /* and nothing came back since */
     bool introduced;
@@ -83,7 +85,8 @@ static void swap(uint8_t *a, uint8_t *b, unsigned size)
     }
 }
 
-/* The IPv4 header of a frame whose lengths hold, and in `ret_length` the bytes after it; NULL for anything else. */
+/* The IPv4 header of a frame whose lengths hold, and in `ret_length` the bytes after it; NULL for
+ * anything else. */
 static uint8_t *ipv4_of(const struct iov_packet *packet, uint32_t *ret_length)
 {
     uint8_t *ip = packet->data + ETHERNET_HEADER;
@@ -253,8 +256,9 @@ static void on_answer(struct iov_event *event)
 }
 
 /*
- * Guests know the peer's address and do not ask for it; a peer that only listens would never be heard of, and switches would send what is for it
- * everywhere. So it answers the first sender as if it had asked.
+ * Guests know the peer's address and do not ask for it; a peer that only listens would never be
+ * heard of, and switches would send what is for it everywhere. So it answers the first sender as if
+ * it had asked.
  */
 static void introduce(IovPeer *self, const struct iov_packet *to)
 {
@@ -339,7 +343,8 @@ static void clients_init(IovPeer *self)
 
 /* ---- TCP ---- */
 
-/* What came in may have made room. While the wire sets the pace, the next segment is on its way anyway. */
+/* What came in may have made room. While the wire sets the pace, the next segment is on its way
+ * anyway. */
 static void stream_go_on(IovPeer *self)
 {
     self->probed = false;

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * siov-nic - a Gigabit controller with assignable interfaces (Intel Scalable I/O Virtualization): queues, switch and registers of an igb, but in place of
- * virtual functions parts of one PCI function (ADIs), up to 63.
+ * siov-nic - a Gigabit controller with assignable interfaces (Intel Scalable I/O Virtualization):
+ * queues, switch and registers of an igb, but in place of virtual functions parts of one PCI
+ * function (ADIs), up to 63.
  *
  *   an ADI   a pair of queues whose DMA has the function's requester ID and the ADI's own PASID
  *            a page of doorbells: tails, interrupt mask and throttling; what a guest may reach
- *            entries of the interrupt message storage (IMS), one a vector; messages leave without a PASID
- *            a window with everything else, for the host's software, which emulates it to the guest
+ *            entries of the interrupt message storage (IMS), one a vector; messages leave without a
+ * PASID a window with everything else, for the host's software, which emulates it to the guest
  *
  * An ADI without a PASID, or on a function whose PASID capability is off, sends no request.
  *
- * SPEC: Scalable I/O Virtualization Technical Specification 1.1, 3; PCI Express Base 5.0, 6.20 (PASID).
- * LIMIT: as igb's; no part is sold with this register map; interrupts of the function itself are MSI-X.
+ * SPEC: Scalable I/O Virtualization Technical Specification 1.1, 3; PCI Express Base 5.0, 6.20
+ * (PASID). LIMIT: as igb's; no part is sold with this register map; interrupts of the function
+ * itself are MSI-X.
  */
 #include "models/nic/igb-private.h"
 #include "models/nic/siov-regs.h"
@@ -30,8 +32,8 @@ typedef struct {
     /* ports */
     struct iov_mem_target interfaces;
     /* state */
-    bool
-        sending; /* a message is on its way: what it makes this card send waits for the next change of its mask */
+    bool sending; /* a message is on its way: what it makes this card send waits for the next change
+                     of its mask */
     struct ims_entry ims[SIOV_ADIS_MAX * SIOV_IMS_ENTRIES];
     /* statistics */
     uint64_t messages, messages_pending;
@@ -236,7 +238,8 @@ static void space_init(IovIgb *family)
                                                   .subsystem = SIOV_DEVICE_ID,
                                                   .class_code = 0x020000,
                                                   .revision = 1 };
-    /* Behind the header of an extended capability: vendor, revision and length; ID, dependency, flags; page sizes; the one in use; features. */
+    /* Behind the header of an extended capability: vendor, revision and length; ID, dependency,
+     * flags; page sizes; the one in use; features. */
     static const uint8_t scalable[SIOV_DVSEC_SIZE - 4] = {
         SIOV_DVSEC_VENDOR & 0xff,
         SIOV_DVSEC_VENDOR >> 8,

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Register map of the kind siov-nic beyond what it shares with an igb, for the model, for host software and for drivers. BAR 4 has three kinds of page:
+ * Register map of the kind siov-nic beyond what it shares with an igb, for the model, for host
+ * software and for drivers. BAR 4 has three kinds of page:
  *
- *   doorbells   one page an ADI: all that a driver touches while frames flow. The host gives it to a guest.
- *   IMS         interrupt message storage: four entries an ADI, of which it uses three. The host's.
- *   windows     16 KiB an ADI: the registers of an igb's virtual function, and the ADI's PASID. The host's.
+ *   doorbells   one page an ADI: all that a driver touches while frames flow. The host gives it to
+ * a guest. IMS         interrupt message storage: four entries an ADI, of which it uses three. The
+ * host's. windows     16 KiB an ADI: the registers of an igb's virtual function, and the ADI's
+ * PASID. The host's.
  *
- * SPEC: Scalable I/O Virtualization Technical Specification 1.1, 3.2 (capability), 3.3 (interrupt message storage); the pages are this part's own.
+ * SPEC: Scalable I/O Virtualization Technical Specification 1.1, 3.2 (capability), 3.3 (interrupt
+ * message storage); the pages are this part's own.
  */
 #ifndef IOV_NIC_SIOV_REGS_H
 #define IOV_NIC_SIOV_REGS_H
@@ -41,7 +44,8 @@
 #define SIOV_PASID 0x3f00 /* RW: 19:0; bit 31: it has one */
 #define SIOV_PASID_VALID 0x80000000u
 
-/* In its doorbell page; interrupt registers at the low 12 bits of where a virtual function has them */
+/* In its doorbell page; interrupt registers at the low 12 bits of where a virtual function has
+ * them */
 #define SIOV_DB_RDT 0x818
 #define SIOV_DB_TDT 0x918
 
@@ -57,7 +61,8 @@
 
 #define SIOV_NOT_FAST UINT32_MAX
 
-/* Where a virtual function's register is in the doorbell page, and back; SIOV_NOT_FAST: it is not. */
+/* Where a virtual function's register is in the doorbell page, and back; SIOV_NOT_FAST: it is
+ * not. */
 static inline uint32_t siov_doorbell_of(uint32_t reg)
 {
     if (reg == IGB_RX_OLD + IGB_QUEUE_TAIL)

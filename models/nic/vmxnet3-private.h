@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of vmxnet3, shared by its files: vmxnet3.c (commands, interrupts, life), vmxnet3-registers.c (BARs), vmxnet3-queues.c (frames). */
+/* The inside of vmxnet3, shared by its files: vmxnet3.c (commands, interrupts, life),
+ * vmxnet3-registers.c (BARs), vmxnet3-queues.c (frames). */
 #ifndef IOV_NIC_VMXNET3_PRIVATE_H
 #define IOV_NIC_VMXNET3_PRIVATE_H
 
@@ -65,7 +66,8 @@ static inline iov_time vmxnet3_now(const IovVmxnet3 *self)
 /* ---- vmxnet3.c ---- */
 void vmxnet3_guest_fault(IovVmxnet3 *self);
 void vmxnet3_drop(IovVmxnet3 *self, uint64_t *statistic);
-/* False if memory did not answer, or the device may not ask it. `span`: the request that the bytes belong to, in or out; or NULL. */
+/* False if memory did not answer, or the device may not ask it. `span`: the request that the bytes
+ * belong to, in or out; or NULL. */
 bool vmxnet3_dma(IovVmxnet3 *self, uint64_t address, void *data, uint32_t size, bool write,
                  uint16_t flags, struct iov_span **span);
 /* An interrupt, or a pending one while it is masked. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vmxnet3: the queues. What a descriptor says is read once and checked; a queue that makes no sense stops until the device is activated again. Work
- * of one call is bounded by the ring's size, or by the frames that wait.
+ * vmxnet3: the queues. What a descriptor says is read once and checked; a queue that makes no sense
+ * stops until the device is activated again. Work of one call is bounded by the ring's size, or by
+ * the frames that wait.
  */
 #include "models/nic/vmxnet3-private.h"
 
@@ -97,7 +98,8 @@ static uint32_t piece_size(const struct vmxnet3_descriptor *piece)
     return size != 0 ? size : VMXNET3_LENGTH + 1;
 }
 
-/* Is what the first descriptor asks for something that the device does with a frame of this size? */
+/* Is what the first descriptor asks for something that the device does with a frame of this
+ * size? */
 static bool offload_is_sound(const struct vmxnet3_descriptor *first, uint32_t size)
 {
     unsigned mode = first->word3 >> VMXNET3_TX_MODE_SHIFT & 3;
@@ -165,8 +167,8 @@ static bool complete_frame(IovVmxnet3 *self, const struct vmxnet3_descriptor *la
 }
 
 /*
- * All that is there; returns the number of frames. A driver leaves one descriptor free, and no time passes here: a full lap is one that feeds itself, and
- * stops the queue.
+ * All that is there; returns the number of frames. A driver leaves one descriptor free, and no time
+ * passes here: a full lap is one that feeds itself, and stops the queue.
  */
 static unsigned transmit(IovVmxnet3 *self)
 {

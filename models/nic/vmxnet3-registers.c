@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vmxnet3: what accesses to its three BARs do. Whatever needs memory is left to the device's event: no request leaves inside a register access.
+ * vmxnet3: what accesses to its three BARs do. Whatever needs memory is left to the device's event:
+ * no request leaves inside a register access.
  */
 #include "models/nic/vmxnet3-private.h"
 
@@ -71,7 +72,8 @@ static void write_command(IovVmxnet3 *self, uint32_t command)
     }
 }
 
-/* ---- Registers: aligned words; anything else is the driver's mistake, reads as ones, changes nothing ---- */
+/* ---- Registers: aligned words; anything else is the driver's mistake, reads as ones, changes
+ * nothing ---- */
 
 static bool is_register(IovVmxnet3 *self, const struct iov_mem_req *req)
 {

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vmxnet3 as a driver sees it: registers of its two BARs, commands, the memory that driver and device share, descriptors. Revision 1 of the
- * interface, which every driver knows. Everything is little-endian.
+ * vmxnet3 as a driver sees it: registers of its two BARs, commands, the memory that driver and
+ * device share, descriptors. Revision 1 of the interface, which every driver knows. Everything is
+ * little-endian.
  *
- * SPEC: the interface's only public description is the header of the drivers that its vendor publishes; clauses here name its structures.
+ * SPEC: the interface's only public description is the header of the drivers that its vendor
+ * publishes; clauses here name its structures.
  */
 #ifndef IOV_NIC_VMXNET3_REGS_H
 #define IOV_NIC_VMXNET3_REGS_H
@@ -178,7 +180,8 @@ enum { /* vmxnet3_queue_status.error */
        VMXNET3_ERROR_INVALID = 0x80000007,
 };
 
-/* ---- Descriptors: four words. A descriptor is new when its generation bit is the ring's, which turns at each lap ---- */
+/* ---- Descriptors: four words. A descriptor is new when its generation bit is the ring's, which
+ * turns at each lap ---- */
 
 struct vmxnet3_descriptor {
     uint64_t address; /* of a completion: words 0 and 1 */

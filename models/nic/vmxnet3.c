@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vmxnet3 - the paravirtual NIC of a monolithic monitor: rings in guest memory with generation bits, a shared area that says where they are,
- * one register write to send.
+ * vmxnet3 - the paravirtual NIC of a monolithic monitor: rings in guest memory with generation
+ * bits, a shared area that says where they are, one register write to send.
  *
  *   reset → shared area's address → ACTIVATE → active → QUIESCE or RESET
  *
- * It has no time of its own: whoever runs it accounts for copies, frames and interrupts. Register writes arm an event; rings are read and written
- * there. While a guest sends and receives nothing, the device lets it collect frames (the shared threshold doubles with every fourth
- * doorbell, up to `defer`) and looks at the ring itself every `defer-time`; a received frame or a look in vain ends that.
+ * It has no time of its own: whoever runs it accounts for copies, frames and interrupts. Register
+ * writes arm an event; rings are read and written there. While a guest sends and receives nothing,
+ * the device lets it collect frames (the shared threshold doubles with every fourth doorbell, up to
+ * `defer`) and looks at the ring itself every `defer-time`; a received frame or a look in vain ends
+ * that.
  *
  * A ring that makes no sense stops its queue: error in the shared area, event interrupt, counted.
- * LIMIT: revision 1, one queue a direction; large segments go out as they are, for the switch's NIC to cut; no LRO, no VLANs, no group filter (multicast only if all are wanted), no wake-up
- * patterns; a frame is complete as soon as it is taken; the rule of the threshold is ours, for the real one is not published.
+ * LIMIT: revision 1, one queue a direction; large segments go out as they are, for the switch's NIC
+ * to cut; no LRO, no VLANs, no group filter (multicast only if all are wanted), no wake-up
+ * patterns; a frame is complete as soon as it is taken; the rule of the threshold is ours, for the
+ * real one is not published.
  */
 #include "models/nic/vmxnet3-private.h"
 
@@ -103,7 +107,8 @@ void vmxnet3_raise(IovVmxnet3 *self, unsigned vector, struct iov_span *span)
     fire(self, vector, span);
 }
 
-/* What was held back and is no longer masked. The request it was for may be over: the late interrupt announces none. */
+/* What was held back and is no longer masked. The request it was for may be over: the late
+ * interrupt announces none. */
 static void raise_pending(IovVmxnet3 *self)
 {
     for (unsigned vector = 0; vector < VMXNET3_VECTORS; vector++) {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The configuration side of a root or switch port: a type 1 function with bus numbers, windows and bridge control, which keeps the bus behind it.
+ * The configuration side of a root or switch port: a type 1 function with bus numbers, windows and
+ * bridge control, which keeps the bus behind it.
  *
- * SPEC: PCI-to-PCI Bridge 1.2, 3.2 (registers), 4 (windows), 9.1 (interrupts); PCI Express Base 5.0, 7.3.3 (only device 0 behind a downstream
- * port), 6.13 (ARI forwarding), 6.12 (access control: source validation).
- * LIMIT: no VGA and ISA ranges; an access to the window of a sibling goes up to the root complex first, whatever ACS says; the
- * payload size in Device Control does not change the link's (properties of the port do).
+ * SPEC: PCI-to-PCI Bridge 1.2, 3.2 (registers), 4 (windows), 9.1 (interrupts); PCI Express
+ * Base 5.0, 7.3.3 (only device 0 behind a downstream port), 6.13 (ARI forwarding), 6.12 (access
+ * control: source validation). LIMIT: no VGA and ISA ranges; an access to the window of a sibling
+ * goes up to the root complex first, whatever ACS says; the payload size in Device Control does not
+ * change the link's (properties of the port do).
  */
 #include "models/pcie/root-port-private.h"
 
@@ -99,7 +101,8 @@ static unsigned windows(struct iov_pci_function *function, struct iov_pci_window
 
 /* ---- Configuration ---- */
 
-/* SPEC: 7.3.3: below a link there is device 0 and nothing else, unless functions are numbered the ARI way. */
+/* SPEC: 7.3.3: below a link there is device 0 and nothing else, unless functions are numbered the
+ * ARI way. */
 static enum iov_status forward(struct iov_pci_function *function, unsigned bus, unsigned devfn,
                                struct iov_mem_req *req, bool write)
 {
@@ -184,8 +187,8 @@ static void slots_intx(struct iov_pci_bus *bus, struct iov_pci_function *functio
 }
 
 /*
- * SPEC: PCI Express Base 5.0, 6.7.3: a card that comes or goes while the machine runs changes presence and link, and is announced if software
- * wants that. LIMIT: by MSI only.
+ * SPEC: PCI Express Base 5.0, 6.7.3: a card that comes or goes while the machine runs changes
+ * presence and link, and is announced if software wants that. LIMIT: by MSI only.
  */
 static void slots_plugged(struct iov_pci_bus *bus, struct iov_pci_function *function, bool present)
 {

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dma-engine - a PCIe device that measures the host: it reads or writes memory at random places of a window, one transfer after the
- * other (latency) or as many as it can (bandwidth), as pcie-bench does on a programmable NIC.
+ * dma-engine - a PCIe device that measures the host: it reads or writes memory at random places of
+ * a window, one transfer after the other (latency) or as many as it can (bandwidth), as pcie-bench
+ * does on a programmable NIC.
  *
  *     [warm: writes the window once] → issue → link, IOMMU, memory → data through the engine → done
- *                                       ↑ after the engine's own time, if fewer than `outstanding` are on their way
+ *                                       ↑ after the engine's own time, if fewer than `outstanding`
+ * are on their way
  *
- * The engine takes the cost dma-engine-command and dma-engine-line for each 64 bytes before it can take up the next transfer, and each transfer
- * has the fixed latency dma-engine-latency. A transfer that was written is done when the link has taken it; what memory makes of it is
- * seen by `write-read`, which reads it back. SPEC: Neugebauer et al., Understanding PCIe performance for end host networking, SIGCOMM 2018, section 4.
+ * The engine takes the cost dma-engine-command and dma-engine-line for each 64 bytes before it can
+ * take up the next transfer, and each transfer has the fixed latency dma-engine-latency. A transfer
+ * that was written is done when the link has taken it; what memory makes of it is seen by
+ * `write-read`, which reads it back. SPEC: Neugebauer et al., Understanding PCIe performance for
+ * end host networking, SIGCOMM 2018, section 4.
  */
 #include "core/object/model.h"
 #include "core/trace/measure.h"

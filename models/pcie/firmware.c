@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a BIOS does to PCI before it starts an operating system, in no time: numbers buses, assigns addresses, enables.
+ * What a BIOS does to PCI before it starts an operating system, in no time: numbers buses, assigns
+ * addresses, enables.
  *
- * Buses are numbered depth first in the order of function numbers. A bus takes three kinds of address: memory below 4 GiB, 64-bit
- * prefetchable memory, I/O. On each bus what needs an address is placed by falling alignment, then falling size, then function number,
- * then register; so a single device's largest BAR lies at the very beginning of its bridge's window, and the first bridge's window at
- * the beginning of the host's. A bridge's window is a multiple of 1 MiB (I/O: 4 KiB). VF BARs get room for all VFs. ROMs get an address but stay disabled.
- * Unlike most BIOSes it enables bus mastering and ARI forwarding, too: drivers here touch neither.
+ * Buses are numbered depth first in the order of function numbers. A bus takes three kinds of
+ * address: memory below 4 GiB, 64-bit prefetchable memory, I/O. On each bus what needs an address
+ * is placed by falling alignment, then falling size, then function number, then register; so a
+ * single device's largest BAR lies at the very beginning of its bridge's window, and the first
+ * bridge's window at the beginning of the host's. A bridge's window is a multiple of 1 MiB (I/O: 4
+ * KiB). VF BARs get room for all VFs. ROMs get an address but stay disabled. Unlike most BIOSes it
+ * enables bus mastering and ARI forwarding, too: drivers here touch neither.
  */
 #include "models/pcie/pci-host-private.h"
 

@@ -41,8 +41,8 @@ static uint64_t ack_limit(const struct pcie_link_settings *settings)
 }
 
 /*
- * What is left for TLPs of the rate after encoding: an Ack and an UpdateFC each ack_limit(), and SKP ordered sets (4 of 1538 symbols, one of
- * 371 blocks).
+ * What is left for TLPs of the rate after encoding: an Ack and an UpdateFC each ack_limit(), and
+ * SKP ordered sets (4 of 1538 symbols, one of 371 blocks).
  */
 static uint64_t tlp_rate(const struct pcie_link_settings *settings)
 {

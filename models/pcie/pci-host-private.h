@@ -45,8 +45,9 @@ struct pci_firmware {
 };
 
 /*
- * Numbers the buses behind `root`, depth first; sizes and assigns BARs, bridge windows and VF BARs; enables decoding and bus mastering. Takes no time.
- * Returns how many BARs found no room; they stay unassigned.
+ * Numbers the buses behind `root`, depth first; sizes and assigns BARs, bridge windows and VF BARs;
+ * enables decoding and bus mastering. Takes no time. Returns how many BARs found no room; they stay
+ * unassigned.
  */
 unsigned pci_firmware_run(struct pci_firmware *firmware, struct iov_pci_bus *root);
 

@@ -2,14 +2,16 @@
 /*
  * pci-host - the root complex: a root bus and the ways to it.
  *
- * Configuration: the ports 0xCF8 and 0xCFC (`config-io`) and the ECAM window (`ecam`, a MiB a bus). Accesses of processors that no memory
- * claims come in at `memory` and `io` and go to the function that decodes them. DMA of the root bus's functions comes in at `upstream` and goes on
- * to `bus`: an IOMMU, or memory. INTx of slots leave on eight lines PIRQA to PIRQH. With `firmware: on` buses are numbered and addresses assigned
- * before the run begins (firmware.c).
+ * Configuration: the ports 0xCF8 and 0xCFC (`config-io`) and the ECAM window (`ecam`, a MiB a bus).
+ * Accesses of processors that no memory claims come in at `memory` and `io` and go to the function
+ * that decodes them. DMA of the root bus's functions comes in at `upstream` and goes on to `bus`:
+ * an IOMMU, or memory. INTx of slots leave on eight lines PIRQA to PIRQH. With `firmware: on` buses
+ * are numbered and addresses assigned before the run begins (firmware.c).
  *
- * SPEC: PCI Local Bus 3.0, 3.2.2.3.2 (configuration mechanism 1); PCI Express Base 5.0, 7.2.2 (ECAM), 6.12 (peer accesses go up);
- * Intel I/O Controller Hub 9, 10.1 (DxxIR), 13.7.3 (0xCF9).
- * LIMIT: integrated functions take no time of their own; an access of a root-bus function to another one's window goes to `bus` first.
+ * SPEC: PCI Local Bus 3.0, 3.2.2.3.2 (configuration mechanism 1); PCI Express Base 5.0, 7.2.2
+ * (ECAM), 6.12 (peer accesses go up); Intel I/O Controller Hub 9, 10.1 (DxxIR), 13.7.3 (0xCF9).
+ * LIMIT: integrated functions take no time of their own; an access of a root-bus function to
+ * another one's window goes to `bus` first.
  */
 #include "models/pcie/pci-host-private.h"
 
@@ -81,7 +83,8 @@ static void reset_write(IovPciHost *self, uint8_t value)
         iov_notify_signal(&self->reset, NULL);
 }
 
-/* Only DWORD writes reach the address register; a byte to its second is the reset control register. */
+/* Only DWORD writes reach the address register; a byte to its second is the reset control
+ * register. */
 static enum iov_status config_io_write(struct iov_mem_target *port, struct iov_mem_req *req)
 {
     IovPciHost *self = iov_container_of(port, IovPciHost, config_io);
@@ -127,7 +130,8 @@ static enum iov_status ecam_read(struct iov_mem_target *port, struct iov_mem_req
 
     if (status != IOV_STATUS_UNSUPPORTED)
         return status;
-    /* SPEC: 2.3.2: software that looks for functions gets ones, not an error, where there is none. */
+    /* SPEC: 2.3.2: software that looks for functions gets ones, not an error, where there is
+     * none. */
     memset(req->data, 0xff, req->size);
     return IOV_STATUS_OK;
 }
@@ -207,8 +211,9 @@ static const struct iov_mem_target_ops upstream_ops = { .read = upstream_read,
 /* ---- INTx ---- */
 
 /*
- * Which line a slot's pin drives. Plain boards turn the four lines by the slot. An ICH9 has lines A to D for its own devices 25 to 29 and 31, as
- * its DxxIR registers say after reset, and boards give the others E to H, turned by the slot. LIMIT: DxxIR cannot be changed.
+ * Which line a slot's pin drives. Plain boards turn the four lines by the slot. An ICH9 has lines A
+ * to D for its own devices 25 to 29 and 31, as its DxxIR registers say after reset, and boards give
+ * the others E to H, turned by the slot. LIMIT: DxxIR cannot be changed.
  */
 static unsigned pirq_of(const IovPciHost *self, unsigned device, unsigned pin)
 {

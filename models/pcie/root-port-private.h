@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A PCI Express port that leads downwards: a root port, or a port of a switch. root-port.c has the transfers and their time, bridge.c the
- * configuration space and what follows from it.
+ * A PCI Express port that leads downwards: a root port, or a port of a switch. root-port.c has the
+ * transfers and their time, bridge.c the configuration space and what follows from it.
  */
 #ifndef IOV_PCIE_ROOT_PORT_PRIVATE_H
 #define IOV_PCIE_ROOT_PORT_PRIVATE_H
@@ -81,7 +81,8 @@ static inline uint8_t pcie_type(PciePort *self)
     return ((struct _IovRootPortClass *)(void *)IOV_MODEL_GET_CLASS(self))->type;
 }
 
-/* The link below belongs to root ports and to downstream ports; an upstream port has the inside of its switch there. */
+/* The link below belongs to root ports and to downstream ports; an upstream port has the inside of
+ * its switch there. */
 static inline bool pcie_has_link(PciePort *self)
 {
     return pcie_type(self) != PCI_EXP_TYPE_UPSTREAM;
@@ -106,7 +107,8 @@ void pcie_bridge_init(PciePort *self);
 void pcie_bridge_prepare(PciePort *self);
 /* Everything is plugged in: presence of a card shows. */
 void pcie_bridge_realize(PciePort *self);
-/* May a request of `requester` go up? Bus mastering of the bridge; the source it names. Counted and reported if not. */
+/* May a request of `requester` go up? Bus mastering of the bridge; the source it names. Counted and
+ * reported if not. */
 bool pcie_bridge_admits(PciePort *self, uint16_t requester);
 
 #endif

@@ -2,16 +2,19 @@
 /*
  * root-port - a PCIe link between the root complex and one device: a bridge with a bus behind it.
  *
- * In a slot of a pci-host (`pci`) it is a type 1 function: software numbers the bus behind it (`slots`) and opens its windows (bridge.c). Down the
- * link go register accesses of processors and the completions of DMA reads; up go DMA (port `upstream`, on to `bus`), completions of
- * register reads and INTx messages. A transfer waits for credits, for a tag if it is a read, and until its direction of the link is free, takes its
- * bytes with TLP overhead at the rate that encoding, Acks and credit updates leave (link-private.h), and arrives the cost
- * pcie-link-latency later; each pass through the root complex takes the cost pcie-root-complex. Both are fitted to a DMA read of 64 bytes and
- * a register read. A posted write costs the processor pcie-posted-write only; a configuration access is answered, both ways.
+ * In a slot of a pci-host (`pci`) it is a type 1 function: software numbers the bus behind it
+ * (`slots`) and opens its windows (bridge.c). Down the link go register accesses of processors and
+ * the completions of DMA reads; up go DMA (port `upstream`, on to `bus`), completions of register
+ * reads and INTx messages. A transfer waits for credits, for a tag if it is a read, and until its
+ * direction of the link is free, takes its bytes with TLP overhead at the rate that encoding, Acks
+ * and credit updates leave (link-private.h), and arrives the cost pcie-link-latency later; each
+ * pass through the root complex takes the cost pcie-root-complex. Both are fitted to a DMA read of
+ * 64 bytes and a register read. A posted write costs the processor pcie-posted-write only; a
+ * configuration access is answered, both ways.
  *
- * Without a slot the port is a window of fixed size (`port`, to `devices`) that takes the same time.
- * SPEC: PCI Express Base 5.0: 2.2.8.1 (INTx messages).
- * LIMIT: the bytes move at once, only time follows the link.
+ * Without a slot the port is a window of fixed size (`port`, to `devices`) that takes the same
+ * time. SPEC: PCI Express Base 5.0: 2.2.8.1 (INTx messages). LIMIT: the bytes move at once, only
+ * time follows the link.
  */
 #include "models/pcie/root-port-private.h"
 
@@ -19,7 +22,8 @@ G_DEFINE_TYPE(IovRootPort, iov_root_port, IOV_TYPE_MODEL)
 
 #define CONFIG_SIZE 4u /* payload of a configuration write and of the answer to a read */
 
-/* Puts a TLP on a direction of the link; inside a switch only its latency passes. Returns when it has arrived. */
+/* Puts a TLP on a direction of the link; inside a switch only its latency passes. Returns when it
+ * has arrived. */
 static iov_time carry(PciePort *self, struct pcie_direction *direction, uint16_t requester,
                       uint64_t bytes, iov_time at)
 {
@@ -119,7 +123,8 @@ static enum iov_status inside_read(PciePort *self, struct iov_mem_req *req)
     return status;
 }
 
-/* The link above holds back a port, not the device: that goes on when its own link has the bytes. */
+/* The link above holds back a port, not the device: that goes on when its own link has the
+ * bytes. */
 static enum iov_status inside_write(PciePort *self, struct iov_mem_req *req)
 {
     req->delay += self->switch_latency;
@@ -199,7 +204,8 @@ static const struct iov_mem_target_ops upstream_ops = { .read = upstream_read,
 
 /* ---- INTx ---- */
 
-/* At the other end: the wire of a port without a slot, or the pin of this bridge on the bus above. */
+/* At the other end: the wire of a port without a slot, or the pin of this bridge on the bus
+ * above. */
 static void arrive(PciePort *self, unsigned line, bool level, struct iov_span *span)
 {
     struct iov_pci_bus *above = self->pci.bus;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * stand-in - a PCI function of a device that has no model: its configuration space is true, behind it is nothing.
+ * stand-in - a PCI function of a device that has no model: its configuration space is true, behind
+ * it is nothing.
  *
- * Enumeration, BAR sizing, capability lists, MSI-X tables and interrupt routing can be tried on it. What a device is made of stands in one row
- * of a table; when it gets a model, its row goes.
+ * Enumeration, BAR sizing, capability lists, MSI-X tables and interrupt routing can be tried on it.
+ * What a device is made of stands in one row of a table; when it gets a model, its row goes.
  *
- * LIMIT: registers read as zeros and swallow writes, but for MSI-X table and pending bits. No DMA, no interrupts.
+ * LIMIT: registers read as zeros and swallow writes, but for MSI-X table and pending bits. No DMA,
+ * no interrupts.
  */
 #include <stdio.h>
 
@@ -53,13 +55,14 @@ static const char *const identity_names[] = { "nvme", NULL };
 
 static const struct identity identities[] = {
     [IDENTITY_NVME] = {
-        .header = { .vendor = 0x1b36, .device = 0x0010, .subsystem_vendor = 0x1af4, .subsystem = 0x1100,
-                    .class_code = 0x010802, .revision = 2, .interrupt_pin = 1, .scratch = true },
+        .header = { .vendor = 0x1b36, .device = 0x0010, .subsystem_vendor = 0x1af4,
+                    .subsystem = 0x1100, .class_code = 0x010802, .revision = 2,
+                    .interrupt_pin = 1, .scratch = true },
         .bars = { { .index = 0, .flags = IOV_PCI_BAR_64, .size = 0x4000 } },
         .capabilities = {
             IOV_PCI_MSIX(.at = 0x40, .vectors = 65, .bar = 0, .table = 0x2000, .pending = 0x3000),
-            IOV_PCI_EXPRESS(.at = 0x80, .type = PCI_EXP_TYPE_RC_END, .max_payload = 128, .max_read_request = 128,
-                            .generation = 1, .lanes = 1, .flr = true,
+            IOV_PCI_EXPRESS(.at = 0x80, .type = PCI_EXP_TYPE_RC_END, .max_payload = 128,
+                            .max_read_request = 128, .generation = 1, .lanes = 1, .flr = true,
                             .device2 = 0x300000 /* extended format field, end-end TLP prefixes */),
             IOV_PCI_POWER(.at = 0x60, .version = 3, .no_soft_reset = true),
         },
@@ -69,7 +72,8 @@ static const struct identity identities[] = {
 
 /* ---- Accesses ---- */
 
-/* Where in the BAR the MSI-X structures lie; NULL if the access is to neither. The address becomes relative to it. */
+/* Where in the BAR the MSI-X structures lie; NULL if the access is to neither. The address becomes
+ * relative to it. */
 static struct iov_mem_target *msix_target(struct window *window, uint64_t *address)
 {
     struct iov_pci_space *space = &window->owner->space;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * switch-upstream, switch-downstream - the ports of a PCIe switch: an upstream port in the slot behind a root port, and on the bus inside the switch
- * (its `slots`) one downstream port for each link that goes on.
+ * switch-upstream, switch-downstream - the ports of a PCIe switch: an upstream port in the slot
+ * behind a root port, and on the bus inside the switch (its `slots`) one downstream port for each
+ * link that goes on.
  *
- * They are what a root port is (root-port.c), but for the root complex: a downstream port has a link, an upstream port the inside of the
- * switch. Each port that a TLP passes takes the cost pcie-switch-port, beside the links.
- * LIMIT: cut-through and store-and-forward are not told apart; the switch has room for everything but what the ports' credits say.
+ * They are what a root port is (root-port.c), but for the root complex: a downstream port has a
+ * link, an upstream port the inside of the switch. Each port that a TLP passes takes the cost
+ * pcie-switch-port, beside the links. LIMIT: cut-through and store-and-forward are not told apart;
+ * the switch has room for everything but what the ports' credits say.
  */
 #include "models/pcie/root-port-private.h"
 

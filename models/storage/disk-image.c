@@ -2,9 +2,10 @@
 /*
  * disk-image - a disk whose bytes are those of a raw file, or zeros if there is none.
  *
- * A request waits, first in first out, until one of `channels` is free; there it takes the cost of its operation; its data passes
- * the medium at `rate`, one request after the other. Bytes move when the request ends. With `snapshot` writes
- * stay in memory and the file is only read; so it is with `read-only`, where writes are refused.
+ * A request waits, first in first out, until one of `channels` is free; there it takes the cost of
+ * its operation; its data passes the medium at `rate`, one request after the other. Bytes move when
+ * the request ends. With `snapshot` writes stay in memory and the file is only read; so it is with
+ * `read-only`, where writes are refused.
  *
  * LIMIT: a flush takes its time and does nothing to the host's file; a discard keeps the bytes.
  */

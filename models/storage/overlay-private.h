@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The bytes of a disk image: a file below, pages in memory above it. With copy-on-write all writes stay in the pages; without,
- * they go into the file. A disk without a file is all pages. Sparse: a page that was never written, or was
- * written with zeros as a whole, takes no memory.
+ * The bytes of a disk image: a file below, pages in memory above it. With copy-on-write all writes
+ * stay in the pages; without, they go into the file. A disk without a file is all pages. Sparse: a
+ * page that was never written, or was written with zeros as a whole, takes no memory.
  */
 #ifndef IOV_STORAGE_OVERLAY_PRIVATE_H
 #define IOV_STORAGE_OVERLAY_PRIVATE_H
@@ -27,7 +27,8 @@ struct iov_overlay {
 void iov_overlay_init(struct iov_overlay *overlay, int file, uint64_t file_size, bool copy_on_write,
                       uint64_t size);
 void iov_overlay_clear(struct iov_overlay *overlay);
-/* [offset, offset + size) lies inside the disk. False: the host could not read or write the file. */
+/* [offset, offset + size) lies inside the disk. False: the host could not read or write the
+ * file. */
 bool iov_overlay_read(struct iov_overlay *overlay, uint64_t offset, void *data, uint64_t size);
 bool iov_overlay_write(struct iov_overlay *overlay, uint64_t offset, const void *data,
                        uint64_t size);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bytes of a disk image: see the header. Pages are allocated when they are first written, which is the only allocation that a disk
- * makes during a run; a run that writes what it wrote before allocates nothing.
+ * Bytes of a disk image: see the header. Pages are allocated when they are first written, which is
+ * the only allocation that a disk makes during a run; a run that writes what it wrote before
+ * allocates nothing.
  */
 #include "models/storage/overlay-private.h"
 
@@ -129,7 +130,8 @@ static uint32_t part_of(uint64_t offset, uint64_t size)
     return size < left ? (uint32_t)size : left;
 }
 
-/* The page at `offset` with memory of its own; its old bytes are in it unless all of it will be written. */
+/* The page at `offset` with memory of its own; its old bytes are in it unless all of it will be
+ * written. */
 static uint8_t *own_page(struct iov_overlay *overlay, uint64_t offset, bool whole)
 {
     uint8_t **page = page_at(overlay, offset, true);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The parts of virtio-blk: the device with its engines (virtio-blk.c), and what becomes of a request (virtio-blk-request.c).
+ * The parts of virtio-blk: the device with its engines (virtio-blk.c), and what becomes of a
+ * request (virtio-blk-request.c).
  */
 #ifndef IOV_VIRTIO_BLK_PRIVATE_H
 #define IOV_VIRTIO_BLK_PRIVATE_H

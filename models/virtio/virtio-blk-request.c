@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests of virtio-blk from the header to the status byte: what each type asks for, its errors, data in pieces. States and timing: see
- * virtio-blk.c.
+ * Requests of virtio-blk from the header to the status byte: what each type asks for, its errors,
+ * data in pieces. States and timing: see virtio-blk.c.
  */
 #include "models/virtio/virtio-blk-private.h"
 
@@ -110,7 +110,8 @@ static void to_disk(struct iov_virtio_blk_request *request, enum iov_block_op op
     target->ops->submit(target, &request->disk);
 }
 
-/* SPEC: 5.2.5.1: without FLUSH, or when the driver has chosen so, a write that is done is on the medium. */
+/* SPEC: 5.2.5.1: without FLUSH, or when the driver has chosen so, a write that is done is on the
+ * medium. */
 static bool writes_through(IovVirtioBlk *blk)
 {
     if (iov_virtio_has(&blk->parent_instance, VIRTIO_BLK_F_CONFIG_WCE))
@@ -210,7 +211,8 @@ static void begin_data(struct iov_virtio_blk_request *request, bool write, uint6
     piece_begin(request);
 }
 
-/* As many bytes of the name as there are, with a zero behind them; what follows in the buffer stays. */
+/* As many bytes of the name as there are, with a zero behind them; what follows in the buffer
+ * stays. */
 static void begin_id(struct iov_virtio_blk_request *request)
 {
     IovVirtioBlk *blk = request->blk;
@@ -230,7 +232,8 @@ static void begin_id(struct iov_virtio_blk_request *request)
         (void)iov_virtio_blk_broken(blk, request->queue);
 }
 
-/* SPEC: 5.2.6.2: unknown flags, and unmap where it says nothing, are not supported; nor is more than one range. */
+/* SPEC: 5.2.6.2: unknown flags, and unmap where it says nothing, are not supported; nor is more
+ * than one range. */
 static void begin_range(struct iov_virtio_blk_request *request, bool zeroes)
 {
     IovVirtioBlk *blk = request->blk;

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * virtio-blk: the virtio block device (virtio 1.2, clause 5.2) in front of a disk. Transport and rings are the family's; here are
- * requests. Each queue has an engine that takes chains; each chain becomes one of `requests` that are worked on side by side:
+ * virtio-blk: the virtio block device (virtio 1.2, clause 5.2) in front of a disk. Transport and
+ * rings are the family's; here are requests. Each queue has an engine that takes chains; each chain
+ * becomes one of `requests` that are worked on side by side:
  *
- *     engine:   IDLE --notification--> FETCH --chain, header read--> FETCH ...; no chain: IDLE; no free request: WAITS
- *     request:  BEGIN --from memory (write)--> DISK --done--> MOVE --to memory (read)--> BEGIN for the next piece, or
- *               FINISH: status byte, used ring, interrupt
+ *     engine:   IDLE --notification--> FETCH --chain, header read--> FETCH ...; no chain: IDLE; no
+ * free request: WAITS request:  BEGIN --from memory (write)--> DISK --done--> MOVE --to memory
+ * (read)--> BEGIN for the next piece, or FINISH: status byte, used ring, interrupt
  *
  * Data moves in pieces of 64 KiB. Requests end in the order in which the disk is done with them.
  *
- * Timing: as virtio-net's: in hardware each step takes what its DMAs take, and a notification and a request the device's own time; in
- * software whoever runs the device pays. The disk's time is the disk's.
+ * Timing: as virtio-net's: in hardware each step takes what its DMAs take, and a notification and a
+ * request the device's own time; in software whoever runs the device pays. The disk's time is the
+ * disk's.
  *
- * Answers of the kind "bytes used" count all that is writable, whether the request was good or not, as drivers know it.
- * LIMIT: no secure erase, lifetime and zoned commands, no SCSI passthrough: all unsupported types.
+ * Answers of the kind "bytes used" count all that is writable, whether the request was good or not,
+ * as drivers know it. LIMIT: no secure erase, lifetime and zoned commands, no SCSI passthrough: all
+ * unsupported types.
  */
 #include "models/virtio/virtio-blk-private.h"
 
@@ -194,7 +197,8 @@ static const struct iov_virtio_device_ops device_ops = {
     .config_write = blk_config_write,
 };
 
-/* Capacity, and a geometry that old software may ask for: 16 heads, 63 sectors, as many cylinders as fit. */
+/* Capacity, and a geometry that old software may ask for: 16 heads, 63 sectors, as many cylinders
+ * as fit. */
 static void set_capacity(IovVirtioBlk *blk)
 {
     struct virtio_blk_config *config = iov_virtio_blk_config(blk);

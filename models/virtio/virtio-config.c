@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Configuration space of the virtio PCI transport: the rows of its header, MSI-X and vendor capabilities, laid out as QEMU's
- * devices on a root bus have them (MSI-X at 0x98, then PCI_CFG, NOTIFY, DEVICE, ISR, COMMON downwards), and what is the
- * transport's own about it: the window of PCI_CFG, INTx, the BAR with table and pending bits of MSI-X.
+ * Configuration space of the virtio PCI transport: the rows of its header, MSI-X and vendor
+ * capabilities, laid out as QEMU's devices on a root bus have them (MSI-X at 0x98, then PCI_CFG,
+ * NOTIFY, DEVICE, ISR, COMMON downwards), and what is the transport's own about it: the window of
+ * PCI_CFG, INTx, the BAR with table and pending bits of MSI-X.
  *
  * LIMIT: no PCI Express and power-management capability.
  */
@@ -17,7 +18,8 @@
 #define CAP_MSIX 0x98
 #define CFG_DATA (CAP_PCI_CFG + VIRTIO_PCI_CAP_CFG_DATA)
 
-/* Content of a vendor capability behind the 2 bytes of the list: length, type, BAR, 3 bytes of nothing, offset, size. */
+/* Content of a vendor capability behind the 2 bytes of the list: length, type, BAR, 3 bytes of
+ * nothing, offset, size. */
 #define WORD(value) \
     (uint8_t)(value), (uint8_t)((value) >> 8), (uint8_t)((value) >> 16), (uint8_t)((value) >> 24)
 #define STRUCTURE(length, type, bar, offset, bytes) \
@@ -171,7 +173,8 @@ static enum iov_status function_read(struct iov_pci_function *function, struct i
     return iov_pci_space_read(function, req);
 }
 
-/* SPEC: PCI Express Base 5.0, 2.2.6.2: a function learns its bus number from writes to its configuration. */
+/* SPEC: PCI Express Base 5.0, 2.2.6.2: a function learns its bus number from writes to its
+ * configuration. */
 static enum iov_status function_write(struct iov_pci_function *function, struct iov_mem_req *req)
 {
     IovVirtioPci *pci = iov_container_of(function, IovVirtioPci, pci);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The legacy interface of a transitional virtio PCI device (virtio 1.2, clauses 4.1.4.10, 4.1.5.1.3.1 and 2.7.2): an I/O BAR with
- * 32 feature bits, queues whose size is the device's and whose three parts follow each other from a page of the driver's choice, and the
- * device's configuration behind the registers. With MSI-X enabled two vector registers come in between.
+ * The legacy interface of a transitional virtio PCI device (virtio 1.2,
+ * clauses 4.1.4.10, 4.1.5.1.3.1 and 2.7.2): an I/O BAR with 32 feature bits, queues whose size is
+ * the device's and whose three parts follow each other from a page of the driver's choice, and the
+ * device's configuration behind the registers. With MSI-X enabled two vector registers come in
+ * between.
  *
  * Registers are read in any size, written each in its own width.
  */

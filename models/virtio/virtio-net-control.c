@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Control commands of virtio-net (virtio 1.2, clause 5.1.6.5): receive modes, address and VLAN filter,
- * active queue pairs, announcements, receive offloads. Anything else is answered with an error, as the clause wants it.
+ * Control commands of virtio-net (virtio 1.2, clause 5.1.6.5): receive modes, address and VLAN
+ * filter, active queue pairs, announcements, receive offloads. Anything else is answered with an
+ * error, as the clause wants it.
  */
 #include "models/virtio/virtio-net-private.h"
 

@@ -163,13 +163,15 @@ static inline bool iov_virtio_net_continue(struct iov_virtio_net_engine *engine,
 /* A frame is lost; `why` is the statistic that says so. */
 void iov_virtio_net_drop(IovVirtioNet *net, uint64_t *why);
 /*
- * A request is here: up to `when` it waited. Hardware becomes its holder, so that later marks count; software leaves it with the
- * thread that runs the device, and the device's marks do not count.
+ * A request is here: up to `when` it waited. Hardware becomes its holder, so that later marks
+ * count; software leaves it with the thread that runs the device, and the device's marks do not
+ * count.
  */
 void iov_virtio_net_take(IovVirtioNet *net, struct iov_span *span, iov_time when);
 /* After any step: true if the ring is broken. The device has stopped then. */
 bool iov_virtio_net_broken(struct iov_virtio_net_engine *engine);
-/* The ring is empty: asks for notifications and looks again. True: the engine is idle now, or its ring broke. */
+/* The ring is empty: asks for notifications and looks again. True: the engine is idle now, or its
+ * ring broke. */
 bool iov_virtio_net_rest(struct iov_virtio_net_engine *engine);
 /* Paced: the transmit engine stands still in FETCH until the next doorbell. */
 void iov_virtio_net_pause(struct iov_virtio_net_engine *engine);

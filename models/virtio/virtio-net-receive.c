@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Receive engine of virtio-net: frames wait, are written into as many buffers as they need, and are shown to the driver when the bytes
- * are in memory. States and timing: see virtio-net.c.
+ * Receive engine of virtio-net: frames wait, are written into as many buffers as they need, and are
+ * shown to the driver when the bytes are in memory. States and timing: see virtio-net.c.
  */
 #include "core/net/ethernet-regs.h"
 #include "core/net/segment.h"
@@ -172,7 +172,8 @@ void iov_virtio_net_on_receive(struct iov_event *event)
     }
 }
 
-/* The pair that takes a frame: the tap's choice if there is one, else the pair that last sent for its flow. */
+/* The pair that takes a frame: the tap's choice if there is one, else the pair that last sent for
+ * its flow. */
 static unsigned pick_pair(const IovVirtioNet *net, const struct iov_packet *packet)
 {
     if (net->active_pairs <= 1)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Transmit engine of virtio-net: takes a chain, reads header and frame, and, when they are there, sends the frame and gives
- * the chain back. States and timing: see virtio-net.c.
+ * Transmit engine of virtio-net: takes a chain, reads header and frame, and, when they are there,
+ * sends the frame and gives the chain back. States and timing: see virtio-net.c.
  */
 #include "core/net/segment.h"
 #include "models/virtio/virtio-net-private.h"
 
 /*
- * SPEC: 5.1.6.2: offloads only as negotiated; a segment's checksum is left open, its payload is split into pieces of a size that
- * is not 0; the place of the checksum lies in the frame.
+ * SPEC: 5.1.6.2: offloads only as negotiated; a segment's checksum is left open, its payload is
+ * split into pieces of a size that is not 0; the place of the checksum lies in the frame.
  */
 static bool is_sound(const IovVirtioNet *net, const struct virtio_net_hdr *header, uint64_t size)
 {
@@ -43,8 +43,8 @@ static bool can_be_cut(const struct iov_packet *packet)
     return iov_segment_plan(packet->data, packet->size, packet->size, packet->segment_size, &plan);
 }
 
-/* Reads header and frame of the chain just taken. A frame that makes no sense is completed unsent.
- */
+/* Reads header and frame of the chain just taken. A frame that makes no sense is completed
+ * unsent. */
 static void read_frame(struct iov_virtio_net_engine *engine, const struct iov_virtq_chain *chain)
 {
     IovVirtioNet *net = engine->net;

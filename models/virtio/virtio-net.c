@@ -8,8 +8,8 @@
  *
  *     transmit:  IDLE --doorbell--> FETCH --frame read--> SEND --used, interrupt--> FETCH ...
  *                FETCH --nothing there--> IDLE
- *     receive:   IDLE --frame came--> STORE --buffers written--> FINISH --used, interrupt--> STORE ...
- *                STORE --no frame waits--> IDLE
+ *     receive:   IDLE --frame came--> STORE --buffers written--> FINISH --used, interrupt--> STORE
+ * ... STORE --no frame waits--> IDLE
  *
  * A busy transmit engine leaves notifications off; when it finds the ring empty it asks for them
  * and looks once more, as QEMU's and vhost's back ends do. Receive notifications are asked for only
@@ -22,9 +22,11 @@
  * and all steps fall into one instant. Likewise hardware holds the requests that it works on; in
  * software the thread that runs the device does.
  *
- * A large segment stays whole up to here: hardware cuts it at the wire, and one for a driver that does not take it is cut before it is stored.
- * LIMIT: cutting takes no time in hardware, nor for the back end in front of such a driver; no RSS by the driver's key (the device
- * steers by itself: a flow's frames go to the pair that last sent for it) and no link changes; a frame that finds no buffer is dropped unless the device is paced.
+ * A large segment stays whole up to here: hardware cuts it at the wire, and one for a driver that
+ * does not take it is cut before it is stored. LIMIT: cutting takes no time in hardware, nor for
+ * the back end in front of such a driver; no RSS by the driver's key (the device steers by itself:
+ * a flow's frames go to the pair that last sent for it) and no link changes; a frame that finds no
+ * buffer is dropped unless the device is paced.
  */
 #include "models/virtio/virtio-net-private.h"
 
@@ -33,7 +35,8 @@
 
 #define CONTROL_QUEUE_SIZE 64 /* as QEMU has it */
 #define NET_F_GSO \
-    6 /* SPEC: 5.1.3.2: of old drafts; devices still offer it, and it promises nothing without checksum offload */
+    6 /* SPEC: 5.1.3.2: of old drafts; devices still offer it, and it promises nothing without \
+         checksum offload */
 
 G_DEFINE_FINAL_TYPE(IovVirtioNet, iov_virtio_net, IOV_TYPE_VIRTIO_PCI)
 
@@ -219,7 +222,8 @@ static void poll_signal(struct iov_notify_sink *sink, struct iov_span *span)
 
 static const struct iov_notify_sink_ops poll_ops = { .signal = poll_signal };
 
-/* SPEC: 5.1.6.5.4: the driver is asked to tell the network where it is; it acknowledges by a command. */
+/* SPEC: 5.1.6.5.4: the driver is asked to tell the network where it is; it acknowledges by a
+ * command. */
 static void announce_signal(struct iov_notify_sink *sink, struct iov_span *span)
 {
     IovVirtioNet *net = iov_container_of(sink, IovVirtioNet, announce);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * IovVirtioPci: the PCI transport (virtio 1.2, clause 4.1), modern and transitional, once for all virtio devices. A
- * device is a subclass: it says which queues, features and configuration it has
+ * IovVirtioPci: the PCI transport (virtio 1.2, clause 4.1), modern and transitional, once for all
+ * virtio devices. A device is a subclass: it says which queues, features and configuration it has
  * (iov_virtio_pci_setup() in its prepare()) and reacts to the events in struct
  * iov_virtio_device_ops.
  */
@@ -37,7 +37,8 @@ struct iov_virtio_device_ops {
     void (*kick)(IovVirtioPci *pci, unsigned queue);
     /* The queue broke: stop every engine until the reset. */
     void (*stop)(IovVirtioPci *pci);
-    /* The driver resets one queue: forget what is under way there. NULL: the device does not offer it. */
+    /* The driver resets one queue: forget what is under way there. NULL: the device does not offer
+     * it. */
     void (*queue_reset)(IovVirtioPci *pci, unsigned queue);
     /* The driver writes into the device's configuration. NULL: all of it is read only. */
     void (*config_write)(IovVirtioPci *pci, uint32_t offset, const uint8_t *data, uint32_t size);

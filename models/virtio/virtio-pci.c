@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The virtio PCI transport: registers of BAR 4, device status, negotiation and queue set-up.
- * Configuration space and MSI-X are in virtio-config.c, the legacy registers in virtio-legacy.c, rings in virtio-ring.c.
+ * Configuration space and MSI-X are in virtio-config.c, the legacy registers in virtio-legacy.c,
+ * rings in virtio-ring.c.
  *
  *     reset → ACKNOWLEDGE → DRIVER → FEATURES_OK → (queues enabled) → DRIVER_OK → live
  *       ↑ status 0, from everywhere                       broken ring → NEEDS_RESET ┘
@@ -29,8 +30,8 @@ void iov_virtio_bad_access(IovVirtioPci *pci)
 }
 
 /*
- * SPEC: 4.1.4.5.1: a configuration change always shows in the ISR status, that of a queue without MSI-X. With it, it does no harm,
- * and some drivers look.
+ * SPEC: 4.1.4.5.1: a configuration change always shows in the ISR status, that of a queue without
+ * MSI-X. With it, it does no harm, and some drivers look.
  */
 static void interrupt_send(IovVirtioPci *pci, uint8_t cause, uint16_t vector, struct iov_span *span)
 {
@@ -49,7 +50,8 @@ static void on_deliver(struct iov_event *event)
     IovVirtioPci *pci = iov_container_of(event, IovVirtioPci, deliver);
 
     iov_virtio_dma_begin(&pci->access);
-    /* With both causes, as drivers know it: one that looks into its queues for nothing loses nothing. */
+    /* With both causes, as drivers know it: one that looks into its queues for nothing loses
+     * nothing. */
     interrupt_send(pci, VIRTIO_ISR_CONFIG | VIRTIO_ISR_QUEUE, pci->config_vector, NULL);
 }
 
@@ -153,8 +155,8 @@ void iov_virtio_pci_setup(IovVirtioPci *pci, unsigned queues, unsigned vectors, 
 }
 
 /*
- * SPEC: 3.1.1: FEATURES_OK stays only if the device can work with the driver's choice. 6.2: it may do so without VERSION_1, and then
- * has the legacy form.
+ * SPEC: 3.1.1: FEATURES_OK stays only if the device can work with the driver's choice. 6.2: it may
+ * do so without VERSION_1, and then has the legacy form.
  */
 static bool features_are_good(const IovVirtioPci *pci)
 {
@@ -431,8 +433,9 @@ enum iov_status iov_virtio_registers_read(struct iov_mem_target *port, struct io
 }
 
 /*
- * SPEC: 3.1.1: no notification before DRIVER_OK; one into the void is ignored. 3.1.2: legacy drivers have been seen to use queues
- * before, so for them the device begins with the first notification.
+ * SPEC: 3.1.1: no notification before DRIVER_OK; one into the void is ignored. 3.1.2: legacy
+ * drivers have been seen to use queues before, so for them the device begins with the first
+ * notification.
  */
 void iov_virtio_notify(IovVirtioPci *pci, uint64_t queue)
 {

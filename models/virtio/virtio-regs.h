@@ -2,7 +2,8 @@
 /*
  * Virtio 1.2: what driver and device must agree on. Facts of the specification only (OASIS
  * "Virtual I/O Device (VIRTIO) Version 1.2", clauses named below): feature bits, device status,
- * split and packed rings, the PCI transport, the network and the block device. All fields are little-endian.
+ * split and packed rings, the PCI transport, the network and the block device. All fields are
+ * little-endian.
  *
  * Guest drivers and devices include this file; it is the only thing they share.
  */

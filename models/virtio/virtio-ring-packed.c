@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Device side of the packed ring (virtio 1.2, clause 2.8): one ring of descriptors that both sides write. A descriptor is available when its AVAIL bit is
- * the wrap counter and its USED bit is not, and used when both are. The device writes used descriptors where it took available ones, in
- * the order of completion, and skips as many places as the chain had.
+ * Device side of the packed ring (virtio 1.2, clause 2.8): one ring of descriptors that both sides
+ * write. A descriptor is available when its AVAIL bit is the wrap counter and its USED bit is not,
+ * and used when both are. The device writes used descriptors where it took available ones, in the
+ * order of completion, and skips as many places as the chain had.
  *
- * Looking costs one read of a whole descriptor, which is kept until the chain is taken: what the driver owns no more is read once. Chains that were taken and not
- * given back are remembered with their number of places, since only the driver's buffer id comes back with them.
- * LIMIT: descriptors are read one at a time, used ones are written one at a time.
+ * Looking costs one read of a whole descriptor, which is kept until the chain is taken: what the
+ * driver owns no more is read once. Chains that were taken and not given back are remembered with
+ * their number of places, since only the driver's buffer id comes back with them. LIMIT:
+ * descriptors are read one at a time, used ones are written one at a time.
  */
 #include "models/virtio/virtio-ring-packed.h"
 

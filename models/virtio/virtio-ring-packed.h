@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The packed ring behind virtio-ring.c: the same calls, for queues with `packed` set. For virtio-ring.c only.
+ * The packed ring behind virtio-ring.c: the same calls, for queues with `packed` set. For
+ * virtio-ring.c only.
  */
 #ifndef IOV_VIRTIO_RING_PACKED_H
 #define IOV_VIRTIO_RING_PACKED_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The device's side of a split or packed ring (virtio 1.2, clauses 2.7 and 2.8), over a mem initiator. The layout is known to virtio-ring.c and
- * virtio-ring-packed.c alone; chains are named by `head`, which is a descriptor's index or a buffer id.
+ * The device's side of a split or packed ring (virtio 1.2, clauses 2.7 and 2.8), over a mem
+ * initiator. The layout is known to virtio-ring.c and virtio-ring-packed.c alone; chains are named
+ * by `head`, which is a descriptor's index or a buffer id.
  *
  * Every access is a DMA that takes its time: the accesses of one step follow each other, and the
  * step's total stands in struct iov_virtio_dma when the step is done; the device's engine waits for
@@ -22,7 +23,8 @@
 
 /* The longest queue that devices here offer, and with it the longest chain. */
 #define IOV_VIRTQ_SEGMENTS 1024
-/* Chains of one queue in one instant: more come only from a used ring that overwrites the available ring. */
+/* Chains of one queue in one instant: more come only from a used ring that overwrites the available
+ * ring. */
 #define IOV_VIRTQ_INSTANT_MAX 65536
 
 /* A device's way to memory, and the time that the present step has taken there. */
@@ -55,13 +57,14 @@ bool iov_virtio_dma_access(struct iov_virtio_dma *dma, uint64_t address, void *d
 /* Why a ring is broken. */
 enum iov_virtq_fault {
     IOV_VIRTQ_OK,
-    IOV_VIRTQ_FAULT_SIZE,    /* no power of two, 0, or above what the device offers */
-    IOV_VIRTQ_FAULT_ADDRESS, /* a part of the ring is unaligned or wraps */
-    IOV_VIRTQ_FAULT_MEMORY,  /* memory refused an access */
-    IOV_VIRTQ_FAULT_AVAIL,   /* the available index ran more than a queue ahead */
-    IOV_VIRTQ_FAULT_HEAD,    /* a head or next index outside its table */
-    IOV_VIRTQ_FAULT_LOOP, /* more descriptors than the table or the queue has; a ring that feeds itself */
-    IOV_VIRTQ_FAULT_INDIRECT,   /* not negotiated, nested, with NEXT, or a bad table size */
+    IOV_VIRTQ_FAULT_SIZE,     /* no power of two, 0, or above what the device offers */
+    IOV_VIRTQ_FAULT_ADDRESS,  /* a part of the ring is unaligned or wraps */
+    IOV_VIRTQ_FAULT_MEMORY,   /* memory refused an access */
+    IOV_VIRTQ_FAULT_AVAIL,    /* the available index ran more than a queue ahead */
+    IOV_VIRTQ_FAULT_HEAD,     /* a head or next index outside its table */
+    IOV_VIRTQ_FAULT_LOOP,     /* more descriptors than the table or the queue has; a ring that feeds
+                                 itself */
+    IOV_VIRTQ_FAULT_INDIRECT, /* not negotiated, nested, with NEXT, or a bad table size */
     IOV_VIRTQ_FAULT_DESCRIPTOR, /* empty or wrapping buffer, readable after writable */
     IOV_VIRTQ_FAULT_CHAIN,      /* the device cannot make sense of the buffers */
 };
@@ -142,12 +145,13 @@ void iov_virtq_rewind(struct iov_virtq *queue, uint16_t count);
 /* Looks for chains (reads the driver's index): EMPTY, CHAIN or BROKEN. */
 enum iov_virtq_result iov_virtq_peek(struct iov_virtq *queue, struct iov_virtio_dma *dma);
 
-/* Writes used element number `place` after the published ones; iov_virtq_publish() shows `count`.
- */
+/* Writes used element number `place` after the published ones; iov_virtq_publish() shows
+ * `count`. */
 bool iov_virtq_fill(struct iov_virtq *queue, struct iov_virtio_dma *dma, uint16_t place,
                     uint16_t head, uint32_t written);
 bool iov_virtq_publish(struct iov_virtq *queue, struct iov_virtio_dma *dma, uint16_t count);
-/* After each publishing: does the driver want an interrupt for it? One read. False if the ring broke. */
+/* After each publishing: does the driver want an interrupt for it? One read. False if the ring
+ * broke. */
 bool iov_virtq_wants_interrupt(struct iov_virtq *queue, struct iov_virtio_dma *dma);
 
 /*

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Device side of the rings: see the header. The layout here is the split ring's; calls for a packed one go on to virtio-ring-packed.c. The order of accesses is that of a device which
- * keeps no copies: index of the available ring (only when the known chains are used up), ring
- * entry, then one descriptor after the other; an indirect table in one read. Timing comes from
- * whoever answers the accesses.
+ * Device side of the rings: see the header. The layout here is the split ring's; calls for a packed
+ * one go on to virtio-ring-packed.c. The order of accesses is that of a device which keeps no
+ * copies: index of the available ring (only when the known chains are used up), ring entry, then
+ * one descriptor after the other; an indirect table in one read. Timing comes from whoever answers
+ * the accesses.
  *
  * LIMIT: no prefetch of descriptors and no combined writes of used elements.
  */
@@ -171,8 +172,8 @@ bool iov_virtq_add_segment(struct iov_virtq *queue, struct iov_virtq_chain *chai
     return true;
 }
 
-/* SPEC: 2.7.5.3: a table of descriptors elsewhere; no table in a table, never together with NEXT.
- */
+/* SPEC: 2.7.5.3: a table of descriptors elsewhere; no table in a table, never together with
+ * NEXT. */
 static bool open_table(struct iov_virtq *queue, struct iov_virtio_dma *dma,
                        struct iov_virtq_chain *chain, const struct virtq_desc *desc, bool in_table)
 {

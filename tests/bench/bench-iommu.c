@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How long a DMA through the vt-d kind takes on this machine: translation off, pass-through, IOTLB hit,
- * and a miss that walks all four levels. Prints nanoseconds an access; asserts nothing.
+ * How long a DMA through the vt-d kind takes on this machine: translation off, pass-through, IOTLB
+ * hit, and a miss that walks all four levels. Prints nanoseconds an access; asserts nothing.
  */
 #include <stdio.h>
 #include <stdlib.h>

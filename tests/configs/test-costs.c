@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Cost tables: complete for every built-in kind, without dead entries, and with a source that can be looked up in
- * docs/validation/measurements.yaml.
+ * Cost tables: complete for every built-in kind, without dead entries, and with a source that can
+ * be looked up in docs/validation/measurements.yaml.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as a driver of virtio-blk, or of edu: the first byte chooses properties and how much of the set-up is done properly, the rest
- * is a list of operations on registers of both interfaces, MSI-X table, configuration space and ring memory. Nothing may end the host. A
- * ring that feeds itself may keep the machine busy for ever, so each operation gets a number of events.
+ * Any bytes as a driver of virtio-blk, or of edu: the first byte chooses properties and how much of
+ * the set-up is done properly, the rest is a list of operations on registers of both interfaces,
+ * MSI-X table, configuration space and ring memory. Nothing may end the host. A ring that feeds
+ * itself may keep the machine busy for ever, so each operation gets a number of events.
  */
 #include <stddef.h>
 #include <stdint.h>

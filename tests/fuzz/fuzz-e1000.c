@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as a driver of the e1000: the first byte chooses placement and how much of the set-up is done properly, the rest is a list
- * of operations on registers, I/O BAR, configuration space and ring memory, with frames and time in between. Nothing may end the host,
- * and what the device sends is a frame.
+ * Any bytes as a driver of the e1000: the first byte chooses placement and how much of the set-up
+ * is done properly, the rest is a list of operations on registers, I/O BAR, configuration space and
+ * ring memory, with frames and time in between. Nothing may end the host, and what the device sends
+ * is a frame.
  */
 #include "models/nic/e1000-regs.h"
 #include "tests/fuzz/nic.h"

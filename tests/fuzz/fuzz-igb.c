@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as the drivers of an igb and its virtual functions, or of a siov-nic and its interfaces: the first byte chooses how much of the set-up is done properly, the rest is a
- * list of operations on registers, MSI-X tables, configuration spaces and memory, with frames and time in between. Nothing may end the host,
- * what the device sends is a frame, and a function's DMA carries a number of the device.
+ * Any bytes as the drivers of an igb and its virtual functions, or of a siov-nic and its
+ * interfaces: the first byte chooses how much of the set-up is done properly, the rest is a list of
+ * operations on registers, MSI-X tables, configuration spaces and memory, with frames and time in
+ * between. Nothing may end the host, what the device sends is a frame, and a function's DMA carries
+ * a number of the device.
  */
 #include "core/pci/bus.h"
 #include "core/pci/space.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as what a hostile guest does beside another one: the first byte chooses the back end and what is shared, the rest is a script of the workload
- * `hostile`. Nothing may end the host, and the other guest gets what it gets beside a guest that only boots (tests/platforms/neighbours.h).
+ * Any bytes as what a hostile guest does beside another one: the first byte chooses the back end
+ * and what is shared, the rest is a script of the workload `hostile`. Nothing may end the host, and
+ * the other guest gets what it gets beside a guest that only boots (tests/platforms/neighbours.h).
  */
 #include "tests/platforms/neighbours.h"
 

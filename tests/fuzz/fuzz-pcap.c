@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as a capture: pcap-source refuses it with an error that names the file, or plays it. What it plays are frames that fit on the wire, at times
- * that never go back, as many as it says. The first byte chooses pace, repetition and addressing.
+ * Any bytes as a capture: pcap-source refuses it with an error that names the file, or plays it.
+ * What it plays are frames that fit on the wire, at times that never go back, as many as it says.
+ * The first byte chooses pace, repetition and addressing.
  */
 #include <glib/gstdio.h>
 #include <stdint.h>

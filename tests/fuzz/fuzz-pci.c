@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as software that configures PCI: the first byte chooses whether firmware ran, the rest is a list of accesses to configuration space by
- * ports and by ECAM, to memory and to I/O, with time in between. Behind the root complex are a chipset, a root port with a switch and two
- * cards, and DMA reaches everything that processors reach. Nothing may end the host, and identities stay what they are.
+ * Any bytes as software that configures PCI: the first byte chooses whether firmware ran, the rest
+ * is a list of accesses to configuration space by ports and by ECAM, to memory and to I/O, with
+ * time in between. Behind the root complex are a chipset, a root port with a switch and two cards,
+ * and DMA reaches everything that processors reach. Nothing may end the host, and identities stay
+ * what they are.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as a run file, with all built-in kinds: it is refused with an error, or becomes a platform whose resolved file
- * loads as an equal tree. Nothing is realized.
+ * Any bytes as a run file, with all built-in kinds: it is refused with an error, or becomes a
+ * platform whose resolved file loads as an equal tree. Nothing is realized.
  */
 #include <glib/gstdio.h>
 #include <stdint.h>

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as the one who drives a machine from outside. The first byte chooses: lines and QMP objects as they are (rarely), or numbers that become
- * commands at addresses where something is, after the devices have been given addresses. Whatever is said, each command has one answer and
- * the host lives. Only how far the clock moves is bounded: a timer that was asked for would keep its promise for ever.
+ * Any bytes as the one who drives a machine from outside. The first byte chooses: lines and QMP
+ * objects as they are (rarely), or numbers that become commands at addresses where something is,
+ * after the devices have been given addresses. Whatever is said, each command has one answer and
+ * the host lives. Only how far the clock moves is bounded: a timer that was asked for would keep
+ * its promise for ever.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -186,8 +188,8 @@ static void speak_text(struct session *session, const char *text, size_t size)
 }
 
 /*
- * Making a machine takes longer than most inputs: one serves for many, reset and with memory cleared in between. Text makes devices come and go, and
- * gets a machine of its own.
+ * Making a machine takes longer than most inputs: one serves for many, reset and with memory
+ * cleared in between. Text makes devices come and go, and gets a machine of its own.
  */
 static struct session *machine_ready(void)
 {

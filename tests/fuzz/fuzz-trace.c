@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as a recorded trace. The first byte says how: even, the rest is a packed file; odd, the rest is text (an unpacker
- * with checksums would keep a fuzzer away from the parser for ever). Whatever happens, the answer is a trace whose rows keep the
- * reader's promises, or an error with a message.
+ * Any bytes as a recorded trace. The first byte says how: even, the rest is a packed file; odd, the
+ * rest is text (an unpacker with checksums would keep a fuzzer away from the parser for ever).
+ * Whatever happens, the answer is a trace whose rows keep the reader's promises, or an error with a
+ * message.
  */
 #include <string.h>
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as a driver of virtio-net: the first byte chooses properties and how much of the set-up is done properly, the rest is a
- * list of operations on registers, MSI-X table, configuration space and ring memory, with frames in between. Nothing may end
- * the host, and the simulated machine must come to rest after every operation.
+ * Any bytes as a driver of virtio-net: the first byte chooses properties and how much of the set-up
+ * is done properly, the rest is a list of operations on registers, MSI-X table, configuration space
+ * and ring memory, with frames in between. Nothing may end the host, and the simulated machine must
+ * come to rest after every operation.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as a driver of vmxnet3: the first byte chooses how much of the set-up is done properly, the rest is a list of operations on registers,
- * the shared area, the queues' descriptions and the rings, with frames and time in between. Nothing may end the host, and what the
- * device sends is a frame.
+ * Any bytes as a driver of vmxnet3: the first byte chooses how much of the set-up is done properly,
+ * the rest is a list of operations on registers, the shared area, the queues' descriptions and the
+ * rings, with frames and time in between. Nothing may end the host, and what the device sends is a
+ * frame.
  */
 #include "models/nic/vmxnet3-regs.h"
 #include "tests/fuzz/nic.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as host software and as a device of a VT-d unit: writes of every size to registers, tables and
- * queue anywhere, DMAs and interrupt messages, time. Nothing may end the host. The memory behind has
- * the unit's own registers in it.
+ * Any bytes as host software and as a device of a VT-d unit: writes of every size to registers,
+ * tables and queue anywhere, DMAs and interrupt messages, time. Nothing may end the host. The
+ * memory behind has the unit's own registers in it.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as what a guest of Xen leaves where others read: the first byte chooses how netback gets its pages, the rest is a list of writes to the
- * guest's store page, hypercall arguments, shared info page, grant table and rings, with time in between. Nothing may end the host, and Dom0 must
- * come to rest when the guest has.
+ * Any bytes as what a guest of Xen leaves where others read: the first byte chooses how netback
+ * gets its pages, the rest is a list of writes to the guest's store page, hypercall arguments,
+ * shared info page, grant table and rings, with time in between. Nothing may end the host, and Dom0
+ * must come to rest when the guest has.
  */
 #include <glib.h>
 #include <stdint.h>

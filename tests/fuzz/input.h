@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A fuzz target's input as a stream of numbers. Every target that is a list of operations reads it so. */
+/* A fuzz target's input as a stream of numbers. Every target that is a list of operations reads it
+ * so. */
 #ifndef IOV_TESTS_FUZZ_INPUT_H
 #define IOV_TESTS_FUZZ_INPUT_H
 

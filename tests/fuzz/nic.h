@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What surrounds a network card that a fuzz target drives: its cable, costs, and accesses to its registers and rings. */
+/* What surrounds a network card that a fuzz target drives: its cable, costs, and accesses to its
+ * registers and rings. */
 #ifndef IOV_TESTS_FUZZ_NIC_H
 #define IOV_TESTS_FUZZ_NIC_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A stranger's program in C whose kernel runs on SystemC's time, and that is refused a second one. */
+/* A stranger's program in C whose kernel runs on SystemC's time, and that is refused a second
+ * one. */
 #include "bindings/systemc/systemc.h"
 
 #include <stdio.h>

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two guests on one machine: vm0 asks the far end one thing after the other, vm1 is hostile and does what a script of the workload `hostile` says.
- * What vm0 gets is compared with a run in which vm1 only boots. Where both have processors, back ends and networks of their own (`exact`), everything
- * about vm0 must be the same to the picosecond: statistics, latencies, processor time, frames with their times, memory. Where they share a wire, a
- * core or a card, times are the other's too; what vm0 gets done, and every byte between it and the far end, is the same still
+ * Two guests on one machine: vm0 asks the far end one thing after the other, vm1 is hostile and
+ * does what a script of the workload `hostile` says. What vm0 gets is compared with a run in which
+ * vm1 only boots. Where both have processors, back ends and networks of their own (`exact`),
+ * everything about vm0 must be the same to the picosecond: statistics, latencies, processor time,
+ * frames with their times, memory. Where they share a wire, a core or a card, times are the other's
+ * too; what vm0 gets done, and every byte between it and the far end, is the same still
  * (docs/design/isolation.md). Used by a test and by a fuzz target.
  */
 #ifndef IOV_TESTS_NEIGHBOURS_H
@@ -34,7 +36,8 @@ struct neighbours_case {
     const char *sets[NEIGHBOURS_SETS];
 };
 
-/* Each has a processor for its vCPU, and what its own parts (texts) put on others. Memory of vm0 is 2 GiB behind that of vm1. */
+/* Each has a processor for its vCPU, and what its own parts (texts) put on others. Memory of vm0 is
+ * 2 GiB behind that of vm1. */
 #define NEIGHBOURS_VMS(first, second) \
     "vms=[{ name: vm0, pin: [0], memory-base: 6GiB, parts: { " first \
     " } }, { name: vm1, pin: [2], memory-base: 4GiB, parts: { " second \
@@ -418,8 +421,8 @@ static inline struct iov_config *neighbours_load(const struct neighbours_case *w
 }
 
 /*
- * What vm0 gets beside a neighbour with this script (none: one that only boots), and how many of its actions that had done by then.
- * `ret_acted` may be NULL.
+ * What vm0 gets beside a neighbour with this script (none: one that only boots), and how many of
+ * its actions that had done by then. `ret_acted` may be NULL.
  */
 static inline char *neighbours_run(const struct neighbours_case *what, struct iov_config *config,
                                    const char *script, bool memory, uint64_t *ret_acted)
@@ -472,8 +475,8 @@ static inline char *neighbours_script(const uint8_t *bytes, size_t size)
 /* The configuration of a case, and what vm0 gets undisturbed: made once. */
 struct neighbours_reference {
     struct iov_config *config;
-    unsigned
-        uses; /* of the configuration: each platform leaves something in it, up to its limit of values */
+    unsigned uses; /* of the configuration: each platform leaves something in it, up to its limit of
+                      values */
     char *text;
 };
 

@@ -10,7 +10,8 @@
 #include "core/config/experiment.h"
 #include "models/cpu/vmx-regs.h"
 
-/* An experiment of a file, wherever it is, or of one in configs/; `sets` ends with NULL. NULL if it is refused. */
+/* An experiment of a file, wherever it is, or of one in configs/; `sets` ends with NULL. NULL if it
+ * is refused. */
 static inline struct iov_experiment *try_file(const char *file, const char *const *sets,
                                               GError **error)
 {
@@ -140,7 +141,8 @@ static inline uint64_t stat_of(const struct iov_experiment *experiment, const ch
     return 0;
 }
 
-/* What the wire carried in a second of the measurement, with preamble, checksum and gap of each frame. */
+/* What the wire carried in a second of the measurement, with preamble, checksum and gap of each
+ * frame. */
 static inline double wire_bits_per_second(const struct iov_experiment *run)
 {
     return 8.0 * (double)(stat_of(run, "wire", "bytes") + 24 * stat_of(run, "wire", "frames")) /
@@ -166,7 +168,8 @@ static inline void check_own_answers(const struct iov_experiment *run, unsigned 
     }
 }
 
-/* Streams of one guest and of many fill a link of 1 Gbit/s alike, and no access of theirs exits. `size`: the card is large enough. */
+/* Streams of one guest and of many fill a link of 1 Gbit/s alike, and no access of theirs exits.
+ * `size`: the card is large enough. */
 static inline void check_link_is_shared(const char *strategy, const char *size)
 {
     static const unsigned counts[] = { 1, 8, 60 };

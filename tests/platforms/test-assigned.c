@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A NIC function that is the guest's, in four variants and beside bare metal: what each protection costs and what posting saves, as
- * exits, as parts of the latency and as segments of the interrupt's way.
+ * A NIC function that is the guest's, in four variants and beside bare metal: what each protection
+ * costs and what posting saves, as exits, as parts of the latency and as segments of the
+ * interrupt's way.
  */
 #include "core/kernel/random.h"
 #include "tests/platforms/platform.h"
@@ -199,7 +200,8 @@ static uint64_t sum_of(struct iov_mem_target *memory, uint64_t base, uint64_t si
     return sum;
 }
 
-/* The function's own way to memory after a run, used by nobody now: what lies outside of its guest does not change. */
+/* The function's own way to memory after a run, used by nobody now: what lies outside of its guest
+ * does not change. */
 Test(assigned, a_million_writes_of_the_function_outside_of_its_guest_change_no_byte)
 {
     struct iov_experiment *run = RUN("net-rr.yaml", "strategy=assigned-nic",

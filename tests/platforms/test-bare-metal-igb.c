@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The 82576 with the kernel that has it to itself: how often the driver touches it, and that the parts of every request add up. */
+/* The 82576 with the kernel that has it to itself: how often the driver touches it, and that the
+ * parts of every request add up. */
 #include "tests/platforms/platform.h"
 
 Test(bare_metal_igb, a_request_and_its_response_are_four_writes_and_two_interrupts)

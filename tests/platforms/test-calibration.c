@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The cost tables against published round trips: a guest does one thing in a loop on a simulated machine, as kvm-unit-tests' vmexit
- * does on a real one, and the time of a round is within a tenth of what was measured there.
+ * The cost tables against published round trips: a guest does one thing in a loop on a simulated
+ * machine, as kvm-unit-tests' vmexit does on a real one, and the time of a round is within a tenth
+ * of what was measured there.
  *
- * LIMIT: published figures are of several machines. What was measured on another generation is scaled by the CPUID round trips
- * of the two (ovh-01: 1763 cycles, lut2017-01: 1291 cycles); each such row says so.
+ * LIMIT: published figures are of several machines. What was measured on another generation is
+ * scaled by the CPUID round trips of the two (ovh-01: 1763 cycles, lut2017-01: 1291 cycles); each
+ * such row says so.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -298,8 +300,9 @@ static void do_memory_read(IovLoopGuest *self, struct iov_exec *exec)
     iov_exec_load(exec, DEVICE_BASE, 4);
 }
 
-/* LIMIT: on the machine of ovh-12 an access in memory takes 2800 cycles more than a port write (ovh-09); here decoding
- * takes what it does for a port (lut2017-05), and the sum stays below that of a port read. */
+/* LIMIT: on the machine of ovh-12 an access in memory takes 2800 cycles more than a port write
+ * (ovh-09); here decoding takes what it does for a port (lut2017-05), and the sum stays below that
+ * of a port read. */
 Test(calibration, register_in_memory_from_user_space)
 {
     expect_cycles("isca16-03", 6732, false, do_memory_read);
@@ -327,7 +330,8 @@ static void do_timer(IovLoopGuest *self, struct iov_exec *exec)
         iov_exec_do(exec, IOV_OP_PAUSE);
 }
 
-/* LIMIT: without APICv 4781 cycles were published (fastpath-04), here it is about 3950: how that test signals EOI is not known. */
+/* LIMIT: without APICv 4781 cycles were published (fastpath-04), here it is about 3950: how that
+ * test signals EOI is not known. */
 Test(calibration, timer_that_expires_at_once)
 {
     uint64_t haswell = measure("kvm-haswell", UINT64_C(2400000000), true, do_timer);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Exit-less interrupts on processors that cannot post. The reasoning is on docs/models/kvm-vm.md. */
+/* Exit-less interrupts on processors that cannot post. The reasoning is on
+ * docs/models/kvm-vm.md. */
 #include "tests/platforms/platform.h"
 
 #define OLD "parameters.apic-virtualisation=off" /* of the processors */

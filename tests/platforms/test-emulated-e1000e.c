@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An emulated 82574L under KVM: how often its driver leaves the guest. The reasoning is on docs/models/e1000e.md. */
+/* An emulated 82574L under KVM: how often its driver leaves the guest. The reasoning is on
+ * docs/models/e1000e.md. */
 #include "tests/platforms/platform.h"
 
 /* One kick, one IMS an interrupt, one RDT every 16 frames; all of them go to user space. */
@@ -29,7 +30,8 @@ Test(emulated_e1000e, follows_the_rules_of_window_halt_and_eoi_exits)
     cr_assert_about(exits_per_op(far, IOV_EXIT_HLT), 1);
     cr_assert_about(exits_per_op(far, IOV_EXIT_INTERRUPT_WINDOW), 0);
     cr_assert_about(exits_per_op(far, IOV_EXIT_MSR_WRITE), 0.02);
-    /* Both interrupts are there at once: the second one waits for the first one's EOI and for the window. */
+    /* Both interrupts are there at once: the second one waits for the first one's EOI and for the
+     * window. */
     cr_assert_about(exits_per_op(near, IOV_EXIT_HLT), 0);
     cr_assert_about(exits_per_op(near, IOV_EXIT_INTERRUPT_WINDOW), 1);
     cr_assert_about(exits_per_op(near, IOV_EXIT_MSR_WRITE), 1);

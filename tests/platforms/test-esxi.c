@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The monolithic monitor: what exits, and that nothing of it leaves the monitor (docs/models/esxi-vmm.md). */
+/* The monolithic monitor: what exits, and that nothing of it leaves the monitor
+ * (docs/models/esxi-vmm.md). */
 #include "core/kernel/random.h"
 #include "tests/platforms/platform.h"
 

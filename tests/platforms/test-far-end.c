@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A workload whose far end does not do what it needs is refused before anything runs; one that works is not. */
+/* A workload whose far end does not do what it needs is refused before anything runs; one that
+ * works is not. */
 #include "tests/platforms/platform.h"
 
 #define FEW "workload.operations=20", "workload.warmup=2"

@@ -19,7 +19,8 @@ Test(guest_gives_up, with_too_little_memory_for_its_driver)
 
 Test(guest_gives_up, memory_ends_where_the_machines_ends)
 {
-    /* The kernel's region, 64 MiB from 1 MiB on, is larger than this; what it takes of it is less. */
+    /* The kernel's region, 64 MiB from 1 MiB on, is larger than this; what it takes of it is
+     * less. */
     struct iov_experiment *run = RUN("net-rr.yaml", "strategy=emulated-e1000", "vms[0].memory=4MiB",
                                      "workload.operations=100");
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A guest that writes rubbish into its own rings while another one works beside it, under every virtio back end: the host goes on, the mistakes are counted, and
- * the other guest gets all its answers.
+ * A guest that writes rubbish into its own rings while another one works beside it, under every
+ * virtio back end: the host goes on, the mistakes are counted, and the other guest gets all its
+ * answers.
  */
 #include "core/kernel/random.h"
 #include "tests/platforms/platform.h"
@@ -33,7 +34,8 @@ static uint64_t answers_of(struct iov_experiment *run, const char *guest)
     return stat_of(run, guest, "messages-delivered");
 }
 
-/* What the honest guest got in 200 ms of simulated time, and how often the hostile one was found out. */
+/* What the honest guest got in 200 ms of simulated time, and how often the hostile one was found
+ * out. */
 static uint64_t answers_beside(const char *strategy, const char *packed, bool hostile,
                                uint64_t *ret_faults)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* I/O APIC and VT-d agree: a remappable entry names an index, its message the source that the table's entry asks for. */
+/* I/O APIC and VT-d agree: a remappable entry names an index, its message the source that the
+ * table's entry asks for. */
 #include "models/irq/ioapic-regs.h"
 #include "tests/models/iommu/vtd-bench.h"
 

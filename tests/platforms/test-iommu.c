@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A kernel that maps its buffers: how often each policy goes to the remapping unit. The wanted figures are those of a recorded Linux
- * driver with a strict IOMMU (tests/data/traces/README.md) and of the policies' definition.
+ * A kernel that maps its buffers: how often each policy goes to the remapping unit. The wanted
+ * figures are those of a recorded Linux driver with a strict IOMMU (tests/data/traces/README.md)
+ * and of the policies' definition.
  */
 #include "tests/platforms/platform.h"
 
@@ -29,7 +30,8 @@ static void expect_no_fault(struct iov_experiment *run, const char *unit)
     cr_assert(eq(u64, stat_of(run, unit, "interrupts-blocked"), 0));
 }
 
-/* An echo of the recording: 7 accesses of the adapter, one of the unit, one EOI of either APIC, no read of the local one. */
+/* An echo of the recording: 7 accesses of the adapter, one of the unit, one EOI of either APIC, no
+ * read of the local one. */
 Test(iommu, an_echo_behind_a_strict_emulated_unit_is_that_of_the_recording)
 {
     struct iov_experiment *run = RUN("net-rr-local.yaml", "strategy=emulated-e1000-iommu");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a guest keeps of its results beside a hostile one, under every back end: all, or all but its times. */
+/* What a guest keeps of its results beside a hostile one, under every back end: all, or all but its
+ * times. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 

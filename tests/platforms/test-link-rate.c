@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* No strategy sends or receives more payload than its link carries, and each fills a link that is slow enough. */
+/* No strategy sends or receives more payload than its link carries, and each fills a link that is
+ * slow enough. */
 #include "tests/platforms/platform.h"
 
 /* Ethernet, IPv4 and UDP; checksum, preamble and gap. */
@@ -31,7 +32,8 @@ static struct iov_experiment *stream(const char *strategy, const char *direction
                receive ? "parts.peer.role=source" : "parts.peer.role=sink");
 }
 
-/* Part of the link's time that the payload's frames took; the first one may have begun before the measurement. */
+/* Part of the link's time that the payload's frames took; the first one may have begun before the
+ * measurement. */
 static double share_of_link(const struct iov_experiment *run, unsigned size, unsigned mbps)
 {
     const struct iov_measure *measure = iov_experiment_measure(run);
@@ -77,7 +79,8 @@ Test(link_rate, is_reached_both_ways_where_the_link_is_slow)
     }
 }
 
-/* What was sent and what arrived differ by what was dropped and by what a ring holds at either end of the measurement. */
+/* What was sent and what arrived differ by what was dropped and by what a ring holds at either end
+ * of the measurement. */
 Test(link_rate, what_does_not_arrive_was_dropped_or_waits)
 {
     static const char *const lossy[] = { "vhost-net",   "vhost-user", "guest-dpdk",

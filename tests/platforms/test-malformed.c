@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames from the wire that make no sense, into a guest at work under every back end: each is counted once, by who drops it (NIC, switch, device or the
- * guest's stack), and the guest loses nothing.
+ * Frames from the wire that make no sense, into a guest at work under every back end: each is
+ * counted once, by who drops it (NIC, switch, device or the guest's stack), and the guest loses
+ * nothing.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -11,7 +12,8 @@
 
 #define SIZE_MAX_SENT 4000
 
-/* An answer of the far end, made wrong in one way; `size`: of the frame, 0: as it is. Places count from the Ethernet header. */
+/* An answer of the far end, made wrong in one way; `size`: of the frame, 0: as it is. Places count
+ * from the Ethernet header. */
 static const struct {
     const char *name;
     uint32_t size, place;

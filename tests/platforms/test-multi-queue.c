@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Guests of several virtual processors and queues: who takes which interrupt, where frames go up, what it costs when the task is elsewhere. The reasoning is on
- * the page docs/models/linux-guest.md.
+ * Guests of several virtual processors and queues: who takes which interrupt, where frames go up,
+ * what it costs when the task is elsewhere. The reasoning is on the page
+ * docs/models/linux-guest.md.
  */
 #include "tests/platforms/platform.h"
 
@@ -60,7 +61,8 @@ Test(multi_queue, pinned_one_takes_all_and_wakes_the_tasks_of_the_others_by_inte
     iov_experiment_free(run);
 }
 
-/* One flow whose task is not where the interrupts are: each answer takes one more wake-up, interrupt, and exit of the sender; the woken processor's HLT is one already. */
+/* One flow whose task is not where the interrupts are: each answer takes one more wake-up,
+ * interrupt, and exit of the sender; the woken processor's HLT is one already. */
 Test(multi_queue, a_task_away_from_its_interrupts_costs_an_ipi_and_an_exit_for_each_answer)
 {
     struct iov_experiment *here = RUN("multi-queue.yaml", "workload.flows=1",
@@ -237,8 +239,9 @@ static struct iov_experiment *run_rss(const char *udp)
 }
 
 /*
- * Flows f = 0 to 7 from 10.0.0.2:(7 + f) to 10.0.0.1:(40000 + f % 4) under the key of the published verification suite, redirection table in
- * four blocks: one flow to queue 0, three to queue 1, four to queue 2.
+ * Flows f = 0 to 7 from 10.0.0.2:(7 + f) to 10.0.0.1:(40000 + f % 4) under the key of the published
+ * verification suite, redirection table in four blocks: one flow to queue 0, three to queue 1, four
+ * to queue 2.
  */
 Test(multi_queue, the_adapter_spreads_flows_by_the_published_hash_and_the_redirection_table)
 {

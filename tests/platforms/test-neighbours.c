@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Guests with work of their own: a quiet one and what a hog beside it does to its tail; and one that does nothing at all. */
+/* Guests with work of their own: a quiet one and what a hog beside it does to its tail; and one
+ * that does nothing at all. */
 #include "tests/platforms/platform.h"
 
 static iov_time tail_of(const struct iov_experiment *run)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Request/response: how often each strategy's driver touches its device, how often that exits, and how many interrupts it takes. The wanted figures
- * are those of recorded Linux drivers (tests/data/README.md) and of KVM's exit rules (docs/models/kvm-vm.md).
+ * Request/response: how often each strategy's driver touches its device, how often that exits, and
+ * how many interrupts it takes. The wanted figures are those of recorded Linux drivers
+ * (tests/data/README.md) and of KVM's exit rules (docs/models/kvm-vm.md).
  */
 #include "tests/platforms/platform.h"
 

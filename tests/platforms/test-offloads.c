@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Large TCP segments over every strategy: what is on the wire is the same whoever cuts (tshark is the judge), no link carries more than
- * it can, and what the keys of ethtool change is what they say.
+ * Large TCP segments over every strategy: what is on the wire is the same whoever cuts (tshark is
+ * the judge), no link carries more than it can, and what the keys of ethtool change is what they
+ * say.
  */
 #include <glib/gstdio.h>
 #include <stdio.h>
@@ -146,7 +147,8 @@ Test(offloads, no_strategy_carries_more_payload_than_its_link)
             struct iov_experiment *run =
                 RUN("tcp-stream.yaml", of, rate, "workload.operations=300", "workload.warmup=100");
 
-            /* 1460 of 1538 bytes, and the frames that were on their way when the measurement began. */
+            /* 1460 of 1538 bytes, and the frames that were on their way when the measurement
+             * began. */
             cr_assert(le(dbl, gbps(run), gigabits * 1460.0 / 1538 * 1.03), "%s at %u Gb/s: %.2f",
                       list[i], gigabits, gbps(run));
             iov_experiment_free(run);
@@ -253,7 +255,8 @@ Test(offloads, a_request_and_its_answer_are_the_same_with_and_without)
 
 /* ---- Where the time goes ---- */
 
-/* Runs a workload over every strategy with each key and wants parts that add up; gives how many ran. */
+/* Runs a workload over every strategy with each key and wants parts that add up; gives how many
+ * ran. */
 static unsigned check_sums(const char *config, const char *operations)
 {
     static const char *const keys[] = { "guest.tx-checksum=off", "guest.scatter-gather=off",

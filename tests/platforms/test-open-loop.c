@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Load that is offered at a rate, whatever becomes of it: below the knee all of it arrives, above the rest is dropped and counted. */
+/* Load that is offered at a rate, whatever becomes of it: below the knee all of it arrives, above
+ * the rest is dropped and counted. */
 #include "tests/platforms/platform.h"
 
 static double delivered(const struct iov_experiment *run)

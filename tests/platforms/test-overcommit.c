@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* More virtual processors than processors: everybody gets turns, nobody is forgotten, and the parts of a request say what its tail waited for. */
+/* More virtual processors than processors: everybody gets turns, nobody is forgotten, and the parts
+ * of a request say what its tail waited for. */
 #include "tests/platforms/platform.h"
 
 #define TWO "vms=[{ name: vm0, pin: [0] }, { name: vm1, pin: [1] }]"

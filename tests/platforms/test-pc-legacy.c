@@ -212,7 +212,8 @@ static void change_expected(struct replay *replay, const char *line)
     g_string_append_c(replay->expected[pin], strstr(line, "raise") != NULL ? 'R' : 'L');
 }
 
-/* A command, the changes before its answer, the answer, and what counts of it; the last line used. */
+/* A command, the changes before its answer, the answer, and what counts of it; the last line
+ * used. */
 static char **command_play(struct replay *replay, char **line)
 {
     const char *command = *line + 2;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * DMA as a device measures it, against what pcie-bench measured on two hosts: every published point within 10 %. Sources by their
- * ids in docs/validation/measurements.yaml.
+ * DMA as a device measures it, against what pcie-bench measured on two hosts: every published point
+ * within 10 %. Sources by their ids in docs/validation/measurements.yaml.
  */
 #include "tests/platforms/platform.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whole runs against what others measured and no cost was taken from: a ratio lies where the published one does. Sources by their ids in
- * docs/validation/measurements.yaml; what is assumed about the machines stands in docs/guide/published.md.
+ * Whole runs against what others measured and no cost was taken from: a ratio lies where the
+ * published one does. Sources by their ids in docs/validation/measurements.yaml; what is assumed
+ * about the machines stands in docs/guide/published.md.
  */
 #include "tests/platforms/platform.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Replay of recorded drivers: in every phase, each port or memory access of the recording exits exactly once, and is counted for its region. The
- * recording is counted here by its own few lines, not by the reader that is tested.
+ * Replay of recorded drivers: in every phase, each port or memory access of the recording exits
+ * exactly once, and is counted for its region. The recording is counted here by its own few lines,
+ * not by the reader that is tested.
  */
 #include "tests/platforms/platform.h"
 
@@ -164,7 +165,8 @@ Test(replay, apic_virtualisation_takes_eoi_and_apic_read_exits_away)
         region_of(phase_of(without, "UDPRR1000"), "e1000-mmio");
     const struct iov_region_count *nic_after = region_of(phase_of(with, "UDPRR1000"), "e1000-mmio");
 
-    /* EOI and ISR reads, two a request, vanish; the timer's initial count is still written with an exit. */
+    /* EOI and ISR reads, two a request, vanish; the timer's initial count is still written with an
+     * exit. */
     cr_assert(lt(u64, after->exits, before->exits / 10));
     cr_assert(eq(u64, nic_after->exits, nic_before->exits));
     iov_experiment_free(without);

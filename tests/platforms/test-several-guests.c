@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Several guests on one host and one wire: each has its own memory and address, and the switch below brings everybody what is his. */
+/* Several guests on one host and one wire: each has its own memory and address, and the switch
+ * below brings everybody what is his. */
 #include "tests/platforms/platform.h"
 
 #define THREE "vms=[{ name: vm0 }, { name: vm1 }, { name: vm2 }]"
@@ -127,7 +128,8 @@ Test(several_guests, more_than_there_are_processors_all_get_their_turns)
     g_string_free(vms, true);
 }
 
-/* Each got what it was to get before the run was stopped, and the wire carried no more than it can. */
+/* Each got what it was to get before the run was stopped, and the wire carried no more than it
+ * can. */
 static void check_all_received(const struct iov_experiment *run, unsigned guests,
                                uint64_t operations, const char *strategy)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Many guests on one device: together they get what one gets, and each more costs the host a small constant. */
+/* Many guests on one device: together they get what one gets, and each more costs the host a small
+ * constant. */
 #include "tests/platforms/platform.h"
 
 /* Datagrams as fast as they go from `guests` virtual functions into a link of 1 Gbit/s. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A run whose workload has nothing to do for long is not given up before the workload has said so. */
+/* A run whose workload has nothing to do for long is not given up before the workload has said
+ * so. */
 #include "tests/platforms/platform.h"
 
 Test(silence, a_ping_each_hundred_seconds_is_no_reason_to_give_up)
@@ -14,7 +15,8 @@ Test(silence, a_ping_each_hundred_seconds_is_no_reason_to_give_up)
 
 Test(silence, a_tick_with_its_end_of_interrupt_is_no_sign_of_life)
 {
-    /* One datagram, and no more: the guest waits for ever, and its tick writes the APIC each time. */
+    /* One datagram, and no more: the guest waits for ever, and its tick writes the APIC each
+     * time. */
     struct iov_experiment *run =
         OPEN("udp-stream-rx.yaml", "strategy=xen-pv", "parts.peer.source-count=1");
     g_autoptr(GError) error = NULL;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Assignable interfaces: nothing of the data path exits, each guest's PASID leads to its own memory and nowhere else, several guests share the card,
- * and what a guest does to its emulated registers stays its own.
+ * Assignable interfaces: nothing of the data path exits, each guest's PASID leads to its own memory
+ * and nowhere else, several guests share the card, and what a guest does to its emulated registers
+ * stays its own.
  */
 #include "models/iommu/vtd-regs.h"
 #include "models/nic/siov-regs.h"
@@ -145,7 +146,8 @@ Test(siov, the_pasid_of_one_guest_does_not_reach_the_other_s_memory)
     uint64_t target, before;
 
     run_until_finished(run, 100);
-    /* The other's receive ring, where its own interface finds it; and its memory's host address, which is one of no guest's. */
+    /* The other's receive ring, where its own interface finds it; and its memory's host address,
+     * which is one of no guest's. */
     target = host(run, INTERFACES + SIOV_WINDOWS(1) + IGB_RX_OLD + IGB_QUEUE_BAL, 4, 0, false);
     cr_assert(ne(u64, target, 0));
     before = stat_of(run, "unit", "blocked");
@@ -199,7 +201,8 @@ Test(siov, an_interface_with_the_other_s_ring_addresses_works_on_its_own_memory)
     struct iov_experiment *run = two_guests(NULL);
 
     run_until_finished(run, 100);
-    /* Both guests have the same guest-physical addresses: what tells them apart is the PASID alone. */
+    /* Both guests have the same guest-physical addresses: what tells them apart is the PASID
+     * alone. */
     cr_assert(
         eq(u64, host(run, INTERFACES + SIOV_WINDOWS(0) + IGB_TX_OLD + IGB_QUEUE_BAL, 4, 0, false),
            host(run, INTERFACES + SIOV_WINDOWS(1) + IGB_TX_OLD + IGB_QUEUE_BAL, 4, 0, false)));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Virtual functions: no access of a guest exits, several guests share the port, and the host's driver is asked at set-up only. */
+/* Virtual functions: no access of a guest exits, several guests share the port, and the host's
+ * driver is asked at set-up only. */
 #include <glib/gstdio.h>
 #include <unistd.h>
 

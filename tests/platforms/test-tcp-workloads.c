@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TCP over every kind of NIC: all bytes arrive, the link's rate is not exceeded, the device is touched no more often than for UDP. */
+/* TCP over every kind of NIC: all bytes arrive, the link's rate is not exceeded, the device is
+ * touched no more often than for UDP. */
 #include "tests/platforms/platform.h"
 
 static const char *const strategies[] = { "strategy=virtio-net", "strategy=vhost-net",

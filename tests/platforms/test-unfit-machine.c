@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A machine that a monitor cannot work on is the user's mistake: he is told before anything runs. */
+/* A machine that a monitor cannot work on is the user's mistake: he is told before anything
+ * runs. */
 #include "tests/platforms/platform.h"
 
 Test(unfit_machine, every_processor_of_the_host_has_vmx)

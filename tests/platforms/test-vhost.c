@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Back ends beside the emulator: how often a guest's request leaves it, and what stays off the way. The reasoning of each figure is on the pages of the
- * kinds in docs/models/.
+ * Back ends beside the emulator: how often a guest's request leaves it, and what stays off the way.
+ * The reasoning of each figure is on the pages of the kinds in docs/models/.
  */
 #include "tests/platforms/platform.h"
 
@@ -82,7 +82,8 @@ Test(vhost, net_is_faster_than_the_emulator_and_takes_less_of_the_host)
     iov_experiment_free(emulator);
 }
 
-/* The program's two, one out of the guest's buffers by the tap, two on the way in; e1000 collects what it sends first. In the kernel it is one each way. */
+/* The program's two, one out of the guest's buffers by the tap, two on the way in; e1000 collects
+ * what it sends first. In the kernel it is one each way. */
 Test(vhost, an_emulator_hands_the_guest_s_buffers_to_the_tap_where_its_device_can)
 {
     static const struct {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Queues of a sorting NIC for each guest, against the bridge that sorts in software. The reasoning is on docs/models/vmdq-queue.md. */
+/* Queues of a sorting NIC for each guest, against the bridge that sorts in software. The reasoning
+ * is on docs/models/vmdq-queue.md. */
 #include "tests/platforms/platform.h"
 
 #define EIGHT "vms=[{ name: vm, count: 8 }]"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A guest of Xen that writes rubbish where Dom0 and the hypervisor read: ring pages, grant table, shared info page, arguments of hypercalls. The host goes
- * on, what is refused is counted, and the guest beside it gets all its answers.
+ * A guest of Xen that writes rubbish where Dom0 and the hypervisor read: ring pages, grant table,
+ * shared info page, arguments of hypercalls. The host goes on, what is refused is counted, and the
+ * guest beside it gets all its answers.
  */
 #include "core/kernel/random.h"
 #include "models/hypervisor/kvm-private.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Xen's ways to the network: hypercalls, switches between domains and exits of one request in steady state. The reasoning of each figure is
- * in docs/models/netback.md and docs/models/xen-vm.md.
+ * Xen's ways to the network: hypercalls, switches between domains and exits of one request in
+ * steady state. The reasoning of each figure is in docs/models/netback.md and
+ * docs/models/xen-vm.md.
  */
 #include "tests/platforms/platform.h"
 
@@ -102,7 +103,8 @@ Test(xen, pv_a_driver_domain_does_what_dom0_did)
     iov_experiment_free(run);
 }
 
-/* The answer may come while Dom0 works on an access of the guest: then it waits, whatever Dom0 does meanwhile. */
+/* The answer may come while Dom0 works on an access of the guest: then it waits, whatever Dom0 does
+ * meanwhile. */
 Test(xen, hvm_a_request_pays_for_the_copies_that_the_same_process_makes_elsewhere_and_no_more)
 {
     struct iov_experiment *run = RUN("net-rr.yaml", "strategy=xen-hvm");

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * All times come from the cost table: with every cost of software at zero a request takes what wires, devices, links and the far end
- * take, to the picosecond. The names are read from the parts of the table, so that a new cost is zero here, too.
+ * All times come from the cost table: with every cost of software at zero a request takes what
+ * wires, devices, links and the far end take, to the picosecond. The names are read from the parts
+ * of the table, so that a new cost is zero here, too.
  */
 #include "tests/platforms/platform.h"
 
-/* 64 bytes and 42 of headers; checksum, preamble and gap: 130 bytes at 10 Gb/s; 500 ns of cable; there and back. */
+/* 64 bytes and 42 of headers; checksum, preamble and gap: 130 bytes at 10 Gb/s; 500 ns of cable;
+ * there and back. */
 #define WIRE (2 * (104 * IOV_NS + 500 * IOV_NS))
 #define PEER (10 * IOV_US)
 #define POLLING 10 /* ps: a look takes one at the least */
@@ -38,7 +40,8 @@ static void add_costs(GPtrArray *sets, const char *part)
 
 static struct iov_experiment *run_without_software(const char *strategy)
 {
-    /* The processor's own costs, exits and the like, are here as well: they are there for software only. */
+    /* The processor's own costs, exits and the like, are here as well: they are there for software
+     * only. */
     static const char *const parts[] = { "cpu", "guest", "hypervisor", "esxi", "xen" };
     g_autoptr(GPtrArray) sets = g_ptr_array_new_with_free_func(g_free);
     struct iov_experiment *run;
@@ -123,7 +126,8 @@ Test(zero_costs, leave_links_devices_and_interrupt_messages_where_devices_are_ha
     }
 }
 
-/* The host's driver unmasks the card's interrupt while the guest waits for the processor: a posted write of 100 ns, or two, that is no software. */
+/* The host's driver unmasks the card's interrupt while the guest waits for the processor: a posted
+ * write of 100 ns, or two, that is no software. */
 Test(zero_costs, leave_the_host_s_own_register_writes_where_it_drives_a_sorting_card)
 {
     struct iov_experiment *run = run_without_software("vmdq");

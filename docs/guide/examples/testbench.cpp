@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A testbench of SystemC with a whole iovsim platform, a virtio guest that sends and receives, beside a clocked module of its own,
- * which reads host memory over TLM-2.0 at each clock. The testbench owns time. Usage: testbench net-rr.yaml [KEY=VALUE...]
+ * A testbench of SystemC with a whole iovsim platform, a virtio guest that sends and receives,
+ * beside a clocked module of its own, which reads host memory over TLM-2.0 at each clock. The
+ * testbench owns time. Usage: testbench net-rr.yaml [KEY=VALUE...]
  */
 #include <cstdio>
 

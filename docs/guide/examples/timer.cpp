@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A timer with DMA, in TLM-2.0, that a guest of iovsim owns: timer.yaml gives it to the guest as an assigned device. When the
- * time is over it writes a number into the guest's buffer and interrupts. Usage: timer timer.yaml [KEY=VALUE...]
+ * A timer with DMA, in TLM-2.0, that a guest of iovsim owns: timer.yaml gives it to the guest as an
+ * assigned device. When the time is over it writes a number into the guest's buffer and interrupts.
+ * Usage: timer timer.yaml [KEY=VALUE...]
  */
 #include <cstdio>
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Selected signals of an iovsim platform in a VCD file, by sc_trace: finished requests, VM exits, and whether the guest's processor
- * sleeps, sampled by a clock. Usage: waves net-rr.yaml FILE [KEY=VALUE...]; the suffix .vcd is added.
+ * Selected signals of an iovsim platform in a VCD file, by sc_trace: finished requests, VM exits,
+ * and whether the guest's processor sleeps, sampled by a clock. Usage: waves net-rr.yaml FILE
+ * [KEY=VALUE...]; the suffix .vcd is added.
  */
 #include <cstdio>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What `iovsim explain` tells of one request adds up to its latency, for every strategy that there is. */
+/* What `iovsim explain` tells of one request adds up to its latency, for every strategy that there
+ * is. */
 #include "tests/bindings/cli/command.h"
 
 #define NET_RR IOV_SOURCE_DIR "/configs/net-rr.yaml"

@@ -543,7 +543,8 @@ Test(cli_run, a_polite_kill_is_like_ctrl_c)
     interrupt_with(SIGTERM);
 }
 
-/* A guest that polls with looks of a picosecond: simulated time hardly moves, and no slice of the run ends. */
+/* A guest that polls with looks of a picosecond: simulated time hardly moves, and no slice of the
+ * run ends. */
 Test(cli_run, a_polite_kill_ends_a_run_whose_time_hardly_moves)
 {
     static const char *const argv[] = { IOVSIM,

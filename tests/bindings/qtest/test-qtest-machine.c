@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The whole machine by its registers, as specifications say: configuration by ports and by memory, DMA through four levels of tables, the
- * invalidation queue, remapped interrupts of devices and of the I/O APIC, disks and frames through the legacy interface.
+ * The whole machine by its registers, as specifications say: configuration by ports and by memory,
+ * DMA through four levels of tables, the invalidation queue, remapped interrupts of devices and of
+ * the I/O APIC, disks and frames through the legacy interface.
  */
 #include <sys/socket.h>
 #include <unistd.h>
@@ -339,7 +340,8 @@ static void out(const char *size, unsigned at, unsigned value)
     number(say("out%s 0x%x 0x%x", size, PORTS + at, value));
 }
 
-/* A transitional device in slot 4 with queue `queue` at `ring`; the driver takes no feature. Returns the queue's size. */
+/* A transitional device in slot 4 with queue `queue` at `ring`; the driver takes no feature.
+ * Returns the queue's size. */
 static unsigned legacy_begin(unsigned queue, unsigned ring)
 {
     config_write(4 << 3, PCI_BASE_ADDRESS_0, PORTS | 1);

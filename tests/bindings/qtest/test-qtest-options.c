@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line: how values are taken apart, what becomes of them, and one clear line for each mistake. */
+/* The command line: how values are taken apart, what becomes of them, and one clear line for each
+ * mistake. */
 #include <sys/wait.h>
 
 #include "tests/bindings/qtest/driver.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Foreign modules in a platform of ours, as its YAML file describes it. Each test is a process of its own. */
+/* Foreign modules in a platform of ours, as its YAML file describes it. Each test is a process of
+ * its own. */
 #include <criterion/criterion.h>
 #include <functional>
 #include <string>
@@ -390,7 +391,8 @@ Test(dma, of_the_foreign_module_comes_with_its_requester_id)
     cr_assert(master.done);
 }
 
-/* Tables for requester 01:00.0 in domain 7: page 0x5000 leads to 0x9000 and may be read and written, 0x6000 to 0xa000 read only. */
+/* Tables for requester 01:00.0 in domain 7: page 0x5000 leads to 0x9000 and may be read and
+ * written, 0x6000 to 0xa000 read only. */
 static void write_tables(scene &scene)
 {
     scene.put(0x1000 + 16 * 1, 0x2000 | VTD_ROOT_P);

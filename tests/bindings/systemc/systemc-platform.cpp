@@ -74,7 +74,8 @@ struct spectator : sc_core::sc_module {
     }
 };
 
-/* Runs beside a clocked module by `start` until the workload is done; the results must be those of iovsim alone. */
+/* Runs beside a clocked module by `start` until the workload is done; the results must be those of
+ * iovsim alone. */
 static void expect_native_results(void (*start)(iovsim::platform &))
 {
     char *folder = g_dir_make_tmp("iovsim-XXXXXX", nullptr);

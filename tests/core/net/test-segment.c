@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Large TCP segments: what a cut changes and what it leaves, sums, putting together, and rubbish. */
+/* Large TCP segments: what a cut changes and what it leaves, sums, putting together, and
+ * rubbish. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two ends of a TCP connection, joined by hand: what one builds the other takes, whatever is lost on the way. */
+/* Two ends of a TCP connection, joined by hand: what one builds the other takes, whatever is lost
+ * on the way. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A function with a configuration space, a bus that keeps what it hears, and a memory that keeps messages. */
+/* A function with a configuration space, a bus that keeps what it hears, and a memory that keeps
+ * messages. */
 #ifndef IOV_TESTS_CORE_PCI_FIXTURE_H
 #define IOV_TESTS_CORE_PCI_FIXTURE_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fixed functions of a Q35 board: what their configuration space holds after power on, and what chipset registers move. */
+/* Fixed functions of a Q35 board: what their configuration space holds after power on, and what
+ * chipset registers move. */
 #include "tests/models/bench.h"
 
 #include "core/pci/bus.h"

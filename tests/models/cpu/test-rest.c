@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Idle processors without a fiber: struct iov_rest takes as long, and counts as much, as a stream that computes, halts and is interrupted. */
+/* Idle processors without a fiber: struct iov_rest takes as long, and counts as much, as a stream
+ * that computes, halts and is interrupted. */
 #include "core/kernel/fiber.h"
 #include "tests/models/cpu/cpu-bench.h"
 

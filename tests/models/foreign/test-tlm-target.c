@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A tlm-target is a place that somebody in another simulator answers for; without that the run says so. */
+/* A tlm-target is a place that somebody in another simulator answers for; without that the run says
+ * so. */
 #include "core/kernel/backend.h"
 #include "tests/models/bench.h"
 

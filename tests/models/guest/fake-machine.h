@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A machine for tests of guest software: one processor that executes every operation at once and exactly, RAM with payload
- * tags, a local APIC and an I/O APIC reduced to what delivers interrupts, and one device behind two functions. Every access
- * to something that is not RAM is written down.
+ * A machine for tests of guest software: one processor that executes every operation at once and
+ * exactly, RAM with payload tags, a local APIC and an I/O APIC reduced to what delivers interrupts,
+ * and one device behind two functions. Every access to something that is not RAM is written down.
  */
 #ifndef IOV_TEST_FAKE_MACHINE_H
 #define IOV_TEST_FAKE_MACHINE_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The other end of a network device under test: real device models on a fake machine, and a peer that echoes or swallows. */
+/* The other end of a network device under test: real device models on a fake machine, and a peer
+ * that echoes or swallows. */
 #ifndef IOV_TEST_FAKE_NET_H
 #define IOV_TEST_FAKE_NET_H
 

@@ -7,7 +7,8 @@
 #include "models/guest/driver-e1000-private.h"
 #include "models/nic/e1000-regs.h"
 
-/* An adapter that answers: what is sent comes back with addresses and ports exchanged, at once or after `delay`. */
+/* An adapter that answers: what is sent comes back with addresses and ports exchanged, at once or
+ * after `delay`. */
 struct adapter {
     struct iov_event reply;
     iov_time delay;
@@ -321,7 +322,8 @@ Test(driver_e1000, loading_and_opening_make_the_recorded_accesses_in_order)
         compared++;
     }
     fclose(file);
-    /* Up to the first interrupt after the driver asked for one: then the recorded kernel joins multicast groups. */
+    /* Up to the first interrupt after the driver asked for one: then the recorded kernel joins
+     * multicast groups. */
     cr_assert(ge(uint, compared, 12171),
               "%u accesses are the same; then recorded %c %lx %lx, done %c %lx %lx", compared,
               recorded.direction, (unsigned long)recorded.address, (unsigned long)recorded.value,

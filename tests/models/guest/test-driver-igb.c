@@ -120,7 +120,8 @@ Test(driver_igb, loading_reads_the_eeprom_once_for_its_sum_and_gives_the_semapho
     for (unsigned i = 0; i < machine->logged; i++)
         reads += machine->log[i].direction == 'w' &&
                  machine->log[i].address == MACHINE_REGISTERS + IGB_EERD;
-    /* 64 for the sum; alternate address three times, versions two, then LED, flow control, wake-up. */
+    /* 64 for the sum; alternate address three times, versions two, then LED, flow control,
+     * wake-up. */
     cr_assert(eq(uint, reads, 64 + 3 + 2 + 3));
     cr_assert(eq(u64, fake_net_access(net, "registers", IGB_SW_FW_SYNC, 4, 0, false), 0));
     cr_assert(eq(u64, fake_net_access(net, "registers", IGB_SWSM, 4, 0, false), 0));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The virtio-net driver against the real device: set-up in Linux's order, kicks and interrupts as recorded. */
+/* The virtio-net driver against the real device: set-up in Linux's order, kicks and interrupts as
+ * recorded. */
 #include <stdio.h>
 
 #include "tests/models/guest/fake-net.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The guest kernel by itself: order of accesses around an interrupt, ticks, idle, sleep, wake-ups. */
+/* The guest kernel by itself: order of accesses around an interrupt, ticks, idle, sleep,
+ * wake-ups. */
 #include "tests/models/guest/task.h"
 
 static struct machine *boot(void (*function)(struct iov_guest_cpu *cpu))
@@ -40,7 +41,8 @@ static void take_interrupts(struct iov_guest_cpu *cpu)
     iov_guest_charge(cpu, 10 * IOV_SEC);
 }
 
-/* The log from entry `from` on is `expected`: direction and low 12 bits of each address, or a vector. */
+/* The log from entry `from` on is `expected`: direction and low 12 bits of each address, or a
+ * vector. */
 static void expect_log(const struct machine *machine, unsigned from,
                        const struct machine_access *expected, unsigned count)
 {
@@ -240,7 +242,8 @@ Test(guest, a_sleep_ends_when_it_should_with_any_kind_of_tick)
     }
 }
 
-/* Another processor's or a device's wake-up after 50 us, again and again; then a sleep until the next round. */
+/* Another processor's or a device's wake-up after 50 us, again and again; then a sleep until the
+ * next round. */
 static void wait_and_sleep(struct iov_guest_cpu *cpu)
 {
     for (;;) {

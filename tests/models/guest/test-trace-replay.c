@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A replay does what was recorded: each access once, each interrupt taken, phases counted by region. */
+/* A replay does what was recorded: each access once, each interrupt taken, phases counted by
+ * region. */
 #include "tests/models/guest/fake-machine.h"
 
 #include "models/guest/trace-reader.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Workloads: what they count, when they measure, how they wait. The device is the real virtio-net. */
+/* Workloads: what they count, when they measure, how they wait. The device is the real
+ * virtio-net. */
 #include "tests/models/guest/fake-net.h"
 
 struct bench {

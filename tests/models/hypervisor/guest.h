@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A VM on the test machine, a device in it that records what it is asked, and the shorthand of a small guest: APIC, EOI, idle.
+ * A VM on the test machine, a device in it that records what it is asked, and the shorthand of a
+ * small guest: APIC, EOI, idle.
  */
 #ifndef IOV_TESTS_HYPERVISOR_GUEST_H
 #define IOV_TESTS_HYPERVISOR_GUEST_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A machine for tests of the hypervisor: processors, memory, a host kernel; a guest whose program is a C function. */
+/* A machine for tests of the hypervisor: processors, memory, a host kernel; a guest whose program
+ * is a C function. */
 #ifndef IOV_TESTS_HYPERVISOR_MACHINE_H
 #define IOV_TESTS_HYPERVISOR_MACHINE_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * User space: which accesses come there, who runs the device, in which order its effects happen. The guest's side of the e1000 is scripted
- * after what Linux's driver was recorded to do for one request on KVM.
+ * User space: which accesses come there, who runs the device, in which order its effects happen.
+ * The guest's side of the e1000 is scripted after what Linux's driver was recorded to do for one
+ * request on KVM.
  */
 #include "tests/models/hypervisor/guest.h"
 
@@ -16,7 +17,8 @@ enum {
 };
 enum { LINE = 11, VECTOR = 0x26 };
 
-/* ---- A device that reacts like an e1000: TDT sends a frame and raises the line, reading ICR lowers it ---- */
+/* ---- A device that reacts like an e1000: TDT sends a frame and raises the line, reading ICR
+ * lowers it ---- */
 
 struct card {
     struct iov_mem_target registers;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The host's bridge with three taps and a wire: who gets a frame, what it costs its sender, and what a NIC that never rests does. */
+/* The host's bridge with three taps and a wire: who gets a frame, what it costs its sender, and
+ * what a NIC that never rests does. */
 #include "core/net/ethernet-regs.h"
 #include "core/net/segment.h"
 #include "core/net/tcp.h"

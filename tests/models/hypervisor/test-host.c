@@ -195,7 +195,8 @@ Test(host, a_round_trip_across_processors_costs_two_wake_ups)
     worker_start(&a, "a", 1, ping_main);
     worker_start(&b, "b", 2, pong_main);
     machine_run(&machine, 10 * IOV_MS);
-    /* each way: wake, leave HLT, reschedule interrupt, switch; the sleeper's own switch to idle is hidden behind */
+    /* each way: wake, leave HLT, reschedule interrupt, switch; the sleeper's own switch to idle is
+     * hidden behind */
     cr_assert(eq(u64, a.finished > 0, 1));
     cr_assert(lt(u64, a.finished, 100 * 2 * 3700 * IOV_NS));
     cr_assert(lt(u64, 100 * 2 * 3500 * IOV_NS, a.finished));
@@ -625,7 +626,8 @@ Test(host, with_one_idle_state_every_nap_is_spent_in_it)
 
 /* ---- Caches ---- */
 
-/* A napper of 300 us beside one that computes for `work` between two naps of the first; how late is the first? */
+/* A napper of 300 us beside one that computes for `work` between two naps of the first; how late is
+ * the first? */
 static iov_time beside(bool refill, iov_time work)
 {
     struct napper napper = { .nap = 300 * IOV_US };

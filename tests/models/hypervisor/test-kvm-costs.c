@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The cost table against the measurements that it cites: round trips of kvm-unit-tests' vmexit on KVM 4.11 (calibration entries lut2017-01 to
- * -06), executed here by a guest, in cycles.
+ * The cost table against the measurements that it cites: round trips of kvm-unit-tests' vmexit on
+ * KVM 4.11 (calibration entries lut2017-01 to -06), executed here by a guest, in cycles.
  */
 #include <glib/gstdio.h>
 #include <unistd.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How interrupts reach a guest, and what their delivery and their EOI cost in exits: counted against what a Linux 6.1 KVM was seen to do.
+ * How interrupts reach a guest, and what their delivery and their EOI cost in exits: counted
+ * against what a Linux 6.1 KVM was seen to do.
  */
 #include "tests/models/hypervisor/guest.h"
 

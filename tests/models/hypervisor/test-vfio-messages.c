@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * MSI-X of an assigned device and its DMA: through a real remapping unit, from the table that the guest writes to the handler in the
- * guest, with the vCPU running, asleep, preempted, moved.
+ * MSI-X of an assigned device and its DMA: through a real remapping unit, from the table that the
+ * guest writes to the handler in the guest, with the vCPU running, asleep, preempted, moved.
  */
 #include "core/kernel/random.h"
 #include "models/hypervisor/host-iommu.h"

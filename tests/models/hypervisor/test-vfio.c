@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An assigned device: registers without exits, interrupts through the host, the line masked until the guest's EOI. */
+/* An assigned device: registers without exits, interrupts through the host, the line masked until
+ * the guest's EOI. */
 #include "tests/models/hypervisor/guest.h"
 
 enum { LINE = 11, VECTOR = 0x26 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The monitor's switch: where frames go, who pays for them, and that no guest's thread ends up in another guest's device. */
+/* The monitor's switch: where frames go, who pays for them, and that no guest's thread ends up in
+ * another guest's device. */
 #include "tests/models/hypervisor/machine.h"
 
 enum { GUESTS = 3 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Event channels between two domains: which bits are set where, and when the receiver hears of it. */
+/* Event channels between two domains: which bits are set where, and when the receiver hears of
+ * it. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The vt-d kind judged by transcripts of a foreign machine (tests/golden). Commands go to the register
- * page, to memory, or to one of two devices that are nothing but a DMA engine with a buffer of
- * 4 KiB; configuration space is not there and takes everything.
+ * The vt-d kind judged by transcripts of a foreign machine (tests/golden). Commands go to the
+ * register page, to memory, or to one of two devices that are nothing but a DMA engine with a
+ * buffer of 4 KiB; configuration space is not there and takes everything.
  */
 #include <stdlib.h>
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rubbish for the vt-d kind, bit by bit: every bit of root, context, interrupt and posted entries and of descriptors is either defined or a
- * fault with its reason; bases that point anywhere, the unit's own registers too, are faults and nothing worse. (Paging entries: test-vtd-walk.c.)
+ * Rubbish for the vt-d kind, bit by bit: every bit of root, context, interrupt and posted entries
+ * and of descriptors is either defined or a fault with its reason; bases that point anywhere, the
+ * unit's own registers too, are faults and nothing worse. (Paging entries: test-vtd-walk.c.)
  */
 #include "core/kernel/random.h"
 #include "tests/models/iommu/vtd-bench.h"
@@ -38,7 +39,8 @@ static unsigned dma_fault(void)
     return dma_read(&vtd, IOVA) == IOV_STATUS_OK ? 0 : fault_take(&vtd);
 }
 
-/* Sets each bit of the word at `address` in turn, all the others as they are; bits of `skipped` mean something else. */
+/* Sets each bit of the word at `address` in turn, all the others as they are; bits of `skipped`
+ * mean something else. */
 static void expect_bits(uint64_t address, uint64_t reserved, uint64_t skipped, unsigned reason)
 {
     uint64_t good = memory_read(&vtd, address);
@@ -105,7 +107,8 @@ static void expect_entry_bits(unsigned word, uint64_t reserved, uint64_t skipped
 Test(vtd_hostile, every_bit_of_a_remapped_interrupt_entry)
 {
     remapping_on(VTD_IRTE_P | 0x41ull << 16, 0);
-    /* 8 to 11 are software's, 15 is the other format, the vector and an APIC ID of 8 bits are data */
+    /* 8 to 11 are software's, 15 is the other format, the vector and an APIC ID of 8 bits are
+     * data */
     expect_entry_bits(0, 0xffff00ffff007000, 1ull << 15);
     expect_entry_bits(1, 0xfffffffffff00000, 0xc0000 /* the kind of validation */);
 }
@@ -235,7 +238,8 @@ Test(vtd_hostile, tables_and_queues_anywhere_are_faults_and_mend)
     }
 }
 
-/* The unit's registers are on the bus behind it: a device that may write there is software's mistake. */
+/* The unit's registers are on the bus behind it: a device that may write there is software's
+ * mistake. */
 Test(vtd_hostile, a_device_that_may_write_the_unit_s_registers_ends_nothing)
 {
     struct iov_random random;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Interrupt remapping and posting of the vt-d kind: formats, source validation, faults by reason. */
+/* Interrupt remapping and posting of the vt-d kind: formats, source validation, faults by
+ * reason. */
 #include "tests/models/iommu/vtd-bench.h"
 
 #define PD 0x300040u

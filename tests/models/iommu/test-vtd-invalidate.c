@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What empties which cache of the vt-d kind: registers, queue descriptors; waits, errors, recovery. */
+/* What empties which cache of the vt-d kind: registers, queue descriptors; waits, errors,
+ * recovery. */
 #include "tests/models/iommu/vtd-bench.h"
 
 #define STATUS 0x300000u

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Isolation of the vt-d kind: a million random DMAs through random tables, against a walker that is
- * written from the specification in the simplest way, without caches, on a copy of the memory. Tables
- * are full of holes, reserved bits and pointers to nowhere. A DMA must move the same bytes, or be
- * blocked with the same reason; now and then all of memory is compared.
+ * written from the specification in the simplest way, without caches, on a copy of the memory.
+ * Tables are full of holes, reserved bits and pointers to nowhere. A DMA must move the same bytes,
+ * or be blocked with the same reason; now and then all of memory is compared.
  */
 #include "core/kernel/random.h"
 #include "tests/models/iommu/vtd-bench.h"
@@ -87,7 +87,8 @@ static uint64_t random_entry(struct world *world)
 }
 
 /* Level 1 is a role, not a place: a table may serve on any level. So leaf entries of one level are
- * tables of another, and what a device may write must hold no table: level 1 has tables of its own. */
+ * tables of another, and what a device may write must hold no table: level 1 has tables of its own.
+ */
 static uint64_t random_leaf(struct world *world)
 {
     uint64_t kind = any(world, 16), rights = any(world, 4) != 0 ? 3 : any(world, 4);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Scalable mode of the vt-d kind: from function and PASID to a second stage, a first stage or nothing at all; every reason to fault on
- * the way; what is cached, and what makes it forgotten.
+ * Scalable mode of the vt-d kind: from function and PASID to a second stage, a first stage or
+ * nothing at all; every reason to fault on the way; what is cached, and what makes it forgotten.
  */
 #include "tests/models/iommu/vtd-bench.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the tests of a PC's old devices share: one device on a bench, time by hand, random accesses. */
+/* What the tests of a PC's old devices share: one device on a bench, time by hand, random
+ * accesses. */
 #ifndef IOV_TESTS_LEGACY_BENCH_H
 #define IOV_TESTS_LEGACY_BENCH_H
 
@@ -15,7 +16,8 @@ static inline void run_until(struct bench *bench, iov_time time)
     iov_kernel_run_until(bench->run.kernel, time);
 }
 
-/* Accesses of all sizes, at and around the target, with time passing. Nothing is expected but that it ends. */
+/* Accesses of all sizes, at and around the target, with time passing. Nothing is expected but that
+ * it ends. */
 static inline void disturb(struct bench *bench, struct iov_mem_target *target, uint64_t accesses)
 {
     uint64_t chance = 88172645463325252u;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* DMA writes fill only the ways they may; DMA reads that find their lines do not take the memory's time. */
+/* DMA writes fill only the ways they may; DMA reads that find their lines do not take the memory's
+ * time. */
 #include "tests/models/bench.h"
 
 static struct bench *bench;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The edu kind: its registers by its description, its DMA engine, its interrupts by wire and by message, its configuration space. */
+/* The edu kind: its registers by its description, its DMA engine, its interrupts by wire and by
+ * message, its configuration space. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <glib.h>

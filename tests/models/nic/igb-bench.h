@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An igb on the bench: memory that keeps interrupt messages, a cable that keeps frames, and a minimal driver. */
+/* An igb on the bench: memory that keeps interrupt messages, a cable that keeps frames, and a
+ * minimal driver. */
 #ifndef IOV_TESTS_NIC_IGB_BENCH_H
 #define IOV_TESTS_NIC_IGB_BENCH_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The device answers what a recorded one answered to an unmodified Linux driver, from loading to the first link-up: EEPROM bit by bit,
- * PHY, status, causes. tests/data/e1000-open.txt holds the accesses. No answer is excepted.
+ * The device answers what a recorded one answered to an unmodified Linux driver, from loading to
+ * the first link-up: EEPROM bit by bit, PHY, status, causes. tests/data/e1000-open.txt holds the
+ * accesses. No answer is excepted.
  */
 #include <stdio.h>
 

@@ -117,7 +117,8 @@ static uint64_t written_back(unsigned index)
     return bench_read(memory, TX_RING + 16 * index + 12, 1);
 }
 
-/* A frame for the device's own address with `size` bytes, 0x40 on the first byte after the header. */
+/* A frame for the device's own address with `size` bytes, 0x40 on the first byte after the
+ * header. */
 static struct iov_packet *frame(uint32_t size)
 {
     static const uint8_t own[6] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x56 };

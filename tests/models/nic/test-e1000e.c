@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The 82574L: its configuration space, its messages, its receive descriptors. What it shares with the e1000 is tested there. */
+/* The 82574L: its configuration space, its messages, its receive descriptors. What it shares with
+ * the e1000 is tested there. */
 #include <linux/pci_regs.h>
 
 #include "models/nic/e1000-regs.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The igb's virtual functions: coming and going, mailbox, switch, and what one may not do to another. */
+/* The igb's virtual functions: coming and going, mailbox, switch, and what one may not do to
+ * another. */
 #include "tests/models/nic/igb-bench.h"
 
 #define VF_BAR0 UINT64_C(0xd0000000)
@@ -125,7 +126,8 @@ static void open_pools(unsigned count)
     set(IGB_MRQC, IGB_MRQC_POOLS);
 }
 
-/* Its first queue of both directions; rings and buffers are those that the bench keeps for the queue `vf`. */
+/* Its first queue of both directions; rings and buffers are those that the bench keeps for the
+ * queue `vf`. */
 static void vf_open(unsigned vf)
 {
     for (unsigned i = 0; i < RING_ENTRIES; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A capture arrives frame by frame at its times; what is wrong with a file is said before anything runs. */
+/* A capture arrives frame by frame at its times; what is wrong with a file is said before anything
+ * runs. */
 #include <glib/gstdio.h>
 
 #include "core/net/ethernet-regs.h"

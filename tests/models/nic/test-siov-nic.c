@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The siov-nic's assignable interfaces: whose PASID a request has, what a page of doorbells is and is not, where messages are stored. */
+/* The siov-nic's assignable interfaces: whose PASID a request has, what a page of doorbells is and
+ * is not, where messages are stored. */
 #include "models/nic/siov-regs.h"
 
 #include "tests/models/nic/igb-bench.h"

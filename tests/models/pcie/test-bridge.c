@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ports as bridges: a root port with a card, and a switch with two, numbered and opened by firmware or by hand. */
+/* Ports as bridges: a root port with a card, and a switch with two, numbered and opened by firmware
+ * or by hand. */
 #include "tests/models/bench.h"
 
 #include "tests/core/pci/fixture.h"
@@ -24,7 +25,8 @@ static const struct iov_pci_capability capabilities[] = {
     IOV_PCI_ARI(.next_function = 0),
 };
 
-/* 00:01.0 root port, nic behind it; 00:02.0 root port, the switch behind it with `near` and `far`. */
+/* 00:01.0 root port, nic behind it; 00:02.0 root port, the switch behind it with `near` and
+ * `far`. */
 static void setup(void)
 {
     struct iov_pci_bar bars[] = {

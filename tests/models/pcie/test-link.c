@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A link has the bandwidth that the published model of pcie-bench gives it, and credits, tags and turns hold transfers back. */
+/* A link has the bandwidth that the published model of pcie-bench gives it, and credits, tags and
+ * turns hold transfers back. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 

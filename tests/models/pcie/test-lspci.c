@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A foreign judge: lspci reads the configuration space of everything that has one, and finds nothing to complain about. */
+/* A foreign judge: lspci reads the configuration space of everything that has one, and finds
+ * nothing to complain about. */
 #include "tests/models/bench.h"
 
 #include <glib/gstdio.h>
@@ -63,7 +64,8 @@ static const char *const complaints[] = {
     "unknown", "error", "access denied", "Reserved", "invalid",   "Illegal",
 };
 
-/* Words that are none: a slot's indicators that are not there; virtio's window into BARs, which lspci 3.9 does not know. */
+/* Words that are none: a slot's indicators that are not there; virtio's window into BARs, which
+ * lspci 3.9 does not know. */
 static const char *const harmless[] = { "AttnInd Unknown, PwrInd Unknown", "ParErr", "CorrErr",
                                         "VirtIO: <unknown>" };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A root port takes the time of link and root complex, and its directions carry no more than their rate. */
+/* A root port takes the time of link and root complex, and its directions carry no more than their
+ * rate. */
 #include "tests/models/bench.h"
 
 static struct bench *bench;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The disk-image kind: bytes of a raw file, what a snapshot keeps to itself, times, sizes, mistakes. */
+/* The disk-image kind: bytes of a raw file, what a snapshot keeps to itself, times, sizes,
+ * mistakes. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <glib.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * virtio-blk judged by a foreign machine's transcript (tests/golden), with nothing around it but a bus of its own: the device sits in
- * slot 4, configuration accesses come by 0xCF8/0xCFC, its pin is interrupt 20.
+ * virtio-blk judged by a foreign machine's transcript (tests/golden), with nothing around it but a
+ * bus of its own: the device sits in slot 4, configuration accesses come by 0xCF8/0xCFC, its pin is
+ * interrupt 20.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>

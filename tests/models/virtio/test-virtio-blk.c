@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The virtio-blk kind: requests and their errors, configuration and its changes, interrupts, queues, resets in the middle of
- * work, both interfaces; and drivers that break the rules, by hand and at random.
+ * The virtio-blk kind: requests and their errors, configuration and its changes, interrupts,
+ * queues, resets in the middle of work, both interfaces; and drivers that break the rules, by hand
+ * and at random.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -61,7 +62,8 @@ TestSuite(blk_setup, .init = power_on, .fini = finish);
 
 /* ---- Asking ---- */
 
-/* Chain number n uses descriptors 4n to 4n+3 and a header and status of its own. `size` bytes of data from DATA_AT. */
+/* Chain number n uses descriptors 4n to 4n+3 and a header and status of its own. `size` bytes of
+ * data from DATA_AT. */
 static void ask(unsigned n, uint32_t type, uint64_t sector, uint32_t size, bool into_memory)
 {
     struct virtio_blk_header header = { .type = type, .sector = sector };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The guest's driver and the device on one ring, split and packed, in a random order of events. Every buffer comes back once with its length, whatever the order in
- * which the device is done; and nobody is left asleep: a device that asked for notifications and finds the ring empty is told of the next buffer, a driver
- * that asked for interrupts and finds nothing used gets one.
+ * The guest's driver and the device on one ring, split and packed, in a random order of events.
+ * Every buffer comes back once with its length, whatever the order in which the device is done; and
+ * nobody is left asleep: a device that asked for notifications and finds the ring empty is told of
+ * the next buffer, a driver that asked for interrupts and finds nothing used gets one.
  */
 #include "tests/models/guest/fake-machine.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A driver that means harm: nothing it does stops the host. What breaks a ring makes the device ask for a reset and is counted;
- * accesses of any size to any offset are answered.
+ * A driver that means harm: nothing it does stops the host. What breaks a ring makes the device ask
+ * for a reset and is counted; accesses of any size to any offset are answered.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>

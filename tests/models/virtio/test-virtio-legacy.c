@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The legacy interface of a transitional device, by the example of virtio-net: IDs and I/O BAR as QEMU 7.2's transitional
- * virtio-net-pci shows them, registers, queues in pages, interrupts.
+ * The legacy interface of a transitional device, by the example of virtio-net: IDs and I/O BAR as
+ * QEMU 7.2's transitional virtio-net-pci shows them, registers, queues in pages, interrupts.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>

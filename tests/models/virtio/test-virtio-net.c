@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* virtio-net on the bench: frames both ways, what interrupts and notifications are left out, control commands, time. */
+/* virtio-net on the bench: frames both ways, what interrupts and notifications are left out,
+ * control commands, time. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 

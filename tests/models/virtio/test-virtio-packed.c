@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The device side of the packed ring, against rings written by hand (virtio 1.2, clause 2.8), and drivers that mean harm. */
+/* The device side of the packed ring, against rings written by hand (virtio 1.2, clause 2.8), and
+ * drivers that mean harm. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 

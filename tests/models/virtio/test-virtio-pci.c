@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The PCI transport, by the example of virtio-net: configuration space, negotiation, queue registers, interrupts by wire and by
- * MSI-X. What QEMU 7.2's non-transitional virtio-net-pci answers stands in tables here.
+ * The PCI transport, by the example of virtio-net: configuration space, negotiation, queue
+ * registers, interrupts by wire and by MSI-X. What QEMU 7.2's non-transitional virtio-net-pci
+ * answers stands in tables here.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The device answers what a recorded one answered to an unmodified Linux driver, from loading to the link being up: capabilities,
- * negotiation, vectors, queues. tests/data/virtio-net-probe.txt holds the accesses. One kind of answer is excepted: the recorded
- * device offered more features, so features are compared, and accepted, as far as both offer them.
+ * The device answers what a recorded one answered to an unmodified Linux driver, from loading to
+ * the link being up: capabilities, negotiation, vectors, queues. tests/data/virtio-net-probe.txt
+ * holds the accesses. One kind of answer is excepted: the recorded device offered more features, so
+ * features are compared, and accepted, as far as both offer them.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
