@@ -66,6 +66,7 @@ struct _IovVhost {
     bool transmit_copy;
     bool receive_copy;
     uint64_t kick_register;
+    uint64_t queue_length;
     iov_time busy_poll;
     /* costs: rows of the kinds */
     iov_time begin_cost, transmit_cost, receive_cost, call_cost;
@@ -93,7 +94,7 @@ struct _IovVhost {
     struct iov_thread *sending;
     /* statistics */
     uint64_t kicks, transmit_turns, receive_turns, requeues, frames_sent, frames_received, calls,
-        faults;
+        faults, drops;
 };
 
 /* Rows of the costs that a kind names. */

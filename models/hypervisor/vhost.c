@@ -264,6 +264,12 @@ void iov_vhost_receive(IovVhost *self, struct iov_packet *packet, struct iov_exe
     struct iov_vhost_pair *pair = &self->pairs[pick_pair(self, packet)];
     struct iov_span *span = packet->span;
 
+    if (pair->received.count >= self->queue_length) {
+        self->drops++;
+        self->measure->counters.drops++;
+        iov_packet_free(packet);
+        return;
+    }
     packet->queue = (uint8_t)(pair->index + 1);
     if (waker == NULL)
         iov_span_claim(span, self, IOV_PART_QUEUE, now(self));
@@ -519,6 +525,8 @@ static void iov_vhost_class_init(IovVhostClass *klass)
                    "Frames of one turn; the rest waits behind other work");
     IOV_PROP_COUNT(mc, IovVhost, batch, 1, UINT32_MAX, 64,
                    "Received frames that share an interrupt while more wait");
+    IOV_PROP_COUNT(mc, IovVhost, queue_length, 1, 65536, 1000,
+                   "Frames that wait for the worker, for each pair: the length of a tap's queue");
     IOV_PROP_BOOL(mc, IovVhost, transmit_copy, 0, "What the guest sends is copied here");
     IOV_PROP_BOOL(mc, IovVhost, receive_copy, 1, "What is received is copied here");
     IOV_PROP_COUNT(mc, IovVhost, kick_register, 0, UINT32_MAX, 0x3000,
@@ -536,6 +544,7 @@ static void iov_vhost_class_init(IovVhostClass *klass)
     IOV_STAT(mc, IovVhost, frames_received, "Frames for the guest");
     IOV_STAT(mc, IovVhost, calls, "Interrupts sent");
     IOV_STAT(mc, IovVhost, faults, "Accesses that nobody answered");
+    IOV_STAT(mc, IovVhost, drops, "Frames lost because too many waited");
     mc->prepare = iov_vhost_prepare;
     mc->realize = iov_vhost_realize;
     mc->unrealize = iov_vhost_unrealize;

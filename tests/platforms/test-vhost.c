@@ -254,6 +254,19 @@ Test(vhost, sidecore_serves_guests_in_turn)
 
 /* ---- A poll-mode driver in the guest ---- */
 
+/* Without moderation of the card's interrupts nothing is left of the core for the worker. */
+Test(vhost, frames_that_a_worker_does_not_come_to_are_lost_when_the_tap_s_queue_is_full)
+{
+    struct iov_experiment *run =
+        RUN("multi-queue-rx.yaml", "strategy=sidecore", "parameters.queues=1", "stop=20ms");
+    uint64_t arrived = stat_of(run, "vm0/tap", "received-frames");
+
+    cr_assert(gt(u64, arrived, 10000));
+    cr_assert(eq(u64, stat_of(run, "vm0/vhost", "frames-received"), 0));
+    cr_assert(eq(u64, stat_of(run, "vm0/vhost", "drops"), arrived - 1000));
+    iov_experiment_free(run);
+}
+
 Test(vhost, dpdk_takes_no_exit_at_all)
 {
     static const char *const configs[] = { "net-rr.yaml", "udp-stream.yaml", "ping.yaml" };
