@@ -3,10 +3,11 @@
  * linux-host: which processor a thread goes to.
  *
  * A woken thread goes to its last processor if that is idle, else to an idle one, else it queues
- * there; it preempts whoever has run more than the wake-up granularity longer. Who waits at the end
- * of a time slice moves to a processor that is idle, and so does, with irq-time-accounting, who
- * runs where interrupts take much of the time. LIMIT: looking for idle processors costs nothing and
- * happens at the ends of slices; a processor that becomes idle does not look for work itself.
+ * there; it preempts whoever has run more than the wake-up granularity longer. A processor that
+ * would go idle takes over who waits elsewhere and has not run for the migration cost. Who waits at
+ * the end of a time slice moves to a processor that is idle, and so does, with irq-time-accounting,
+ * who runs where interrupts take much of the time. LIMIT: looking for idle processors and for work
+ * costs nothing, so a processor looks for work however short it was idle lately.
  */
 #include "core/trace/measure.h"
 #include "models/hypervisor/host-private.h"
@@ -79,6 +80,22 @@ static void call_back(struct iov_host_cpu *cpu, struct iov_thread *thread)
     reschedule(cpu);
 }
 
+/* The thread comes to the processor's queue, or runs there. */
+static void settle_at(struct iov_thread *thread, struct iov_host_cpu *cpu)
+{
+    iov_time bonus = thread->host->time_slice / 2;
+    iov_time floor = cpu->vruntime_floor > bonus ? cpu->vruntime_floor - bonus : 0;
+
+    if (thread->cpu == NULL) {
+        thread->vruntime = floor;
+    } else if (thread->cpu != cpu) {
+        move_clock(thread, cpu);
+        thread->host->migrations++;
+    }
+    thread->cpu = cpu;
+    thread->vruntime = MAX(thread->vruntime, floor);
+}
+
 /* It can be woken: it has begun, and it is not itself that goes elsewhere. */
 static bool is_parked(const struct iov_thread *thread)
 {
@@ -90,20 +107,11 @@ void iov_host_enqueue_at(struct iov_exec *waker, struct iov_thread *thread,
                          struct iov_host_cpu *cpu)
 {
     struct iov_thread *current = cpu->current;
-    iov_time bonus = thread->host->time_slice / 2;
-    iov_time floor = cpu->vruntime_floor > bonus ? cpu->vruntime_floor - bonus : 0;
 
     if (!current->idle)
         iov_host_account(current);
     thread->state = IOV_THREAD_RUNNABLE;
-    if (thread->cpu == NULL) {
-        thread->vruntime = floor;
-    } else if (thread->cpu != cpu) {
-        move_clock(thread, cpu);
-        thread->host->migrations++;
-    }
-    thread->cpu = cpu;
-    thread->vruntime = MAX(thread->vruntime, floor);
+    settle_at(thread, cpu);
     cpu->left = NULL;
     iov_host_queue_insert(cpu, thread);
     iov_host_slice_arm(cpu);
@@ -152,6 +160,12 @@ void iov_thread_wake(struct iov_exec *waker, struct iov_thread *thread, struct i
 
 /* ---- Balance ---- */
 
+static void queue_remove(struct iov_host_cpu *cpu, unsigned place)
+{
+    cpu->queued--;
+    memmove(&cpu->queue[place], &cpu->queue[place + 1], (cpu->queued - place) * sizeof *cpu->queue);
+}
+
 void iov_host_share_waiting(struct iov_host_cpu *cpu)
 {
     for (unsigned i = cpu->queued; i > 0 && cpu->host->free != 0; i--) {
@@ -160,9 +174,40 @@ void iov_host_share_waiting(struct iov_host_cpu *cpu)
 
         if (to == NULL)
             continue;
-        memmove(&cpu->queue[i - 1], &cpu->queue[i], (--cpu->queued - (i - 1)) * sizeof *cpu->queue);
+        queue_remove(cpu, i - 1);
         iov_host_enqueue_at(NULL, thread, to);
     }
+}
+
+/* SPEC: Linux, newidle_balance() and task_hot(). */
+struct iov_thread *iov_host_pull(struct iov_host_cpu *cpu)
+{
+    IovLinuxHost *host = cpu->host;
+    iov_time now = iov_now(host->parent_instance.kernel);
+    struct iov_host_cpu *from = NULL;
+    unsigned place = 0;
+
+    for (uint64_t crowded = host->crowded; crowded != 0; crowded &= crowded - 1) {
+        struct iov_host_cpu *other = &host->processors[__builtin_ctzll(crowded)];
+
+        for (unsigned k = 0; k < other->queued; k++) {
+            const struct iov_thread *thread = other->queue[k].thread;
+
+            if (thread->affinity >> cpu->index & 1 && now - thread->since >= host->migration_cost &&
+                (from == NULL || thread->since < from->queue[place].thread->since)) {
+                from = other;
+                place = k;
+            }
+        }
+    }
+    if (from == NULL)
+        return NULL;
+
+    struct iov_thread *thread = from->queue[place].thread;
+
+    queue_remove(from, place);
+    settle_at(thread, cpu);
+    return thread;
 }
 
 struct iov_host_cpu *iov_host_refuge(struct iov_host_cpu *cpu, iov_time interrupted)

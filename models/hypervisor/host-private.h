@@ -65,10 +65,12 @@ struct _IovLinuxHostClass {
 struct _IovLinuxHost {
     IovModel parent_instance;
     uint64_t free;                            /* by processor: it idles and nobody waits for it */
+    uint64_t crowded;                         /* by processor: its slice is armed */
     struct iov_model_list cpus;               /* property */
     struct iov_count_list isolate;            /* property */
     iov_time time_slice;                      /* property */
     iov_time wakeup_granularity;              /* property */
+    iov_time migration_cost;                  /* property */
     int idle;                                 /* property: enum iov_host_idle */
     uint32_t idle_states;                     /* property */
     bool cache_refill;                        /* property */
@@ -129,6 +131,8 @@ void iov_host_move(struct iov_thread *thread, struct iov_host_cpu *to);
 void iov_host_enqueue(struct iov_thread *thread);
 void iov_host_enqueue_at(struct iov_exec *waker, struct iov_thread *thread,
                          struct iov_host_cpu *cpu);
+/* The thread that has not run for longest of those that wait for other processors, may run at this one, and have cold caches; or NULL. */
+struct iov_thread *iov_host_pull(struct iov_host_cpu *cpu);
 /* Threads that wait go to idle processors, as far as there are any for them. */
 void iov_host_share_waiting(struct iov_host_cpu *cpu);
 /*

@@ -76,14 +76,24 @@ iov_time iov_thread_cpu_time(const struct iov_thread *thread)
 
 void iov_host_slice_arm(struct iov_host_cpu *cpu)
 {
-    if (cpu->queued > 0 && !cpu->current->idle && !iov_event_armed(&cpu->slice))
-        iov_event_in(&cpu->slice, cpu->host->time_slice);
+    if (cpu->queued == 0 || cpu->current->idle || iov_event_armed(&cpu->slice))
+        return;
+    iov_event_in(&cpu->slice, cpu->host->time_slice);
+    cpu->host->crowded |= UINT64_C(1) << cpu->index;
+}
+
+/* Nobody waits behind the running thread, or the slice is over. */
+static void slice_end(struct iov_host_cpu *cpu)
+{
+    iov_event_disarm(&cpu->slice);
+    cpu->host->crowded &= ~(UINT64_C(1) << cpu->index);
 }
 
 static void on_slice(struct iov_event *event)
 {
     struct iov_host_cpu *cpu = iov_container_of(event, struct iov_host_cpu, slice);
 
+    slice_end(cpu);
     cpu->processor->ops->interrupt(cpu->processor, IOV_HOST_VECTOR_TIMER, NULL);
 }
 
@@ -122,7 +132,7 @@ static void current_set(struct iov_host_cpu *cpu, struct iov_thread *thread)
     thread->exec.processor = cpu->processor;
     cpu->processor->running = &thread->exec;
     if (iov_event_armed(&cpu->slice))
-        iov_event_disarm(&cpu->slice);
+        slice_end(cpu);
 }
 
 /* The processor goes to a thread that waited for it. */
@@ -221,6 +231,8 @@ static void leave(struct iov_thread *thread, struct iov_host_cpu *elsewhere)
     struct iov_host_cpu *cpu = thread->cpu;
     struct iov_thread *to = queue_pop(cpu);
 
+    if (to == NULL && cpu->host->crowded != 0)
+        to = iov_host_pull(cpu);
     cpu->need_resched = false;
     if (to == thread) {
         thread->state = IOV_THREAD_RUNNING;
@@ -545,6 +557,9 @@ static void iov_linux_host_class_init(IovLinuxHostClass *klass)
                   "Turn of a thread while others wait for its processor");
     IOV_PROP_TIME(mc, IovLinuxHost, wakeup_granularity, 0, IOV_SEC, IOV_MS,
                   "A woken thread preempts one that has run this much longer");
+    IOV_PROP_TIME(mc, IovLinuxHost, migration_cost, 0, IOV_SEC, 500 * IOV_US,
+                  "A processor without work takes a thread over that waits elsewhere and has not "
+                  "run for so long");
     IOV_PROP_ENUM(mc, IovLinuxHost, idle, idle_kinds, IDLE_HLT, "What an idle processor does");
     IOV_PROP_COUNT(mc, IovLinuxHost, idle_states, 1, IOV_HOST_IDLE_STATES, 1,
                    "Idle states of a processor that halts: C1; C1E too; C6 too");

@@ -427,6 +427,36 @@ Test(host, who_waits_moves_to_a_processor_that_has_become_idle)
     cr_assert(lt(u64, stays.finished, (3 + 20) * IOV_MS + 100 * IOV_US));
 }
 
+/* Where a thread is that had to give way after 3 ms, when the other processor has lost its work some time later. */
+static unsigned where_it_waits(uint64_t affinity, iov_time idle_after)
+{
+    struct worker waits = { .work = 20 * IOV_MS };
+    struct worker leaves = { .work = 3 * IOV_MS + idle_after };
+    struct worker preempts = { .work = 20 * IOV_MS };
+
+    start();
+    worker_start(&waits, "waits", affinity, work_main);
+    worker_start(&leaves, "leaves", 2, work_main);
+    worker_start(&preempts, "preempts", 1, work_main);
+    machine_run(&machine, 3 * IOV_MS + idle_after + 100 * IOV_US);
+    return waits.thread->cpu->index;
+}
+
+Test(host, a_processor_without_work_takes_over_who_waits_elsewhere)
+{
+    cr_assert(eq(uint, where_it_waits(3, 600 * IOV_US), 1));
+}
+
+Test(host, a_thread_that_ran_a_moment_ago_stays_by_its_caches)
+{
+    cr_assert(eq(uint, where_it_waits(3, 400 * IOV_US), 0));
+}
+
+Test(host, a_pinned_thread_is_not_taken_over)
+{
+    cr_assert(eq(uint, where_it_waits(1, 600 * IOV_US), 0));
+}
+
 /* Interrupts every 10 us whose softirq takes 5. */
 struct burden {
     struct iov_host_irq irq;
