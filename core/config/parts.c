@@ -361,10 +361,8 @@ struct part *parts_find(const struct parts *parts, int vm, const char *name,
     const char *slash = part == NULL ? strrchr(name, '/') : NULL;
 
     *ret_child = NULL;
-    while (
-        slash != NULL &&
-        part ==
-            NULL) { /* "vm/vcpu0" and "vm0/nic/queue0": the part is the longest name that is one */
+    /* "vm/vcpu0" and "vm0/nic/queue0": the part is the longest name that is one. */
+    while (slash != NULL && part == NULL) {
         char *front = g_strndup(name, (gsize)(slash - name));
         part = find_quietly(parts, vm, front);
         if (part != NULL)

@@ -58,8 +58,8 @@ static IovModel *refer(const void *context, const char *name, struct iov_origin 
     if (part->model == NULL)
         return NULL;
     IovModel *child = model_child(part->model, below);
-    if (child ==
-        NULL) /* LIMIT: children that are made in prepare() come too late to be referred to */
+    /* LIMIT: children that are made in prepare() come too late to be referred to. */
+    if (child == NULL)
         iov_diagnostics_add(reference->platform->config->diagnostics, origin,
                             "'%s' has no part '%s' in it", part->path, below);
     else
@@ -114,8 +114,8 @@ static void make_models(struct iov_platform *platform)
 static void order_from(struct iov_platform *platform, struct part *first,
                        GPtrArray *const *references, GHashTable *index_of, bool *seen)
 {
-    GArray *stack =
-        g_array_new(FALSE, FALSE, sizeof(guint[2])); /* part, next reference to look at */
+    /* Of each: the part, the next reference to look at. */
+    GArray *stack = g_array_new(FALSE, FALSE, sizeof(guint[2]));
     guint top[2] = { GPOINTER_TO_UINT(g_hash_table_lookup(index_of, first)), 0 };
 
     if (seen[top[0]]) {

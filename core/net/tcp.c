@@ -32,8 +32,8 @@ void iov_tcp_connect(struct iov_tcp *tcp, const struct iov_tcp_address *peer)
 {
     tcp->peer = *peer;
     tcp->state = IOV_TCP_SYN_SENT;
-    tcp->unacknowledged = tcp->next =
-        1u << 16; /* the initial sequence number: the same in every run */
+    /* The initial sequence number is the same in every run. */
+    tcp->unacknowledged = tcp->next = 1u << 16;
 }
 
 /* ---- Reading ---- */

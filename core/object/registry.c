@@ -131,8 +131,8 @@ static void iov_plugin_module_init(IovPluginModule *self)
 
 static bool load_one(const char *file, GError **error)
 {
-    IovPluginModule *plugin =
-        g_object_new(iov_plugin_module_get_type(), NULL); /* lives for ever, as its types do */
+    /* Lives for ever, as its types do. */
+    IovPluginModule *plugin = g_object_new(iov_plugin_module_get_type(), NULL);
 
     plugin->file = g_strdup(file);
     if (g_type_module_use(G_TYPE_MODULE(plugin)))

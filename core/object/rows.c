@@ -22,8 +22,8 @@ static GArray *copy_rows(const GArray *rows, unsigned size)
 void iov_model_class_describe(IovModelClass *klass, const char *kind, const char *text)
 {
     const struct iov_model_info *parent = klass->info;
-    struct iov_model_info *info =
-        g_new0(struct iov_model_info, 1); /* lives as long as the class: for ever */
+    /* Lives as long as the class: for ever. */
+    struct iov_model_info *info = g_new0(struct iov_model_info, 1);
 
     info->kind = kind;
     info->text = text;

@@ -150,8 +150,8 @@ enum {
     IOV_PCI_CHANGED_MASTER = 1 << 1, /* bus master enable */
     IOV_PCI_CHANGED_INTX = 1 << 2,   /* interrupt disable */
     IOV_PCI_CHANGED_MSI = 1 << 3,    /* enable, masks: pending ones have been sent */
-    IOV_PCI_CHANGED_FLR =
-        1 << 4, /* initiate function level reset: call iov_pci_space_reset(), then reset yourself */
+    /* Initiate function level reset: call iov_pci_space_reset(), then reset yourself. */
+    IOV_PCI_CHANGED_FLR = 1 << 4,
     IOV_PCI_CHANGED_POWER = 1 << 5, /* PM power state */
     IOV_PCI_CHANGED_SRIOV = 1 << 6, /* VF enable, VF MSE, NumVFs */
     IOV_PCI_CHANGED_OTHER = 1 << 7,

@@ -31,8 +31,8 @@ void iov_effects_finish(struct iov_effect_player *player)
 
 static void effects_push(struct iov_effects *effects, const struct iov_effect *effect)
 {
-    if (effects->count ==
-        effects->capacity) { /* grows to the longest list of the run, then never again */
+    /* Grows to the longest list of the run, then never again. */
+    if (effects->count == effects->capacity) {
         effects->capacity = effects->capacity != 0 ? 2 * effects->capacity : 32;
         effects->items = g_renew(struct iov_effect, effects->items, effects->capacity);
     }

@@ -166,8 +166,8 @@ static bool map(IovKvmVm *vm, iov_gpa gpa, unsigned level, uint64_t entry)
         unsigned index = index_of(gpa, at);
         uint64_t upper = entry_get(vm, table, index);
 
-        if ((upper & IOV_EPT_RWX) !=
-            IOV_EPT_RWX) { /* not a table yet: it takes over what it stood for */
+        if ((upper & IOV_EPT_RWX) != IOV_EPT_RWX) {
+            /* Not a table yet: it takes over what it stood for. */
             iov_hpa lower = table_new(vm, upper);
 
             if (lower == 0)

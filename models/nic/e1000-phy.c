@@ -78,8 +78,8 @@ void e1000_eecd_write(IovE1000 *self, uint32_t value)
         self->eeprom_in = self->eeprom_in << 1 | (value & E1000_EECD_DI ? 1 : 0);
         if (++self->eeprom_bits == 9 && self->eeprom_in >> 6 == E1000_EEPROM_READ) {
             self->eeprom_reading = true;
-            self->eeprom_out =
-                (self->eeprom_in & 0x3f) * 16 - 1; /* the clock falls before the first bit */
+            /* The clock falls before the first bit. */
+            self->eeprom_out = (self->eeprom_in & 0x3f) * 16 - 1;
         }
     } else if (~value & before & E1000_EECD_SK) {
         self->eeprom_out++;
@@ -108,10 +108,10 @@ static void link_set(IovE1000 *self, bool up)
         self->status |= E1000_STATUS_LU;
         self->phy[E1000_PHY_STATUS] |= E1000_PHY_STATUS_LINK | E1000_PHY_STATUS_AUTONEG_DONE;
         self->phy[E1000_PHY_M88_STATUS] |= E1000_PHY_M88_STATUS_LINK;
-        self->phy[E1000_PHY_PARTNER] =
-            0x41e0; /* acknowledged: 10 and 100 Mb/s, both duplex modes */
-        self->phy[E1000_PHY_1000T_STATUS] =
-            0x3c00; /* both receivers fine, partner does 1000BASE-T full duplex */
+        /* Acknowledged: 10 and 100 Mb/s, both duplex modes. */
+        self->phy[E1000_PHY_PARTNER] = 0x41e0;
+        /* Both receivers fine, partner does 1000BASE-T full duplex. */
+        self->phy[E1000_PHY_1000T_STATUS] = 0x3c00;
     } else {
         self->status &= ~E1000_STATUS_LU;
         self->phy[E1000_PHY_STATUS] &=

@@ -138,8 +138,8 @@ static void change_context(struct world *world, unsigned device)
         low |= 1ull << (4 + any(world, 8));
     if (kind == 2)
         high |= 1ull << (24 + any(world, 40));
-    if (kind ==
-        3) /* never another valid width: tables would stand a level too low, and be written */
+    /* Never another valid width: tables would stand a level too low, and be written. */
+    if (kind == 3)
         high = (high & ~7ull) | (any(world, 6) + 3) % 8;
     if (kind == 4)
         low |= 4 * any(world, 4);
