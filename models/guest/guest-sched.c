@@ -9,16 +9,12 @@
  * nobody's (Linux's IRQ_TIME_ACCOUNTING).
  */
 #include "models/guest/guest-private.h"
-
-/* Linux 6.1's sched_latency and sched_wakeup_granularity; once more for each doubling of up to
- * eight processors. */
-#define PERIOD (6 * IOV_MS)
-#define GRANULARITY (1 * IOV_MS)
-#define SCALING_PROCESSORS 8
+#include "models/guest/linux-regs.h"
 
 static iov_time scaled(const struct iov_guest_cpu *cpu, iov_time time)
 {
-    return time * g_bit_storage(MIN(iov_guest_processors(cpu->guest), SCALING_PROCESSORS));
+    return time *
+           g_bit_storage(MIN(iov_guest_processors(cpu->guest), LINUX_SCHED_SCALING_PROCESSORS));
 }
 
 static bool is_runnable(const struct iov_guest_cpu *cpu, enum iov_guest_thread thread)
@@ -68,13 +64,14 @@ void iov_guest_sched_switch(struct iov_guest_cpu *cpu, enum iov_guest_thread thr
 void iov_guest_sched_wake(struct iov_guest_cpu *cpu, enum iov_guest_thread thread)
 {
     struct iov_guest_sched *sched = &cpu->sched;
-    iov_time credit = scaled(cpu, PERIOD) / 2;
+    iov_time credit = scaled(cpu, LINUX_SCHED_LATENCY) / 2;
 
     account(cpu);
     if (sched->least > credit)
         sched->vruntime[thread] = MAX(sched->vruntime[thread], sched->least - credit);
     if (sched->current == IOV_GUEST_NOBODY ||
-        sched->vruntime[sched->current] > sched->vruntime[thread] + scaled(cpu, GRANULARITY))
+        sched->vruntime[sched->current] >
+            sched->vruntime[thread] + scaled(cpu, LINUX_SCHED_WAKEUP_GRANULARITY))
         cpu->need_resched = true;
 }
 
@@ -85,7 +82,7 @@ void iov_guest_sched_tick(struct iov_guest_cpu *cpu)
     account(cpu);
     if (is_runnable(cpu, IOV_GUEST_TASK) && is_runnable(cpu, IOV_GUEST_KSOFTIRQD) &&
         sched->current != IOV_GUEST_NOBODY &&
-        sched->vruntime[sched->current] - sched->began > scaled(cpu, PERIOD) / 2)
+        sched->vruntime[sched->current] - sched->began > scaled(cpu, LINUX_SCHED_LATENCY) / 2)
         cpu->need_resched = true;
 }
 

@@ -12,10 +12,7 @@
  * system calls too, where Linux waits for their end.
  */
 #include "models/guest/guest-private.h"
-
-/* Linux: MAX_SOFTIRQ_RESTART, MAX_SOFTIRQ_TIME. */
-#define ROUNDS 10
-#define LONGEST (2 * IOV_MS)
+#include "models/guest/linux-regs.h"
 
 void iov_guest_raise_softirq(struct iov_guest_cpu *cpu, enum iov_guest_softirq softirq)
 {
@@ -36,10 +33,10 @@ static void wake_thread(struct iov_guest_cpu *cpu)
 static void do_softirq(struct iov_guest_cpu *cpu)
 {
     struct iov_span *span = cpu->span;
-    iov_time end = iov_guest_now(cpu) + LONGEST;
+    iov_time end = iov_guest_now(cpu) + LINUX_MAX_SOFTIRQ_TIME;
 
     cpu->in_softirq = true;
-    for (int round = 0; cpu->softirqs != 0 && round < ROUNDS; round++) {
+    for (int round = 0; cpu->softirqs != 0 && round < LINUX_MAX_SOFTIRQ_RESTART; round++) {
         if (round > 0 && (cpu->need_resched || iov_guest_now(cpu) >= end))
             break;
         uint32_t pending = cpu->softirqs;

@@ -20,6 +20,7 @@
 #include "core/net/ethernet-regs.h"
 #include "core/net/internet.h"
 #include "models/guest/guest-private.h"
+#include "models/guest/linux-regs.h"
 #include "models/guest/offload.h"
 
 /* Linux's default socket buffers, and what a frame counts for in them: its buffer, rounded, and the
@@ -562,7 +563,7 @@ bool iov_guest_napi_complete(struct iov_guest_cpu *cpu, struct iov_guest_napi *n
 void iov_guest_net_rx_softirq(struct iov_guest_cpu *cpu)
 {
     struct iov_guest_polls now = cpu->polls, again = { NULL, NULL };
-    int budget = 300; /* of one softirq, over all devices */
+    int budget = LINUX_NETDEV_BUDGET;
 
     cpu->polls.first = NULL;
     while (now.first != NULL && budget > 0) {
@@ -571,10 +572,10 @@ void iov_guest_net_rx_softirq(struct iov_guest_cpu *cpu)
         now.first = napi->next;
         cpu->guest->napi_polls++;
         iov_guest_charge(cpu, cpu->guest->costs.napi_poll);
-        unsigned done = napi->poll(napi, cpu, IOV_GUEST_NAPI_BUDGET);
+        unsigned done = napi->poll(napi, cpu, LINUX_NAPI_POLL_WEIGHT);
 
         budget -= (int)done;
-        if (done >= IOV_GUEST_NAPI_BUDGET) { /* more to do */
+        if (done >= LINUX_NAPI_POLL_WEIGHT) { /* more to do */
             iov_guest_net_deliver_batch(cpu, napi);
             append_poll(&again, napi);
         }

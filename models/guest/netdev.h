@@ -20,9 +20,8 @@ struct iov_guest_net;
 struct iov_guest_netdev;
 
 #define IOV_GUEST_FRAME_MAX 1536 /* a full Ethernet frame, with some room */
-#define IOV_GUEST_NAPI_BUDGET 64
-#define IOV_GUEST_QUEUES 16    /* transmit queues of a device, as many receive queues */
-#define IOV_GUEST_NAPI_BATCH 8 /* frames a poll collects before the stack sees them */
+#define IOV_GUEST_QUEUES 16      /* transmit queues of a device, as many receive queues */
+#define IOV_GUEST_NAPI_BATCH 8   /* frames a poll collects before the stack sees them */
 
 /* A frame on its way through the stack. */
 struct iov_guest_frame {

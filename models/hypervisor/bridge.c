@@ -13,6 +13,7 @@
 
 #include "core/net/flow.h"
 #include "core/trace/measure.h"
+#include "models/guest/linux-regs.h"
 #include "models/hypervisor/host-nic.h"
 #include "models/hypervisor/mac-table.h"
 #include "models/hypervisor/xen.h"
@@ -20,7 +21,6 @@
 #define PORTS IOV_MAC_PORTS
 #define QUEUES 16
 #define NIC (-1)
-#define SOFTIRQ_FRAMES 300 /* Linux: net.core.netdev_budget; then ksoftirqd goes on */
 
 /* A receive queue of the NIC. */
 struct rx_queue {
@@ -232,13 +232,13 @@ static void irq_handle(struct iov_host_irq *irq, struct iov_exec *exec, struct i
                       exec, NULL);
 }
 
-/* A budget of frames; true if more wait. */
+/* A budget of frames; true if more wait, which are ksoftirqd's. */
 static bool receive_some(struct rx_queue *queue, struct iov_exec *exec)
 {
     IovBridge *self = queue->bridge;
     unsigned merged = 0;
 
-    for (unsigned i = 0; i < SOFTIRQ_FRAMES; i += 1 + merged) {
+    for (unsigned i = 0; i < LINUX_NETDEV_BUDGET; i += 1 + merged) {
         struct iov_packet *packet = self->gro ? iov_host_nic_gro(&self->nic, queue->frames, &merged)
                                               : iov_packet_queue_pop(queue->frames);
 

@@ -23,6 +23,7 @@
 #include "core/net/ethernet-regs.h"
 #include "core/net/segment.h"
 #include "core/trace/measure.h"
+#include "models/guest/linux-regs.h"
 #include "models/hypervisor/igb-vmdq.h"
 #include "models/nic/igb-regs.h"
 #include "models/virtio/virtio-regs.h"
@@ -30,7 +31,6 @@
 #define RING 256u
 #define ROOM 2048u
 #define RX_GIVE 16u
-#define SOFTIRQ_FRAMES 300 /* Linux: net.core.netdev_budget */
 
 struct _IovVmdqQueue {
     IovModel parent_instance;
@@ -212,7 +212,7 @@ static void softirq_run(struct iov_host_softirq *softirq, struct iov_exec *exec)
 {
     IovVmdqQueue *self = iov_container_of(softirq, IovVmdqQueue, softirq);
 
-    for (unsigned i = 0; i < SOFTIRQ_FRAMES; i++) {
+    for (unsigned i = 0; i < LINUX_NETDEV_BUDGET; i++) {
         struct igb_rx_done descriptor;
 
         iov_exec_get(exec, self->rx_ring + self->rx_clean * IGB_DESCRIPTOR_SIZE, &descriptor,

@@ -11,13 +11,9 @@
  * turn by time; switches between tasks make no hypercalls of their own.
  */
 #include "core/trace/measure.h"
+#include "models/guest/linux-regs.h"
 #include "models/hypervisor/xen-regs.h"
 #include "models/hypervisor/xen.h"
-
-/* Linux's: how long softirqs may go on before ksoftirqd has them, and what CFS gives each of two
- * threads on one processor. */
-#define SOFTIRQ_LONGEST (2 * IOV_MS)
-#define TURN (3 * IOV_MS)
 
 struct work_list {
     struct iov_xen_work *first, *last;
@@ -102,10 +98,11 @@ static struct iov_xen_work *pop(struct work_list *list)
 static bool is_ksoftirqds(const IovXenDomain *self)
 {
     return self->tasks.first != NULL && self->softirqs.first != NULL &&
-           iov_now(self->parent_instance.kernel) - self->softirqs_since >= SOFTIRQ_LONGEST;
+           iov_now(self->parent_instance.kernel) - self->softirqs_since >= LINUX_MAX_SOFTIRQ_TIME;
 }
 
-/* Softirqs first; while they do not end, ksoftirqd and who else waits take turns. */
+/* Softirqs first; while they do not end, ksoftirqd and who else waits take turns, as of two threads
+ * under CFS. */
 static struct iov_xen_work *next_work(IovXenDomain *self)
 {
     iov_time now = iov_now(self->parent_instance.kernel);
@@ -117,7 +114,7 @@ static struct iov_xen_work *next_work(IovXenDomain *self)
     if (!is_ksoftirqds(self))
         return pop(&self->softirqs);
     if (now >= self->turn_ends) {
-        self->turn_ends = now + TURN;
+        self->turn_ends = now + LINUX_SCHED_LATENCY / 2;
         self->is_tasks_turn = !self->is_tasks_turn;
     }
     return self->is_tasks_turn ? pop(&self->tasks) : pop(&self->softirqs);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Constants of Linux 6.1's kernel, which a guest and a host follow alike: how long softirqs may go
+ * on before ksoftirqd has them, how many frames one of them takes, what the scheduler gives each of
+ * two threads.
+ */
+#ifndef IOV_GUEST_LINUX_REGS_H
+#define IOV_GUEST_LINUX_REGS_H
+
+#include "core/kernel/time.h"
+
+/* kernel/softirq.c */
+#define LINUX_MAX_SOFTIRQ_RESTART 10
+#define LINUX_MAX_SOFTIRQ_TIME (2 * IOV_MS)
+
+/* net/core: frames of one softirq over all devices, and of one device's turn in it */
+#define LINUX_NETDEV_BUDGET 300
+#define LINUX_NAPI_POLL_WEIGHT 64
+
+/* kernel/sched/fair.c; both once more for each doubling of up to eight processors */
+#define LINUX_SCHED_LATENCY (6 * IOV_MS)
+#define LINUX_SCHED_WAKEUP_GRANULARITY (1 * IOV_MS)
+#define LINUX_SCHED_SCALING_PROCESSORS 8
+
+#endif
