@@ -243,7 +243,8 @@ IOV_API void iov_model_class_add_cost(IovModelClass *klass, const struct iov_cos
 IOV_API void iov_model_class_add_port(IovModelClass *klass, const struct iov_port *row);
 IOV_API void iov_model_class_add_stat(IovModelClass *klass, const struct iov_stat *row);
 
-/* A field name as it is written in YAML: '_' becomes '-'. Interned. */
+/* A field name as it is written in YAML: '_' becomes '-', and "_ref" at its end is left out.
+ * Interned. */
 IOV_API const char *iov_row_name(const char *field);
 
 #define IOV_ROW_NUMBER(mc, Type, field, vtype, low, high, def, words) \
@@ -290,7 +291,7 @@ IOV_API const char *iov_row_name(const char *field);
                                                          .required = (def) == NULL, \
                                                          .text = (words) })
 /* A reference to a part of kind `of` (NULL: any kind; a parent kind's name accepts its
- * subclasses). */
+ * subclasses). The field is an IovModel *, `host_ref` where `host` is the object itself. */
 #define IOV_PROP_REF(mc, Type, field, of, must, words) \
     iov_model_class_add_property((mc), \
                                  &(struct iov_property){ .name = iov_row_name(#field), \

@@ -38,7 +38,10 @@ void iov_model_class_describe(IovModelClass *klass, const char *kind, const char
 const char *iov_row_name(const char *field)
 {
     g_autofree char *name = g_strdelimit(g_strdup(field), "_", '-');
+    char *ending = g_str_has_suffix(name, "-ref") ? strrchr(name, '-') : NULL;
 
+    if (ending != NULL)
+        *ending = '\0';
     return g_intern_string(name);
 }
 

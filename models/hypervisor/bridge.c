@@ -396,21 +396,9 @@ static void iov_bridge_class_init(IovBridgeClass *klass)
     IovModelClass *mc = IOV_MODEL_CLASS(klass);
 
     iov_model_class_describe(mc, "bridge", "Learning bridge of the host kernel with a NIC below");
-    iov_model_class_add_property(
-        mc, &(struct iov_property){ .name = "host",
-                                    .type = IOV_VALUE_REF,
-                                    .required = true,
-                                    .offset = G_STRUCT_OFFSET(IovBridge, host_ref),
-                                    .width = sizeof(void *),
-                                    .kind = "linux-host",
-                                    .text = "The host whose network stack it is" });
-    iov_model_class_add_property(
-        mc, &(struct iov_property){ .name = "domain",
-                                    .type = IOV_VALUE_REF,
-                                    .offset = G_STRUCT_OFFSET(IovBridge, domain_ref),
-                                    .width = sizeof(void *),
-                                    .kind = "xen-domain",
-                                    .text = "Under Xen: the domain whose kernel it is in" });
+    IOV_PROP_REF(mc, IovBridge, host_ref, "linux-host", true, "The host whose network stack it is");
+    IOV_PROP_REF(mc, IovBridge, domain_ref, "xen-domain", false,
+                 "Under Xen: the domain whose kernel it is in");
     IOV_PROP_COUNT(mc, IovBridge, irq_cpu, 0, 63, 0,
                    "Host processor that takes the physical NIC's interrupts");
     IOV_PROP_COUNT_LIST(

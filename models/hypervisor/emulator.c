@@ -388,23 +388,9 @@ static void iov_emulator_class_init(IovEmulatorClass *klass)
 
     iov_model_class_describe(mc, "emulator",
                              "User-space process with device models, an I/O thread and a big lock");
-    iov_model_class_add_property(
-        mc, &(struct iov_property){ .name = "host",
-                                    .type = IOV_VALUE_REF,
-                                    .required = true,
-                                    .offset = G_STRUCT_OFFSET(IovEmulator, host_ref),
-                                    .width = sizeof(void *),
-                                    .kind = "linux-host",
-                                    .text = "The host whose threads it uses" });
-    iov_model_class_add_property(
-        mc,
-        &(struct iov_property){
-            .name = "domain",
-            .type = IOV_VALUE_REF,
-            .offset = G_STRUCT_OFFSET(IovEmulator, domain_ref),
-            .width = sizeof(void *),
-            .kind = "xen-domain",
-            .text = "Under Xen: the domain it is a process of, instead of threads of its own" });
+    IOV_PROP_REF(mc, IovEmulator, host_ref, "linux-host", true, "The host whose threads it uses");
+    IOV_PROP_REF(mc, IovEmulator, domain_ref, "xen-domain", false,
+                 "Under Xen: the domain it is a process of, instead of threads of its own");
     IOV_PROP_COUNT_LIST(mc, IovEmulator, cpus, 0, 63,
                         "Host processors of the I/O thread; none: any");
     IOV_PROP_BOOL(mc, IovEmulator, io_thread, true,

@@ -452,14 +452,8 @@ static void iov_esxi_vmm_class_init(IovEsxiVmmClass *klass)
 
     iov_model_class_describe(mc, "esxi-vmm",
                              "Device models inside a monolithic monitor, without a process");
-    iov_model_class_add_property(
-        mc, &(struct iov_property){ .name = "host",
-                                    .type = IOV_VALUE_REF,
-                                    .required = true,
-                                    .offset = G_STRUCT_OFFSET(IovEsxiVmm, host_ref),
-                                    .width = sizeof(void *),
-                                    .kind = "linux-host",
-                                    .text = "The scheduler whose threads (worlds) it uses" });
+    IOV_PROP_REF(mc, IovEsxiVmm, host_ref, "linux-host", true,
+                 "The scheduler whose threads (worlds) it uses");
     IOV_PROP_COUNT_LIST(mc, IovEsxiVmm, cpus, 0, 63, "Host processors of its world; none: any");
     IOV_PROP_BOOL(mc, IovEsxiVmm, transmit_copy, false,
                   "What the guest sends is copied instead of mapped for the NIC");

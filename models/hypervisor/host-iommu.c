@@ -479,14 +479,8 @@ static void iov_host_iommu_class_init(IovHostIommuClass *klass)
     IovModelClass *mc = IOV_MODEL_CLASS(klass);
 
     iov_model_class_describe(mc, "host-iommu", "The host's driver of a VT-d unit");
-    iov_model_class_add_property(
-        mc, &(struct iov_property){ .name = "host",
-                                    .type = IOV_VALUE_REF,
-                                    .required = true,
-                                    .offset = G_STRUCT_OFFSET(IovHostIommu, host_ref),
-                                    .width = sizeof(void *),
-                                    .kind = "linux-host",
-                                    .text = "The host kernel that it belongs to" });
+    IOV_PROP_REF(mc, IovHostIommu, host_ref, "linux-host", true,
+                 "The host kernel that it belongs to");
     IOV_PROP_COUNT(mc, IovHostIommu, registers, 0, UINT64_MAX, VTD_BASE,
                    "Host address of the unit's registers");
     IOV_PROP_COUNT(mc, IovHostIommu, tables, 0, UINT64_MAX, 0xb0000000,

@@ -318,21 +318,9 @@ static void iov_igb_pf_class_init(IovIgbPfClass *klass)
     IovModelClass *mc = IOV_MODEL_CLASS(klass);
 
     iov_model_class_describe(mc, "igb-pf", "Host's driver of an 82576's physical function");
-    iov_model_class_add_property(
-        mc, &(struct iov_property){ .name = "host",
-                                    .type = IOV_VALUE_REF,
-                                    .required = true,
-                                    .offset = G_STRUCT_OFFSET(IovIgbPf, host_ref),
-                                    .width = sizeof(void *),
-                                    .kind = "linux-host",
-                                    .text = "The host kernel" });
-    iov_model_class_add_property(
-        mc, &(struct iov_property){ .name = "iommu",
-                                    .type = IOV_VALUE_REF,
-                                    .offset = G_STRUCT_OFFSET(IovIgbPf, iommu_ref),
-                                    .width = sizeof(void *),
-                                    .kind = "host-iommu",
-                                    .text = "The host's driver of the remapping unit, if any" });
+    IOV_PROP_REF(mc, IovIgbPf, host_ref, "linux-host", true, "The host kernel");
+    IOV_PROP_REF(mc, IovIgbPf, iommu_ref, "host-iommu", false,
+                 "The host's driver of the remapping unit, if any");
     IOV_PROP_COUNT(mc, IovIgbPf, cpu, 0, 63, 0, "Host processor that takes its interrupts");
     IOV_PROP_COUNT(mc, IovIgbPf, function, 0, 0xffff, 0x0100, "Bus, device, function of the card");
     IOV_PROP_COUNT(mc, IovIgbPf, registers, 0, UINT64_MAX, 0xf0000000,

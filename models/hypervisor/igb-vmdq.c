@@ -173,14 +173,7 @@ static void iov_igb_vmdq_class_init(IovIgbVmdqClass *klass)
     IovModelClass *mc = IOV_MODEL_CLASS(klass);
 
     iov_model_class_describe(mc, "igb-vmdq", "Host's driver of an 82576 with a pool for each VM");
-    iov_model_class_add_property(
-        mc, &(struct iov_property){ .name = "host",
-                                    .type = IOV_VALUE_REF,
-                                    .required = true,
-                                    .offset = G_STRUCT_OFFSET(IovIgbVmdq, host_ref),
-                                    .width = sizeof(void *),
-                                    .kind = "linux-host",
-                                    .text = "The host kernel" });
+    IOV_PROP_REF(mc, IovIgbVmdq, host_ref, "linux-host", true, "The host kernel");
     IOV_PROP_COUNT(mc, IovIgbVmdq, function, 0, 0xffff, 0x0100,
                    "Bus, device, function of the card");
     IOV_PROP_COUNT(mc, IovIgbVmdq, registers, 0, UINT64_MAX, 0xf0000000,

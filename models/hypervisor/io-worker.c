@@ -234,14 +234,7 @@ static void iov_io_worker_class_init(IovIoWorkerClass *klass)
 
     iov_model_class_describe(mc, "io-worker",
                              "Host thread that runs back ends: sleeps until kicked, or polls");
-    iov_model_class_add_property(
-        mc, &(struct iov_property){ .name = "host",
-                                    .type = IOV_VALUE_REF,
-                                    .required = true,
-                                    .offset = G_STRUCT_OFFSET(IovIoWorker, host_ref),
-                                    .width = sizeof(void *),
-                                    .kind = "linux-host",
-                                    .text = "The host whose thread it is" });
+    IOV_PROP_REF(mc, IovIoWorker, host_ref, "linux-host", true, "The host whose thread it is");
     IOV_PROP_COUNT_LIST(mc, IovIoWorker, cpus, 0, 63, "Host processors of the thread; none: any");
     IOV_PROP_BOOL(mc, IovIoWorker, poll, 0, "It never sleeps but looks at its sources in turn");
     IOV_COST(mc, IovIoWorker, look_cost, "io-worker-look",

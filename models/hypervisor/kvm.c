@@ -413,21 +413,8 @@ static void iov_kvm_vm_finalize(GObject *object)
 
 static void describe_properties(IovModelClass *mc)
 {
-    iov_model_class_add_property(
-        mc, &(struct iov_property){ .name = "host",
-                                    .type = IOV_VALUE_REF,
-                                    .required = true,
-                                    .offset = G_STRUCT_OFFSET(IovKvmVm, host_ref),
-                                    .width = sizeof(void *),
-                                    .kind = "linux-host",
-                                    .text = "The host that runs it" });
-    iov_model_class_add_property(
-        mc, &(struct iov_property){ .name = "program",
-                                    .type = IOV_VALUE_REF,
-                                    .required = true,
-                                    .offset = G_STRUCT_OFFSET(IovKvmVm, program_ref),
-                                    .width = sizeof(void *),
-                                    .text = "The guest's software" });
+    IOV_PROP_REF(mc, IovKvmVm, host_ref, "linux-host", true, "The host that runs it");
+    IOV_PROP_REF(mc, IovKvmVm, program_ref, NULL, true, "The guest's software");
     IOV_PROP_COUNT(mc, IovKvmVm, vcpus, 1, 255, 1, "Virtual processors");
     IOV_PROP_SIZE(mc, IovKvmVm, memory, 1 << 20, UINT64_C(3) << 30, UINT64_C(1) << 30,
                   "Guest memory, from address 0");

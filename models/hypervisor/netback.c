@@ -693,28 +693,16 @@ static void iov_netback_finalize(GObject *object)
     G_OBJECT_CLASS(iov_netback_parent_class)->finalize(object);
 }
 
-static void reference(IovModelClass *mc, const char *name, size_t offset, const char *kind,
-                      const char *text)
-{
-    iov_model_class_add_property(mc, &(struct iov_property){ .name = name,
-                                                             .type = IOV_VALUE_REF,
-                                                             .required = true,
-                                                             .offset = (uint16_t)offset,
-                                                             .width = sizeof(void *),
-                                                             .kind = kind,
-                                                             .text = text });
-}
-
 static void iov_netback_class_init(IovNetbackClass *klass)
 {
     IovModelClass *mc = IOV_MODEL_CLASS(klass);
 
     iov_model_class_describe(mc, "netback", "Back end of a Xen network device");
-    reference(mc, "domain", G_STRUCT_OFFSET(IovNetback, domain_ref), "xen-domain",
-              "The domain whose kernel it is in");
-    reference(mc, "vm", G_STRUCT_OFFSET(IovNetback, vm_ref), "xen-vm", "The guest it serves");
-    reference(mc, "bridge", G_STRUCT_OFFSET(IovNetback, bridge_ref), "bridge",
-              "The bridge of the domain that it is a port of");
+    IOV_PROP_REF(mc, IovNetback, domain_ref, "xen-domain", true,
+                 "The domain whose kernel it is in");
+    IOV_PROP_REF(mc, IovNetback, vm_ref, "xen-vm", true, "The guest it serves");
+    IOV_PROP_REF(mc, IovNetback, bridge_ref, "bridge", true,
+                 "The bridge of the domain that it is a port of");
     IOV_PORT_PACKET_END(
         mc, IovNetback, netdev, &netdev_ops,
         "In place of the bridge: a program in the domain, as at a socket of its own");

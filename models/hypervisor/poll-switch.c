@@ -214,14 +214,8 @@ static void iov_poll_switch_class_init(IovPollSwitchClass *klass)
 
     iov_model_class_describe(mc, "poll-switch",
                              "Learning switch in user space that polls its ports and its NIC");
-    iov_model_class_add_property(
-        mc, &(struct iov_property){ .name = "worker",
-                                    .type = IOV_VALUE_REF,
-                                    .required = true,
-                                    .offset = G_STRUCT_OFFSET(IovPollSwitch, worker_ref),
-                                    .width = sizeof(void *),
-                                    .kind = "io-worker",
-                                    .text = "The polling thread that it runs on" });
+    IOV_PROP_REF(mc, IovPollSwitch, worker_ref, "io-worker", true,
+                 "The polling thread that it runs on");
     IOV_PROP_COUNT(mc, IovPollSwitch, burst, 1, 1024, 32, "Frames of one look at the NIC");
     IOV_PROP_COUNT(mc, IovPollSwitch, ring, 1, 65536, 2048, "Frames that the NIC holds each way");
     IOV_PROP_BOOL(mc, IovPollSwitch, anti_spoof, true,

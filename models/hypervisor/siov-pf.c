@@ -151,14 +151,7 @@ static void iov_siov_pf_class_init(IovSiovPfClass *klass)
     IovModelClass *mc = IOV_MODEL_CLASS(klass);
 
     iov_model_class_describe(mc, "siov-pf", "Host's driver of a card with assignable interfaces");
-    iov_model_class_add_property(
-        mc, &(struct iov_property){ .name = "host",
-                                    .type = IOV_VALUE_REF,
-                                    .required = true,
-                                    .offset = G_STRUCT_OFFSET(IovSiovPf, host_ref),
-                                    .width = sizeof(void *),
-                                    .kind = "linux-host",
-                                    .text = "The host kernel" });
+    IOV_PROP_REF(mc, IovSiovPf, host_ref, "linux-host", true, "The host kernel");
     IOV_PROP_COUNT(mc, IovSiovPf, function, 0, 0xffff, 0x0100, "Bus, device, function of the card");
     IOV_PROP_COUNT(mc, IovSiovPf, interfaces, 0, UINT64_MAX, 0xf0000000,
                    "Host address of the interfaces' BAR; the registers follow");

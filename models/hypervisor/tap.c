@@ -227,22 +227,9 @@ static void iov_tap_class_init(IovTapClass *klass)
 
     iov_model_class_describe(mc, "tap",
                              "Host network path: tap, bridge, driver of the physical NIC");
-    iov_model_class_add_property(
-        mc, &(struct iov_property){ .name = "host",
-                                    .type = IOV_VALUE_REF,
-                                    .required = true,
-                                    .offset = G_STRUCT_OFFSET(IovTap, host_ref),
-                                    .width = sizeof(void *),
-                                    .kind = "linux-host",
-                                    .text = "The host whose network stack it is" });
-    iov_model_class_add_property(
-        mc, &(struct iov_property){
-                .name = "bridge",
-                .type = IOV_VALUE_REF,
-                .offset = G_STRUCT_OFFSET(IovTap, bridge_ref),
-                .width = sizeof(void *),
-                .kind = "bridge",
-                .text = "The bridge it is a port of; none: a bridge and a NIC of its own" });
+    IOV_PROP_REF(mc, IovTap, host_ref, "linux-host", true, "The host whose network stack it is");
+    IOV_PROP_REF(mc, IovTap, bridge_ref, "bridge", false,
+                 "The bridge it is a port of; none: a bridge and a NIC of its own");
     IOV_PROP_COUNT(mc, IovTap, irq_cpu, 0, 63, 0,
                    "Host processor that takes the physical NIC's interrupts");
     IOV_PROP_COUNT(mc, IovTap, queue_length, 1, 65536, 1000, "Frames that each direction holds");

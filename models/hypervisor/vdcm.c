@@ -237,39 +237,16 @@ static bool iov_vdcm_realize(IovModel *model, GError **error)
                                        error);
 }
 
-static void describe_references(IovModelClass *mc)
-{
-    const struct iov_property rows[] = {
-        { .name = "vm",
-          .offset = G_STRUCT_OFFSET(IovVdcm, vm_ref),
-          .kind = "kvm-vm",
-          .text = "The VM that gets the device" },
-        { .name = "pf",
-          .offset = G_STRUCT_OFFSET(IovVdcm, pf_ref),
-          .kind = "siov-pf",
-          .text = "Driver of the card, which gives away its next interface" },
-        { .name = "iommu",
-          .offset = G_STRUCT_OFFSET(IovVdcm, iommu_ref),
-          .kind = "host-iommu",
-          .text = "The host's driver of the remapping unit, in scalable mode" },
-    };
-
-    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
-        struct iov_property row = rows[i];
-
-        row.type = IOV_VALUE_REF;
-        row.required = true;
-        row.width = sizeof(void *);
-        iov_model_class_add_property(mc, &row);
-    }
-}
-
 static void iov_vdcm_class_init(IovVdcmClass *klass)
 {
     IovModelClass *mc = IOV_MODEL_CLASS(klass);
 
     iov_model_class_describe(mc, "vdcm", "Presents an assignable interface to a guest");
-    describe_references(mc);
+    IOV_PROP_REF(mc, IovVdcm, vm_ref, "kvm-vm", true, "The VM that gets the device");
+    IOV_PROP_REF(mc, IovVdcm, pf_ref, "siov-pf", true,
+                 "Driver of the card, which gives away its next interface");
+    IOV_PROP_REF(mc, IovVdcm, iommu_ref, "host-iommu", true,
+                 "The host's driver of the remapping unit, in scalable mode");
     IOV_PROP_COUNT(mc, IovVdcm, doorbells, 0, UINT64_MAX, 0xfebd0000,
                    "Guest-physical address of the page of doorbells");
     IOV_COST(mc, IovVdcm, access_cost, "vdcm-access", "An access to an emulated register");

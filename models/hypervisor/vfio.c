@@ -190,40 +190,18 @@ static void iov_vfio_class_init(IovVfioClass *klass)
     IovModelClass *mc = IOV_MODEL_CLASS(klass);
 
     iov_model_class_describe(mc, "vfio", "Host's side of an assigned device");
-    iov_model_class_add_property(mc,
-                                 &(struct iov_property){ .name = "vm",
-                                                         .type = IOV_VALUE_REF,
-                                                         .required = true,
-                                                         .offset = G_STRUCT_OFFSET(IovVfio, vm_ref),
-                                                         .width = sizeof(void *),
-                                                         .kind = "kvm-vm",
-                                                         .text = "The VM that gets the device" });
-    iov_model_class_add_property(
-        mc, &(struct iov_property){ .name = "iommu",
-                                    .type = IOV_VALUE_REF,
-                                    .offset = G_STRUCT_OFFSET(IovVfio, iommu_ref),
-                                    .width = sizeof(void *),
-                                    .kind = "host-iommu",
-                                    .text = "The host's driver of the remapping unit; none: the "
-                                            "device reaches all memory" });
-    iov_model_class_add_property(
-        mc, &(struct iov_property){ .name = "pf",
-                                    .type = IOV_VALUE_REF,
-                                    .offset = G_STRUCT_OFFSET(IovVfio, pf_ref),
-                                    .width = sizeof(void *),
-                                    .kind = "igb-pf",
-                                    .text = "Driver of the physical function that gives away its "
-                                            "next virtual one: requester, host-address and "
-                                            "host-table are that one's" });
-    iov_model_class_add_property(
-        mc, &(struct iov_property){ .name = "adi",
-                                    .type = IOV_VALUE_REF,
-                                    .offset = G_STRUCT_OFFSET(IovVfio, adi_ref),
-                                    .width = sizeof(void *),
-                                    .kind = "vdcm",
-                                    .text = "What presents an assignable interface: interrupts "
-                                            "are that one's, and the table at host-table is its "
-                                            "part of the message storage" });
+    IOV_PROP_REF(mc, IovVfio, vm_ref, "kvm-vm", true, "The VM that gets the device");
+    IOV_PROP_REF(mc, IovVfio, iommu_ref, "host-iommu", false,
+                 "The host's driver of the remapping unit; none: the "
+                 "device reaches all memory");
+    IOV_PROP_REF(mc, IovVfio, pf_ref, "igb-pf", false,
+                 "Driver of the physical function that gives away its "
+                 "next virtual one: requester, host-address and "
+                 "host-table are that one's");
+    IOV_PROP_REF(mc, IovVfio, adi_ref, "vdcm", false,
+                 "What presents an assignable interface: interrupts "
+                 "are that one's, and the table at host-table is its "
+                 "part of the message storage");
     IOV_PROP_COUNT(mc, IovVfio, cpu, 0, 63, 0, "Host processor that takes the device's interrupts");
     IOV_PROP_COUNT(mc, IovVfio, guest_address, 0, UINT64_MAX, 0,
                    "Guest-physical address of the registers");

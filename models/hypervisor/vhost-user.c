@@ -46,14 +46,7 @@ static void iov_vhost_user_class_init(IovVhostUserClass *klass)
     IovModelClass *mc = IOV_MODEL_CLASS(klass);
 
     iov_model_class_describe(mc, "vhost-user", "Back end of virtio-net in a poll-mode switch");
-    iov_model_class_add_property(
-        mc, &(struct iov_property){ .name = "switch",
-                                    .type = IOV_VALUE_REF,
-                                    .required = true,
-                                    .offset = G_STRUCT_OFFSET(IovVhostUser, switch_ref),
-                                    .width = sizeof(void *),
-                                    .kind = "poll-switch",
-                                    .text = "The switch it is a port of" });
+    IOV_PROP_REF(mc, IovVhostUser, switch_ref, "poll-switch", true, "The switch it is a port of");
     iov_vhost_describe(mc, &(struct iov_vhost_cost_names){ .begin = "dpdk-burst",
                                                            .transmit = "dpdk-dequeue",
                                                            .receive = "dpdk-enqueue",

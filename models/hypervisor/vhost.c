@@ -474,17 +474,6 @@ static void iov_vhost_unrealize(IovModel *model)
     iov_effects_finish(&self->player);
 }
 
-static void reference(IovModelClass *mc, const char *name, size_t offset, const char *kind,
-                      const char *text)
-{
-    iov_model_class_add_property(mc, &(struct iov_property){ .name = name,
-                                                             .type = IOV_VALUE_REF,
-                                                             .offset = (uint16_t)offset,
-                                                             .width = sizeof(void *),
-                                                             .kind = kind,
-                                                             .text = text });
-}
-
 static void describe_ports(IovModelClass *mc)
 {
     IOV_PORT_MEM_TARGET(mc, IovVhost, kick, &kick_ops,
@@ -515,10 +504,10 @@ static void iov_vhost_class_init(IovVhostClass *klass)
     IovModelClass *mc = IOV_MODEL_CLASS(klass);
 
     iov_model_class_describe(mc, "vhost", "Parent of the back ends beside the emulator");
-    reference(mc, "host", G_STRUCT_OFFSET(IovVhost, host_ref), "linux-host",
-              "The host whose threads it uses, for workers of its own");
-    reference(mc, "worker", G_STRUCT_OFFSET(IovVhost, worker_ref), "io-worker",
-              "A worker shared with others; none: one of its own for each pair");
+    IOV_PROP_REF(mc, IovVhost, host_ref, "linux-host", false,
+                 "The host whose threads it uses, for workers of its own");
+    IOV_PROP_REF(mc, IovVhost, worker_ref, "io-worker", false,
+                 "A worker shared with others; none: one of its own for each pair");
     IOV_PROP_COUNT_LIST(mc, IovVhost, cpus, 0, 63, "Host processors of its own workers; none: any");
     IOV_PROP_COUNT(mc, IovVhost, queue_pairs, 1, IOV_VHOST_PAIRS, 1, "Pairs of queues");
     IOV_PROP_COUNT(mc, IovVhost, weight, 1, UINT32_MAX, 256,

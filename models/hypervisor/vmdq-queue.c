@@ -333,14 +333,7 @@ static void iov_vmdq_queue_class_init(IovVmdqQueueClass *klass)
     IovModelClass *mc = IOV_MODEL_CLASS(klass);
 
     iov_model_class_describe(mc, "vmdq-queue", "A VM's pair of queues of an 82576, for a back end");
-    iov_model_class_add_property(
-        mc, &(struct iov_property){ .name = "card",
-                                    .type = IOV_VALUE_REF,
-                                    .required = true,
-                                    .offset = G_STRUCT_OFFSET(IovVmdqQueue, card_ref),
-                                    .width = sizeof(void *),
-                                    .kind = "igb-vmdq",
-                                    .text = "The card's driver" });
+    IOV_PROP_REF(mc, IovVmdqQueue, card_ref, "igb-vmdq", true, "The card's driver");
     IOV_PROP_COUNT(mc, IovVmdqQueue, vlan, 0, 4094, 0,
                    "The VM's VLAN: the card selects by address and VLAN, and puts in and takes out "
                    "tags; 0: untagged frames");

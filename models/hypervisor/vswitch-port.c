@@ -86,14 +86,7 @@ static void iov_vswitch_port_class_init(IovVswitchPortClass *klass)
     IovModelClass *mc = IOV_MODEL_CLASS(klass);
 
     iov_model_class_describe(mc, "vswitch-port", "A virtual NIC's place at the vSwitch");
-    iov_model_class_add_property(
-        mc, &(struct iov_property){ .name = "vswitch",
-                                    .type = IOV_VALUE_REF,
-                                    .required = true,
-                                    .offset = G_STRUCT_OFFSET(IovVswitchPort, vswitch_ref),
-                                    .width = sizeof(void *),
-                                    .kind = "vswitch",
-                                    .text = "The switch it belongs to" });
+    IOV_PROP_REF(mc, IovVswitchPort, vswitch_ref, "vswitch", true, "The switch it belongs to");
     IOV_PORT_PACKET_END(mc, IovVswitchPort, guest, &guest_ops, "The virtual NIC's back end");
     IOV_STAT(mc, IovVswitchPort, sent_frames, "Frames into the switch");
     IOV_STAT(mc, IovVswitchPort, received_frames, "Frames out of it");

@@ -334,14 +334,8 @@ static void iov_vswitch_class_init(IovVswitchClass *klass)
 
     iov_model_class_describe(mc, "vswitch",
                              "Virtual switch inside the monitor, with its own NIC driver below");
-    iov_model_class_add_property(
-        mc, &(struct iov_property){ .name = "host",
-                                    .type = IOV_VALUE_REF,
-                                    .required = true,
-                                    .offset = G_STRUCT_OFFSET(IovVswitch, host_ref),
-                                    .width = sizeof(void *),
-                                    .kind = "linux-host",
-                                    .text = "The scheduler whose threads (worlds) it uses" });
+    IOV_PROP_REF(mc, IovVswitch, host_ref, "linux-host", true,
+                 "The scheduler whose threads (worlds) it uses");
     IOV_PROP_COUNT_LIST(mc, IovVswitch, cpus, 0, 63, "Host processors of its world; none: any");
     IOV_PROP_COUNT(mc, IovVswitch, irq_cpu, 0, 63, 0,
                    "Host processor that takes the physical NIC's interrupts");

@@ -284,14 +284,7 @@ static void iov_xen_domain_class_init(IovXenDomainClass *klass)
 
     iov_model_class_describe(mc, "xen-domain",
                              "A domain of Xen that serves others: Dom0, a driver domain");
-    iov_model_class_add_property(
-        mc, &(struct iov_property){ .name = "host",
-                                    .type = IOV_VALUE_REF,
-                                    .required = true,
-                                    .offset = G_STRUCT_OFFSET(IovXenDomain, host_ref),
-                                    .width = sizeof(void *),
-                                    .kind = "xen-host",
-                                    .text = "The Xen that schedules it" });
+    IOV_PROP_REF(mc, IovXenDomain, host_ref, "xen-host", true, "The Xen that schedules it");
     IOV_PROP_COUNT(mc, IovXenDomain, id, 0, 0x7fef, 0, "Number of the domain");
     IOV_PROP_COUNT_LIST(mc, IovXenDomain, pin, 0, 63, "Host processors of its vCPU; none: any");
     IOV_COST(mc, IovXenDomain, hypercall_cost, "xen-hypercall-pv",

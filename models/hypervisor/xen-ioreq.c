@@ -129,12 +129,6 @@ bool iov_xen_ioreq_realize(IovXenVm *self, GError **error)
 
 void iov_xen_ioreq_describe(IovModelClass *mc)
 {
-    iov_model_class_add_property(
-        mc, &(struct iov_property){
-                .name = "device-model",
-                .type = IOV_VALUE_REF,
-                .offset = G_STRUCT_OFFSET(IovXenVm, device_model_ref),
-                .width = sizeof(void *),
-                .kind = "xen-domain",
-                .text = "The domain whose emulator answers accesses to devices; none: nobody" });
+    IOV_PROP_REF(mc, IovXenVm, device_model_ref, "xen-domain", false,
+                 "The domain whose emulator answers accesses to devices; none: nobody");
 }
