@@ -31,8 +31,8 @@ struct device_row {
     const char *kind;   /* NULL: accepted, nothing of it is modelled */
     unsigned flags;
     const char *fixed; /* properties that make this device of the kind, as YAML: "legacy: off" */
-    const char
-        *wires; /* beside that of the slot, as YAML, separated by '\n'; @ stands for the part */
+    /* Beside that of the slot, as YAML, separated by '\n'; @ stands for the part. */
+    const char *wires;
     const char *parameters;     /* of the machine's file that it changes, as YAML; @ as above */
     const char *packet, *block; /* names of its packet and block port */
     const struct key_row *keys; /* ends with key NULL */

@@ -7,10 +7,8 @@
 #include "core/config/diagnostics.h"
 
 enum arity { ALONE, WITH_VALUE };
-enum use {
-    USED,
-    PASSED_OVER
-}; /* passed over: accepted, because it changes nothing that is modelled */
+/* Passed over: accepted, because it changes nothing that is modelled. */
+enum use { USED, PASSED_OVER };
 
 static const struct rule {
     const char *name;

@@ -19,8 +19,8 @@ IOV_BEGIN_DECLS
 /* The place a key or a value was written. */
 struct iov_origin {
     const char *file; /* owned by the tree; NULL: no place is known */
-    unsigned
-        line; /* from 1; 0: `file` is not a file but says what the origin is, as `--set seed` */
+    /* From 1; 0: `file` is not a file but says what the origin is, as `--set seed`. */
+    unsigned line;
     unsigned column; /* from 1, in characters */
 };
 

@@ -86,8 +86,8 @@ enum iov_op_kind {
 
 struct iov_op {
     uint8_t kind; /* enum iov_op_kind */
-    uint8_t
-        length; /* of the instruction, bytes; 0 lets the processor take the usual one of the kind */
+    /* Of the instruction, bytes; 0 lets the processor take the usual one of the kind. */
+    uint8_t length;
     uint8_t reg;
     uint8_t flags;  /* IOV_OP_* below */
     uint32_t size;  /* operand, bytes */
@@ -137,8 +137,8 @@ struct iov_exec {
     struct iov_vmcs *vmcs;       /* not NULL: VMX non-root operation under this VMCS */
     struct iov_monitor *monitor; /* takes the exits */
     struct iov_span *span;       /* the request it works for, or NULL */
-    const void
-        *holder; /* its name as a holder of spans: a vCPU and the host thread below it share one */
+    /* Its name as a holder of spans: a vCPU and the host thread below it share one. */
+    const void *holder;
     bool interrupts;  /* RFLAGS.IF */
     uint8_t blocking; /* IOV_BLOCKING_*: by STI, by MOV SS; cleared after the next operation */
     uint8_t depth;    /* nested handlers */
@@ -168,8 +168,8 @@ struct iov_exit {
     uint64_t qualification;
     uint64_t guest_physical;
     uint64_t guest_linear;
-    struct iov_op
-        *op; /* the instruction, as the monitor's decoder would find it; NULL for an event */
+    /* The instruction, as the monitor's decoder would find it; NULL for an event. */
+    struct iov_op *op;
 };
 
 enum iov_resume {

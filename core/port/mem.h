@@ -55,8 +55,8 @@ struct iov_mem_req {
     iov_time delay;       /* see above */
     iov_time translation; /* how much of `delay` an IOMMU took */
     iov_time arrival;     /* out, of a write: from now until memory has it; 0 if nobody said so */
-    struct iov_span *
-        span; /* with IOV_MEM_PAYLOAD; for an interrupt message the request it announces; or NULL */
+    /* With IOV_MEM_PAYLOAD; for an interrupt message the request it announces; or NULL. */
+    struct iov_span *span;
 };
 
 struct iov_mem_target;

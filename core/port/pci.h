@@ -93,8 +93,8 @@ struct iov_pci_bus {
     struct iov_mem_target *upstream; /* where the functions' DMA and messages go */
     uint8_t number;
     struct iov_pci_function *functions[IOV_PCI_FUNCTIONS];
-    struct iov_mem_map
-        memory; /* what the functions decode, kept true by iov_pci_decode_changed() */
+    /* What the functions decode, kept true by iov_pci_decode_changed(). */
+    struct iov_mem_map memory;
     struct iov_mem_map io;
 };
 

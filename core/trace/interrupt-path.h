@@ -44,8 +44,8 @@ struct iov_interrupt_path {
     /* Those on their way, oldest first, from `first` on; apart, since one looks through many for a
      * guest's. */
     const void *guests[2 * IOV_INTERRUPT_RECORDS]; /* that own the functions */
-    iov_time
-        accepted_at[2 * IOV_INTERRUPT_RECORDS]; /* by APIC or descriptor; IOV_TIME_MAX: not yet */
+    /* By APIC or descriptor; IOV_TIME_MAX: not yet. */
+    iov_time accepted_at[2 * IOV_INTERRUPT_RECORDS];
     uint16_t requesters[2 * IOV_INTERRUPT_RECORDS];
     unsigned first, count;
     unsigned accepted; /* of them */

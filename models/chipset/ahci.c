@@ -21,9 +21,8 @@ static const struct iov_pci_bar bars[] = {
     { .size = 0 },
 };
 
-static const uint8_t sata[] = {
-    0x10, 0x00, 0x48, 0x00, 0x00, 0x00
-}; /* revision 1.0; index and data in BAR 4 */
+/* Revision 1.0; index and data in BAR 4. */
+static const uint8_t sata[] = { 0x10, 0x00, 0x48, 0x00, 0x00, 0x00 };
 
 static const struct iov_pci_capability capabilities[] = {
     IOV_PCI_MSI(.at = 0x80, .vectors = 1, .wide = true),

@@ -11,9 +11,8 @@
 
 #include "models/cpu/cpu-private.h"
 
-enum {
-    REGION_DATA = 8
-}; /* after revision identifier and abort indicator; the rest is the processor's own */
+/* After revision identifier and abort indicator; the rest is the processor's own. */
+enum { REGION_DATA = 8 };
 _Static_assert(REGION_DATA + VMCS_SLOTS * 8 <= 4096, "a VMCS fits its region");
 
 /* ---- Fields ---- */

@@ -15,9 +15,8 @@
 #include "core/port/packet.h"
 #include "models/hypervisor/host.h"
 
-enum {
-    IOV_EFFECT_LISTS = 36
-}; /* threads that may play at once: two for each of 16 queue pairs, and some */
+/* Threads that may play at once: two for each of 16 queue pairs, and some. */
+enum { IOV_EFFECT_LISTS = 36 };
 
 enum iov_effect_kind {
     IOV_EFFECT_COPY,  /* `size` bytes of payload between guest memory and back end; they have moved
@@ -36,8 +35,8 @@ struct iov_effect {
     uint32_t data;
     struct iov_packet *packet;
     struct iov_span *span;
-    const void
-        *holder; /* of the span when it was recorded: the player takes it over only from this one */
+    /* Of the span when it was recorded: the player takes it over only from this one. */
+    const void *holder;
 };
 
 /* A list of effects that grows as needed and is reused. Initialise with zeros; iov_effects_clear()

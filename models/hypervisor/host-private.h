@@ -21,8 +21,8 @@ struct iov_host_cpu {
     struct iov_processor *processor;
     struct iov_thread *idle;
     struct iov_thread *current;
-    struct iov_thread
-        *left; /* the last one here, while the processor rests and nobody waits for it; or NULL */
+    /* The last one here, while the processor rests and nobody waits for it; or NULL. */
+    struct iov_thread *left;
     const struct iov_thread *holds; /* whose state its registers have: idleness changes nothing */
     struct iov_host_waiting *queue; /* the last one runs next: least vruntime, then first come */
     unsigned queued;

@@ -64,11 +64,8 @@ struct _IovPeer {
 
 G_DEFINE_FINAL_TYPE(IovPeer, iov_peer, IOV_TYPE_MODEL)
 
-enum {
-    STREAM_IDLE,
-    STREAM_SENDING,
-    STREAM_WAITING
-}; /* for nothing; for the wire; for an acknowledgement */
+/* Waits for nothing; for the wire; for an acknowledgement. */
+enum { STREAM_IDLE, STREAM_SENDING, STREAM_WAITING };
 enum { ROLE_ECHO, ROLE_SINK, ROLE_SOURCE, ROLE_CLIENTS };
 static const char *const roles[] = { "echo", "sink", "source", "clients", NULL };
 static const char *const distributions[] = { "constant", "uniform", "exponential", "pareto", NULL };
