@@ -131,7 +131,10 @@ void iov_host_move(struct iov_thread *thread, struct iov_host_cpu *to);
 void iov_host_enqueue(struct iov_thread *thread);
 void iov_host_enqueue_at(struct iov_exec *waker, struct iov_thread *thread,
                          struct iov_host_cpu *cpu);
-/* The thread that has not run for longest of those that wait for other processors, may run at this one, and have cold caches; or NULL. */
+/*
+ * The thread that has not run for longest of those that wait for other processors, may run at this
+ * one, and have cold caches; or NULL.
+ */
 struct iov_thread *iov_host_pull(struct iov_host_cpu *cpu);
 /* Threads that wait go to idle processors, as far as there are any for them. */
 void iov_host_share_waiting(struct iov_host_cpu *cpu);

@@ -427,7 +427,10 @@ Test(host, who_waits_moves_to_a_processor_that_has_become_idle)
     cr_assert(lt(u64, stays.finished, (3 + 20) * IOV_MS + 100 * IOV_US));
 }
 
-/* Where a thread is that had to give way after 3 ms, when the other processor has lost its work some time later. */
+/*
+ * Where a thread is that had to give way after 3 ms, when the other processor has lost its work some
+ * time later.
+ */
 static unsigned where_it_waits(uint64_t affinity, iov_time idle_after)
 {
     struct worker waits = { .work = 20 * IOV_MS };
