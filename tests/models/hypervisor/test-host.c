@@ -428,8 +428,8 @@ Test(host, who_waits_moves_to_a_processor_that_has_become_idle)
 }
 
 /*
- * Where a thread is that had to give way after 3 ms, when the other processor has lost its work some
- * time later.
+ * Where a thread is that had to give way after 3 ms, when the other processor has lost its work
+ * some time later.
  */
 static unsigned where_it_waits(uint64_t affinity, iov_time idle_after)
 {
