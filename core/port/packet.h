@@ -71,6 +71,11 @@ struct iov_packet_ops {
      * knows it. False, or NULL: there is no single one. After realize.
      */
     bool (*station)(struct iov_packet_port *port, uint8_t *ret_address);
+    /*
+     * Has it room for another frame now? NULL: always. It does not say when that changes: for a sender that sees what else reaches the
+     * receiver, and that may leave frames where they are.
+     */
+    bool (*ready)(const struct iov_packet_port *port);
 };
 
 struct iov_packet_port {
@@ -92,6 +97,13 @@ static inline bool iov_packet_station(struct iov_packet_port *port, uint8_t *ret
 {
     return port->peer != NULL && port->peer->ops->station != NULL &&
            port->peer->ops->station(port->peer, ret_address);
+}
+
+/* Has the peer room for another frame now? An open end takes anything. */
+static inline bool iov_packet_ready(const struct iov_packet_port *port)
+{
+    return port->peer == NULL || port->peer->ops->ready == NULL ||
+           port->peer->ops->ready(port->peer);
 }
 
 /* A queue of frames, first in first out. Initialise with zeros. */
