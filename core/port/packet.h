@@ -72,8 +72,8 @@ struct iov_packet_ops {
      */
     bool (*station)(struct iov_packet_port *port, uint8_t *ret_address);
     /*
-     * Has it room for another frame now? NULL: always. It does not say when that changes: for a sender that sees what else reaches the
-     * receiver, and that may leave frames where they are.
+     * Has it room for another frame now? NULL: always. It does not say when that changes: for a
+     * sender that sees what else reaches the receiver, and that may leave frames where they are.
      */
     bool (*ready)(const struct iov_packet_port *port);
 };

@@ -63,8 +63,17 @@ static iov_time netdev_receive(struct iov_packet_port *port, struct iov_packet *
     }
     if (current == NULL)
         iov_span_claim(packet->span, self, IOV_PART_QUEUE, iov_now(self->parent_instance.kernel));
+    if (self->received.count >= self->queue_length) {
+        self->drops++;
+        self->measure->counters.drops++;
+        iov_packet_free(packet);
+        return 0;
+    }
     iov_packet_queue_push(&self->received, packet);
-    iov_emulator_wake(self, current != NULL ? &current->exec : NULL, packet->span);
+    if (iov_emulator_readable(self))
+        iov_emulator_wake(self, current != NULL ? &current->exec : NULL, packet->span);
+    else
+        iov_span_claim(packet->span, self, IOV_PART_QUEUE, iov_now(self->parent_instance.kernel));
     return 0;
 }
 

@@ -28,6 +28,7 @@ struct _IovEmulator {
     bool transmit_copy;
     bool receive_copy;
     struct iov_count_list coalesced; /* pairs of offset and size in `registers` */
+    uint64_t queue_length;
     uint64_t kick_register;
     uint64_t kick_stride;
     uint64_t kick_size;
@@ -66,12 +67,14 @@ struct _IovEmulator {
     bool line_level;
     /* statistics */
     uint64_t accesses, kicks_handled, frames_sent, frames_received, interrupts, lock_waits,
-        io_rounds, faults;
+        io_rounds, drops, faults;
     iov_time io_thread_time;
 };
 
 /* The I/O thread is to look; `waker` as in iov_thread_wake(). */
 void iov_emulator_wake(IovEmulator *emulator, struct iov_exec *waker, struct iov_span *span);
+/* Does a frame wait that the device would take? Without room the tap is not polled. */
+bool iov_emulator_readable(const IovEmulator *emulator);
 
 /* What the ports do: emulator-ports.c. */
 extern const struct iov_mem_target_ops iov_emulator_region_ops;

@@ -6,12 +6,17 @@
  * the I/O thread. Both run the device and then play what it did: copies, frames, interrupts. The
  * device is the same model as the hardware one with latencies of zero, wired to `device`, `dma`,
  * `frames`, `line` and `kick` instead of a bus. With io-thread off the I/O thread is the main loop
- * and takes the big lock; with it on the thread has a domain of its own. A reply that the network
- * gives inside the call that sends (a local peer) is delivered to the device on the same trip.
+ * and takes the big lock; with it on the thread has a domain of its own. A round reads no more than
+ * a number of frames, and none for which the device has no room: else a vCPU might never get the
+ * lock. A reply that the network gives inside the call that sends (a local peer) is delivered to
+ * the device on the same trip.
  * LIMIT: bytes of DMA move when the device runs, their copy is paid when the effect is played; no
  * MMIO from one device to another.
  */
 #include "models/hypervisor/emulator-private.h"
+
+/* SPEC: QEMU, net/tap.c, tap_send(): frames read from the tap before the main loop goes on. */
+#define READ_MAX 50u
 
 G_DEFINE_FINAL_TYPE(IovEmulator, iov_emulator, IOV_TYPE_MODEL)
 
@@ -104,10 +109,12 @@ static void deliver_local(IovEmulator *self, struct iov_thread *thread)
         deliver(self, thread, packet);
 }
 
+/* After an access it may have room for the frames that wait: its queue is flushed then. */
 static void device_access(IovEmulator *self, struct iov_thread *thread,
                           struct iov_emulator_region *region, struct iov_mem_req *req, bool write)
 {
     struct iov_effects *effects = iov_effects_begin(&self->player);
+    bool had_room = iov_packet_ready(&self->frames);
     enum iov_status status;
 
     status =
@@ -116,6 +123,8 @@ static void device_access(IovEmulator *self, struct iov_thread *thread,
         self->faults++;
     iov_effects_play(&self->player, thread, effects);
     deliver_local(self, thread);
+    if (!had_room && iov_emulator_readable(self))
+        iov_emulator_wake(self, &thread->exec, NULL);
 }
 
 void iov_emulator_access(struct iov_mem_target *target, struct iov_thread *thread,
@@ -169,6 +178,7 @@ static void handle_frame(IovEmulator *self, struct iov_packet *packet)
     struct iov_thread *thread = self->thread;
 
     thread->exec.span = packet->span;
+    iov_span_pass(packet->span, self, thread->exec.holder); /* it waited for room */
     iov_span_mark(packet->span, thread->exec.holder, IOV_PART_QUEUE,
                   iov_now(self->parent_instance.kernel));
     iov_thread_compute(thread, self->read_cost, IOV_PART_HOST);
@@ -178,26 +188,37 @@ static void handle_frame(IovEmulator *self, struct iov_packet *packet)
     thread->exec.span = NULL;
 }
 
+bool iov_emulator_readable(const IovEmulator *self)
+{
+    return self->received.first != NULL && iov_packet_ready(&self->frames);
+}
+
 static bool has_work(const IovEmulator *self)
 {
-    return self->kicked != 0 || self->received.first != NULL ||
+    return self->kicked != 0 || iov_emulator_readable(self) ||
            self->player.orphans.played != self->player.orphans.count;
 }
 
+/*
+ * What is ready, and no more frames than a round may have. Then the lock is free for as long as a
+ * poll takes.
+ * LIMIT: a kick that comes meanwhile is handled at once, not after the next poll.
+ */
 static void io_round(IovEmulator *self)
 {
-    struct iov_packet *packet;
+    unsigned frames = 0;
 
     self->io_rounds++;
     if (!self->io_thread)
         iov_host_lock(self->thread, &self->lock);
-    while (has_work(self)) {
+    while (frames < READ_MAX && has_work(self)) {
         iov_effects_play_orphans(&self->player, self->thread);
         if (self->kicked != 0)
             handle_kick(self, (unsigned)__builtin_ctzll(self->kicked));
-        packet = iov_packet_queue_pop(&self->received);
-        if (packet != NULL)
-            handle_frame(self, packet);
+        if (iov_emulator_readable(self)) {
+            handle_frame(self, iov_packet_queue_pop(&self->received));
+            frames++;
+        }
     }
     if (!self->io_thread)
         iov_host_unlock(self->thread, &self->lock);
@@ -211,6 +232,8 @@ static void work_run(struct iov_xen_work *work, struct iov_thread *thread)
     self->thread = thread;
     iov_thread_compute(thread, self->poll_cost, IOV_PART_EMULATOR);
     io_round(self);
+    if (has_work(self))
+        iov_emulator_wake(self, &thread->exec, NULL);
 }
 
 void iov_emulator_wake(IovEmulator *self, struct iov_exec *waker, struct iov_span *span)
@@ -402,6 +425,8 @@ static void iov_emulator_class_init(IovEmulatorClass *klass)
     IOV_PROP_COUNT_LIST(
         mc, IovEmulator, coalesced, 0, UINT64_C(1) << 32,
         "Zones of `registers` whose writes may wait: offset, size, offset, size, ...");
+    IOV_PROP_COUNT(mc, IovEmulator, queue_length, 1, 65536, 1000,
+                   "Frames that wait in the tap for the I/O thread");
     IOV_PROP_COUNT(mc, IovEmulator, kick_register, 0, UINT32_MAX, 0,
                    "Offset in `device` that the first ioeventfd stands for");
     IOV_PROP_COUNT(mc, IovEmulator, kick_stride, 1, 4096, 4,
@@ -419,6 +444,7 @@ static void iov_emulator_class_init(IovEmulatorClass *klass)
     IOV_STAT(mc, IovEmulator, frames_sent, "Frames handed to the back end");
     IOV_STAT(mc, IovEmulator, frames_received, "Frames given to the device");
     IOV_STAT(mc, IovEmulator, interrupts, "Interrupts raised for the guest");
+    IOV_STAT(mc, IovEmulator, drops, "Frames lost, as the tap's queue was full");
     IOV_STAT(mc, IovEmulator, lock_waits, "Threads that found the big lock taken");
     IOV_STAT(mc, IovEmulator, io_rounds, "Rounds of the event loop");
     IOV_STAT(mc, IovEmulator, faults, "Accesses that nobody answered");

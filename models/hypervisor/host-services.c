@@ -3,9 +3,10 @@
  * linux-host: what threads use besides the processor: locks with sleeping waiters, facts about the
  * host, VMX operation of its processors.
  *
- * A lock is a user-space mutex: who comes while it is free takes it, even before a waiter that was
- * woken for it; the waiter then queues again. A waiter that is woken for something else stays in
- * the queue.
+ * A lock is a user-space mutex, as glibc has it: nobody spins; who comes while it is free takes it,
+ * even before a waiter that was woken for it (the waiter is woken after it was freed, by the thread
+ * that did it); the waiter then queues again, as the last. A waiter that is woken for something
+ * else stays in the queue.
  */
 #include "models/hypervisor/host-private.h"
 

@@ -299,7 +299,19 @@ static bool wire_station(struct iov_packet_port *port, uint8_t *ret_address)
     return true;
 }
 
-static const struct iov_packet_ops wire_ops = { .receive = wire_receive, .station = wire_station };
+/* Of an emulation: it receives, and has a descriptor. */
+static bool wire_ready(const struct iov_packet_port *port)
+{
+    const IovE1000 *self =
+        (const IovE1000 *)(const void *)((const char *)port - G_STRUCT_OFFSET(IovE1000, wire));
+
+    return self->status & E1000_STATUS_LU && self->rctl & E1000_RCTL_EN && self->rdh != self->rdt &&
+           iov_pci_master(&self->space);
+}
+
+static const struct iov_packet_ops wire_ops = { .receive = wire_receive,
+                                                .station = wire_station,
+                                                .ready = wire_ready };
 
 /* ---- Life ---- */
 

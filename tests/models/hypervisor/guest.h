@@ -37,6 +37,7 @@ static const struct bench_cost guest_costs[] = {
     { "emulator-dispatch", 300 * IOV_NS },
     { "emulator-device", 200 * IOV_NS },
     { "emulator-kick", 2000 * IOV_NS },
+    { "tap-read", 1000 * IOV_NS },
     { "kvm-irq-line", 250 * IOV_NS },
     { "kvm-kick", 100 * IOV_NS },
     { NULL, 0 },

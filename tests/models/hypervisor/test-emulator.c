@@ -4,6 +4,7 @@
  * The guest's side of the e1000 is scripted after what Linux's driver was recorded to do for one
  * request on KVM.
  */
+#include "models/hypervisor/emulator-private.h"
 #include "tests/models/hypervisor/guest.h"
 
 enum {
@@ -36,7 +37,9 @@ struct card {
     } log[64];
     unsigned accesses;
     unsigned received;
-    bool message; /* interrupts by message instead of line */
+    unsigned room; /* for frames; a write to RDT makes more */
+    bool quiet;    /* frames do not interrupt */
+    bool message;  /* interrupts by message instead of line */
     struct iov_span *span;
 };
 
@@ -79,6 +82,8 @@ static enum iov_status card_write(struct iov_mem_target *port, struct iov_mem_re
 {
     (void)port;
     card_log(req, true);
+    if (req->address == RDT)
+        card.room += (unsigned)iov_mem_value(req);
     if (req->address == TDT || (req->address >= KICK && req->address < KICK + 0x100))
         iov_event_in(&card.send, 0);
     return IOV_STATUS_OK;
@@ -119,17 +124,26 @@ static iov_time card_receive(struct iov_packet_port *port, struct iov_packet *pa
 
     (void)port;
     card.received++;
+    card.room--;
     iov_span_claim(packet->span, &card, IOV_PART_QUEUE, machine_now(&guest.machine));
     req.span = packet->span;
     card.span = packet->span;
     iov_mem_write_req(&card.dma, &req);
-    card_interrupt();
+    if (!card.quiet)
+        card_interrupt();
     card.span = NULL;
     iov_packet_free(packet);
     return 0;
 }
 
-static const struct iov_packet_ops card_packet_ops = { .receive = card_receive };
+static bool card_ready(const struct iov_packet_port *port)
+{
+    (void)port;
+    return card.room > 0;
+}
+
+static const struct iov_packet_ops card_packet_ops = { .receive = card_receive,
+                                                       .ready = card_ready };
 
 /* ---- The network: answers at once, or after a while ---- */
 
@@ -138,6 +152,9 @@ struct echo {
     iov_time delay;
     struct iov_event answer;
     struct iov_packet_queue queue;
+    struct iov_event flood; /* a frame each `interval`, `left` of them */
+    iov_time interval;
+    unsigned left;
 };
 
 static struct echo echo;
@@ -162,6 +179,23 @@ static iov_time echo_receive(struct iov_packet_port *port, struct iov_packet *pa
 
 static const struct iov_packet_ops echo_ops = { .receive = echo_receive };
 
+static void on_flood(struct iov_event *event)
+{
+    struct iov_packet *packet = iov_packet_new(card.pool, 64);
+
+    memset(packet->data, 0, packet->size);
+    iov_packet_send(&echo.port, packet);
+    if (--echo.left > 0)
+        iov_event_in(event, echo.interval);
+}
+
+static void flood(unsigned frames, iov_time interval)
+{
+    echo.left = frames;
+    echo.interval = interval;
+    iov_event_in(&echo.flood, interval);
+}
+
 /* ---- Bench ---- */
 
 static unsigned taken;
@@ -181,11 +215,13 @@ static void setup(void)
     bench_number(emulator, "kick-size", 64);
     bench_number(emulator, "io-thread", false);
     card = (struct card){ .registers = { .ops = &card_ops, .size = DEVICE_SIZE },
-                          .pool = iov_packet_pool_new() };
+                          .pool = iov_packet_pool_new(),
+                          .room = UINT_MAX };
     echo = (struct echo){ .port.ops = &echo_ops };
     iov_event_init(&card.send, machine_kernel(&guest.machine), on_card_send, IOV_PRIORITY_DEFAULT);
     iov_event_init(&card.late, machine_kernel(&guest.machine), on_card_late, IOV_PRIORITY_DEFAULT);
     iov_event_init(&echo.answer, machine_kernel(&guest.machine), on_answer, IOV_PRIORITY_DEFAULT);
+    iov_event_init(&echo.flood, machine_kernel(&guest.machine), on_flood, IOV_PRIORITY_DEFAULT);
 }
 
 static void connect_packets(struct iov_packet_port *a, struct iov_packet_port *b)
@@ -573,6 +609,95 @@ Test(emulator, an_io_thread_of_its_own_holds_nobody_up)
     IOV_MODEL_GET_CLASS(emulator)->update_statistics(emulator);
     cr_assert(eq(u64, bench_stat(emulator, "lock-waits"), 0));
     cr_assert(eq(u64, access_time[1], access_time[0]));
+}
+
+/* ---- More frames than the main loop can take ---- */
+
+#define READ_TIME IOV_US /* "tap-read" */
+#define RING 300
+
+/* How long who waits for the big lock has to get there first. */
+static void set_poll(iov_time poll)
+{
+    ((IovEmulator *)(void *)emulator)->poll_cost = poll;
+}
+
+static void main_flooded(TestProgram *self, struct iov_exec *exec, unsigned index)
+{
+    iov_time begin_at;
+
+    (void)self;
+    (void)index;
+    guest_boot(exec, true);
+    flood(20000, READ_TIME / 2);
+    iov_exec_compute(exec, 120 * IOV_US, IOV_PART_GUEST);
+    begin_at = machine_now(&guest.machine);
+    load(exec, STATUS);
+    access_time[0] = machine_now(&guest.machine) - begin_at;
+    guest.done = true;
+}
+
+Test(emulator, an_access_waits_for_the_frames_of_one_round_when_they_do_not_end)
+{
+    set_poll(5 * IOV_US);
+    card.quiet = true;
+    start(main_flooded, NULL);
+    cr_assert(guest.done);
+    cr_assert(lt(u64, access_time[0], 50 * READ_TIME + 10 * IOV_US));
+    cr_assert(lt(u64, 19900, card.received + bench_stat(emulator, "drops")));
+}
+
+Test(emulator, one_that_is_never_quick_enough_for_the_lock_gets_it_when_the_ring_is_full)
+{
+    set_poll(500 * IOV_NS); /* a wake-up takes longer */
+    card.quiet = true;
+    card.room = RING;
+    start(main_flooded, NULL);
+    cr_assert(guest.done);
+    cr_assert(lt(u64, 100 * READ_TIME, access_time[0]), "it lost more than one round");
+    cr_assert(lt(u64, access_time[0], RING * READ_TIME + 10 * IOV_US));
+    cr_assert(eq(uint, card.received, RING));
+}
+
+static unsigned received_before;
+
+static void main_without_room(TestProgram *self, struct iov_exec *exec, unsigned index)
+{
+    (void)self;
+    (void)index;
+    guest_boot(exec, true);
+    flood(10, 100 * IOV_NS);
+    iov_exec_compute(exec, 100 * IOV_US, IOV_PART_GUEST);
+    received_before = card.received;
+    store(exec, RDT, 4);
+    load(exec, STATUS); /* takes the write along */
+    iov_exec_compute(exec, 100 * IOV_US, IOV_PART_GUEST);
+    guest.done = true;
+}
+
+Test(emulator, frames_without_room_wait_in_the_tap_until_an_access_makes_some)
+{
+    card.quiet = true;
+    card.room = 3;
+    start(main_without_room, NULL);
+    cr_assert(guest.done);
+    cr_assert(eq(uint, received_before, 3));
+    cr_assert(eq(uint, card.received, 7));
+    cr_assert(eq(u64, bench_stat(emulator, "drops"), 0));
+    IOV_MODEL_GET_CLASS(emulator)->update_statistics(emulator);
+    cr_assert(lt(u64, bench_stat(emulator, "io-thread-time"), 30 * IOV_US), "it sleeps");
+}
+
+Test(emulator, a_full_tap_loses_what_comes)
+{
+    bench_number(emulator, "queue-length", 5);
+    card.quiet = true;
+    card.room = 0;
+    start(main_without_room, NULL);
+    cr_assert(guest.done);
+    cr_assert(eq(u64, bench_stat(emulator, "drops"), 5));
+    cr_assert(eq(u64, guest.counters->drops, 5));
+    cr_assert(eq(uint, card.received, 4));
 }
 
 /* ---- The request's time ---- */

@@ -724,6 +724,20 @@ Test(e1000, frames_wait_for_descriptors_and_overflow_is_counted)
     cr_assert(eq(u64, bench_stat(nic, "frames-received"), 20));
 }
 
+Test(e1000, it_has_room_while_it_receives_and_has_a_descriptor)
+{
+    cr_assert(not(iov_packet_ready(&end.port)));
+    open_receive(0);
+    cr_assert(iov_packet_ready(&end.port));
+    for (unsigned i = 0; i < RING_ENTRIES - 1; i++)
+        receive(frame(100));
+    cr_assert(not(iov_packet_ready(&end.port)));
+    set(E1000_RDT, 0);
+    cr_assert(iov_packet_ready(&end.port));
+    set(E1000_RCTL, 0);
+    cr_assert(not(iov_packet_ready(&end.port)));
+}
+
 Test(e1000, rxdmt0_is_raised_once_when_half_of_the_ring_is_used)
 {
     open_receive(0);
