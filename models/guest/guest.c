@@ -31,6 +31,15 @@ void iov_guest_work_for(struct iov_guest_cpu *cpu, struct iov_span *span)
     cpu->exec->span = span;
 }
 
+void iov_guest_take_up(struct iov_guest_cpu *cpu, struct iov_span *span)
+{
+    if (span != cpu->span) {
+        iov_span_claim(span, cpu->exec->holder, IOV_PART_QUEUE, iov_guest_now(cpu));
+        iov_span_mark(span, cpu->exec->holder, IOV_PART_QUEUE, iov_guest_now(cpu));
+    }
+    iov_guest_work_for(cpu, span);
+}
+
 void iov_guest_charge(struct iov_guest_cpu *cpu, iov_time cost)
 {
     if (cost == 0)

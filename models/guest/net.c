@@ -176,7 +176,7 @@ static void transmit_waiting(struct iov_guest_net *net, struct iov_guest_cpu *cp
     while (queue->waiting.first != NULL && !queue->stopped) {
         struct iov_guest_frame *frame = queue->waiting.first;
 
-        iov_guest_work_for(cpu, frame->span);
+        iov_guest_take_up(cpu, frame->span);
         if (frame->segment_size != 0 && !net->tso ? !iov_guest_transmit_pieces(net, cpu, frame)
                                                   : !net->dev->ops->transmit(net->dev, cpu, frame))
             break;
@@ -251,7 +251,7 @@ static void poll_send(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
     while (!net->dev->ops->transmit(net->dev, cpu, frame)) {
         iov_guest_work_for(cpu, NULL);
         poll_device(cpu, net, IOV_TIME_MAX);
-        iov_guest_work_for(cpu, span);
+        iov_guest_take_up(cpu, span);
     }
     give_frame(net, frame);
     iov_guest_work_for(cpu, NULL);
@@ -279,7 +279,7 @@ static void wait_for_room(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
             iov_guest_wait_block(cpu);
         iov_guest_wait_done(cpu);
         socket->writer = NULL;
-        iov_guest_work_for(cpu, span);
+        iov_guest_take_up(cpu, span);
     }
 }
 
@@ -342,7 +342,7 @@ bool iov_guest_net_wait_writer(struct iov_guest_cpu *cpu, iov_time deadline, str
         cpu->sleep = IOV_TIME_MAX;
         socket->writer = NULL;
     }
-    iov_guest_work_for(cpu, span);
+    iov_guest_take_up(cpu, span);
     return socket->writer_woken;
 }
 
@@ -487,7 +487,7 @@ void iov_guest_net_deliver(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
     const struct iov_guest_costs *costs = &cpu->guest->costs;
     uint32_t offset, size;
 
-    iov_guest_work_for(cpu, frame->span);
+    iov_guest_take_up(cpu, frame->span);
     if (iov_guest_tcp_deliver(cpu, frame))
         return;
     if (frame->size > IOV_GUEST_FRAME_MAX) {
@@ -636,8 +636,7 @@ bool iov_guest_receive(struct iov_guest_cpu *cpu, iov_time deadline, void *data,
     if (is_polled(net))
         return poll_receive(cpu, net, deadline, data, size, ret_size, ret_span);
     if (socket->received.first != NULL) /* up to here it waited for a task that was busy */
-        iov_span_mark(socket->received.first->span, cpu->exec->holder, IOV_PART_QUEUE,
-                      iov_guest_now(cpu));
+        iov_guest_take_up(cpu, socket->received.first->span);
     iov_guest_charge(cpu, guest->costs.syscall_entry);
     wait_for_datagram(cpu, socket, deadline);
     struct iov_guest_frame *frame = pop(&socket->received);
@@ -646,6 +645,8 @@ bool iov_guest_receive(struct iov_guest_cpu *cpu, iov_time deadline, void *data,
         iov_guest_charge(cpu, guest->costs.syscall_exit);
         return false;
     }
+    /* Another processor may have brought it, and woken this one. */
+    iov_span_claim(frame->span, cpu->exec->holder, IOV_PART_WAKEUP, iov_guest_now(cpu));
     iov_guest_work_for(cpu, frame->span);
     iov_guest_charge(cpu, guest->costs.socket_receive);
     uint32_t bytes = frame->size < size ? frame->size : size;

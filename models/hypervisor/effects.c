@@ -108,7 +108,12 @@ static void play_one(struct iov_effect_player *player, struct iov_thread *thread
     struct iov_span *own = thread->exec.span;
 
     if (effect.span != NULL) {
+        bool at_hand = effect.span == own && iov_span_held(own, thread->exec.holder);
+
         iov_span_pass(effect.span, effect.holder, thread->exec.holder);
+        if (!at_hand) /* up to here it waited for the thread */
+            iov_span_mark(effect.span, thread->exec.holder, IOV_PART_QUEUE,
+                          iov_now(player->kernel));
         thread->exec.span = effect.span;
     }
     player->ops->play(player, thread, &effect);

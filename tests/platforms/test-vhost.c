@@ -330,6 +330,15 @@ Test(vhost, vdpa_without_posting_interrupts_the_host)
     iov_experiment_free(run);
 }
 
+/* A program that sleeps until the socket has room is not copying. */
+Test(vhost, a_stream_s_datagram_waits_for_room_in_a_queue)
+{
+    struct iov_experiment *run = RUN("udp-stream.yaml", "strategy=vdpa");
+
+    cr_assert(lt(dbl, part_ns(run, IOV_PART_COPY), 100));
+    iov_experiment_free(run);
+}
+
 Test(vhost, vdpa_is_faster_with_packed_rings)
 {
     struct iov_experiment *split = RUN("net-rr.yaml", "strategy=vdpa");
