@@ -39,7 +39,8 @@ static struct drive *find(const struct machine *machine, const char *id)
     return NULL;
 }
 
-struct drive *drives_find(const struct machine *machine, const char *id, GError **error)
+/* The drive of a name, behind all its other names; NULL with an error. */
+static struct drive *drives_find(const struct machine *machine, const char *id, GError **error)
 {
     struct drive *drive = find(machine, id);
 

@@ -17,8 +17,6 @@ struct drive {
 
 /* Reads one -drive or -blockdev; the drive is added to the machine's list. */
 bool drives_read(struct machine *machine, const struct option *option, GError **error);
-/* The drive of a name, behind all its other names; NULL with an error. */
-struct drive *drives_find(const struct machine *machine, const char *id, GError **error);
 /* Its device has gone. */
 void drives_release(const struct machine *machine, const char *id);
 void drive_free(void *drive); /* accepts NULL */

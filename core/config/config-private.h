@@ -58,8 +58,6 @@ void properties_apply(const struct value_scope *scope, const struct iov_model_in
 /* Reads a scalar of a dimension for the key `name`; false, with a diagnostic, if it cannot be. */
 bool quantity_of_node(const struct iov_node *node, int dimension, const char *name,
                       struct iov_diagnostics *diagnostics, uint64_t *ret_value);
-/* Names of the rows of a kind, NULL-terminated, with `extra` in front; g_free() it. */
-const char **property_names(const struct iov_model_info *info, const char *const *extra);
 
 /* ---- parts.c ---- */
 

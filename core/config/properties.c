@@ -263,7 +263,8 @@ static void apply_one(const struct setting *setting)
     }
 }
 
-const char **property_names(const struct iov_model_info *info, const char *const *extra)
+/* Names of the rows of a kind, NULL-terminated, with `extra` in front; g_free() it. */
+static const char **property_names(const struct iov_model_info *info, const char *const *extra)
 {
     unsigned extras = 0;
 

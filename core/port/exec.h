@@ -145,7 +145,6 @@ struct iov_exec {
     uint8_t part; /* of its operations' own time: IOV_PART_GUEST (0), or a host's IOV_PART_HOST */
     bool halted;  /* activity state HLT */
     iov_time halt_latency; /* of leaving the idle state it asked for (MWAIT); 0: that of HLT */
-    bool resuming;         /* for the processor: an event waits to be re-delivered */
     uint64_t operations;   /* executed */
     iov_time used[IOV_PART_COUNT]; /* processor time by part */
     void *owner;                   /* for the program or monitor */

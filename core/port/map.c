@@ -45,21 +45,6 @@ bool iov_mem_map_add(struct iov_mem_map *map, uint64_t base, uint64_t size,
     return true;
 }
 
-bool iov_mem_map_remove(struct iov_mem_map *map, uint64_t base, const struct iov_mem_target *target)
-{
-    unsigned place = above(map, base);
-
-    if (place == 0 || map->windows[place - 1].base != base ||
-        map->windows[place - 1].target != target)
-        return false;
-    memmove(&map->windows[place - 1], &map->windows[place],
-            (map->count - place) * sizeof *map->windows);
-    map->count--;
-    map->last = NULL;
-    map->before = NULL;
-    return true;
-}
-
 void iov_mem_map_clear(struct iov_mem_map *map)
 {
     free(map->windows);

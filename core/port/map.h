@@ -31,9 +31,6 @@ struct iov_mem_map {
 /* Adds a window; false if it is empty, wraps, or overlaps another (nothing is changed then). */
 IOV_API bool iov_mem_map_add(struct iov_mem_map *map, uint64_t base, uint64_t size,
                              struct iov_mem_target *target);
-/* Takes out the window of `target` at `base`; false if there is none. */
-IOV_API bool iov_mem_map_remove(struct iov_mem_map *map, uint64_t base,
-                                const struct iov_mem_target *target);
 IOV_API void iov_mem_map_clear(struct iov_mem_map *map);
 /* The window that holds `address`, or NULL. */
 IOV_API const struct iov_mem_window *iov_mem_map_search(struct iov_mem_map *map, uint64_t address);

@@ -5,6 +5,14 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+/* A visitor that appends to a text, two spaces an indentation, a newline at its end. */
+struct report_json {
+    struct report_visitor visitor;
+    GString *text;
+    unsigned depth;
+    bool first; /* no member of the open group has been written */
+};
+
 static void put_string(GString *text, const char *string)
 {
     /* What is not UTF-8 cannot stand in JSON: replaced, not refused. */
@@ -86,7 +94,7 @@ static void json_truth(struct report_visitor *visitor, const char *name, bool va
     json_number(visitor, name, value ? "true" : "false", NULL, NULL);
 }
 
-void iov_report_json_init(struct report_json *json)
+static void json_init(struct report_json *json)
 {
     *json = (struct report_json){
         .visitor = { json_begin, json_end, json_number, json_text, json_truth },
@@ -96,7 +104,8 @@ void iov_report_json_init(struct report_json *json)
     };
 }
 
-char *iov_report_json_finish(struct report_json *json)
+/* The text; the visitor is spent. */
+static char *json_finish(struct report_json *json)
 {
     g_string_append(json->text, json->first ? "}\n" : "\n}\n");
     return g_string_free(json->text, FALSE);
@@ -106,9 +115,9 @@ char *iov_report_json(const struct iov_report *report)
 {
     struct report_json json;
 
-    iov_report_json_init(&json);
+    json_init(&json);
     iov_report_walk(report, &json.visitor);
-    return iov_report_json_finish(&json);
+    return json_finish(&json);
 }
 
 /* ---- manifest.json ---- */
@@ -172,7 +181,7 @@ char *iov_report_manifest(const struct iov_report *report)
     struct report_visitor *visitor = &json.visitor;
     char buffer[REPORT_NUMBER_SIZE];
 
-    iov_report_json_init(&json);
+    json_init(&json);
     visitor->number(visitor, "iovsim", iov_report_ratio(buffer, IOV_REPORT_FORMAT, 1, 0), "", NULL);
     visitor->text(visitor, "version", report->version, NULL);
     put_optional(visitor, "started", report->started);
@@ -186,5 +195,5 @@ char *iov_report_manifest(const struct iov_report *report)
     for (unsigned i = 0; i < report->constant_count; i++)
         walk_constant(&report->constants[i], visitor);
     visitor->end(visitor, true);
-    return iov_report_json_finish(&json);
+    return json_finish(&json);
 }

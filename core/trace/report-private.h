@@ -25,17 +25,6 @@ struct report_visitor {
 /* Everything of stats.json. */
 void iov_report_walk(const struct iov_report *report, struct report_visitor *visitor);
 
-/* JSON: a visitor that appends to a text, two spaces an indentation, a newline at its end. */
-struct report_json {
-    struct report_visitor visitor;
-    GString *text;
-    unsigned depth;
-    bool first; /* no member of the open group has been written */
-};
-void iov_report_json_init(struct report_json *json);
-/* The text; the visitor is spent. */
-char *iov_report_json_finish(struct report_json *json);
-
 /* Decimals of exact quotients, rounded half up. The buffer takes any of them. */
 #define REPORT_NUMBER_SIZE 48
 const char *iov_report_ratio(char *buffer, unsigned __int128 numerator, uint64_t denominator,

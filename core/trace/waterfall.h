@@ -28,19 +28,12 @@ struct iov_waterfall {
     unsigned count;
     unsigned capacity;
     unsigned lost; /* entries that found no room */
-    struct iov_waterfall_names *names;
 };
 
 IOV_API struct iov_waterfall *iov_waterfall_new(unsigned capacity);
 IOV_API void iov_waterfall_free(struct iov_waterfall *waterfall); /* accepts NULL */
-/* Says how a holder is called, e.g. by its path (copied). Others show as "?". */
-IOV_API void iov_waterfall_name(struct iov_waterfall *waterfall, const void *holder,
-                                const char *name);
 /* Forgets the entries and listens to this span, which must not outlive it. From any context. */
 IOV_API void iov_waterfall_attach(struct iov_waterfall *waterfall, struct iov_span *span);
-/* One line an entry: time since the first one, duration (ns), part, holder; a note stands alone.
- * The caller frees it (g_free). */
-IOV_API char *iov_waterfall_text(const struct iov_waterfall *waterfall);
 
 IOV_END_DECLS
 

@@ -27,7 +27,6 @@
 #define VLAN_ETHERTYPE 0x8100
 #define COLLISION_DISTANCE 0x0003f000u
 #define COLLISION_THRESHOLD 0x000000f0u
-#define RFCTL_NO_IPV6_OPTIONS 0x00010000u
 #define DTXCTL_VLAN_ADDED 0x8u
 #define TIME_INCREMENT 0xb608
 #define TIME_INCREMENT_VALUE 0x13e80000 /* 16 ns, 2^-19 ns units */
@@ -295,7 +294,7 @@ static bool read_address(struct igb_driver *self, struct iov_guest_cpu *cpu)
     return true;
 }
 
-void iov_igb_take_control(struct igb_driver *self, struct iov_guest_cpu *cpu)
+static void take_control(struct igb_driver *self, struct iov_guest_cpu *cpu)
 {
     iov_igb_set_bits(self, cpu, IGB_CTRL_EXT, IGB_CTRL_EXT_DRV_LOAD);
 }
@@ -323,7 +322,7 @@ bool iov_igb_probe(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
         !iov_igb_eeprom_read(self, cpu, IGB_EEPROM_VERSION, &word) ||
         !iov_igb_eeprom_read(self, cpu, IGB_EEPROM_INIT3, &word) || !reset_adapter(self, cpu))
         return false;
-    iov_igb_take_control(self, cpu);
+    take_control(self, cpu);
     iov_igb_write(self, cpu, TIME_INCREMENT, TIME_INCREMENT_VALUE);
     return true;
 }
@@ -403,7 +402,7 @@ static void set_up_rctl(struct igb_driver *self, struct iov_guest_cpu *cpu)
 
 void iov_igb_configure(struct igb_driver *self, struct iov_guest_cpu *cpu)
 {
-    iov_igb_take_control(self, cpu);
+    take_control(self, cpu);
     set_rx_mode(self, cpu);
     set_up_tctl(self, cpu);
     set_up_queues(self, cpu);

@@ -101,7 +101,6 @@ void iov_igb_phy_set_up(struct igb_driver *self, struct iov_guest_cpu *cpu);
 /* ---- driver-igb-hw.c ---- */
 bool iov_igb_probe(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu);
 void iov_igb_power_up_link(struct igb_driver *self, struct iov_guest_cpu *cpu);
-void iov_igb_take_control(struct igb_driver *self, struct iov_guest_cpu *cpu);
 /* Everything between power-up and interrupts but the rings. */
 void iov_igb_configure(struct igb_driver *self, struct iov_guest_cpu *cpu);
 void iov_igb_set_address(struct igb_driver *self, struct iov_guest_cpu *cpu);
@@ -131,7 +130,6 @@ void iov_igb_give_buffers(struct igb_ring *self, struct iov_guest_cpu *cpu);
 /* Takes received frames; buffers go back `batch` at a time. */
 unsigned iov_igb_clean_rx(struct igb_ring *self, struct iov_guest_cpu *cpu, unsigned budget,
                           unsigned batch);
-unsigned iov_igb_rx_poll(struct iov_guest_napi *napi, struct iov_guest_cpu *cpu, unsigned budget);
 void iov_igb_vector_init(struct igb_driver *self, struct igb_vector_state *vector, unsigned entry,
                          unsigned (*poll)(struct iov_guest_napi *, struct iov_guest_cpu *,
                                           unsigned));

@@ -297,7 +297,7 @@ static void on_other(void *context, struct iov_guest_cpu *cpu)
     iov_igb_write(self, cpu, IGB_EIMS, ENTRY_BIT(IGB_ENTRY_OTHER));
 }
 
-unsigned iov_igb_rx_poll(struct iov_guest_napi *napi, struct iov_guest_cpu *cpu, unsigned budget)
+static unsigned rx_poll(struct iov_guest_napi *napi, struct iov_guest_cpu *cpu, unsigned budget)
 {
     struct igb_ring *self = iov_container_of(napi, struct igb_ring, rx_vector.napi);
 
@@ -542,7 +542,7 @@ void iov_igb_make_rings(struct igb_driver *self, unsigned count)
 
         ring->driver = self;
         ring->index = i;
-        iov_igb_vector_init(self, &ring->rx_vector, 1 + i, iov_igb_rx_poll);
+        iov_igb_vector_init(self, &ring->rx_vector, 1 + i, rx_poll);
         iov_igb_vector_init(self, &ring->tx_vector, 1 + count + i, tx_poll);
     }
 }

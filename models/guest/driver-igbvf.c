@@ -291,7 +291,7 @@ static unsigned pmd_poll(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu
     iov_igb_clean_tx(self, cpu);
     unsigned done = iov_igb_clean_rx(self, cpu, PMD_BURST, PMD_BURST);
 
-    iov_guest_poll_complete(cpu, &self->rx_vector.napi);
+    iov_guest_napi_deliver(cpu, &self->rx_vector.napi);
     return done + (self->tx_clean != before);
 }
 

@@ -24,7 +24,6 @@
 #define GRANT_RX_RING (XEN_GRANT_RESERVED + 1)
 #define GRANT_TX (XEN_GRANT_RESERVED + 2) /* one for each buffer */
 #define GRANT_RX (GRANT_TX + RING)
-#define NO_ID 0xffffu
 #define MOST_SLOTS 18u /* of a frame: Linux stops the queue when they might be missing */
 
 struct driver {

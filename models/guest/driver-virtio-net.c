@@ -514,7 +514,7 @@ static unsigned pmd_poll(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu
     }
     if (self->rx.free_count >= PMD_BURST)
         refill(self, cpu);
-    iov_guest_poll_complete(cpu, &self->rx_napi);
+    iov_guest_napi_deliver(cpu, &self->rx_napi);
     return done + (unsigned)(self->tx.free_count - before);
 }
 

@@ -30,7 +30,7 @@ static void count_apic_access(struct iov_guest_cpu *cpu)
     cpu->guest->measure->counters.regions[cpu->guest->region_lapic].accesses++;
 }
 
-uint32_t iov_guest_apic_read(struct iov_guest_cpu *cpu, uint32_t offset)
+static uint32_t apic_read(struct iov_guest_cpu *cpu, uint32_t offset)
 {
     count_apic_access(cpu);
     if (cpu->x2apic)
@@ -99,7 +99,7 @@ void iov_guest_boot_apic(struct iov_guest_cpu *cpu)
     iov_exec_wrmsr(cpu->exec, IOV_MSR_APIC_BASE, base);
     if (cpu->x2apic)
         iov_exec_wrmsr(cpu->exec, IOV_MSR_APIC_BASE, base | IOV_APIC_BASE_X2APIC);
-    uint32_t id = iov_guest_apic_read(cpu, IOV_APIC_ID);
+    uint32_t id = apic_read(cpu, IOV_APIC_ID);
 
     cpu->apic_id = cpu->x2apic ? id : id >> 24;
     if (!cpu->x2apic) { /* flat logical mode, one bit a processor */
@@ -306,7 +306,7 @@ static void device_interrupt(struct iov_guest_cpu *cpu, uint8_t vector)
         iov_exec_store(cpu->exec, guest->ioapic + IOAPIC_EOI, 4, irq->pin);
         return;
     }
-    iov_guest_apic_read(cpu, IOV_APIC_TMR + (vector / 32u) * 0x10);
+    apic_read(cpu, IOV_APIC_TMR + (vector / 32u) * 0x10);
     device_done(cpu);
 }
 

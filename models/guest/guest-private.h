@@ -304,7 +304,6 @@ void iov_guest_route_gsi(struct iov_guest_cpu *cpu, uint32_t gsi, uint8_t vector
 void iov_guest_send_ipi(struct iov_guest_cpu *cpu, const struct iov_guest_cpu *target,
                         uint8_t vector);
 void iov_guest_apic_write(struct iov_guest_cpu *cpu, uint32_t offset, uint32_t value);
-uint32_t iov_guest_apic_read(struct iov_guest_cpu *cpu, uint32_t offset);
 
 /* ---- guest-sched.c ---- */
 

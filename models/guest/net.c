@@ -516,16 +516,11 @@ void iov_guest_net_deliver(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
     iov_guest_net_queue(cpu, &net->sockets[socket], frame, offset, size);
 }
 
-void iov_guest_net_deliver_batch(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)
+void iov_guest_napi_deliver(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)
 {
     for (unsigned i = 0; i < napi->batched; i++)
         iov_guest_net_deliver(cpu, napi->dev->net, &napi->batch[i]);
     napi->batched = 0;
-}
-
-void iov_guest_poll_complete(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)
-{
-    iov_guest_net_deliver_batch(cpu, napi);
 }
 
 void iov_guest_napi_receive(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)
@@ -541,13 +536,13 @@ void iov_guest_napi_receive(struct iov_guest_cpu *cpu, struct iov_guest_napi *na
     napi->batched++;
     /* A large one counts for the segments that it stands for. */
     if (napi->batched == IOV_GUEST_NAPI_BATCH || frame->segment_size != 0)
-        iov_guest_net_deliver_batch(cpu, napi);
+        iov_guest_napi_deliver(cpu, napi);
 }
 
 bool iov_guest_napi_complete(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)
 {
     iov_guest_gro_flush(cpu, napi);
-    iov_guest_net_deliver_batch(cpu, napi);
+    iov_guest_napi_deliver(cpu, napi);
     if (napi->missed) {
         napi->missed = false;
         append_poll(&cpu->polls, napi);
@@ -576,7 +571,7 @@ void iov_guest_net_rx_softirq(struct iov_guest_cpu *cpu)
 
         budget -= (int)done;
         if (done >= LINUX_NAPI_POLL_WEIGHT) { /* more to do */
-            iov_guest_net_deliver_batch(cpu, napi);
+            iov_guest_napi_deliver(cpu, napi);
             append_poll(&again, napi);
         }
     }

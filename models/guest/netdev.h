@@ -113,7 +113,7 @@ struct iov_guest_netdev {
 };
 
 /* From a driver's `poll`: everything handed in goes up the program's stack. */
-void iov_guest_poll_complete(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi);
+void iov_guest_napi_deliver(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi);
 
 /* A driver by its name, or NULL. */
 const struct iov_guest_netdev_ops *iov_guest_netdev_find(const char *name);

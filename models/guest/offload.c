@@ -92,7 +92,7 @@ void iov_guest_gro_flush(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)
 
     if (napi->gro_payload == 0)
         return;
-    iov_guest_net_deliver_batch(cpu, napi);
+    iov_guest_napi_deliver(cpu, napi);
     if (napi->gro_payload > large->segment_size)
         iov_segment_merged(large->data, napi->gro_payload, false);
     else

@@ -26,9 +26,8 @@ static inline bool iov_guest_gro_take(struct iov_guest_cpu *cpu, struct iov_gues
 
 /* What a frame counts for in a socket's send buffer. */
 uint32_t iov_guest_frame_memory(uint32_t size);
-/* One frame goes up the stack; all that a poll has collected do. */
+/* One frame goes up the stack. */
 void iov_guest_net_deliver(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
                            const struct iov_guest_frame *frame);
-void iov_guest_net_deliver_batch(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi);
 
 #endif

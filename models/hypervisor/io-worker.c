@@ -103,11 +103,6 @@ bool iov_io_worker_polls(const IovIoWorker *self)
     return self->poll;
 }
 
-struct iov_thread *iov_io_worker_thread(const IovIoWorker *self)
-{
-    return self->thread;
-}
-
 IovLinuxHost *iov_io_worker_host(const IovIoWorker *self)
 {
     return self->host;

@@ -43,8 +43,6 @@ void iov_io_worker_changed(IovIoWorker *worker, struct iov_poll_source *source);
  */
 bool iov_io_worker_busy_wait(IovIoWorker *worker, iov_time limit);
 bool iov_io_worker_polls(const IovIoWorker *worker);
-/* After its start; NULL before. */
-struct iov_thread *iov_io_worker_thread(const IovIoWorker *worker);
 IovLinuxHost *iov_io_worker_host(const IovIoWorker *worker);
 
 #endif

@@ -108,11 +108,10 @@ struct iov_vcpu {
     iov_time owed;     /* work of the kernel that is not charged yet */
     iov_time entered;  /* times of the last entry and trip to user space */
     iov_time deadline; /* of the APIC timer, or IOV_TIME_MAX */
-    bool deadline_in_vmx;
-    bool injected; /* the next entry has its event */
-    bool direct;   /* interrupts of the guest's devices need no exit now */
-    bool in_guest; /* from the decision to enter until the exit */
-    bool blocked;  /* sleeps in HLT */
+    bool injected;     /* the next entry has its event */
+    bool direct;       /* interrupts of the guest's devices need no exit now */
+    bool in_guest;     /* from the decision to enter until the exit */
+    bool blocked;      /* sleeps in HLT */
     bool halted;
     bool request_event; /* look for something to inject before the entry */
     bool skipped;       /* the exit's instruction was emulated: its interrupt shadow is gone */

@@ -235,11 +235,6 @@ struct iov_thread *iov_xen_domain_thread(const IovXenDomain *self)
     return self->thread;
 }
 
-IovLinuxHost *iov_xen_domain_host(const IovXenDomain *self)
-{
-    return self->host;
-}
-
 /* ---- Life ---- */
 
 static bool iov_xen_domain_realize(IovModel *model, GError **error)

@@ -67,7 +67,6 @@ void iov_xen_domain_queue(IovXenDomain *domain, struct iov_xen_work *work, struc
                           struct iov_span *span);
 /* The thread that is its vCPU; NULL before its start. */
 struct iov_thread *iov_xen_domain_thread(const IovXenDomain *domain);
-IovLinuxHost *iov_xen_domain_host(const IovXenDomain *domain);
 /* A hypercall of the domain's kernel, whose handler takes `work` longer than none. */
 void iov_xen_domain_hypercall(IovXenDomain *domain, struct iov_thread *thread, iov_time work);
 /* EVTCHNOP_send as a hypercall. */

@@ -23,7 +23,6 @@
 #include "core/kernel/time.h"
 
 #define PCIE_FLOWS_MAX 64u
-#define PCIE_OUTSTANDING_MAX 1024u
 
 struct pcie_link_settings {
     unsigned generation, lanes;

@@ -22,7 +22,6 @@ typedef struct _IovVirtioPci IovVirtioPci;
 typedef struct _IovVirtioPciClass IovVirtioPciClass;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(IovVirtioPci, g_object_unref)
 #define IOV_VIRTIO_PCI(object) ((IovVirtioPci *)(void *)(object))
-#define IOV_VIRTIO_PCI_CLASS(klass) ((IovVirtioPciClass *)(void *)(klass))
 
 /* What a device does; called from register accesses. */
 struct iov_virtio_device_ops {

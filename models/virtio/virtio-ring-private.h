@@ -46,14 +46,6 @@ static inline void iov_virtio_dma_begin(struct iov_virtio_dma *dma)
     dma->translation = 0;
 }
 
-/* Plain accesses; false if memory did not answer with OK (a read's data is all ones then). */
-bool iov_virtio_dma_read(struct iov_virtio_dma *dma, uint64_t address, void *data, uint32_t size);
-bool iov_virtio_dma_write(struct iov_virtio_dma *dma, uint64_t address, const void *data,
-                          uint32_t size);
-/* Request data: the span travels with the bytes. `flags`: further IOV_MEM_* flags. */
-bool iov_virtio_dma_access(struct iov_virtio_dma *dma, uint64_t address, void *data, uint32_t size,
-                           bool write, uint16_t flags, struct iov_span **span);
-
 /* Why a ring is broken. */
 enum iov_virtq_fault {
     IOV_VIRTQ_OK,

@@ -10,8 +10,10 @@
  */
 #include "models/virtio/virtio-ring-packed.h"
 
-bool iov_virtio_dma_access(struct iov_virtio_dma *dma, uint64_t address, void *data, uint32_t size,
-                           bool write, uint16_t flags, struct iov_span **span)
+/* False if memory did not answer with OK; what is read is all ones then. With `span`, which travels
+ * with the bytes, they are request data. `flags`: further IOV_MEM_* flags. */
+static bool dma_access(struct iov_virtio_dma *dma, uint64_t address, void *data, uint32_t size,
+                       bool write, uint16_t flags, struct iov_span **span)
 {
     struct iov_mem_req req = {
         .address = address,
@@ -44,18 +46,17 @@ bool iov_virtio_dma_access(struct iov_virtio_dma *dma, uint64_t address, void *d
     return status == IOV_STATUS_OK;
 }
 
-bool iov_virtio_dma_read(struct iov_virtio_dma *dma, uint64_t address, void *data, uint32_t size)
+static bool dma_read(struct iov_virtio_dma *dma, uint64_t address, void *data, uint32_t size)
 {
-    return iov_virtio_dma_access(dma, address, data, size, false, 0, NULL);
+    return dma_access(dma, address, data, size, false, 0, NULL);
 }
 
-bool iov_virtio_dma_write(struct iov_virtio_dma *dma, uint64_t address, const void *data,
-                          uint32_t size)
+static bool dma_write(struct iov_virtio_dma *dma, uint64_t address, const void *data, uint32_t size)
 {
     void *bytes;
 
     memcpy(&bytes, &data, sizeof bytes); /* the request's pointer serves both directions */
-    return iov_virtio_dma_access(dma, address, bytes, size, true, 0, NULL);
+    return dma_access(dma, address, bytes, size, true, 0, NULL);
 }
 
 /* ---- Life of a queue ---- */
@@ -107,7 +108,7 @@ bool iov_virtq_enable(struct iov_virtq *queue, bool event_index, bool indirect)
 bool iov_virtq_ring_read(struct iov_virtq *queue, struct iov_virtio_dma *dma, uint64_t address,
                          void *data, uint32_t size)
 {
-    if (iov_virtio_dma_read(dma, address, data, size))
+    if (dma_read(dma, address, data, size))
         return true;
     iov_virtq_break(queue, IOV_VIRTQ_FAULT_MEMORY);
     return false;
@@ -116,7 +117,7 @@ bool iov_virtq_ring_read(struct iov_virtq *queue, struct iov_virtio_dma *dma, ui
 bool iov_virtq_ring_write(struct iov_virtq *queue, struct iov_virtio_dma *dma, uint64_t address,
                           const void *data, uint32_t size)
 {
-    if (iov_virtio_dma_write(dma, address, data, size))
+    if (dma_write(dma, address, data, size))
         return true;
     iov_virtq_break(queue, IOV_VIRTQ_FAULT_MEMORY);
     return false;
@@ -359,9 +360,8 @@ static bool copy_bytes(struct iov_virtq *queue, struct iov_virtio_dma *dma,
         part = segment->size - (uint32_t)offset;
         if (part > size)
             part = size;
-        if (!iov_virtio_dma_access(dma, segment->address + offset, data, part, write,
-                                   span != NULL ? IOV_MEM_PAYLOAD : 0,
-                                   span != NULL ? &travelling : NULL)) {
+        if (!dma_access(dma, segment->address + offset, data, part, write,
+                        span != NULL ? IOV_MEM_PAYLOAD : 0, span != NULL ? &travelling : NULL)) {
             iov_virtq_break(queue, IOV_VIRTQ_FAULT_MEMORY);
             return false;
         }
