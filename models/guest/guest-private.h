@@ -261,7 +261,8 @@ void iov_guest_charge(struct iov_guest_cpu *cpu, iov_time cost);
 void iov_guest_charge_copy(struct iov_guest_cpu *cpu, uint32_t bytes);
 /* The processor works for `span` from now on (NULL: for no request). */
 void iov_guest_work_for(struct iov_guest_cpu *cpu, struct iov_span *span);
-/* The same for one that may have waited while this processor worked for others, or lain with another one. */
+/* The same for one that may have waited while this processor worked for others, or lain with
+ * another one. */
 void iov_guest_take_up(struct iov_guest_cpu *cpu, struct iov_span *span);
 /* The run cannot go on: ends it as incomplete. */
 /* The guest cannot go on, for a reason of which the user is told; the run ends. */
@@ -329,7 +330,7 @@ void iov_guest_softirq_thread(struct iov_guest_cpu *cpu);
 /* Bottom halves off and on; on runs the softirqs that were raised. */
 void iov_guest_bottom_half_disable(struct iov_guest_cpu *cpu);
 void iov_guest_bottom_half_enable(struct iov_guest_cpu *cpu);
-/* Runs the network receive softirq: net.c polls. */
+/* Runs the network receive softirq: napi.c polls. */
 void iov_guest_net_rx_softirq(struct iov_guest_cpu *cpu);
 void iov_guest_net_tx_softirq(struct iov_guest_cpu *cpu);
 

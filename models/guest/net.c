@@ -5,8 +5,7 @@
  * Transmit:  system call, copy, UDP/IP, driver; if the driver's ring is full the frame waits in the
  * queue in front of it, and the sender blocks when the frames in flight fill the socket's send
  * buffer. A large segment goes to the driver whole, or is cut here, one piece after the other.
- * Receive:   a poll collects frames; when it ends, or after eight, they go up: parse, socket queue,
- * wake-up of the reader.
+ * Receive:   frames that a poll has collected (napi.c): parse, socket queue, wake-up of the reader.
  *
  * Polling:   a program with a poll-mode driver and a stack of its own (DPDK's shape) does without
  * system calls, interrupts and copies: it looks at the device whenever it waits.
@@ -20,7 +19,6 @@
 #include "core/net/ethernet-regs.h"
 #include "core/net/internet.h"
 #include "models/guest/guest-private.h"
-#include "models/guest/linux-regs.h"
 #include "models/guest/offload.h"
 
 /* Linux's default socket buffers, and what a frame counts for in them: its buffer, rounded, and the
@@ -203,6 +201,34 @@ void iov_guest_net_tx_softirq(struct iov_guest_cpu *cpu)
         transmit_waiting(net, cpu, &net->dev->tx[i]);
 }
 
+/* ---- Waiting ---- */
+
+static bool has_datagram(const struct iov_guest_cpu *cpu)
+{
+    return iov_guest_socket(cpu)->received.first != NULL;
+}
+
+static bool is_woken(const struct iov_guest_cpu *cpu)
+{
+    return iov_guest_socket(cpu)->writer_woken;
+}
+
+/* Sleeps in `*place` until it is woken or `deadline`, which is a far one: the tick is earlier, and
+ * the timer is not programmed. Not at all if `done` by now. */
+static void block(struct iov_guest_cpu *cpu, struct iov_guest_cpu **place,
+                  bool (*done)(const struct iov_guest_cpu *), iov_time deadline)
+{
+    iov_guest_wait_prepare(cpu);
+    *place = cpu;
+    cpu->sleep = deadline;
+    iov_guest_charge(cpu, cpu->guest->costs.socket_block);
+    if (!done(cpu))
+        iov_guest_wait_block(cpu);
+    iov_guest_wait_done(cpu);
+    cpu->sleep = IOV_TIME_MAX;
+    *place = NULL;
+}
+
 /* ---- Polling ---- */
 
 static bool is_polled(const struct iov_guest_net *net)
@@ -329,19 +355,10 @@ bool iov_guest_net_wait_writer(struct iov_guest_cpu *cpu, iov_time deadline, str
     struct iov_guest_socket *socket = iov_guest_socket(cpu);
 
     socket->writer_woken = false;
-    while (is_polled(net) && !socket->writer_woken && iov_guest_now(cpu) < deadline)
+    while (is_polled(net) && !is_woken(cpu) && iov_guest_now(cpu) < deadline)
         poll_device(cpu, net, deadline);
-    while (!socket->writer_woken && iov_guest_now(cpu) < deadline) {
-        iov_guest_wait_prepare(cpu);
-        socket->writer = cpu;
-        cpu->sleep = deadline;
-        iov_guest_charge(cpu, cpu->guest->costs.socket_block);
-        if (!socket->writer_woken)
-            iov_guest_wait_block(cpu);
-        iov_guest_wait_done(cpu);
-        cpu->sleep = IOV_TIME_MAX;
-        socket->writer = NULL;
-    }
+    while (!is_woken(cpu) && iov_guest_now(cpu) < deadline)
+        block(cpu, &socket->writer, is_woken, deadline);
     iov_guest_take_up(cpu, span);
     return socket->writer_woken;
 }
@@ -394,64 +411,6 @@ void iov_guest_send_echo(struct iov_guest_cpu *cpu, uint16_t sequence, uint32_t 
 }
 
 /* ---- Receive ---- */
-
-void iov_guest_napi_init(struct iov_guest_napi *napi, struct iov_guest_netdev *dev,
-                         unsigned (*poll)(struct iov_guest_napi *, struct iov_guest_cpu *,
-                                          unsigned))
-{
-    *napi = (struct iov_guest_napi){ .poll = poll, .dev = dev };
-    napi->batch = g_new0(struct iov_guest_frame, IOV_GUEST_NAPI_BATCH);
-    napi->gro = g_new0(struct iov_guest_frame, 1);
-}
-
-void iov_guest_napi_finish(struct iov_guest_napi *napi)
-{
-    g_clear_pointer(&napi->batch, g_free);
-    g_clear_pointer(&napi->gro, g_free);
-}
-
-static void append_poll(struct iov_guest_polls *polls, struct iov_guest_napi *napi)
-{
-    napi->next = NULL;
-    if (polls->first != NULL)
-        polls->last->next = napi;
-    else
-        polls->first = napi;
-    polls->last = napi;
-}
-
-/* Moves all of `more` to the end of `polls`. */
-static void append_polls(struct iov_guest_polls *polls, struct iov_guest_polls *more)
-{
-    if (more->first == NULL)
-        return;
-    if (polls->first != NULL)
-        polls->last->next = more->first;
-    else
-        polls->first = more->first;
-    polls->last = more->last;
-    more->first = NULL;
-}
-
-bool iov_guest_napi_schedule(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)
-{
-    if (napi->scheduled) {
-        napi->missed = true;
-        return false;
-    }
-    napi->scheduled = true;
-    append_poll(&cpu->polls, napi);
-    iov_guest_raise_softirq(cpu, IOV_GUEST_NET_RX);
-    return true;
-}
-
-struct iov_guest_frame *iov_guest_napi_frame(struct iov_guest_napi *napi)
-{
-    struct iov_guest_frame *frame = &napi->batch[napi->batched];
-
-    frame->segment_size = 0;
-    return frame;
-}
 
 void iov_guest_net_queue(struct iov_guest_cpu *cpu, struct iov_guest_socket *socket,
                          const struct iov_guest_frame *frame, uint32_t offset, uint32_t size)
@@ -516,87 +475,12 @@ void iov_guest_net_deliver(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
     iov_guest_net_queue(cpu, &net->sockets[socket], frame, offset, size);
 }
 
-void iov_guest_napi_deliver(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)
-{
-    for (unsigned i = 0; i < napi->batched; i++)
-        iov_guest_net_deliver(cpu, napi->dev->net, &napi->batch[i]);
-    napi->batched = 0;
-}
-
-void iov_guest_napi_receive(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)
-{
-    if (cpu->use != NULL)
-        cpu->use->frames++;
-    struct iov_guest_frame *frame = &napi->batch[napi->batched];
-
-    if (!napi->dev->net->rx_checksum && frame->checksum_start != IOV_GUEST_SUM_OPEN)
-        frame->checksum_start = 0;
-    if (napi->dev->net->gro && iov_guest_gro_take(cpu, napi, frame))
-        return;
-    napi->batched++;
-    /* A large one counts for the segments that it stands for. */
-    if (napi->batched == IOV_GUEST_NAPI_BATCH || frame->segment_size != 0)
-        iov_guest_napi_deliver(cpu, napi);
-}
-
-bool iov_guest_napi_complete(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)
-{
-    iov_guest_gro_flush(cpu, napi);
-    iov_guest_napi_deliver(cpu, napi);
-    if (napi->missed) {
-        napi->missed = false;
-        append_poll(&cpu->polls, napi);
-        iov_guest_raise_softirq(cpu, IOV_GUEST_NET_RX);
-        return false;
-    }
-    napi->scheduled = false;
-    return true;
-}
-
-/* Each device that wants to be polled at the beginning is polled once; what comes meanwhile is the
- * next round's. */
-void iov_guest_net_rx_softirq(struct iov_guest_cpu *cpu)
-{
-    struct iov_guest_polls now = cpu->polls, again = { NULL, NULL };
-    int budget = LINUX_NETDEV_BUDGET;
-
-    cpu->polls.first = NULL;
-    while (now.first != NULL && budget > 0) {
-        struct iov_guest_napi *napi = now.first;
-
-        now.first = napi->next;
-        cpu->guest->napi_polls++;
-        iov_guest_charge(cpu, cpu->guest->costs.napi_poll);
-        unsigned done = napi->poll(napi, cpu, LINUX_NAPI_POLL_WEIGHT);
-
-        budget -= (int)done;
-        if (done >= LINUX_NAPI_POLL_WEIGHT) { /* more to do */
-            iov_guest_napi_deliver(cpu, napi);
-            append_poll(&again, napi);
-        }
-    }
-    append_polls(&now, &cpu->polls);
-    append_polls(&now, &again);
-    cpu->polls = now;
-    if (cpu->polls.first != NULL)
-        iov_guest_raise_softirq(cpu, IOV_GUEST_NET_RX);
-}
-
 /* Waits until a datagram is there or `deadline` has passed. */
 static void wait_for_datagram(struct iov_guest_cpu *cpu, struct iov_guest_socket *socket,
                               iov_time deadline)
 {
-    while (socket->received.first == NULL && iov_guest_now(cpu) < deadline) {
-        iov_guest_wait_prepare(cpu);
-        socket->reader = cpu;
-        cpu->sleep = deadline; /* a far one: it does not program the timer, the tick is earlier */
-        iov_guest_charge(cpu, cpu->guest->costs.socket_block);
-        if (socket->received.first == NULL)
-            iov_guest_wait_block(cpu);
-        iov_guest_wait_done(cpu);
-        cpu->sleep = IOV_TIME_MAX;
-        socket->reader = NULL;
-    }
+    while (!has_datagram(cpu) && iov_guest_now(cpu) < deadline)
+        block(cpu, &socket->reader, has_datagram, deadline);
 }
 
 /* The datagram is read where the device put it. */

@@ -295,7 +295,8 @@ Test(multi_queue, a_received_stream_needs_two_processors_with_interrupts_of_thei
     iov_experiment_free(pinned);
 }
 
-/* Sixteen requests share a processor: each is worked for as long as one alone, and else waits, wherever it lies. */
+/* Sixteen requests share a processor: each is worked for as long as one alone, and else waits,
+ * wherever it lies. */
 Test(multi_queue, what_waits_for_others_is_in_a_queue_and_nobody_s_work)
 {
     struct iov_experiment *given = RUN("multi-queue.yaml", "strategy=assigned-nic");
