@@ -94,30 +94,45 @@ static struct iov_packet *copy_of(IovIgb *self, const struct iov_packet *packet)
     return copy;
 }
 
-/* Into a queue of every pool; the span goes with the first. */
+/* Those of `pools` whose limit a frame of `on_wire` bytes keeps. */
+static uint64_t pools_of_length(const IovIgb *self, uint64_t pools, uint32_t on_wire)
+{
+    uint64_t fitting = 0;
+
+    for (; pools != 0; pools &= pools - 1) {
+        uint32_t vmolr = self->pools[__builtin_ctzll(pools)].vmolr;
+
+        if (on_wire <= (vmolr & IGB_VMOLR_LPE ? vmolr & IGB_VMOLR_RLPML : FRAME_LONG))
+            fitting |= pools & -pools;
+    }
+    return fitting;
+}
+
+/*
+ * Into a queue of every pool that takes one of this length; the span goes with the first. It is
+ * dropped if none does.
+ */
 static void pools_take(IovIgb *self, struct iov_packet *packet, uint64_t pools, unsigned number)
 {
-    bool taken = false;
-    struct iov_packet *mine = packet;
+    struct iov_span *span = packet->span;
 
+    pools = pools_of_length(self, pools, packet->size + ETHERNET_FCS);
+    if (pools == 0) {
+        drop(self, packet);
+        return;
+    }
+    packet->span = NULL;
     while (pools != 0) {
         unsigned pool = (unsigned)__builtin_ctzll(pools);
         uint32_t vmolr = self->pools[pool].vmolr;
-        uint32_t longest = vmolr & IGB_VMOLR_LPE ? vmolr & IGB_VMOLR_RLPML : FRAME_LONG;
+        struct iov_packet *mine;
 
         pools &= pools - 1;
-        if (packet->size + ETHERNET_FCS > longest)
-            continue;
         mine = pools != 0 ? copy_of(self, packet) : packet;
-        if (mine != packet && !taken) {
-            mine->span = packet->span;
-            packet->span = NULL;
-        }
-        taken = true;
+        mine->span = span;
+        span = NULL;
         queue_take(igb_pool_queue(self, pool, vmolr & IGB_VMOLR_RSSE ? number & 1 : 0), mine);
     }
-    if (mine != packet || !taken)
-        drop(self, packet);
 }
 
 static bool length_accepts(const IovIgb *self, uint32_t on_wire)

@@ -199,8 +199,10 @@ static void virtual_changed(struct iov_pci_function *pci, unsigned what, uint16_
     else if (what & IOV_PCI_CHANGED_MASTER)
         for (unsigned i = 0; i < IGB_VF_QUEUES; i++) {
             struct igb_function *function = iov_container_of(pci, struct igb_function, slot);
+            struct igb_queue *queue = igb_pool_queue(function->nic, function->pool, i);
 
-            igb_tx_kick(igb_pool_queue(function->nic, function->pool, i), 0);
+            igb_tx_kick(queue, 0);
+            igb_rx_kick(queue, 0);
         }
 }
 

@@ -346,6 +346,20 @@ Test(igb_vf, one_that_may_not_send_or_master_the_bus_does_not)
     cr_assert(lt(u64, 0, bench_stat(igb.nic, "guest-faults")));
 }
 
+Test(igb_vf, one_that_may_master_the_bus_at_last_gets_what_waited)
+{
+    open_pools(2);
+    config(FIRST + 2, PCI_COMMAND, 2, 0, true);
+    vf_open(1);
+    for (unsigned i = 0; i < 4; i++)
+        receive(frame_to(mac_of(1), 64));
+    cr_assert(eq(u64, bench_stat(igb.nic, "frames-received"), 0));
+    config(FIRST + 2, PCI_COMMAND, 2, PCI_COMMAND_MASTER, true);
+    run();
+    cr_assert(eq(u64, bench_stat(igb.nic, "frames-received"), 4));
+    cr_assert(eq(u16, received(1, 3).length, 64));
+}
+
 Test(igb_vf, frames_are_sorted_by_address_and_the_rest_is_the_default_pool_s)
 {
     open_pools(2);
@@ -379,6 +393,28 @@ Test(igb_vf, a_broadcast_goes_to_every_pool_that_wants_it)
     receive(frame_to("\xff\xff\xff\xff\xff\xff", 64));
     cr_assert(eq(u16, received(0, 1).length, 64));
     cr_assert(eq(u32, received(2, 1).status, 0));
+}
+
+Test(igb_vf, a_frame_too_long_for_some_pools_is_lost_only_if_it_is_for_all)
+{
+    static const char all[] = "\xff\xff\xff\xff\xff\xff";
+
+    open_pools(2);
+    vf_open(0);
+    vf_open(1);
+    set(IGB_VMOLR(0), IGB_VMOLR_AUPE | IGB_VMOLR_BAM | IGB_VMOLR_LPE | 100);
+    receive(frame_to(all, 200));
+    cr_assert(eq(u32, received(0, 0).status, 0));
+    cr_assert(eq(u16, received(1, 0).length, 200));
+    cr_assert(eq(u16, received(2, 0).length, 200));
+    for (unsigned i = 0; i < 3; i++)
+        set(IGB_VMOLR(i), IGB_VMOLR_AUPE | IGB_VMOLR_BAM | IGB_VMOLR_LPE | (i < 1 ? 1522 : 100));
+    receive(frame_to(all, 200));
+    cr_assert(eq(u16, received(0, 0).length, 200));
+    cr_assert(eq(u64, bench_stat(igb.nic, "frames-dropped"), 0));
+    set(IGB_VMOLR(0), IGB_VMOLR_AUPE | IGB_VMOLR_BAM | IGB_VMOLR_LPE | 100);
+    receive(frame_to(all, 200));
+    cr_assert(eq(u64, bench_stat(igb.nic, "frames-dropped"), 1));
 }
 
 Test(igb_vf, frames_between_functions_do_not_leave_the_card)
