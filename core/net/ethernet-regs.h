@@ -39,6 +39,12 @@
 #define IPV4_PROTOCOL_TCP 6
 #define IPV4_PROTOCOL_UDP 17
 
+/* IPv6. */
+#define IPV6_PAYLOAD 4
+#define IPV6_NEXT 6
+#define IPV6_SOURCE 8
+#define IPV6_HEADER 40
+
 /* ICMP. */
 #define ICMP_TYPE 0
 #define ICMP_CODE 1

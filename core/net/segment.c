@@ -6,10 +6,6 @@
 #include "core/net/ethernet-regs.h"
 #include "core/net/internet.h"
 
-#define IPV6_HEADER 40u
-#define IPV6_PAYLOAD 4
-#define IPV6_NEXT 6
-#define IPV6_SOURCE 8
 #define IPV4_FRAGMENTED 0x3fffu /* offset, or more to come */
 
 /* Where the IP header is, and which it is; 0: none. */

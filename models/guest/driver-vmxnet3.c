@@ -14,6 +14,7 @@
 #include <glib.h>
 #include <linux/pci_regs.h>
 
+#include "core/net/ethernet-regs.h"
 #include "models/guest/drivers-private.h"
 #include "models/guest/guest-private.h"
 #include "models/guest/large-buffers.h"
@@ -27,7 +28,6 @@
 #define BUFFER 2048u
 #define TX_WAKE (TX_RING / 4)
 #define DESCRIPTOR ((uint32_t)sizeof(struct vmxnet3_descriptor))
-#define HEADERS_UDP 42u /* Ethernet, IPv4, UDP */
 
 enum { ENTRY_QUEUES, ENTRY_EVENTS, ENTRIES };
 
@@ -120,12 +120,17 @@ static void unmask(struct driver *self, struct iov_guest_cpu *cpu, unsigned vect
 
 /* ---- Transmit ---- */
 
-/* How much of a frame goes into the data ring. */
-static uint32_t copy_size(const struct iov_guest_frame *frame)
+uint32_t iov_guest_vmxnet3_copied(const struct iov_guest_frame *frame)
 {
+    const uint8_t *transport = frame->data + frame->checksum_start;
+
     if (frame->size <= VMXNET3_TX_DATA)
         return frame->size;
-    return frame->checksum_offset != 0 ? HEADERS_UDP : VMXNET3_TX_DATA;
+    if (frame->checksum_offset == 0)
+        return VMXNET3_TX_DATA;
+    if (frame->data[ETHERNET_HEADER + IPV4_PROTOCOL] == IPV4_PROTOCOL_TCP)
+        return frame->checksum_start + (transport[TCP_OFFSET] >> 4) * 4u;
+    return frame->checksum_start + UDP_HEADER;
 }
 
 static struct vmxnet3_descriptor piece(const struct ring *ring, iov_gpa address, uint32_t size)
@@ -171,7 +176,7 @@ static void add_large(struct driver *self, struct iov_guest_cpu *cpu,
 static void add_frame(struct driver *self, struct iov_guest_cpu *cpu,
                       const struct iov_guest_frame *frame)
 {
-    uint32_t copied = copy_size(frame), first = self->tx.next, last = first;
+    uint32_t copied = iov_guest_vmxnet3_copied(frame), first = self->tx.next, last = first;
     iov_gpa slot = self->data + first * VMXNET3_TX_DATA;
     struct vmxnet3_descriptor begin = piece(&self->tx, slot, copied);
     const uint32_t end = VMXNET3_TX_END | VMXNET3_TX_COMPLETE;
@@ -297,6 +302,16 @@ static void give_buffer(struct driver *self, struct iov_guest_cpu *cpu, unsigned
     advance(ring);
 }
 
+/* SPEC: Linux, vmxnet3_rx_csum(): of IPv4 both sums, of IPv6 the only one. */
+static bool is_summed(uint32_t word)
+{
+    const uint32_t both = VMXNET3_DONE_CHECKSUM_OK | VMXNET3_DONE_IP_OK;
+
+    if (word & VMXNET3_DONE_IPV4)
+        return (word & both) == both;
+    return word & VMXNET3_DONE_IPV6 && word & VMXNET3_DONE_CHECKSUM_OK;
+}
+
 static void take_frame(struct driver *self, struct iov_guest_cpu *cpu,
                        const struct vmxnet3_descriptor *done)
 {
@@ -314,7 +329,7 @@ static void take_frame(struct driver *self, struct iov_guest_cpu *cpu,
     frame->size = (uint16_t)size;
     frame->span =
         iov_exec_get_payload(cpu->exec, self->rx_buffers[0] + index * BUFFER, frame->data, size);
-    frame->checksum_start = (done->word3 & VMXNET3_DONE_CHECKSUM_OK) != 0;
+    frame->checksum_start = is_summed(done->word3);
     iov_span_claim(frame->span, cpu->exec->holder, IOV_PART_QUEUE, iov_guest_now(cpu));
     iov_guest_work_for(cpu, frame->span);
     iov_guest_charge(cpu, cpu->guest->costs.vmxnet3_rx);

@@ -14,9 +14,6 @@
 #include "core/net/ethernet-regs.h"
 #include "models/nic/igb-private.h"
 
-#define IPV6_HEADER 40u
-#define IPV6_NEXT 6
-#define IPV6_SOURCE 8
 #define TUPLE_MAX 36u /* two IPv6 addresses and two ports */
 
 /* ---- What kind of frame it is ---- */

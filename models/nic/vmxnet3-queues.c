@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "core/net/ethernet-regs.h"
+#include "core/net/internet.h"
 #include "core/net/segment.h"
 
 #define HEADER 14u  /* of Ethernet */
@@ -288,18 +288,46 @@ void vmxnet3_want_producer(IovVmxnet3 *self, uint8_t want)
                 &want, 1);
 }
 
-/* What its sum, which was found right, is of. */
-static uint32_t transport(const struct iov_packet *packet)
+static uint32_t checks_of_ipv4(const uint8_t *ip, uint32_t size)
 {
-    const uint32_t at = ETHERNET_HEADER + IPV4_PROTOCOL;
+    uint32_t header = (ip[IPV4_VERSION] & 0xfu) * 4;
 
-    return packet->size > at && packet->data[at] == IPV4_PROTOCOL_TCP ? VMXNET3_DONE_TCP
-                                                                      : VMXNET3_DONE_UDP;
+    return header >= IPV4_HEADER && header <= size && iov_net_sum(0, ip, header) == 0xffff
+               ? VMXNET3_DONE_IPV4 | VMXNET3_DONE_IP_OK
+               : VMXNET3_DONE_IPV4;
+}
+
+/*
+ * What is said of a frame whose sum was found right, or is left open: what the sum is of, and, of
+ * IPv4, if that of the header is right, too. 0: nothing. LIMIT: nothing of tagged frames and of
+ * IPv6 with extension headers.
+ */
+static uint32_t checks(const struct iov_packet *packet)
+{
+    const uint8_t *ip = packet->data + ETHERNET_HEADER;
+    uint32_t size = packet->size - ETHERNET_HEADER, of, protocol;
+    uint16_t type = iov_net_get16(packet->data + ETHERNET_TYPE);
+
+    if (type == ETHERNET_TYPE_IPV4 && size >= IPV4_HEADER) {
+        of = checks_of_ipv4(ip, size);
+        protocol = ip[IPV4_PROTOCOL];
+    } else if (type == ETHERNET_TYPE_IPV6 && size >= IPV6_HEADER) {
+        of = VMXNET3_DONE_IPV6;
+        protocol = ip[IPV6_NEXT];
+    } else {
+        return 0;
+    }
+    if (protocol == IPV4_PROTOCOL_TCP)
+        return of | VMXNET3_DONE_CHECKSUM_OK | VMXNET3_DONE_TCP;
+    return protocol == IPV4_PROTOCOL_UDP ? of | VMXNET3_DONE_CHECKSUM_OK | VMXNET3_DONE_UDP : 0;
 }
 
 /* Head from the first ring, what does not fit from the second. False: dropped. */
 static bool store(IovVmxnet3 *self, struct iov_packet *packet)
 {
+    const uint16_t sums = IOV_PACKET_CHECKSUM_GOOD | IOV_PACKET_NEEDS_CHECKSUM;
+    bool reports = self->features & VMXNET3_FEATURE_RX_CHECKSUM && packet->flags & sums;
+    uint32_t found = reports ? checks(packet) : 0;
     struct vmxnet3_descriptor buffer;
     uint32_t done = 0;
 
@@ -327,10 +355,8 @@ static bool store(IovVmxnet3 *self, struct iov_packet *packet)
         done += part;
         if (done == packet->size)
             report.address |= VMXNET3_DONE_END;
-        if (self->features & VMXNET3_FEATURE_RX_CHECKSUM &&
-            packet->flags & (IOV_PACKET_CHECKSUM_GOOD | IOV_PACKET_NEEDS_CHECKSUM))
-            report.word3 |= VMXNET3_DONE_CHECKSUM_OK | transport(packet) | VMXNET3_DONE_IP_OK |
-                            VMXNET3_DONE_IPV4;
+        if (found != 0)
+            report.word3 |= found;
         else
             report.address |= VMXNET3_DONE_UNCHECKED;
         report.word2 = part;

@@ -220,7 +220,8 @@ static_assert(sizeof(struct vmxnet3_descriptor) == 16, "SPEC: GenericDesc");
 #define VMXNET3_DONE_CHECKSUM_OK (1u << 16) /* word 3: of TCP or UDP */
 #define VMXNET3_DONE_UDP (1u << 17)
 #define VMXNET3_DONE_TCP (1u << 18)
-#define VMXNET3_DONE_IP_OK (1u << 19)
+#define VMXNET3_DONE_IP_OK (1u << 19) /* the header's sum, which IPv6 has none of */
+#define VMXNET3_DONE_IPV6 (1u << 20)
 #define VMXNET3_DONE_IPV4 (1u << 21)
 
 #endif

@@ -3,7 +3,7 @@
 #include "models/nic/vmxnet3-regs.h"
 
 #include "core/kernel/random.h"
-#include "core/net/ethernet-regs.h"
+#include "core/net/internet.h"
 #include "tests/models/bench.h"
 
 #define MEMORY (1u << 20)
@@ -218,14 +218,46 @@ Test(vmxnet3, receives_into_the_first_ring_and_goes_on_in_the_second)
     cr_assert(eq(uint, line.rises, 1));
 }
 
+#define SAID \
+    (VMXNET3_DONE_CHECKSUM_OK | VMXNET3_DONE_UDP | VMXNET3_DONE_TCP | VMXNET3_DONE_IP_OK | \
+     VMXNET3_DONE_IPV4 | VMXNET3_DONE_IPV6)
+
+/* A frame of 100 bytes for the device; of IPv4 with the right sum of its header. */
+static struct iov_packet *ip_frame(uint16_t type, uint8_t protocol)
+{
+    struct iov_packet *packet = iov_packet_new(end.pool, 100);
+    uint8_t *ip = packet->data + ETHERNET_HEADER;
+
+    memset(packet->data, 0, 100);
+    memcpy(packet->data, own, 6);
+    iov_net_put16(packet->data + ETHERNET_TYPE, type);
+    ip[IPV4_VERSION] = type == ETHERNET_TYPE_IPV4 ? 0x45 : 0x60;
+    ip[type == ETHERNET_TYPE_IPV4 ? IPV4_PROTOCOL : IPV6_NEXT] = protocol;
+    if (type == ETHERNET_TYPE_IPV4)
+        iov_net_put16(ip + IPV4_CHECKSUM, ~iov_net_sum(0, ip, IPV4_HEADER));
+    packet->flags = IOV_PACKET_CHECKSUM_GOOD;
+    return packet;
+}
+
 Test(vmxnet3, says_what_the_sum_that_was_right_is_of)
 {
     static const struct {
+        uint16_t type;
         uint8_t protocol;
-        uint32_t is, is_not;
-    } kinds[] = { { IPV4_PROTOCOL_UDP, VMXNET3_DONE_UDP, VMXNET3_DONE_TCP },
-                  { IPV4_PROTOCOL_TCP, VMXNET3_DONE_TCP, VMXNET3_DONE_UDP } };
-
+        uint8_t damage; /* to the header of IPv4 */
+        uint32_t said;
+    } kinds[] = {
+        { ETHERNET_TYPE_IPV4, IPV4_PROTOCOL_UDP, 0,
+          VMXNET3_DONE_CHECKSUM_OK | VMXNET3_DONE_UDP | VMXNET3_DONE_IP_OK | VMXNET3_DONE_IPV4 },
+        { ETHERNET_TYPE_IPV4, IPV4_PROTOCOL_TCP, 0,
+          VMXNET3_DONE_CHECKSUM_OK | VMXNET3_DONE_TCP | VMXNET3_DONE_IP_OK | VMXNET3_DONE_IPV4 },
+        { ETHERNET_TYPE_IPV4, IPV4_PROTOCOL_TCP, 1,
+          VMXNET3_DONE_CHECKSUM_OK | VMXNET3_DONE_TCP | VMXNET3_DONE_IPV4 },
+        { ETHERNET_TYPE_IPV6, IPV4_PROTOCOL_TCP, 0,
+          VMXNET3_DONE_CHECKSUM_OK | VMXNET3_DONE_TCP | VMXNET3_DONE_IPV6 },
+        { ETHERNET_TYPE_IPV4, IPV4_PROTOCOL_ICMP, 0, 0 },
+        { ETHERNET_TYPE_ARP, 0, 0, 0 },
+    };
     struct vmxnet3_shared shared = shared_area();
 
     shared.misc.features = VMXNET3_FEATURE_RX_CHECKSUM;
@@ -233,19 +265,17 @@ Test(vmxnet3, says_what_the_sum_that_was_right_is_of)
     cr_assert(eq(u32, activate_with(shared), 0));
     bench_write(registers, VMXNET3_IMR, 4, 0);
     for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
-        struct iov_packet *packet = iov_packet_new(end.pool, 100);
+        struct iov_packet *packet = ip_frame(kinds[i].type, kinds[i].protocol);
         uint32_t word;
 
         give_buffer(0, i, 0x800);
-        memset(packet->data, 0, 100);
-        memcpy(packet->data, own, 6);
-        packet->data[ETHERNET_HEADER + IPV4_PROTOCOL] = kinds[i].protocol;
-        packet->flags = IOV_PACKET_CHECKSUM_GOOD;
+        packet->data[ETHERNET_HEADER + IPV4_TTL] ^= kinds[i].damage;
         iov_packet_send(&end.port, packet);
         run();
         word = (uint32_t)bench_read(memory, RX_DONE + 16 * i + 12, 4);
-        cr_assert(ne(u32, word & VMXNET3_DONE_CHECKSUM_OK, 0));
-        cr_assert(eq(u32, word & (kinds[i].is | kinds[i].is_not), kinds[i].is));
+        cr_assert(eq(u32, word & SAID, kinds[i].said), "case %u", i);
+        word = (uint32_t)bench_read(memory, RX_DONE + 16 * i, 4);
+        cr_assert(eq(u32, (word & VMXNET3_DONE_UNCHECKED) != 0, kinds[i].said == 0), "case %u", i);
     }
 }
 
