@@ -331,9 +331,6 @@ static void configure_tx(struct igb_ring *ring, struct iov_guest_cpu *cpu)
 {
     struct igb_driver *self = ring->driver;
 
-    iov_igb_write(self, cpu, IGB_TX_REG(ring->index, IGB_QUEUE_DCTL), 0);
-    iov_igb_flush(self, cpu);
-    iov_guest_delay(cpu, 10 * IOV_MS);
     iov_igb_write(self, cpu, IGB_TX_REG(ring->index, IGB_QUEUE_LEN),
                   IGB_RING * IGB_DESCRIPTOR_SIZE);
     iov_igb_write(self, cpu, IGB_TX_REG(ring->index, IGB_QUEUE_BAL), (uint32_t)ring->tx_device);
@@ -343,6 +340,20 @@ static void configure_tx(struct igb_ring *ring, struct iov_guest_cpu *cpu)
     iov_igb_write(self, cpu, IGB_TX_REG(ring->index, IGB_QUEUE_TAIL), 0);
     iov_igb_write(self, cpu, IGB_TX_REG(ring->index, IGB_QUEUE_DCTL),
                   THRESHOLDS_TX | IGB_DCTL_ENABLE);
+}
+
+/*
+ * All are off before the first is set up. LIMIT: the wait is usleep_range(10000, 20000), which ends
+ * with the first timer interrupt in it.
+ */
+static void configure_tx_rings(struct igb_driver *self, struct iov_guest_cpu *cpu)
+{
+    for (unsigned i = 0; i < self->count; i++)
+        iov_igb_write(self, cpu, IGB_TX_REG(i, IGB_QUEUE_DCTL), 0);
+    iov_igb_flush(self, cpu);
+    iov_guest_sleep(cpu, 10 * IOV_MS);
+    for (unsigned i = 0; i < self->count; i++)
+        configure_tx(&self->rings[i], cpu);
 }
 
 static void configure_rx(struct igb_ring *ring, struct iov_guest_cpu *cpu)
@@ -508,8 +519,7 @@ static bool igb_open(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu)
         return false;
     iov_igb_power_up_link(self, cpu);
     iov_igb_configure(self, cpu);
-    for (unsigned i = 0; i < self->count; i++)
-        configure_tx(&self->rings[i], cpu);
+    configure_tx_rings(self, cpu);
     iov_igb_set_address(self, cpu);
     for (unsigned i = 0; i < self->count; i++)
         configure_rx(&self->rings[i], cpu);
