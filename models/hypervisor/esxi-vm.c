@@ -11,7 +11,8 @@
 #include "models/hypervisor/kvm-private.h"
 
 #define SIGNATURE 0x40000000u
-#define TIMING 0x40000010u /* frequencies of TSC and APIC, in kHz */
+#define TIMING 0x40000010u                /* frequencies of TSC and APIC timer, in kHz */
+#define APIC_FREQUENCY UINT64_C(66000000) /* what Linux reports of such guests when it boots */
 
 typedef IovKvmVm IovEsxiVm;
 typedef IovKvmVmClass IovEsxiVmClass;
@@ -43,6 +44,7 @@ static void cpuid(const struct iov_vcpu *vcpu, uint32_t leaf, uint64_t value[4])
         value[3] = 0x65726177;
     } else if (leaf == TIMING) {
         value[0] = vcpu->thread->exec.processor->frequency_hz / 1000;
+        value[1] = APIC_FREQUENCY / 1000;
     }
 }
 
@@ -71,6 +73,7 @@ static void iov_esxi_vm_class_init(IovEsxiVmClass *klass)
     IOV_COST(mc, IovKvmVm, costs.irq_route, "esxi-irq-route", "From a device to the local APIC");
     IOV_COST(mc, IovKvmVm, costs.kick, "esxi-kick", "Kicking a vCPU that runs");
     klass->access = access_device;
+    klass->apic_frequency = APIC_FREQUENCY;
     klass->cpuid = cpuid;
     klass->hypercall = hypercall;
 }

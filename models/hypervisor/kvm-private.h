@@ -94,6 +94,7 @@ struct _IovKvmVmClass {
                    struct iov_mem_req *req, bool write);
     /* An interrupt line or message on its way: `thread` pays. */
     void (*route)(IovKvmVm *vm, struct iov_thread *thread);
+    uint64_t apic_frequency; /* of the local APICs' timers; 0: KVM's */
     bool unmapped_mmio; /* what is no memory is not in the EPT at all: accesses are violations */
 };
 #define IOV_KVM_VM_GET_CLASS(object) ((IovKvmVmClass *)(void *)G_OBJECT_GET_CLASS(object))

@@ -204,6 +204,7 @@ IovLinuxHost *iov_kvm_host(IovKvmVm *vm)
 static bool iov_kvm_vm_prepare(IovModel *model, GError **error)
 {
     IovKvmVm *self = (IovKvmVm *)(void *)model;
+    uint64_t frequency = IOV_KVM_VM_GET_CLASS(self)->apic_frequency;
 
     self->ram.size = self->memory;
     self->msi.size = UINT64_C(1) << 32;
@@ -214,7 +215,9 @@ static bool iov_kvm_vm_prepare(IovModel *model, GError **error)
         self->apics[i] = iov_model_new_child(model, "local-apic", name, error);
         if (self->apics[i] == NULL || !iov_model_set_number(self->apics[i], "id", i, error) ||
             !iov_model_set_number(self->apics[i], "bootstrap", i == 0, error) ||
-            !iov_model_set_number(self->apics[i], "x2apic", self->x2apic, error))
+            !iov_model_set_number(self->apics[i], "x2apic", self->x2apic, error) ||
+            (frequency != 0 &&
+             !iov_model_set_number(self->apics[i], "timer-frequency", frequency, error)))
             return false;
     }
     self->ioapic = iov_model_new_child(model, "ioapic", "ioapic", error);
