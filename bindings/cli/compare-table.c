@@ -95,6 +95,17 @@ static const char *exit_text(const struct row *row, const char *column, char *bu
     return number_text(buffer, exits_of(row, column));
 }
 
+/* A reader looks for this block: it says so if there is nothing in it. */
+static void add_exits(GString *out, const GPtrArray *rows, int width, const GPtrArray *reasons)
+{
+    const char *title = "exits/op by reason";
+
+    if (reasons->len > 0)
+        add_block(out, rows, title, width, reasons, exit_text);
+    else
+        g_string_append_printf(out, "\n%-*s  none for any reason\n", width, title);
+}
+
 static const char *part_text(const struct row *row, const char *column, char *buffer)
 {
     for (unsigned i = 0; i < IOV_PART_COUNT; i++) {
@@ -250,7 +261,7 @@ char *compare_table(const GPtrArray *rows, const char *key)
     add_drops(out, rows, width);
     add_knee(out, rows, width);
     add_reading(out, rows, width);
-    add_block(out, rows, "exits/op by reason", width, exits, exit_text);
+    add_exits(out, rows, width, exits);
     add_block(out, rows, "mean latency by part, us", width, parts, part_text);
     add_block(out, rows, "CPU us/op by thread", width, threads, thread_text);
     if (guests->len > 0)

@@ -257,6 +257,17 @@ Test(cli_run, compare_prints_a_row_for_each_value)
     cr_assert(eq(uint, count_files("out"), 4));
 }
 
+Test(cli_run, compare_says_so_where_there_are_no_exits)
+{
+    g_autofree char *csv = NULL;
+
+    iovsim("compare", "ticker.yaml", "--over", "workload.latency=1us,5us", "-o", "out");
+    ended_with(0);
+    says(out, "exits/op by reason        none for any reason\n");
+    csv = get_file("out/compare.csv");
+    cr_assert_null(strstr(csv, "exits_per_op_"));
+}
+
 Test(cli_run, compare_writes_below_its_folder_whatever_the_values_are)
 {
     iovsim("compare", "ticker.yaml", "--over", "title=..,a/b", "-o", "out");
