@@ -115,51 +115,33 @@ static void line_set(struct iov_irq_sink *sink, bool level, struct iov_span *spa
 
 const struct iov_irq_sink_ops iov_emulator_line_ops = { .set = line_set };
 
-/* An access that does not come from a vCPU's thread (a tool): straight to the device. */
-static enum iov_status region_read(struct iov_mem_target *port, struct iov_mem_req *req)
-{
-    return iov_mem_read_req(&iov_container_of(port, struct iov_emulator_region, target)->device,
-                            req);
-}
-
-static enum iov_status region_write(struct iov_mem_target *port, struct iov_mem_req *req)
-{
-    return iov_mem_write_req(&iov_container_of(port, struct iov_emulator_region, target)->device,
-                             req);
-}
-
-const struct iov_mem_target_ops iov_emulator_region_ops = { .read = region_read,
-                                                            .write = region_write };
+const struct iov_mem_target_ops iov_emulator_window_ops = { .read = iov_register_window_read,
+                                                            .write = iov_register_window_write };
 
 bool iov_emulator_owns(const struct iov_mem_target *target)
 {
-    return target->ops == &iov_emulator_region_ops;
+    return target->ops == &iov_emulator_window_ops;
 }
 
 const void *iov_emulator_process(const struct iov_mem_target *target)
 {
-    return ((const struct iov_emulator_region *)(const void *)((const char *)target -
-                                                               offsetof(struct iov_emulator_region,
-                                                                        target)))
-        ->emulator;
+    return iov_register_window_of(target)->owner;
 }
 
 const char *iov_emulator_region(const struct iov_mem_target *target)
 {
-    const struct iov_emulator_region *region =
-        (const void *)((const char *)target - offsetof(struct iov_emulator_region, target));
-    const IovEmulator *self = region->emulator;
+    const struct iov_register_window *window = iov_register_window_of(target);
+    const IovEmulator *self = window->owner;
 
-    return region == &self->regions[1] && self->region_1[0] != '\0' ? self->region_1 : self->region;
+    return window == &self->windows[1] && self->region_1[0] != '\0' ? self->region_1 : self->region;
 }
 
 bool iov_emulator_coalesces(const struct iov_mem_target *target, uint64_t offset, uint32_t size)
 {
-    const struct iov_emulator_region *region =
-        (const void *)((const char *)target - offsetof(struct iov_emulator_region, target));
-    const IovEmulator *self = region->emulator;
+    const struct iov_register_window *window = iov_register_window_of(target);
+    const IovEmulator *self = window->owner;
 
-    if (region != &self->regions[0])
+    if (window != &self->windows[0])
         return false;
     for (unsigned i = 0; i + 1 < self->coalesced.count; i += 2) {
         uint64_t begin = self->coalesced.items[i];

@@ -7,16 +7,10 @@
 #include "core/trace/measure.h"
 #include "models/hypervisor/effects.h"
 #include "models/hypervisor/emulator.h"
+#include "models/hypervisor/register-window.h"
 #include "models/hypervisor/xen.h"
 
-enum { IOV_EMULATOR_REGIONS = 4, IOV_EMULATOR_KICKS = 64 };
-
-struct iov_emulator_region {
-    struct iov_mem_target target;
-    IovEmulator *emulator;
-    struct iov_mem_initiator device;
-    uint64_t size; /* property */
-};
+enum { IOV_EMULATOR_KICKS = 64 };
 
 struct _IovEmulator {
     IovModel parent_instance;
@@ -39,7 +33,7 @@ struct _IovEmulator {
         message_cost;
     iov_time copy_fixed, copy_kib;
     /* ports */
-    struct iov_emulator_region regions[IOV_EMULATOR_REGIONS];
+    struct iov_register_window windows[IOV_REGISTER_WINDOWS];
     struct iov_mem_target kick;
     struct iov_mem_target dma;
     struct iov_mem_initiator ram;
@@ -77,7 +71,7 @@ void iov_emulator_wake(IovEmulator *emulator, struct iov_exec *waker, struct iov
 bool iov_emulator_readable(const IovEmulator *emulator);
 
 /* What the ports do: emulator-ports.c. */
-extern const struct iov_mem_target_ops iov_emulator_region_ops;
+extern const struct iov_mem_target_ops iov_emulator_window_ops;
 extern const struct iov_mem_target_ops iov_emulator_kick_ops;
 extern const struct iov_mem_target_ops iov_emulator_dma_ops;
 extern const struct iov_packet_ops iov_emulator_frames_ops;

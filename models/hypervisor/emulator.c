@@ -111,14 +111,14 @@ static void deliver_local(IovEmulator *self, struct iov_thread *thread)
 
 /* After an access it may have room for the frames that wait: its queue is flushed then. */
 static void device_access(IovEmulator *self, struct iov_thread *thread,
-                          struct iov_emulator_region *region, struct iov_mem_req *req, bool write)
+                          struct iov_register_window *window, struct iov_mem_req *req, bool write)
 {
     struct iov_effects *effects = iov_effects_begin(&self->player);
     bool had_room = iov_packet_ready(&self->frames);
     enum iov_status status;
 
     status =
-        write ? iov_mem_write_req(&region->device, req) : iov_mem_read_req(&region->device, req);
+        write ? iov_mem_write_req(&window->device, req) : iov_mem_read_req(&window->device, req);
     if (status != IOV_STATUS_OK)
         self->faults++;
     iov_effects_play(&self->player, thread, effects);
@@ -130,27 +130,28 @@ static void device_access(IovEmulator *self, struct iov_thread *thread,
 void iov_emulator_access(struct iov_mem_target *target, struct iov_thread *thread,
                          struct iov_mem_req *req, bool write, iov_time owed)
 {
-    struct iov_emulator_region *region =
-        iov_container_of(target, struct iov_emulator_region, target);
-    IovEmulator *self = region->emulator;
+    struct iov_register_window *window =
+        iov_container_of(target, struct iov_register_window, target);
+    IovEmulator *self = window->owner;
 
     self->accesses++;
     iov_thread_compute(thread, owed + self->dispatch_cost + self->device_cost, IOV_PART_EMULATOR);
     iov_host_lock(thread, &self->lock);
-    device_access(self, thread, region, req, write);
+    device_access(self, thread, window, req, write);
     iov_host_unlock(thread, &self->lock);
 }
 
 void iov_emulator_replay(struct iov_mem_target *target, struct iov_thread *thread,
                          struct iov_mem_req *req)
 {
-    struct iov_emulator_region *region =
-        iov_container_of(target, struct iov_emulator_region, target);
+    struct iov_register_window *window =
+        iov_container_of(target, struct iov_register_window, target);
+    IovEmulator *self = window->owner;
 
-    iov_thread_compute(thread, region->emulator->device_cost, IOV_PART_EMULATOR);
-    iov_host_lock(thread, &region->emulator->lock);
-    device_access(region->emulator, thread, region, req, true);
-    iov_host_unlock(thread, &region->emulator->lock);
+    iov_thread_compute(thread, self->device_cost, IOV_PART_EMULATOR);
+    iov_host_lock(thread, &self->lock);
+    device_access(self, thread, window, req, true);
+    iov_host_unlock(thread, &self->lock);
 }
 
 /* ---- The I/O thread ---- */
@@ -169,7 +170,7 @@ static void handle_kick(IovEmulator *self, unsigned slot)
                   iov_now(self->parent_instance.kernel));
     self->kicks_handled++;
     iov_thread_compute(self->thread, self->kick_cost, IOV_PART_EMULATOR);
-    device_access(self, self->thread, &self->regions[0], &req, true);
+    device_access(self, self->thread, &self->windows[0], &req, true);
     self->thread->exec.span = NULL;
 }
 
@@ -265,8 +266,7 @@ static bool iov_emulator_prepare(IovModel *model, GError **error)
     IovEmulator *self = (IovEmulator *)(void *)model;
 
     (void)error;
-    for (unsigned i = 0; i < IOV_EMULATOR_REGIONS; i++)
-        self->regions[i].target.size = self->regions[i].size;
+    iov_register_windows_prepare(self->windows, self);
     self->kick.size = self->kick_size;
     return true;
 }
@@ -323,53 +323,6 @@ static void iov_emulator_unrealize(IovModel *model)
     while ((packet = iov_packet_queue_pop(&self->local)) != NULL)
         iov_packet_free(packet);
     iov_effects_finish(&self->player);
-}
-
-static void describe_regions(IovModelClass *mc)
-{
-    static const char *const targets[IOV_EMULATOR_REGIONS] = { "registers", "registers-1",
-                                                               "registers-2", "io" };
-    static const char *const devices[IOV_EMULATOR_REGIONS] = { "device", "device-1", "device-2",
-                                                               "device-io" };
-    static const char *const sizes[IOV_EMULATOR_REGIONS] = { "size", "size-1", "size-2",
-                                                             "size-io" };
-    static const uint64_t standard[IOV_EMULATOR_REGIONS] = { 128 << 10, 4096, 4096, 64 };
-
-    for (unsigned i = 0; i < IOV_EMULATOR_REGIONS; i++) {
-        unsigned base = (unsigned)(G_STRUCT_OFFSET(IovEmulator, regions) +
-                                   i * sizeof(struct iov_emulator_region));
-
-        iov_model_class_add_property(
-            mc, &(struct iov_property){
-                    .name = sizes[i],
-                    .type = IOV_VALUE_SIZE,
-                    .width = sizeof(uint64_t),
-                    .offset = (uint16_t)(base + G_STRUCT_OFFSET(struct iov_emulator_region, size)),
-                    .lowest = 1,
-                    .highest = UINT64_C(1) << 32,
-                    .standard = standard[i],
-                    .text = "Bytes of the register window" });
-        iov_model_class_add_port(
-            mc,
-            &(struct iov_port){
-                .name = targets[i],
-                .type = IOV_PORT_MEM,
-                .role = IOV_PORT_TARGET,
-                .flags = IOV_PORT_SHARED,
-                .count = 1,
-                .offset = (uint16_t)(base + G_STRUCT_OFFSET(struct iov_emulator_region, target)),
-                .ops = &iov_emulator_region_ops,
-                .text = "Register window: from vm.mmio, or vm.ports for io" });
-        iov_model_class_add_port(
-            mc,
-            &(struct iov_port){
-                .name = devices[i],
-                .type = IOV_PORT_MEM,
-                .role = IOV_PORT_INITIATOR,
-                .count = 1,
-                .offset = (uint16_t)(base + G_STRUCT_OFFSET(struct iov_emulator_region, device)),
-                .text = "The device's registers behind the window" });
-    }
 }
 
 static void describe_costs(IovModelClass *mc)
@@ -436,7 +389,8 @@ static void iov_emulator_class_init(IovEmulatorClass *klass)
     IOV_PROP_STRING(mc, IovEmulator, region, "nic", "Name of the registers in the statistics");
     IOV_PROP_STRING(mc, IovEmulator, region_1, "",
                     "Name of those of registers-1, if it is another");
-    describe_regions(mc);
+    iov_register_windows_describe(mc, G_STRUCT_OFFSET(IovEmulator, windows),
+                                  &iov_emulator_window_ops);
     describe_costs(mc);
     describe_ports(mc);
     IOV_STAT(mc, IovEmulator, accesses, "Register accesses that came to user space");
@@ -459,6 +413,5 @@ static void iov_emulator_class_init(IovEmulatorClass *klass)
 
 static void iov_emulator_init(IovEmulator *self)
 {
-    for (unsigned i = 0; i < IOV_EMULATOR_REGIONS; i++)
-        self->regions[i].emulator = self;
+    (void)self;
 }

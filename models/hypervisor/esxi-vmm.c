@@ -16,15 +16,7 @@
 
 #include "core/trace/measure.h"
 #include "models/hypervisor/effects.h"
-
-enum { REGIONS = 4 };
-
-struct region {
-    struct iov_mem_target target;
-    IovEsxiVmm *vmm;
-    struct iov_mem_initiator device;
-    uint64_t size; /* property */
-};
+#include "models/hypervisor/register-window.h"
 
 struct _IovEsxiVmm {
     IovModel parent_instance;
@@ -38,7 +30,7 @@ struct _IovEsxiVmm {
     iov_time access_cost, transmit_cost, receive_cost, interrupt_cost, world_cost;
     iov_time copy_fixed, copy_kib;
     /* ports */
-    struct region regions[REGIONS];
+    struct iov_register_window windows[IOV_REGISTER_WINDOWS];
     struct iov_mem_target dma;
     struct iov_mem_initiator ram;
     struct iov_mem_initiator msi;
@@ -163,8 +155,9 @@ static void give_local(IovEsxiVmm *self, struct iov_thread *thread)
 void iov_esxi_vmm_access(struct iov_mem_target *target, struct iov_thread *thread,
                          struct iov_mem_req *req, bool write)
 {
-    struct region *region = iov_container_of(target, struct region, target);
-    IovEsxiVmm *self = region->vmm;
+    struct iov_register_window *window =
+        iov_container_of(target, struct iov_register_window, target);
+    IovEsxiVmm *self = window->owner;
     struct iov_effects *effects;
     enum iov_status status;
 
@@ -173,7 +166,7 @@ void iov_esxi_vmm_access(struct iov_mem_target *target, struct iov_thread *threa
     iov_host_lock(thread, &self->lock);
     effects = iov_effects_begin(&self->player);
     status =
-        write ? iov_mem_write_req(&region->device, req) : iov_mem_read_req(&region->device, req);
+        write ? iov_mem_write_req(&window->device, req) : iov_mem_read_req(&window->device, req);
     if (status != IOV_STATUS_OK)
         self->faults++;
     iov_effects_play(&self->player, thread, effects);
@@ -309,30 +302,17 @@ static void line_set(struct iov_irq_sink *sink, bool level, struct iov_span *spa
 
 static const struct iov_irq_sink_ops line_ops = { .set = line_set };
 
-/* An access that does not come from a vCPU's thread (a tool): straight to the device. */
-static enum iov_status region_read(struct iov_mem_target *port, struct iov_mem_req *req)
-{
-    return iov_mem_read_req(&iov_container_of(port, struct region, target)->device, req);
-}
-
-static enum iov_status region_write(struct iov_mem_target *port, struct iov_mem_req *req)
-{
-    return iov_mem_write_req(&iov_container_of(port, struct region, target)->device, req);
-}
-
-static const struct iov_mem_target_ops region_ops = { .read = region_read, .write = region_write };
+static const struct iov_mem_target_ops window_ops = { .read = iov_register_window_read,
+                                                      .write = iov_register_window_write };
 
 bool iov_esxi_vmm_owns(const struct iov_mem_target *target)
 {
-    return target->ops == &region_ops;
+    return target->ops == &window_ops;
 }
 
 const char *iov_esxi_vmm_region(const struct iov_mem_target *target)
 {
-    const struct region *region =
-        (const void *)((const char *)target - offsetof(struct region, target));
-
-    return region->vmm->region;
+    return ((const IovEsxiVmm *)iov_register_window_of(target)->owner)->region;
 }
 
 /* ---- Life ---- */
@@ -342,8 +322,7 @@ static bool iov_esxi_vmm_prepare(IovModel *model, GError **error)
     IovEsxiVmm *self = (IovEsxiVmm *)(void *)model;
 
     (void)error;
-    for (unsigned i = 0; i < REGIONS; i++)
-        self->regions[i].target.size = self->regions[i].size;
+    iov_register_windows_prepare(self->windows, self);
     return true;
 }
 
@@ -392,48 +371,6 @@ static void iov_esxi_vmm_unrealize(IovModel *model)
     iov_effects_finish(&self->player);
 }
 
-static void describe_regions(IovModelClass *mc)
-{
-    static const char *const targets[REGIONS] = { "registers", "registers-1", "registers-2", "io" };
-    static const char *const devices[REGIONS] = { "device", "device-1", "device-2", "device-io" };
-    static const char *const sizes[REGIONS] = { "size", "size-1", "size-2", "size-io" };
-    static const uint64_t standard[REGIONS] = { 128 << 10, 4096, 4096, 64 };
-
-    for (unsigned i = 0; i < REGIONS; i++) {
-        unsigned base =
-            (unsigned)(G_STRUCT_OFFSET(IovEsxiVmm, regions) + i * sizeof(struct region));
-
-        iov_model_class_add_property(
-            mc, &(struct iov_property){ .name = sizes[i],
-                                        .type = IOV_VALUE_SIZE,
-                                        .width = sizeof(uint64_t),
-                                        .offset =
-                                            (uint16_t)(base + G_STRUCT_OFFSET(struct region, size)),
-                                        .lowest = 1,
-                                        .highest = UINT64_C(1) << 32,
-                                        .standard = standard[i],
-                                        .text = "Bytes of the register window" });
-        iov_model_class_add_port(
-            mc,
-            &(struct iov_port){ .name = targets[i],
-                                .type = IOV_PORT_MEM,
-                                .role = IOV_PORT_TARGET,
-                                .flags = IOV_PORT_SHARED,
-                                .count = 1,
-                                .offset = (uint16_t)(base + G_STRUCT_OFFSET(struct region, target)),
-                                .ops = &region_ops,
-                                .text = "Register window: from vm.mmio, or vm.ports for io" });
-        iov_model_class_add_port(
-            mc,
-            &(struct iov_port){ .name = devices[i],
-                                .type = IOV_PORT_MEM,
-                                .role = IOV_PORT_INITIATOR,
-                                .count = 1,
-                                .offset = (uint16_t)(base + G_STRUCT_OFFSET(struct region, device)),
-                                .text = "The device's registers behind the window" });
-    }
-}
-
 static void describe_ports(IovModelClass *mc)
 {
     IOV_PORT_MEM_TARGET(mc, IovEsxiVmm, dma, &dma_ops, "The device's memory accesses and messages");
@@ -459,7 +396,7 @@ static void iov_esxi_vmm_class_init(IovEsxiVmmClass *klass)
                   "What the guest sends is copied instead of mapped for the NIC");
     IOV_PROP_BOOL(mc, IovEsxiVmm, receive_copy, true, "What is received is copied to guest memory");
     IOV_PROP_STRING(mc, IovEsxiVmm, region, "nic", "Name of the registers in the statistics");
-    describe_regions(mc);
+    iov_register_windows_describe(mc, G_STRUCT_OFFSET(IovEsxiVmm, windows), &window_ops);
     IOV_COST(mc, IovEsxiVmm, access_cost, "esxi-access",
              "From a decoded exit to the end of the device's handler");
     IOV_COST(mc, IovEsxiVmm, transmit_cost, "esxi-transmit",
@@ -490,6 +427,5 @@ static void iov_esxi_vmm_class_init(IovEsxiVmmClass *klass)
 
 static void iov_esxi_vmm_init(IovEsxiVmm *self)
 {
-    for (unsigned i = 0; i < REGIONS; i++)
-        self->regions[i].vmm = self;
+    (void)self;
 }
