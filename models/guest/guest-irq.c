@@ -363,5 +363,5 @@ void iov_guest_program_interrupt(struct iov_program *program, struct iov_exec *e
     cpu->hardirqs--;
     iov_guest_softirq_exit(cpu);
     iov_guest_charge(cpu, guest->costs.irq_exit);
-    iov_guest_work_for(cpu, interrupted);
+    iov_guest_resume(cpu, interrupted);
 }

@@ -54,7 +54,7 @@ static void do_softirq(struct iov_guest_cpu *cpu)
     if (cpu->softirqs != 0)
         wake_thread(cpu);
     cpu->in_softirq = false;
-    iov_guest_work_for(cpu, span);
+    iov_guest_resume(cpu, span);
 }
 
 /* Outside of ksoftirqd. */

@@ -33,10 +33,15 @@ void iov_guest_work_for(struct iov_guest_cpu *cpu, struct iov_span *span)
 
 void iov_guest_take_up(struct iov_guest_cpu *cpu, struct iov_span *span)
 {
-    if (span != cpu->span) {
+    if (span != cpu->span)
         iov_span_claim(span, cpu->exec->holder, IOV_PART_QUEUE, iov_guest_now(cpu));
+    iov_guest_resume(cpu, span);
+}
+
+void iov_guest_resume(struct iov_guest_cpu *cpu, struct iov_span *span)
+{
+    if (span != cpu->span)
         iov_span_mark(span, cpu->exec->holder, IOV_PART_QUEUE, iov_guest_now(cpu));
-    }
     iov_guest_work_for(cpu, span);
 }
 

@@ -302,10 +302,10 @@ Test(multi_queue, what_waits_for_others_is_in_a_queue_and_nobody_s_work)
     struct iov_experiment *given = RUN("multi-queue.yaml", "strategy=assigned-nic");
     struct iov_experiment *emulated = RUN("multi-queue.yaml", "strategy=emulated-e1000");
 
-    cr_assert(lt(dbl, part_ns(given, IOV_PART_GUEST), 8000));
+    cr_assert(lt(dbl, part_ns(given, IOV_PART_GUEST), 6000));
     cr_assert(gt(dbl, part_ns(given, IOV_PART_QUEUE), 60000));
     cr_assert(lt(dbl, part_ns(emulated, IOV_PART_COPY), 250));
-    cr_assert(lt(dbl, part_ns(emulated, IOV_PART_GUEST), 12000));
+    cr_assert(lt(dbl, part_ns(emulated, IOV_PART_GUEST), 10500));
     cr_assert(gt(dbl, part_ns(emulated, IOV_PART_WAKEUP), 4000)); /* other processors', too */
     iov_experiment_free(given);
     iov_experiment_free(emulated);
