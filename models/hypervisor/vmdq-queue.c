@@ -7,7 +7,9 @@
  * Out: the back end's thread copies the frame to a buffer, writes descriptor and tail, and takes
  * back what was sent before (no interrupt tells). In: the queue's interrupt on processor irq-cpu
  * raises a softirq, which hands frames to the back end (whose worker copies them) and gives their
- * buffers back; the card has masked the vector, the softirq unmasks it at its end. A request that
+ * buffers back; the card has masked the vector, the softirq unmasks it at its end. If it does not
+ * come to an end within its budget, the rest is ksoftirqd's, which shares the processor with who
+ * else runs there. A request that
  * is done when its frame was sent (iov_span.ends_at_device) is done with the copy: the back end
  * gives the guest its buffers back while the card still reads ours. So its span stays here, and the
  * frame goes to the card with one of its slot, which says whose bytes arrive and which nobody
@@ -16,7 +18,8 @@
  * LIMIT: a slot's span may begin anew while its last frame waits in the card's packet buffer (256
  * frames later, of the same guest); a received buffer is given back when the frame is handed over,
  * while its copy is paid by the back end; no checksum or segmentation offload; no interrupt
- * throttling.
+ * throttling, so a rate just below what a processor can take leaves it time for little else; each
+ * queue has a ksoftirqd of its own.
  */
 #include <glib.h>
 
@@ -54,9 +57,11 @@ struct _IovVmdqQueue {
     struct iov_host_irq irq;
     struct iov_host_softirq softirq;
     uint8_t vector;
+    struct iov_thread *thread; /* ksoftirqd of the processor, as far as this queue needs it */
+    bool handed_over;          /* to it; the vector stays masked */
     struct iov_event set_up;
     /* statistics */
-    uint64_t sent_frames, received_frames, interrupts, drops;
+    uint64_t sent_frames, received_frames, interrupts, handovers, drops;
 };
 
 #define IOV_TYPE_VMDQ_QUEUE (iov_vmdq_queue_get_type())
@@ -208,11 +213,12 @@ static void frame_take(IovVmdqQueue *self, struct iov_exec *exec,
         drop(self, packet);
 }
 
-static void softirq_run(struct iov_host_softirq *softirq, struct iov_exec *exec)
+/* A budget of frames, after which the vector is unmasked; true if more wait, which are ksoftirqd's. */
+static bool receive_some(IovVmdqQueue *self, struct iov_exec *exec)
 {
-    IovVmdqQueue *self = iov_container_of(softirq, IovVmdqQueue, softirq);
+    unsigned frames = 0;
 
-    for (unsigned i = 0; i < LINUX_NETDEV_BUDGET; i++) {
+    for (; frames < LINUX_NETDEV_BUDGET; frames++) {
         struct igb_rx_done descriptor;
 
         iov_exec_get(exec, self->rx_ring + self->rx_clean * IGB_DESCRIPTOR_SIZE, &descriptor,
@@ -224,8 +230,33 @@ static void softirq_run(struct iov_host_softirq *softirq, struct iov_exec *exec)
         self->rx_clean = next_index(self->rx_clean);
     }
     exec->span = NULL;
-    /* What came meanwhile, or is left, makes the card send at once. */
-    reg_write(self, exec, IGB_EIMS, 1u << self->pool);
+    if (frames == LINUX_NETDEV_BUDGET)
+        return true;
+    reg_write(self, exec, IGB_EIMS, 1u << self->pool); /* what came meanwhile is told at once */
+    return false;
+}
+
+static void softirq_run(struct iov_host_softirq *softirq, struct iov_exec *exec)
+{
+    IovVmdqQueue *self = iov_container_of(softirq, IovVmdqQueue, softirq);
+
+    self->handed_over = receive_some(self, exec);
+    if (!self->handed_over)
+        return;
+    self->handovers++;
+    iov_thread_wake(exec, self->thread, NULL);
+}
+
+static void thread_main(void *argument)
+{
+    IovVmdqQueue *self = argument;
+
+    for (;;) {
+        while (!self->handed_over)
+            iov_thread_block(self->thread);
+        self->handed_over = receive_some(self, &self->thread->exec);
+        iov_thread_resched(self->thread);
+    }
 }
 
 /* ---- Set-up ---- */
@@ -309,7 +340,12 @@ static bool iov_vmdq_queue_realize(IovModel *model, GError **error)
 /* Behind the card's own set-up, which is due in the first instant. */
 static void iov_vmdq_queue_start(IovModel *model)
 {
-    iov_event_in(&((IovVmdqQueue *)(void *)model)->set_up, IOV_NS);
+    IovVmdqQueue *self = (IovVmdqQueue *)(void *)model;
+    g_autofree char *name = g_strdup_printf("%s/ksoftirqd", model->path);
+
+    self->thread =
+        iov_thread_new(self->host, name, UINT64_C(1) << self->irq_cpu, thread_main, self);
+    iov_event_in(&self->set_up, IOV_NS);
 }
 
 static void iov_vmdq_queue_unrealize(IovModel *model)
@@ -352,6 +388,7 @@ static void iov_vmdq_queue_class_init(IovVmdqQueueClass *klass)
     IOV_STAT(mc, IovVmdqQueue, sent_frames, "Frames to the card");
     IOV_STAT(mc, IovVmdqQueue, received_frames, "Frames from the card");
     IOV_STAT(mc, IovVmdqQueue, interrupts, "Interrupts of the receive queue");
+    IOV_STAT(mc, IovVmdqQueue, handovers, "Times that ksoftirqd took over");
     IOV_STAT(mc, IovVmdqQueue, drops, "Frames lost");
     mc->realize = iov_vmdq_queue_realize;
     mc->start = iov_vmdq_queue_start;

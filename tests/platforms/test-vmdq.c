@@ -118,3 +118,14 @@ Test(vmdq, a_datagram_is_sent_with_the_copy_and_arrives_through_the_card)
         iov_experiment_free(run);
     }
 }
+
+/* Two million datagrams a second are more than the processor of the interrupts can take. */
+Test(vmdq, a_softirq_without_end_leaves_the_processor_to_others_too)
+{
+    struct iov_experiment *run = RUN(
+        "udp-stream-rx.yaml", "strategy=vmdq", "workload.size=64B", "parts.peer.source-size=64B",
+        "parts.peer.source-interval=500ns", "workload.operations=5000");
+
+    cr_assert(lt(dbl, 400000.0, 5000 / seconds(run)));
+    iov_experiment_free(run);
+}
