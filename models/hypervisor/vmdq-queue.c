@@ -213,7 +213,7 @@ static void frame_take(IovVmdqQueue *self, struct iov_exec *exec,
         drop(self, packet);
 }
 
-/* A budget of frames, after which the vector is unmasked; true if more wait, which are ksoftirqd's. */
+/* A budget of frames; with less the vector is unmasked. True if more wait: ksoftirqd has them. */
 static bool receive_some(IovVmdqQueue *self, struct iov_exec *exec)
 {
     unsigned frames = 0;
