@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The physical NIC as the host's network software has it: a transmit and a receive ring in memory,
- * one queue, between the software and a wire. bridge, tap, vswitch and poll-switch embed one each.
+ * one queue, between the software and a wire. bridge, vswitch and poll-switch embed one each.
  */
 #ifndef IOV_HYPERVISOR_HOST_NIC_H
 #define IOV_HYPERVISOR_HOST_NIC_H
