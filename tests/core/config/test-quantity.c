@@ -102,6 +102,7 @@ Test(quantity, suggests_bits_for_a_rate_and_nothing_of_another_dimension)
     refuse("10Gb", IOV_DIMENSION_RATE, "'10Gb' has no known unit; did you mean 'Gbps'?");
     refuse("10Gb/s", IOV_DIMENSION_RATE, "'10Gb/s' has no known unit; did you mean 'Gbps'?");
     refuse("64kbit", IOV_DIMENSION_RATE, "'64kbit' has no known unit; did you mean 'kbps'?");
+    refuse("10kb", IOV_DIMENSION_RATE, "'10kb' has no known unit; did you mean 'kbps'?");
     refuse("9600b", IOV_DIMENSION_RATE, "'9600b' has no known unit; did you mean 'bps'?");
     refuse("10G", IOV_DIMENSION_RATE,
            "'10G' has a prefix but no unit; write the number in full, or with a unit such as Gbps");
