@@ -260,12 +260,9 @@ struct iov_fake_packet *iov_fake_packet_new(struct iov_kernel *kernel)
 
 void iov_fake_packet_free(struct iov_fake_packet *fake)
 {
-    struct iov_packet *packet;
-
     if (fake == NULL)
         return;
-    while ((packet = iov_packet_queue_pop(&fake->frames)) != NULL)
-        iov_packet_free(packet);
+    iov_packet_queue_clear(&fake->frames);
     iov_packet_pool_unref(fake->pool, NULL);
     g_free(fake);
 }

@@ -108,3 +108,11 @@ void iov_packet_free(struct iov_packet *packet)
     if (--pool->out == 0 && pool->orphaned && !pool->with_kernel)
         pool_destroy(pool);
 }
+
+void iov_packet_queue_clear(struct iov_packet_queue *queue)
+{
+    struct iov_packet *packet;
+
+    while ((packet = iov_packet_queue_pop(queue)) != NULL)
+        iov_packet_free(packet);
+}

@@ -138,6 +138,9 @@ static inline struct iov_packet *iov_packet_queue_pop(struct iov_packet_queue *q
     return packet;
 }
 
+/* Frees all that wait. */
+IOV_API void iov_packet_queue_clear(struct iov_packet_queue *queue);
+
 IOV_END_DECLS
 
 #endif

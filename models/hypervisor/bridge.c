@@ -376,12 +376,8 @@ static void iov_bridge_unrealize(IovModel *model)
 {
     IovBridge *self = (IovBridge *)(void *)model;
 
-    for (unsigned i = 0; i < self->queue_count; i++) {
-        struct iov_packet *packet;
-
-        while ((packet = iov_packet_queue_pop(&self->queues[i].own)) != NULL)
-            iov_packet_free(packet);
-    }
+    for (unsigned i = 0; i < self->queue_count; i++)
+        iov_packet_queue_clear(&self->queues[i].own);
     iov_host_nic_clear(&self->nic);
 }
 

@@ -316,12 +316,9 @@ static void iov_emulator_reset_statistics(IovModel *model)
 static void iov_emulator_unrealize(IovModel *model)
 {
     IovEmulator *self = (IovEmulator *)(void *)model;
-    struct iov_packet *packet;
 
-    while ((packet = iov_packet_queue_pop(&self->received)) != NULL)
-        iov_packet_free(packet);
-    while ((packet = iov_packet_queue_pop(&self->local)) != NULL)
-        iov_packet_free(packet);
+    iov_packet_queue_clear(&self->received);
+    iov_packet_queue_clear(&self->local);
     iov_effects_finish(&self->player);
 }
 

@@ -362,12 +362,9 @@ static void iov_esxi_vmm_reset_statistics(IovModel *model)
 static void iov_esxi_vmm_unrealize(IovModel *model)
 {
     IovEsxiVmm *self = (IovEsxiVmm *)(void *)model;
-    struct iov_packet *packet;
 
-    while ((packet = iov_packet_queue_pop(&self->received)) != NULL)
-        iov_packet_free(packet);
-    while ((packet = iov_packet_queue_pop(&self->local)) != NULL)
-        iov_packet_free(packet);
+    iov_packet_queue_clear(&self->received);
+    iov_packet_queue_clear(&self->local);
     iov_effects_finish(&self->player);
 }
 

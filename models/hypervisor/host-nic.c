@@ -266,8 +266,6 @@ void iov_host_nic_init(struct iov_host_nic *self, IovModel *model)
 
 void iov_host_nic_clear(struct iov_host_nic *self)
 {
-    struct iov_packet_queue *queues[] = { &self->transmit, &self->arriving, &self->receive };
-
     if (self->model == NULL)
         return;
     self->stored = NULL;
@@ -275,12 +273,9 @@ void iov_host_nic_clear(struct iov_host_nic *self)
     iov_event_disarm(&self->sent);
     iov_event_disarm(&self->arrived);
     iov_event_disarm(&self->moderated);
-    for (unsigned i = 0; i < G_N_ELEMENTS(queues); i++) {
-        struct iov_packet *packet;
-
-        while ((packet = iov_packet_queue_pop(queues[i])) != NULL)
-            iov_packet_free(packet);
-    }
+    iov_packet_queue_clear(&self->transmit);
+    iov_packet_queue_clear(&self->arriving);
+    iov_packet_queue_clear(&self->receive);
     iov_packet_pool_unref(self->pool, self->model->kernel);
     self->pool = NULL;
     self->model = NULL;

@@ -681,10 +681,8 @@ static void iov_netback_start(IovModel *model)
 static void iov_netback_unrealize(IovModel *model)
 {
     IovNetback *self = (IovNetback *)(void *)model;
-    struct iov_packet *packet;
 
-    while ((packet = iov_packet_queue_pop(&self->received)) != NULL)
-        iov_packet_free(packet);
+    iov_packet_queue_clear(&self->received);
 }
 
 static void iov_netback_finalize(GObject *object)

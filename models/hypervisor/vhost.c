@@ -464,12 +464,8 @@ static void iov_vhost_unrealize(IovModel *model)
 {
     IovVhost *self = IOV_VHOST(model);
 
-    for (unsigned i = 0; i < IOV_VHOST_PAIRS; i++) {
-        struct iov_packet *packet;
-
-        while ((packet = iov_packet_queue_pop(&self->pairs[i].received)) != NULL)
-            iov_packet_free(packet);
-    }
+    for (unsigned i = 0; i < IOV_VHOST_PAIRS; i++)
+        iov_packet_queue_clear(&self->pairs[i].received);
     g_clear_pointer(&self->flows, g_free);
     iov_effects_finish(&self->player);
 }

@@ -305,21 +305,13 @@ static void iov_vswitch_update_statistics(IovModel *model)
         self->world_time = iov_thread_cpu_time(self->world);
 }
 
-static void queue_clear(struct iov_packet_queue *queue)
-{
-    struct iov_packet *packet;
-
-    while ((packet = iov_packet_queue_pop(queue)) != NULL)
-        iov_packet_free(packet);
-}
-
 static void iov_vswitch_unrealize(IovModel *model)
 {
     IovVswitch *self = (IovVswitch *)(void *)model;
 
     iov_host_nic_clear(&self->nic);
     for (int i = 0; i < self->port_count; i++)
-        queue_clear(&self->inside[i]);
+        iov_packet_queue_clear(&self->inside[i]);
 }
 
 static void iov_vswitch_finalize(GObject *object)

@@ -440,15 +440,13 @@ void e1000_rx_init(IovE1000 *self)
 void e1000_rx_reset(IovE1000 *self)
 {
     struct e1000_rx *rx = &self->rx;
-    struct iov_packet *packet;
 
     iov_event_disarm(&rx->event);
     rx->state = E1000_RX_IDLE;
     rx->stored = 0;
     rx->begun = false;
     rx->below = false;
-    while ((packet = iov_packet_queue_pop(&rx->fifo)) != NULL)
-        iov_packet_free(packet);
+    iov_packet_queue_clear(&rx->fifo);
     rx->fifo_bytes = 0;
     e1000_rx_forget(self);
 }

@@ -87,11 +87,8 @@ void igb_wire_init(IovIgb *self)
 
 void igb_wire_reset(IovIgb *self)
 {
-    struct iov_packet *packet;
-
     iov_event_disarm(&self->wire_event);
-    while ((packet = iov_packet_queue_pop(&self->wire_fifo)) != NULL)
-        iov_packet_free(packet);
+    iov_packet_queue_clear(&self->wire_fifo);
     self->tx_bytes = 0;
     self->waiting = 0;
 }

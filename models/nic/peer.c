@@ -509,14 +509,12 @@ static bool iov_peer_serves(const IovModel *model, enum iov_service wanted,
 static void iov_peer_unrealize(IovModel *model)
 {
     IovPeer *self = (IovPeer *)(void *)model;
-    struct iov_packet *packet;
 
     iov_event_disarm(&self->answer);
     iov_event_disarm(&self->stream);
     peer_source_clear(&self->source);
     peer_clients_clear(&self->clients);
-    while ((packet = iov_packet_queue_pop(&self->answers)) != NULL)
-        iov_packet_free(packet);
+    iov_packet_queue_clear(&self->answers);
 }
 
 static void iov_peer_finalize(GObject *object)

@@ -378,14 +378,12 @@ static bool iov_vmxnet3_realize(IovModel *model, GError **error)
 static void iov_vmxnet3_unrealize(IovModel *model)
 {
     IovVmxnet3 *self = (IovVmxnet3 *)(void *)model;
-    struct iov_packet *packet;
 
     if (self->work.kernel != NULL) {
         iov_event_disarm(&self->work);
         iov_event_disarm(&self->look);
     }
-    while ((packet = iov_packet_queue_pop(&self->waiting)) != NULL)
-        iov_packet_free(packet);
+    iov_packet_queue_clear(&self->waiting);
 }
 
 static void iov_vmxnet3_finalize(GObject *object)

@@ -188,11 +188,8 @@ static bool iov_wire_realize(IovModel *model, GError **error)
 
 static void direction_clear(struct direction *direction)
 {
-    struct iov_packet *packet;
-
     iov_event_disarm(&direction->arrival);
-    while ((packet = iov_packet_queue_pop(&direction->queue)) != NULL)
-        iov_packet_free(packet);
+    iov_packet_queue_clear(&direction->queue);
 }
 
 static void iov_wire_unrealize(IovModel *model)

@@ -283,10 +283,7 @@ static inline void bench_end_connect(struct bench *bench, struct bench_end *end,
 
 static inline void bench_end_free(struct bench_end *end)
 {
-    struct iov_packet *packet;
-
-    while ((packet = iov_packet_queue_pop(&end->queue)) != NULL)
-        iov_packet_free(packet);
+    iov_packet_queue_clear(&end->queue);
     iov_packet_pool_unref(end->pool, NULL);
 }
 

@@ -40,7 +40,8 @@ Test(cli_explain, lines_touch_and_add_up_to_the_latency)
     cr_assert_float_eq(sum, figure_before("  ns from request"), 10);
 }
 
-/* The adapter's interrupt for it is taken with the next one, 20 ms later; the answer was found before. */
+/* The adapter's interrupt for it is taken with the next one, 20 ms later; the answer was found
+ * before. */
 Test(cli_explain, what_comes_after_the_answer_is_not_told)
 {
     iovsim("explain", IOV_SOURCE_DIR "/configs/ping.yaml", "--set", "strategy=assigned-e1000",

@@ -151,10 +151,7 @@ static inline void fake_net_start(struct fake_net *net)
 
 static inline void fake_net_free(struct fake_net *net)
 {
-    struct iov_packet *packet;
-
-    while ((packet = iov_packet_queue_pop(&net->waiting)) != NULL)
-        iov_packet_free(packet);
+    iov_packet_queue_clear(&net->waiting);
     iov_event_disarm(&net->reply);
     iov_model_unrealize(net->nic);
     g_object_unref(net->nic);

@@ -76,10 +76,7 @@ static void setup_slow_slot(void)
 /* Copies are the bridge's: they go before it does. */
 static void drain(struct bench_end *end)
 {
-    struct iov_packet *packet;
-
-    while ((packet = iov_packet_queue_pop(&end->queue)) != NULL)
-        iov_packet_free(packet);
+    iov_packet_queue_clear(&end->queue);
 }
 
 static void teardown(void)

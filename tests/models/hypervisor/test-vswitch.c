@@ -49,10 +49,7 @@ static void setup(void)
 /* Copies belong to the switch and go back to it while it is there. */
 static void empty(struct bench_end *end)
 {
-    struct iov_packet *packet;
-
-    while ((packet = iov_packet_queue_pop(&end->queue)) != NULL)
-        iov_packet_free(packet);
+    iov_packet_queue_clear(&end->queue);
 }
 
 static void teardown(void)
