@@ -2,9 +2,10 @@
 /*
  * One experiment from file to results: what `iovsim run` does, for programs.
  *
- *     struct iov_experiment *experiment = iov_experiment_open("configs/net-rr.yaml", &options,
- * &error); iov_experiment_run(experiment, NULL, NULL, &error); iov_experiment_write(experiment,
- * "out", NULL, &error); iov_experiment_free(experiment);
+ *     struct iov_experiment *experiment = iov_experiment_open("net-rr.yaml", &options, &error);
+ *     iov_experiment_run(experiment, NULL, NULL, &error);
+ *     iov_experiment_write(experiment, "out", NULL, &error);
+ *     iov_experiment_free(experiment);
  */
 #ifndef IOV_CONFIG_EXPERIMENT_H
 #define IOV_CONFIG_EXPERIMENT_H

@@ -8,8 +8,8 @@
  *     static const struct iov_pci_capability capabilities[] = {
  *         IOV_PCI_POWER(.at = 0x40),
  *         IOV_PCI_MSIX(.at = 0x70, .vectors = 10, .bar = 3, .table = 0, .pending = 0x2000),
- *         IOV_PCI_EXPRESS(.at = 0xa0, .type = PCI_EXP_TYPE_ENDPOINT, .max_payload = 512, .flr =
- * true), IOV_PCI_ERROR_REPORTING(.at = 0x100),
+ *         IOV_PCI_EXPRESS(.at = 0xa0, .type = PCI_EXP_TYPE_ENDPOINT, .max_payload = 512),
+ *         IOV_PCI_ERROR_REPORTING(.at = 0x100),
  *         ...
  *     };
  *

@@ -9,7 +9,8 @@
  *   post      the posted-interrupt descriptor in memory
  *   route     from there to the local APIC
  *   deliver   exit and injection, or notification, or waiting for a processor: up to the first
- * instruction of the guest's handler eoi       from there to the end of interrupt
+ *             instruction of the guest's handler
+ *   eoi       from there to the end of interrupt
  *
  * Interrupts of one device that a single run of the handler serves are as many records in the
  * segments up to `deliver`. All functions accept NULL and may be called from any context. Models

@@ -5,7 +5,7 @@
  *   transmit:   descriptors, W TDT
  *   interrupt:  R ICR, W IMC, R STATUS (flush); the rest in a poll:
  *   poll:       take back sent frames, take received frames and give buffers (W RDT if there were
- * any), frames go up, W ITR if the load changed, W IMS, R STATUS (flush)
+ *               any), frames go up, W ITR if the load changed, W IMS, R STATUS (flush)
  *
  * A UDP frame takes two descriptors: the checksum is the adapter's work and a context descriptor
  * says where it is. So it does for a large segment, which the adapter cuts: a data descriptor for

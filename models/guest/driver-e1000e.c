@@ -5,9 +5,11 @@
  *
  *   transmit:            descriptors, W TDT
  *   transmit interrupt:  take back what was sent, W IMS; the adapter has cleared the cause and
- * masked the queue by itself receive interrupt:   W EITR if the load changed; the rest in a poll
+ *                        masked the queue by itself
+ *   receive interrupt:   W EITR if the load changed; the rest in a poll
  *   poll:                take frames, W RDT whenever the next free buffer is a multiple of 16, W
- * IMS other interrupt:     R ICR, W IMS
+ *                        IMS
+ *   other interrupt:     R ICR, W IMS
  *
  * LIMIT: setting up makes the accesses that the adapter needs in the order of the driver, not every
  * one of them (semaphores, management firmware, power states, statistics and the pages of the PHY

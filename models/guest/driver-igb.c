@@ -6,8 +6,10 @@
  *
  *   transmit:   descriptors, W TDT
  *   interrupt:  W EITR if the load has changed; the rest in a poll (the device has masked the
- * vector by itself: EIAC, EIAM) rx poll:    take received frames; W RDT every sixteen and at the
- * end if there were any; frames go up; W EIMS tx poll:    take back sent frames; W EIMS
+ *               vector by itself: EIAC, EIAM)
+ *   rx poll:    take received frames; W RDT every sixteen and at the end if there were any; frames
+ *               go up; W EIMS
+ *   tx poll:    take back sent frames; W EIMS
  *
  * A UDP frame takes two descriptors: the checksum is the adapter's work and a context descriptor
  * says where it is. Receive buffers are halves of pages that stay mapped. A large segment takes a

@@ -6,7 +6,7 @@
  *   transmit:   grant, request, event if the back end asked for one, take back what was answered
  *   tx event:   take back, ask for an event with the next answer, wake the queue
  *   rx event:   NAPI: take responses, frames go up, new requests (an event only if the back end ran
- * out), look once more
+ *               out), look once more
  *
  * Giving and taking back a grant is a write to the table, no hypercall. SPEC:
  * xen/include/public/io/netif.h, ring.h, grant_table.h.

@@ -5,9 +5,10 @@
  * a wire, with a read of the ISR register for each interrupt).
  *
  *   transmit:   take back sent frames, ask for an interrupt after three quarters of what is under
- * way, add, kick interrupt:  no more interrupts of this queue, the rest in a poll: rx poll:    take
- * back sent frames, take received frames, refill when half of a budget is free, frames go up,
- *               interrupts on, look once more
+ *               way, add, kick
+ *   interrupt:  no more interrupts of this queue, the rest in a poll:
+ *   rx poll:    take back sent frames, take received frames, refill when half of a budget is free,
+ *               frames go up, interrupts on, look once more
  *   tx poll:    take back sent frames, wake the queue, interrupts on, look once more
  *
  * virtio-pmd is the same device under a poll-mode driver, as DPDK's: no vectors, no interrupts, no

@@ -4,9 +4,10 @@
  * vector, another vector for events, masks that the device sets by itself.
  *
  *   transmit:   the first bytes into the data ring, the rest as it lies; W TXPROD when as many
- * frames wait as the device said interrupt:  nothing but scheduling the poll: the device has masked
- * the vector poll:       take back sent frames, take received frames and give each buffer back, W
- * RXPROD only if the device wants it; W IMR
+ *               frames wait as the device said
+ *   interrupt:  nothing but scheduling the poll: the device has masked the vector
+ *   poll:       take back sent frames, take received frames and give each buffer back, W RXPROD
+ *               only if the device wants it; W IMR
  *
  * LIMIT: revision 1 of the interface: no receive data ring; no LRO, no RSS; the second receive ring
  * is filled and its buffers are never needed (MTU 1500); BAR 1 is right behind BAR 0.

@@ -4,7 +4,8 @@
  *
  *   edge and MSI:  entry, EOI, handler, exit
  *   level:         entry, handler, one read of the local APIC's TMR, EOI, exit (that is the I/O
- * APIC's fasteoi flow) timer, IPI:    entry, EOI, handler, exit
+ *                  APIC's fasteoi flow)
+ *   timer, IPI:    entry, EOI, handler, exit
  *
  * The exit of the outermost interrupt runs the raised softirqs (guest-softirq.c). The local APIC is
  * reached by memory (xAPIC) or by MSRs (x2APIC). An EOI is left out when the hypervisor offered

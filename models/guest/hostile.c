@@ -8,9 +8,11 @@
  * operations: a run ends when the others have done theirs.
  *
  *     byte 0     what (bits 0-3), bytes of an access as a power of two (4-5), which window of
- * registers (6-7) byte 1     the pause after it: bits 0-4 a time from 100 ns to about 7 us; bit 7:
- * the processor sleeps meanwhile bytes 2-3  offset, or number of port, MSR, hypercall bytes 4-7
- * value
+ *                registers (6-7)
+ *     byte 1     the pause after it: bits 0-4 a time from 100 ns to about 7 us; bit 7: the
+ *                processor sleeps meanwhile
+ *     bytes 2-3  offset, or number of port, MSR, hypercall
+ *     bytes 4-7  value
  *
  * LIMIT: one processor at work; instructions that only spend time are left to other workloads.
  */

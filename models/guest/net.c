@@ -3,12 +3,13 @@
  * The guest's network stack between system calls and driver.
  *
  * Transmit:  system call, copy, UDP/IP, driver; if the driver's ring is full the frame waits in the
- * queue in front of it, and the sender blocks when the frames in flight fill the socket's send
- * buffer. A large segment goes to the driver whole, or is cut here, one piece after the other.
+ *            queue in front of it, and the sender blocks when the frames in flight fill the
+ *            socket's send buffer. A large segment goes to the driver whole, or is cut here, one
+ *            piece after the other.
  * Receive:   frames that a poll has collected (napi.c): parse, socket queue, wake-up of the reader.
  *
  * Polling:   a program with a poll-mode driver and a stack of its own (DPDK's shape) does without
- * system calls, interrupts and copies: it looks at the device whenever it waits.
+ *            system calls, interrupts and copies: it looks at the device whenever it waits.
  *
  * Times are rows of the cost table. LIMIT: no byte queue limits, so e1000's queue is longer than
  * Linux's under load.

@@ -3,9 +3,9 @@
  * tcp-stream - a TCP connection (each flow has its own) as fast as it goes, in one direction.
  *
  *   tx: an operation is a write of `write` bytes, from the call to the acknowledgement of its last
- * byte. The program runs ahead until the window or the socket's buffer is full, or WRITES_MAX
- * writes are on their way: then it blocks. rx: an operation is a segment received; its latency
- * counts from the call that waits for it.
+ *       byte. The program runs ahead until the window or the socket's buffer is full, or WRITES_MAX
+ *       writes are on their way: then it blocks.
+ *   rx: an operation is a segment received; its latency counts from the call that waits for it.
  */
 #include "models/guest/guest-private.h"
 

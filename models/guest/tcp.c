@@ -4,18 +4,20 @@
  * that delivers segments.
  *
  *   send:     system call; a segment each time the peer's window and the socket's buffer have room;
- * then the task blocks receive:  softirq: sequence and window (core/net/tcp.c), data to the
- * socket's queue, an acknowledgement for every second segment
+ *             then the task blocks
+ *   receive:  softirq: sequence and window (core/net/tcp.c), data to the socket's queue, an
+ *             acknowledgement for every second segment
  *
  * With GSO a segment may be as large as 44 ordinary ones: the stack is passed once. What the window
  * leaves is used when it is a third of it, or all that is wanted (Linux's tcp_tso_should_defer()),
  * else acknowledgements would cut everything into pairs.
  *
  * Times are rows of the cost table. What is lost is sent again after IOV_TCP_RETRANSMIT, by the
- * task that waits. LIMIT: no timer of the kernel's own: a delayed acknowledgement goes with the
- * next segment or never, and a retransmission needs a task that waits; each write is sent at once,
- * so its last segment is short (as with TCP_NODELAY). Sums that the device does not take are
- * charged only where GSO or GRO handles the bytes.
+ * task that waits.
+ * LIMIT: no timer of the kernel's own: a delayed acknowledgement goes with the next segment or
+ * never, and a retransmission needs a task that waits; each write is sent at once, so its last
+ * segment is short (as with TCP_NODELAY). Sums that the device does not take are charged only where
+ * GSO or GRO handles the bytes.
  */
 #include <glib.h>
 #include <string.h>

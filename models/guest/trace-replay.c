@@ -7,7 +7,8 @@
  *
  *   run segment   instructions × `instruction`, then the row
  *   irq           the vector is sent to the VM as an interrupt message, and the program works until
- * it is taken hlt           the message comes after the recorded idle time, and ends the HLT
+ *                 it is taken
+ *   hlt           the message comes after the recorded idle time, and ends the HLT
  *
  * The handler only notes that it was called: what the recorded handler did are the rows after the
  * interrupt, up to its EOI. Phases of the trace are phases of the measurement; exits are counted

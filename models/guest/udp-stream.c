@@ -3,12 +3,12 @@
  * udp-stream - datagrams in one direction, as fast as they go or at an offered rate.
  *
  *   tx: an operation is from the call that sends a datagram to the driver's taking back its buffers
- * (the device has sent it). The program runs ahead until the socket's send buffer is full: then it
- * blocks, as under Linux. With a rate (open loop) an operation begins when the datagram falls due,
- * however late the program comes to it; one that finds the send buffer full, or the program too far
- *       behind, is dropped and counted.
+ *       (the device has sent it). The program runs ahead until the socket's send buffer is full:
+ *       then it blocks, as under Linux. With a rate (open loop) an operation begins when the
+ *       datagram falls due, however late the program comes to it; one that finds the send buffer
+ *       full, or the program too far behind, is dropped and counted.
  *   rx: an operation is a datagram received; its latency counts from the far end, if that began it
- * there, else from the call that waits for it.
+ *       there, else from the call that waits for it.
  *
  * Several flows: tasks share the offered rate by their flows, and each sends for its flows in turn.
  */

@@ -4,16 +4,18 @@
  * its guest without the monitor.
  *
  *   direct mode     external interrupts do not exit but go through a shadow table of gates: those
- * of the guest's devices are present and lead to the guest's handlers, all others are not and make
- * a #NP exit, whose interrupt the host then handles as its own. The guest's EOI is the physical
- * x2APIC's: the MSR bitmap lets it through. injection mode  while a virtual interrupt waits or is
- * in service: external interrupts exit and EOI is trapped, as without all this.
+ *                   of the guest's devices are present and lead to the guest's handlers, all others
+ *                   are not and make a #NP exit, whose interrupt the host then handles as its own.
+ *                   The guest's EOI is the physical x2APIC's: the MSR bitmap lets it through.
+ *   injection mode  while a virtual interrupt waits or is in service: external interrupts exit and
+ *                   EOI is trapped, as without all this.
  *
  * The physical APIC of the vCPU's processor is in x2APIC mode. An EOI that is trapped while no
  * virtual interrupt is in service ends a direct one whose handler was cut by an exit: it is passed
- * on. LIMIT: one vCPU, pinned to the processor that takes the device's interrupts; the guest is
- * trusted to send an EOI (a guest that does not keeps that processor's lower vectors back); the
- * guest's own table is not tracked: handlers are known by their vectors.
+ * on.
+ * LIMIT: one vCPU, pinned to the processor that takes the device's interrupts; the guest is trusted
+ * to send an EOI (a guest that does not keeps that processor's lower vectors back); the guest's own
+ * table is not tracked: handlers are known by their vectors.
  */
 #include "models/cpu/apic-regs.h"
 #include "models/cpu/msr-regs.h"

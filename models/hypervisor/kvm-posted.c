@@ -4,9 +4,10 @@
  * alike.
  *
  *   runs        NV is the notification vector, NDST the processor: a notification is processed in
- * the guest, without an exit preempted   SN: requests gather in PIR, nobody is disturbed; the next
- * load finds them sleeps      NV is the wake-up vector of the processor that it slept on; its
- * handler wakes whom ON says
+ *               the guest, without an exit
+ *   preempted   SN: requests gather in PIR, nobody is disturbed; the next load finds them
+ *   sleeps      NV is the wake-up vector of the processor that it slept on; its handler wakes whom
+ *               ON says
  *
  * SPEC: SDM vol. 3C, 30.6; VT-d 5.2.3 to 5.2.8. LIMIT: no urgent interrupts: KVM asks for none.
  */

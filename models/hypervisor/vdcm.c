@@ -5,14 +5,15 @@
  *
  *   direct     the ADI's page of doorbells is mapped at `doorbells`: what frames need does not exit
  *   emulated   the device's registers at `registers` (wired to vm.mmio): each access exits and
- * comes here. They are those of a virtual function of an igb: rings, filters and vectors are
- * checked and passed on to the ADI's window, the mailbox is answered here isolated   the ADI gets a
- * PASID of its own, attached to the guest's memory; a reset by the guest takes it away, empties the
- * remapping unit's caches of it, and gives it back
+ *              comes here. They are those of a virtual function of an igb: rings, filters and
+ *              vectors are checked and passed on to the ADI's window, the mailbox is answered here
+ *   isolated   the ADI gets a PASID of its own, attached to the guest's memory; a reset by the
+ *              guest takes it away, empties the remapping unit's caches of it, and gives it back
  *
  * Interrupts are the part vfio's (`adi`): the guest's table is emulated, the ADI's entries in the
- * message storage are what it programs. LIMIT: PASID and mapping stay for the guest's life; an
- * interrupt of the mailbox never comes; no configuration space; no live migration.
+ * message storage are what it programs.
+ * LIMIT: PASID and mapping stay for the guest's life; an interrupt of the mailbox never comes; no
+ * configuration space; no live migration.
  */
 #include "models/hypervisor/vdcm.h"
 

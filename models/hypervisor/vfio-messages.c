@@ -7,12 +7,14 @@
  *
  *   no remapping   address and data of a host vector; its handler injects the guest's message
  *   remapping      the number of a table entry, which holds the host vector and accepts this device
- * only posting        the same, and the entry names the guest's vector and the vCPU's
- * posted-interrupt descriptor: no host vector
+ *                  only
+ *   posting        the same, and the entry names the guest's vector and the vCPU's posted-interrupt
+ *                  descriptor: no host vector
  *
  * `balance` moves remapped interrupts to the processor where their vCPU runs, by rewriting the
- * entry; posted ones follow by themselves. SPEC: PCI Local Bus 3.0, 6.8.2; VT-d 5.1, 5.2. LIMIT:
- * pending bits are the device's own; a guest's mask is a mask of the device.
+ * entry; posted ones follow by themselves.
+ * SPEC: PCI Local Bus 3.0, 6.8.2; VT-d 5.1, 5.2. LIMIT: pending bits are the device's own; a
+ * guest's mask is a mask of the device.
  */
 #include "models/hypervisor/vfio-private.h"
 

@@ -3,12 +3,13 @@
  * Interrupt posting of the VT-d model: the update of a posted-interrupt descriptor when the message
  * has arrived.
  *
- *   message → entry → descriptor read, its time known → (that time passes) → request bit, ON,
- * notification
+ *   message → entry → descriptor read, its time known → (that time passes)
+ *       → request bit, ON, notification
  *
  * Whoever looks at the descriptor sees a request when hardware would have written it, not when the
- * device began to send; memory sees the update in one piece. SPEC: VT-d 5.2.3 (processing of posted
- * interrupts). LIMIT: at most VTD_POSTS_MAX are on their way at once; one more is there at once.
+ * device began to send; memory sees the update in one piece.
+ * SPEC: VT-d 5.2.3 (processing of posted interrupts). LIMIT: at most VTD_POSTS_MAX are on their way
+ * at once; one more is there at once.
  */
 #include "core/trace/measure.h"
 #include "models/iommu/vtd-private.h"

@@ -2,8 +2,8 @@
 /*
  * Scalable mode of the VT-d model: from a request's function and PASID to its page tables.
  *
- *   root entry (a half) → context entry → PASID directory → PASID's entry → second stage | first
- * stage | through
+ *   root entry (a half) → context entry → PASID directory → PASID's entry
+ *       → second stage | first stage | through
  *
  * A request without a PASID has the one that its context entry names (RID_PASID). Context entries
  * and PASIDs' entries are cached, the latter by function and PASID; second stages share IOTLB and

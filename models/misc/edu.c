@@ -3,10 +3,10 @@
  * edu - an educational PCI device (1234:11e8): liveness, factorial, interrupts by register, and a
  * DMA engine with a buffer of 4 KiB.
  *
- *     factorial:  IDLE --write--> COMPUTING --factorial-time--> IDLE, interrupt if asked for
- *     engine:     IDLE --start--> BEGINS --engine-time--> MOVES --time of the path--> IDLE,
- * interrupt if asked for
+ *     factorial:  IDLE --write--> COMPUTING --factorial-time--> IDLE
+ *     engine:     IDLE --start--> BEGINS --engine-time--> MOVES --time of the path--> IDLE
  *
+ * Each ends with an interrupt, if one was asked for.
  * The engine's requests follow each other and do not cross a page; the transfer ends when the last
  * one has. Registers of a transfer are locked while it runs. A transfer that does not stay in the
  * buffer ends without having moved a byte; what memory refuses to give reads as zeros.

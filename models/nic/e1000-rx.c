@@ -3,13 +3,14 @@
  * The e1000's receive engine.
  *
  *   a frame arrives --> filter --> FIFO (as large as PBA says; full: the frame is lost)
- *   IDLE -- frame or RDT --> NEXT: fetch descriptors --> STORE: write bytes and descriptor -->
- * REPORT: raise causes --> NEXT
+ *   IDLE -- frame or RDT --> NEXT: fetch descriptors --> STORE: write bytes and descriptor
+ *       --> REPORT: raise causes --> NEXT
  *
  * A frame that finds no descriptor waits in the FIFO. As software (an emulation) every step takes
- * no time. SPEC: 3.2 (receive), 13.5 (filters), 3.2.9 (checksums). LIMIT: no flow control frames,
- * no header split; the descriptor's packet checksum is zero; the FCS is counted in the length, not
- * written; thresholds of RXDCTL are stored only.
+ * no time.
+ * SPEC: 3.2 (receive), 13.5 (filters), 3.2.9 (checksums).
+ * LIMIT: no flow control frames, no header split; the descriptor's packet checksum is zero; the FCS
+ * is counted in the length, not written; thresholds of RXDCTL are stored only.
  */
 #include "core/net/ethernet-regs.h"
 #include "models/nic/e1000-private.h"

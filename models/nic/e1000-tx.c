@@ -2,14 +2,16 @@
 /*
  * The e1000's transmit engine.
  *
- *   IDLE -- TDT moves --> NEXT: fetch descriptors, take one --> DATA: read its bytes --> SEND: a
- * frame or segment is complete ^                    ^                                     |  ^ |
+ *   IDLE -- TDT moves --> NEXT: fetch descriptors, take one --> DATA: read its bytes --> SEND
+ *     ^                    ^                                     |  ^                      |
  *     +--- ring is empty --+------ REPORT: write back <----------+  +----------------------+
  *
+ * It sends whenever a frame or segment is complete.
  * One descriptor is in work at a time; the wire runs while the next one is read. As software (an
- * emulation) every step takes no time, so one kick handles the whole ring in its instant. SPEC: 3.3
- * (descriptors), 3.4 (ring), 3.5 (segmentation), 3.6 (checksums). LIMIT: thresholds of TXDCTL and
- * TIPG are stored only; no loop-back; a frame is sent even if the link is down.
+ * emulation) every step takes no time, so one kick handles the whole ring in its instant.
+ * SPEC: 3.3 (descriptors), 3.4 (ring), 3.5 (segmentation), 3.6 (checksums).
+ * LIMIT: thresholds of TXDCTL and TIPG are stored only; no loop-back; a frame is sent even if the
+ * link is down.
  */
 #include "core/net/ethernet-regs.h"
 #include "core/net/internet.h"

@@ -8,8 +8,8 @@
  * has the virtual functions and their registers, igb-vt.c what the physical one sees of them.
  *
  *   struct igb_function: the physical function or a virtual one: a PCI function with its interrupts
- * and its share of the queues struct igb_queue:    a receive and a transmit queue of the same
- * number, owned by a function
+ *                        and its share of the queues
+ *   struct igb_queue:    a receive and a transmit queue of the same number, owned by a function
  */
 #ifndef IOV_NIC_IGB_PRIVATE_H
 #define IOV_NIC_IGB_PRIVATE_H

@@ -2,15 +2,16 @@
 /*
  * The igb's receive engines, one a queue.
  *
- *   a frame arrives --> filters --> packet buffer (as large as RXPBS says; full: the frame is lost)
- * --> a queue IDLE -- frame or RDT --> NEXT: fetch descriptors --> STORE: write bytes and
- * descriptor, raise causes --> NEXT
+ *   a frame arrives --> filters --> packet buffer (full: the frame is lost) --> a queue
+ *   IDLE -- frame or RDT --> NEXT: fetch descriptors
+ *       --> STORE: write bytes and descriptor, raise causes --> NEXT
  *
- * A frame for a queue without descriptors is lost if the queue may drop (SRRCTL.Drop_En or QDE),
- * otherwise it waits in the packet buffer. SPEC: 82576, 7.1 (receive), 7.1.5 (descriptors), 7.1.11
- * (checksums). LIMIT: no header split (such queues get one buffer), no descriptor-minimum
- * interrupt, thresholds of RXDCTL are stored only, the fragment checksum is zero; the FCS is
- * counted in the length if it is not stripped, not written.
+ * The packet buffer is as large as RXPBS says. A frame for a queue without descriptors is lost if
+ * the queue may drop (SRRCTL.Drop_En or QDE), otherwise it waits in the packet buffer.
+ * SPEC: 82576, 7.1 (receive), 7.1.5 (descriptors), 7.1.11 (checksums).
+ * LIMIT: no header split (such queues get one buffer), no descriptor-minimum interrupt, thresholds
+ * of RXDCTL are stored only, the fragment checksum is zero; the FCS is counted in the length if it
+ * is not stripped, not written.
  */
 #include "core/net/ethernet-regs.h"
 #include "models/nic/checksum-private.h"

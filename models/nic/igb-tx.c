@@ -2,14 +2,14 @@
 /*
  * The igb's transmit engines, one a queue. What is behind the packet buffer is in igb-wire.c.
  *
- *   TDT moves --> fetch descriptors --> issue: ask for the bytes of one frame, go on after
- * `processing` --> flight ^ | bytes are there
- *                      +-- cache is empty                                      write back, raise
- * causes <-+-> packet buffer --> wire
+ *   TDT moves --> fetch descriptors --> issue: ask for a frame's bytes --> flight: they are there
+ *                      ^                   |                                  |
+ *                      +-- cache is empty -+      write back, raise causes <--+--> packet buffer
  *
- * A queue asks for the next frame while the bytes of up to `reads` others are on their way; frames
- * of all queues meet in the packet buffer (TXPBS), and a queue that finds it full waits for its
- * turn. SPEC: 82576, 7.2 (transmit), 7.2.4 (segmentation), 7.2.5 (checksums), 7.2.3 (write-back).
+ * After `processing` a queue asks for the next frame while the bytes of up to `reads` others are on
+ * their way; frames of all queues meet in the packet buffer (TXPBS), and a queue that finds it full
+ * waits for its turn.
+ * SPEC: 82576, 7.2 (transmit), 7.2.4 (segmentation), 7.2.5 (checksums), 7.2.3 (write-back).
  * LIMIT: thresholds of TXDCTL are stored only: a descriptor with RS is written back when its bytes
  * have been read; no SCTP sum, no IPsec, no launch times; a frame is sent even if the link is down.
  */

@@ -6,14 +6,17 @@
  *
  *   an ADI   a pair of queues whose DMA has the function's requester ID and the ADI's own PASID
  *            a page of doorbells: tails, interrupt mask and throttling; what a guest may reach
- *            entries of the interrupt message storage (IMS), one a vector; messages leave without a
- * PASID a window with everything else, for the host's software, which emulates it to the guest
+ *            entries of the interrupt message storage (IMS), one a vector; messages leave without
+ *                a PASID
+ *            a window with everything else, for the host's software, which emulates it to the
+ *                guest
  *
  * An ADI without a PASID, or on a function whose PASID capability is off, sends no request.
  *
  * SPEC: Scalable I/O Virtualization Technical Specification 1.1, 3; PCI Express Base 5.0, 6.20
- * (PASID). LIMIT: as igb's; no part is sold with this register map; interrupts of the function
- * itself are MSI-X.
+ * (PASID).
+ * LIMIT: as igb's; no part is sold with this register map; interrupts of the function itself are
+ * MSI-X.
  */
 #include "models/nic/igb-private.h"
 #include "models/nic/siov-regs.h"

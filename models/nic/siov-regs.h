@@ -4,9 +4,10 @@
  * software and for drivers. BAR 4 has three kinds of page:
  *
  *   doorbells   one page an ADI: all that a driver touches while frames flow. The host gives it to
- * a guest. IMS         interrupt message storage: four entries an ADI, of which it uses three. The
- * host's. windows     16 KiB an ADI: the registers of an igb's virtual function, and the ADI's
- * PASID. The host's.
+ *               a guest.
+ *   IMS         interrupt message storage: four entries an ADI, of which it uses three. The host's.
+ *   windows     16 KiB an ADI: the registers of an igb's virtual function, and the ADI's PASID. The
+ *               host's.
  *
  * SPEC: Scalable I/O Virtualization Technical Specification 1.1, 3.2 (capability), 3.3 (interrupt
  * message storage); the pages are this part's own.

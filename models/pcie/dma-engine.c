@@ -5,10 +5,9 @@
  * does on a programmable NIC.
  *
  *     [warm: writes the window once] → issue → link, IOMMU, memory → data through the engine → done
- *                                       ↑ after the engine's own time, if fewer than `outstanding`
- * are on their way
  *
- * The engine takes the cost dma-engine-command and dma-engine-line for each 64 bytes before it can
+ * It issues the next one after its own time, if fewer than `outstanding` are on their way. The
+ * engine takes the cost dma-engine-command and dma-engine-line for each 64 bytes before it can
  * take up the next transfer, and each transfer has the fixed latency dma-engine-latency. A transfer
  * that was written is done when the link has taken it; what memory makes of it is seen by
  * `write-read`, which reads it back. SPEC: Neugebauer et al., Understanding PCIe performance for

@@ -4,9 +4,10 @@
  * rings are the family's; here are requests. Each queue has an engine that takes chains; each chain
  * becomes one of `requests` that are worked on side by side:
  *
- *     engine:   IDLE --notification--> FETCH --chain, header read--> FETCH ...; no chain: IDLE; no
- * free request: WAITS request:  BEGIN --from memory (write)--> DISK --done--> MOVE --to memory
- * (read)--> BEGIN for the next piece, or FINISH: status byte, used ring, interrupt
+ *     engine:   IDLE --notification--> FETCH --chain, header read--> FETCH ...
+ *               FETCH --no chain--> IDLE, --no free request--> WAITS
+ *     request:  BEGIN --from memory (write)--> DISK --done--> MOVE --to memory (read)--> BEGIN for
+ *               the next piece, or FINISH: status byte, used ring, interrupt
  *
  * Data moves in pieces of 64 KiB. Requests end in the order in which the disk is done with them.
  *
@@ -15,8 +16,8 @@
  * disk's.
  *
  * Answers of the kind "bytes used" count all that is writable, whether the request was good or not,
- * as drivers know it. LIMIT: no secure erase, lifetime and zoned commands, no SCSI passthrough: all
- * unsupported types.
+ * as drivers know it.
+ * LIMIT: no secure erase, lifetime and zoned commands, no SCSI passthrough: all unsupported types.
  */
 #include "models/virtio/virtio-blk-private.h"
 

@@ -8,8 +8,8 @@
  *
  *     transmit:  IDLE --doorbell--> FETCH --frame read--> SEND --used, interrupt--> FETCH ...
  *                FETCH --nothing there--> IDLE
- *     receive:   IDLE --frame came--> STORE --buffers written--> FINISH --used, interrupt--> STORE
- * ... STORE --no frame waits--> IDLE
+ *     receive:   IDLE --frame came--> STORE --buffers written--> FINISH --used, interrupt-->
+ *                STORE ... --no frame waits--> IDLE
  *
  * A busy transmit engine leaves notifications off; when it finds the ring empty it asks for them
  * and looks once more, as QEMU's and vhost's back ends do. Receive notifications are asked for only
