@@ -4,9 +4,10 @@
  * tap and a virtio device do it.
  *
  * SPEC: virtio 1.2, 5.1.6.5.5 (the device follows the transmit queues). Sizes and ages are those of
- * Linux's tun. LIMIT: a fifth flow whose hash falls on the same four places takes that of the one
- * that was silent longest (Linux chains up to 4096); IPv4 without options, TCP and UDP: everything
- * else is one flow.
+ * Linux's tun.
+ * LIMIT: a fifth flow whose hash falls on the same four places takes that of the one that was
+ * silent longest (Linux chains up to 4096); IPv4 without options, TCP and UDP: everything else is
+ * one flow.
  */
 #ifndef IOV_NET_FLOW_H
 #define IOV_NET_FLOW_H

@@ -5,8 +5,8 @@
  *
  * A cut repeats the headers; IPv4 identification and sequence number count up, FIN and PSH stay
  * with the last segment and CWR with the first, lengths and both sums are made anew. SPEC: RFC
- * 9293 3.1, RFC 791 3.1, RFC 3168 6.1.2 (CWR). LIMIT: IPv6 without extension headers, one VLAN tag
- * at most.
+ * 9293 3.1, RFC 791 3.1, RFC 3168 6.1.2 (CWR).
+ * LIMIT: IPv6 without extension headers, one VLAN tag at most.
  */
 #ifndef IOV_NET_SEGMENT_H
 #define IOV_NET_SEGMENT_H

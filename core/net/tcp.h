@@ -9,7 +9,8 @@
  * once for what is out of order), RFC 6298 (the timer is the owner's). The congestion window is RFC
  * 5681 3.1's: slow start, congestion avoidance, counted in bytes; after a loss it begins anew
  * (4.1's restart), since what comes out of order is dropped and everything from there on is sent
- * again. LIMIT: no SACK and so no fast recovery, no timestamps, no urgent data.
+ * again.
+ * LIMIT: no SACK and so no fast recovery, no timestamps, no urgent data.
  */
 #ifndef IOV_NET_TCP_H
 #define IOV_NET_TCP_H

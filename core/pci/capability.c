@@ -6,8 +6,9 @@
  *
  * SPEC: PCI Power Management 1.2, 3.2; PCI Local Bus 3.0, 6.8; PCI Express Base 5.0, 7.5.2
  * (power), 7.5.3 (express), 7.8.4 (AER), 7.8.8 (ARI), 7.7.8 (ACS), 9.3.3 (SR-IOV), 10.5 (ATS, page
- * requests), 7.8.9 (PASID), 7.9.3 (serial number). LIMIT: D1 and D2, slots beyond presence, ACS
- * egress control vectors, VF migration, ECRC are not there.
+ * requests), 7.8.9 (PASID), 7.9.3 (serial number).
+ * LIMIT: D1 and D2, slots beyond presence, ACS egress control vectors, VF migration, ECRC are not
+ * there.
  */
 #include "core/pci/pci-private.h"
 

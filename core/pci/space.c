@@ -5,9 +5,9 @@
  *
  * A write is taken DWORD by DWORD: masks first, then rules of the register that is meant, then what
  * follows from it. Reserved registers read zero. SPEC: PCI Local Bus 3.0, 6.1 and 6.2; PCI-to-PCI
- * Bridge 1.2, 3.2; PCI Express Base 5.0, 7.5.1. LIMIT: no parity (its response bit is zero), no
- * BIST, no fast back-to-back. A BAR that holds 0, or all ones as during sizing, is not decoded, as
- * on PCs.
+ * Bridge 1.2, 3.2; PCI Express Base 5.0, 7.5.1.
+ * LIMIT: no parity (its response bit is zero), no BIST, no fast back-to-back. A BAR that holds 0,
+ * or all ones as during sizing, is not decoded, as on PCs.
  */
 #include "core/pci/space.h"
 

@@ -7,8 +7,8 @@
  * PIRQH (`pirq`) are pins 16 to 23 of the IOAPIC
  * (`ioapic`) always, and an ISA interrupt of the PIC (`isa`) while their routing register says so.
  * RCBA puts 16 KiB of chipset configuration into memory; they keep what is written. SPEC: Intel I/O
- * Controller Hub 9, 13.1 (configuration), 10.1 (chipset configuration). LIMIT: GPIO, decode ranges,
- * SMI and BIOS control are registers only.
+ * Controller Hub 9, 13.1 (configuration), 10.1 (chipset configuration).
+ * LIMIT: GPIO, decode ranges, SMI and BIOS control are registers only.
  */
 #include "models/chipset/chipset-private.h"
 

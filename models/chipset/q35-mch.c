@@ -4,10 +4,11 @@
  * memory, and registers of the memory controller.
  *
  * PCIEXBAR puts the ECAM window (port `ecam`, to a pci-host's) anywhere in memory; the other
- * registers keep what they are told. SPEC: Intel 3 Series Express Chipset, 5.1 (device 0). Register
- * 0x50 is an emulator's: how large an extended TSEG is, asked for by writing ones. LIMIT: no SMRAM,
- * PAM, TSEG, remapping or hole: memory is as the address map says; reset values of unused registers
- * are zero, as firmware of virtual machines finds them.
+ * registers keep what they are told.
+ * SPEC: Intel 3 Series Express Chipset, 5.1 (device 0). Register 0x50 is an emulator's: how large
+ * an extended TSEG is, asked for by writing ones. LIMIT: no SMRAM, PAM, TSEG, remapping or hole:
+ * memory is as the address map says; reset values of unused registers are zero, as firmware of
+ * virtual machines finds them.
  */
 #include "models/chipset/chipset-private.h"
 

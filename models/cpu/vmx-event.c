@@ -85,9 +85,10 @@ static void external(struct iov_exec *exec, IovCpu *self, struct iov_vmcs *vmcs)
 /*
  * Without external-interrupt exiting an interrupt goes through the guest's own gate (SDM vol.
  * 3A, 6.14), if the VMCS says where the gates are; one that is not present is #NP with the vector
- * in the error code, and that exits if the exception bitmap says so. LIMIT: guests' programs are no
- * machine code and have no page tables: the base is a host-physical address, and the low byte of a
- * gate's offset is the vector whose handler runs. Outside of the limit counts as not present.
+ * in the error code, and that exits if the exception bitmap says so.
+ * LIMIT: guests' programs are no machine code and have no page tables: the base is a host-physical
+ * address, and the low byte of a gate's offset is the vector whose handler runs. Outside of the
+ * limit counts as not present.
  */
 static void native(struct iov_exec *exec, IovCpu *self, const struct iov_vmcs *vmcs)
 {

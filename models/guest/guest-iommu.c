@@ -9,9 +9,10 @@
  *
  * The first look at the status is memory; while the unit works on, each further look also reads the
  * fault status register. A unit in software is done when the write of the tail returns, so a batch
- * is one access. SPEC: VT-d 3.4 (tables), 6.5.2 (queued invalidation), 10.4 (registers). LIMIT: one
- * device; no fault handler, an access that faults is the unit's affair; device addresses end below
- * 4 GiB and are given back page by page.
+ * is one access.
+ * SPEC: VT-d 3.4 (tables), 6.5.2 (queued invalidation), 10.4 (registers). LIMIT: one device; no
+ * fault handler, an access that faults is the unit's affair; device addresses end below 4 GiB and
+ * are given back page by page.
  */
 #include "models/guest/guest-iommu.h"
 #include "models/guest/guest-private.h"

@@ -4,8 +4,9 @@
  * transmit queue (GSO), and putting received ones together (GRO).
  *
  * Headers and sums are real (core/net/segment.h); every piece cut, and every segment that becomes
- * part of a large one, costs time. LIMIT: GRO holds one large segment for each poll, where Linux
- * holds eight for each of eight hash buckets; TCP over IPv4 without options only.
+ * part of a large one, costs time.
+ * LIMIT: GRO holds one large segment for each poll, where Linux holds eight for each of eight hash
+ * buckets; TCP over IPv4 without options only.
  */
 #include "models/guest/offload.h"
 

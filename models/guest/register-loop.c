@@ -6,9 +6,9 @@
  *
  * An operation is from the program's first instruction to its wake-up by the handler. The device
  * may have written into a buffer meanwhile: it is filled with ones before each operation, and one
- * that still holds ones afterwards is counted. LIMIT: the time from the last register write to the
- * handler is one part (device): nobody knows what happens in there. A level interrupt at one pin of
- * the I/O APIC; no messages.
+ * that still holds ones afterwards is counted.
+ * LIMIT: the time from the last register write to the handler is one part (device): nobody knows
+ * what happens in there. A level interrupt at one pin of the I/O APIC; no messages.
  */
 #include "models/guest/guest-private.h"
 

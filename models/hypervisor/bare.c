@@ -43,7 +43,8 @@ static void stream_main(void *argument)
 
 /*
  * Where the memory that begins at address 0 ends, as firmware tells a kernel; 0: not below 4 GiB,
- * or there is none. LIMIT: a hole in it is not seen.
+ * or there is none.
+ * LIMIT: a hole in it is not seen.
  */
 static uint64_t memory_end(const struct iov_mem_initiator *bus)
 {

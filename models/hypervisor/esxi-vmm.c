@@ -8,9 +8,9 @@
  * an access, the world that brings a frame (the vSwitch's) for a reception. What comes from
  * nobody's thread (a timer of the device, a frame in an event) is done by a world of the VM. A
  * frame that the network answers inside the call that sends (a local peer) is given to the device
- * on the same trip. LIMIT: bytes of DMA move when the device runs, their copy is paid when the
- * effect is played; whoever finds the device busy sleeps instead of spinning; no device reads
- * another's registers.
+ * on the same trip.
+ * LIMIT: bytes of DMA move when the device runs, their copy is paid when the effect is played;
+ * whoever finds the device busy sleeps instead of spinning; no device reads another's registers.
  */
 #include "models/hypervisor/esxi-vmm.h"
 

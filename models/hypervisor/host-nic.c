@@ -9,8 +9,9 @@
  * the wire. Offloads: sums in both directions, and large TCP segments (TSO), which are fetched as
  * one frame and cut at the wire; the kernel cuts them if `tso` is off. With `rx-usecs` the driver
  * is told of frames no more often than that: several go up together then, which gives GRO something
- * to do. LIMIT: one queue; descriptors are fetched and written back one by one; a large segment is
- * cut when all of it is there.
+ * to do.
+ * LIMIT: one queue; descriptors are fetched and written back one by one; a large segment is cut
+ * when all of it is there.
  */
 #include "models/hypervisor/host-nic.h"
 

@@ -6,8 +6,9 @@
  *
  * Addresses of BARs are those that firmware chooses for a card that is alone behind its port:
  * registers, then the virtual functions' registers and their MSI-X tables, then the card's own
- * table. LIMIT: setting up the port takes no time (it is over before guests start); the physical
- * function moves no frames of the host; no VLANs, no multicast groups.
+ * table.
+ * LIMIT: setting up the port takes no time (it is over before guests start); the physical function
+ * moves no frames of the host; no VLANs, no multicast groups.
  */
 #include "models/hypervisor/igb-pf.h"
 #include "core/net/address.h"

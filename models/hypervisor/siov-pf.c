@@ -5,9 +5,9 @@
  * a guest (kind vdcm) what concerns the whole card.
  *
  * Addresses are those that firmware chooses for a card that is alone behind its port: the
- * interfaces' BAR, which is the largest, then the registers. LIMIT: setting up the port takes no
- * time (it is over before guests start); the card moves no frames of the host and interrupts nobody
- * itself; no VLANs, no multicast groups.
+ * interfaces' BAR, which is the largest, then the registers.
+ * LIMIT: setting up the port takes no time (it is over before guests start); the card moves no
+ * frames of the host and interrupts nobody itself; no VLANs, no multicast groups.
  */
 #include "models/hypervisor/siov-pf.h"
 #include "core/net/address.h"

@@ -9,7 +9,8 @@
  * Registers need no exit, so nothing else of the data path is here.
  *
  * With `iommu` the guest's memory is mapped for the function `requester`, all of it and once. MSI-X
- * is in vfio-messages.c. LIMIT: configuration space is not emulated.
+ * is in vfio-messages.c.
+ * LIMIT: configuration space is not emulated.
  */
 #include "models/hypervisor/vfio-private.h"
 

@@ -8,8 +8,9 @@
  * vCPU's thread in the middle of its exit. In: an interrupt of the NIC on processor irq-cpu wakes a
  * world of the monitor, which takes frames through driver and switch into the virtual NIC, until
  * there are no more. A frame from one guest for another waits for that world as well, so that no
- * vCPU works in another VM's device. LIMIT: a port's address is learned from the first frame that
- * it sends, where the real switch has it from the VM's configuration; no VLANs, teaming or shaping.
+ * vCPU works in another VM's device.
+ * LIMIT: a port's address is learned from the first frame that it sends, where the real switch has
+ * it from the VM's configuration; no VLANs, teaming or shaping.
  */
 #include "models/hypervisor/vswitch.h"
 

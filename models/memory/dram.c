@@ -8,9 +8,9 @@
  * through buffers. Tags live in a table of fixed size; when a set is full its oldest tag gives way.
  * Timing: a read takes the cost dram-access, a write is posted and takes none. What a device writes
  * of up to 64 bytes (descriptors, indices: what software polls) is there when it has arrived, and
- * until then only for devices whose reads arrive later. LIMIT: no banks, channels or caches; a tag
- * is found by its exact first byte only; longer writes of devices are there at once, behind those
- * before them.
+ * until then only for devices whose reads arrive later.
+ * LIMIT: no banks, channels or caches; a tag is found by its exact first byte only; longer writes
+ * of devices are there at once, behind those before them.
  */
 #include <string.h>
 

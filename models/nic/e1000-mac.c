@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The e1000's register file: aligned 32-bit registers. Offsets that the part does not have read as
- * zero and ignore writes. LIMIT: packet buffer memory, flash and FIFO pointers read as zero;
- * wake-up registers are stored without effect.
+ * zero and ignore writes.
+ * LIMIT: packet buffer memory, flash and FIFO pointers read as zero; wake-up registers are stored
+ * without effect.
  */
 #include "models/nic/e1000-private.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The e1000's EEPROM (a 93C46 behind four pins of EECD, or read by EERD) and its PHY (M88E1000,
- * reached through MDIC). LIMIT: the EEPROM is read only; an MDIC access is ready at once; the PHY
- * knows one result, 1000 Mb/s full duplex; an MDIC register that is not listed keeps what is
- * written to it.
+ * reached through MDIC).
+ * LIMIT: the EEPROM is read only; an MDIC access is ready at once; the PHY knows one result, 1000
+ * Mb/s full duplex; an MDIC register that is not listed keeps what is written to it.
  */
 #include "models/nic/e1000-private.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Register map, descriptors, PHY and EEPROM of Intel's 82540EM Gigabit Ethernet controller, for the
- * device, its drivers and tests. SPEC: PCI/PCI-X Family of Gigabit Ethernet Controllers Software
- * Developer's Manual (8254x), chapters 3, 5, 13. Access marks: RO, RW, WO, RC (cleared by reading),
- * SC (clears itself).
+ * device, its drivers and tests.
+ * SPEC: PCI/PCI-X Family of Gigabit Ethernet Controllers Software Developer's Manual (8254x),
+ * chapters 3, 5, 13. Access marks: RO, RW, WO, RC (cleared by reading), SC (clears itself).
  */
 #ifndef IOV_NIC_E1000_REGS_H
 #define IOV_NIC_E1000_REGS_H

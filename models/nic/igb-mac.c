@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The igb's register file: aligned 32-bit registers of the physical function. Offsets that the part
- * does not have read as zero and ignore writes. SPEC: 82576, 8.1.3 (map), 4.2.1.6 (software reset).
+ * does not have read as zero and ignore writes.
+ * SPEC: 82576, 8.1.3 (map), 4.2.1.6 (software reset).
  * LIMIT: packet buffer memory, flash, time stamps, management, wake-up and the filters by Ethertype
  * and tuple read as zero or are stored without effect.
  */

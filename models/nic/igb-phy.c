@@ -4,10 +4,10 @@
  * the PHY inside (IGP03E1000-class, through MDIC).
  *
  * SPEC: 82576, 3.3.1.4, 6 (EEPROM map), 4.7 (semaphores), 8.2.4 (MDIC); IEEE 802.3, 22.2.4 (PHY
- * registers 0 to 15). LIMIT: the EEPROM is read only and not reached through the pins of EECD; EERD
- * and MDIC are ready at once; there is no firmware that takes a semaphore; the PHY knows one
- * result, 1000 Mb/s full duplex, and has one page; registers that are not listed keep what is
- * written to them.
+ * registers 0 to 15).
+ * LIMIT: the EEPROM is read only and not reached through the pins of EECD; EERD and MDIC are ready
+ * at once; there is no firmware that takes a semaphore; the PHY knows one result, 1000 Mb/s full
+ * duplex, and has one page; registers that are not listed keep what is written to them.
  */
 #include "models/nic/igb-private.h"
 

@@ -4,9 +4,11 @@
  * BAR and its MSI-X BAR, two queue pairs, three vectors and a mailbox to the physical function.
  *
  * Virtual function n has pool n: queues n and n + pools. While it is off the bus, its queues are
- * the physical function's. SPEC: 82576, 7.8.2 (SR-IOV), 8.26, 8.27 (registers), 9.7 (configuration
- * space); PCI Express Base 5.0, 9. LIMIT: a virtual function needs the physical one's bus; queue
- * statistics of a function wrap and do not clear.
+ * the physical function's.
+ * SPEC: 82576, 7.8.2 (SR-IOV), 8.26, 8.27 (registers), 9.7 (configuration space); PCI Express Base
+ * 5.0, 9.
+ * LIMIT: a virtual function needs the physical one's bus; queue statistics of a function wrap and
+ * do not clear.
  */
 #include "models/nic/igb-private.h"
 

@@ -2,8 +2,9 @@
 /*
  * What the igb's physical function sees of its virtual ones: mailbox, resets, switch. Registers of
  * the 82576 show eight pools; the same state for up to 64 is in arrays behind them (IGB_X_*, not in
- * the 82576). SPEC: 82576, 7.8.2.9 (mailbox), 8.14. LIMIT: no mirror rules, no storm control; LVMMC
- * keeps the pool of the last wrong frame only.
+ * the 82576).
+ * SPEC: 82576, 7.8.2.9 (mailbox), 8.14.
+ * LIMIT: no mirror rules, no storm control; LVMMC keeps the pool of the last wrong frame only.
  */
 #include "models/nic/igb-private.h"
 

@@ -2,8 +2,8 @@
 /*
  * The igb's packet buffer before the cable, where frames of all queues meet: a frame whose bytes
  * are there leaves its queue to other pools, to the cable, or to both; room that a frame leaves
- * behind goes to the queues that wait for it, in turn. SPEC: 82576, 7.2.1.2 (packet buffer), 7.8.3
- * (switching).
+ * behind goes to the queues that wait for it, in turn.
+ * SPEC: 82576, 7.2.1.2 (packet buffer), 7.8.3 (switching).
  */
 #include "core/net/ethernet-regs.h"
 #include "models/nic/igb-private.h"

@@ -12,8 +12,9 @@
 #define PEER_TCP_CONNECTIONS 256u
 /*
  * Silence after which the source takes the end of what it sent for lost: nothing came behind it
- * that would be acknowledged twice. SPEC: RFC 8985, 7.2: two round trips, here with the least that
- * a tick of 1 ms gives. LIMIT: all is sent again, not the last segment.
+ * that would be acknowledged twice.
+ * SPEC: RFC 8985, 7.2: two round trips, here with the least that a tick of 1 ms gives. LIMIT: all
+ * is sent again, not the last segment.
  */
 #define PEER_TCP_PROBE (2 * IOV_MS)
 

@@ -10,8 +10,9 @@
  * `local` they are given in the call that brings the frame, as a peer in the same host's memory
  * would. Frames are real: addresses and ports are swapped, checksums right. TCP connections
  * (peer-tcp.c) are echoed, counted with an acknowledgement for every second segment, or sent to as
- * fast as window and wire allow. LIMIT: IPv4 without options only; no fragments; a connection's
- * retransmission timer is looked at when others send, or when all are silent.
+ * fast as window and wire allow.
+ * LIMIT: IPv4 without options only; no fragments; a connection's retransmission timer is looked at
+ * when others send, or when all are silent.
  */
 #include <stdio.h>
 

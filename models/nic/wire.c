@@ -7,8 +7,8 @@
  * later. Bytes that wait are bounded by `queue`; a frame beyond is lost. A sender that heeds the
  * time it is told (until the wire takes the next frame) never waits here. A frame that an offload
  * left to be segmented takes the time of its segments. With `capture` all frames of both directions
- * go into a pcap file, stamped with the time at which they begin. LIMIT: no errors, no flow
- * control, store and forward only.
+ * go into a pcap file, stamped with the time at which they begin.
+ * LIMIT: no errors, no flow control, store and forward only.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -5,9 +5,10 @@
  *
  * SPEC: PCI-to-PCI Bridge 1.2, 3.2 (registers), 4 (windows), 9.1 (interrupts); PCI Express
  * Base 5.0, 7.3.3 (only device 0 behind a downstream port), 6.13 (ARI forwarding), 6.12 (access
- * control: source validation). LIMIT: no VGA and ISA ranges; an access to the window of a sibling
- * goes up to the root complex first, whatever ACS says; the payload size in Device Control does not
- * change the link's (properties of the port do).
+ * control: source validation).
+ * LIMIT: no VGA and ISA ranges; an access to the window of a sibling goes up to the root complex
+ * first, whatever ACS says; the payload size in Device Control does not change the link's
+ * (properties of the port do).
  */
 #include "models/pcie/root-port-private.h"
 

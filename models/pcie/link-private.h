@@ -11,8 +11,9 @@
  *
  * SPEC: PCI Express Base 5.0: 2.2 (headers), 2.2.2 (MPS), 2.2.7 (MRRS), 2.3.1.1 (RCB), 2.6.1
  * (credits), 2.2.6.2 (tags), 3.6.3.1 and 2.6.1.2 (when Ack and UpdateFC are due), 4.2.1 and 4.2.2
- * (encodings), 4.2.7 (SKP ordered sets). LIMIT: no replay; a transfer that has been given its time
- * is not delayed by one that another function asks for later.
+ * (encodings), 4.2.7 (SKP ordered sets).
+ * LIMIT: no replay; a transfer that has been given its time is not delayed by one that another
+ * function asks for later.
  */
 #ifndef IOV_PCIE_LINK_PRIVATE_H
 #define IOV_PCIE_LINK_PRIVATE_H

@@ -13,8 +13,9 @@
  * configuration access is answered, both ways.
  *
  * Without a slot the port is a window of fixed size (`port`, to `devices`) that takes the same
- * time. SPEC: PCI Express Base 5.0: 2.2.8.1 (INTx messages). LIMIT: the bytes move at once, only
- * time follows the link.
+ * time.
+ * SPEC: PCI Express Base 5.0: 2.2.8.1 (INTx messages).
+ * LIMIT: the bytes move at once, only time follows the link.
  */
 #include "models/pcie/root-port-private.h"
 

@@ -6,8 +6,9 @@
  *
  * They are what a root port is (root-port.c), but for the root complex: a downstream port has a
  * link, an upstream port the inside of the switch. Each port that a TLP passes takes the cost
- * pcie-switch-port, beside the links. LIMIT: cut-through and store-and-forward are not told apart;
- * the switch has room for everything but what the ports' credits say.
+ * pcie-switch-port, beside the links.
+ * LIMIT: cut-through and store-and-forward are not told apart; the switch has room for everything
+ * but what the ports' credits say.
  */
 #include "models/pcie/root-port-private.h"
 

@@ -23,10 +23,10 @@
  * software the thread that runs the device does.
  *
  * A large segment stays whole up to here: hardware cuts it at the wire, and one for a driver that
- * does not take it is cut before it is stored. LIMIT: cutting takes no time in hardware, nor for
- * the back end in front of such a driver; no RSS by the driver's key (the device steers by itself:
- * a flow's frames go to the pair that last sent for it) and no link changes; a frame that finds no
- * buffer is dropped unless the device is paced.
+ * does not take it is cut before it is stored.
+ * LIMIT: cutting takes no time in hardware, nor for the back end in front of such a driver; no RSS
+ * by the driver's key (the device steers by itself: a flow's frames go to the pair that last sent
+ * for it) and no link changes; a frame that finds no buffer is dropped unless the device is paced.
  */
 #include "models/virtio/virtio-net-private.h"
 
