@@ -83,6 +83,14 @@ struct iov_packet_port {
     struct iov_packet_port *peer;
 };
 
+/* A frame that is lost: whoever follows its request may use the span again, unless the request was done when the frame left its device. */
+static inline void iov_packet_drop(struct iov_packet *packet)
+{
+    if (packet->span != NULL && !packet->span->ends_at_device)
+        packet->span->holder = NULL;
+    iov_packet_free(packet);
+}
+
 /* Sends to the peer; a frame into an open end is freed. */
 static inline iov_time iov_packet_send(struct iov_packet_port *port, struct iov_packet *packet)
 {

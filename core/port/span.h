@@ -52,6 +52,8 @@ struct iov_span_log {
     void (*note)(struct iov_span_log *log, iov_time when, const char *text);
 };
 
+enum { IOV_SPAN_LOOKS = 256 };
+
 struct iov_span {
     const void *holder; /* who may mark */
     iov_time begin;
@@ -71,6 +73,20 @@ static inline void iov_span_begin(struct iov_span *span, uint64_t id, const void
                                   iov_time now)
 {
     *span = (struct iov_span){ .holder = holder, .begin = now, .cursor = now, .id = id };
+}
+
+/*
+ * A span of `count` for another request: the next one in turn that nobody holds. Where many in a row
+ * are held, by requests on their way or by such that were lost without a word, the last of those.
+ */
+static inline struct iov_span *iov_span_take(struct iov_span *spans, unsigned count, unsigned *next)
+{
+    unsigned at = *next;
+
+    for (unsigned i = 0; i < IOV_SPAN_LOOKS && spans[at].holder != NULL; i++)
+        at = at + 1 < count ? at + 1 : 0;
+    *next = at + 1 < count ? at + 1 : 0;
+    return &spans[at];
 }
 
 /* Closes the time from the cursor to `when` as `part`, if `holder` holds the span. `when` may lie

@@ -421,6 +421,8 @@ void iov_guest_net_queue(struct iov_guest_cpu *cpu, struct iov_guest_socket *soc
         socket->received.count < IOV_GUEST_RECEIVE_MAX ? take_frame(net) : NULL;
 
     if (copy == NULL) {
+        if (frame->span != NULL)
+            frame->span->holder = NULL; /* as iov_packet_drop() */
         net->dropped++;
         net->guest->measure->counters.drops++;
         return;

@@ -162,6 +162,8 @@ static void receive(IovWorkload *workload, struct iov_guest_cpu *cpu)
         spans_come |= carried != NULL;
         if (carried != NULL || own != NULL)
             iov_workload_finish(workload, carried != NULL ? carried : own, size);
+        if (carried != NULL)
+            carried->holder = NULL; /* the source may use it again */
     }
 }
 

@@ -89,7 +89,7 @@ static void drop(IovBridge *self, struct iov_packet *packet)
 {
     self->drops++;
     self->measure->counters.drops++;
-    iov_packet_free(packet);
+    iov_packet_drop(packet);
 }
 
 static void charge(struct iov_exec *exec, iov_time cost)

@@ -66,7 +66,7 @@ static iov_time netdev_receive(struct iov_packet_port *port, struct iov_packet *
     if (self->received.count >= self->queue_length) {
         self->drops++;
         self->measure->counters.drops++;
-        iov_packet_free(packet);
+        iov_packet_drop(packet);
         return 0;
     }
     iov_packet_queue_push(&self->received, packet);

@@ -31,7 +31,7 @@ static void drop(struct iov_host_nic *self, struct iov_packet *packet)
 {
     (*self->drops)++;
     self->model->run->measure->counters.drops++;
-    iov_packet_free(packet);
+    iov_packet_drop(packet);
 }
 
 /* When a frame that is there now has crossed the slot, which takes the next one `fixed` after

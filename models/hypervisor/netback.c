@@ -505,7 +505,7 @@ static void deliver(struct iov_bridge_port *port, struct iov_exec *exec, struct 
     if (self->rx.bytes == NULL || self->broken || self->received.count >= self->queue_length) {
         self->drops++;
         self->measure->counters.drops++;
-        iov_packet_free(packet);
+        iov_packet_drop(packet);
         return;
     }
     iov_packet_queue_push(&self->received, packet);

@@ -66,7 +66,7 @@ static void drop(IovPollSwitch *self, struct iov_packet *packet)
 {
     self->drops++;
     self->measure->counters.drops++;
-    iov_packet_free(packet);
+    iov_packet_drop(packet);
 }
 
 static void nic_send(IovPollSwitch *self, struct iov_thread *thread, struct iov_packet *packet)

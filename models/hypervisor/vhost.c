@@ -267,7 +267,7 @@ void iov_vhost_receive(IovVhost *self, struct iov_packet *packet, struct iov_exe
     if (pair->received.count >= self->queue_length) {
         self->drops++;
         self->measure->counters.drops++;
-        iov_packet_free(packet);
+        iov_packet_drop(packet);
         return;
     }
     packet->queue = (uint8_t)(pair->index + 1);

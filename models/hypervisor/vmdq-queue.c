@@ -82,7 +82,7 @@ static void drop(IovVmdqQueue *self, struct iov_packet *packet)
 {
     self->drops++;
     self->measure->counters.drops++;
-    iov_packet_free(packet);
+    iov_packet_drop(packet);
 }
 
 static void reg_write(const IovVmdqQueue *self, struct iov_exec *exec, uint32_t reg, uint32_t value)

@@ -81,7 +81,7 @@ static void drop(IovVswitch *self, struct iov_packet *packet)
 {
     self->drops++;
     self->measure->counters.drops++;
-    iov_packet_free(packet);
+    iov_packet_drop(packet);
 }
 
 static void charge(struct iov_thread *thread, iov_time cost)

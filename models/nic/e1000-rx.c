@@ -94,7 +94,7 @@ static uint32_t fifo_size(const IovE1000 *self)
 static iov_time drop(IovE1000 *self, struct iov_packet *packet)
 {
     e1000_drop(self);
-    iov_packet_free(packet);
+    iov_packet_drop(packet);
     return 0;
 }
 

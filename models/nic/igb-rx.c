@@ -45,7 +45,7 @@ static bool is_on(const struct igb_queue *queue)
 static void drop(IovIgb *self, struct iov_packet *packet)
 {
     igb_drop(self);
-    iov_packet_free(packet);
+    iov_packet_drop(packet);
 }
 
 static bool has_descriptor(const struct igb_rx *rx)

@@ -33,6 +33,7 @@ struct showing {
     uint8_t guest_address[4];
     uint8_t guest_port[2];
     struct iov_span spans[SPANS]; /* of frames on their way */
+    unsigned next_span;
 };
 
 struct _IovPcapSource {
@@ -110,10 +111,11 @@ static struct iov_packet *make(const struct showing *showing, const struct pcap_
 static struct iov_span *begin_span(struct showing *showing, iov_time now)
 {
     struct iov_measure *measure = showing->source->parent_instance.run->measure;
-    struct iov_span *span = &showing->spans[showing->frames_begun % SPANS];
+    struct iov_span *span;
 
     if (measure == NULL)
         return NULL;
+    span = iov_span_take(showing->spans, SPANS, &showing->next_span);
     iov_span_begin(span, showing->frames_begun++, showing->source, now);
     iov_measure_request_begun(measure, span);
     return span;

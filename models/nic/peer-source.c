@@ -19,8 +19,8 @@
 #define PAYLOAD_MAX (ETHERNET_MAX - HEADERS)
 #define PORTS (ETHERNET_HEADER + IPV4_HEADER) /* where the two of UDP are */
 /*
- * Of a guest: more than come while one waits in rings and queues, when the wire brings the smallest
- * frames to one that is too slow. Pages of them are taken as datagrams are sent.
+ * Of a guest: more than are on their way at once, in rings and queues and, lost without a word, in a
+ * guest. Pages of them are taken as datagrams are sent.
  */
 #define SPANS 32768u
 
@@ -37,6 +37,7 @@ struct peer_target {
     bool sending;
     struct iov_event next;
     struct iov_span spans[SPANS]; /* of datagrams on their way */
+    unsigned next_span;
 };
 
 static uint64_t draw(struct peer_source *self, int distribution, uint64_t mean)
@@ -56,10 +57,11 @@ static struct iov_span *begin(struct peer_target *target)
 {
     IovModel *model = target->source->model;
     struct iov_measure *measure = model->run->measure;
-    struct iov_span *span = &target->spans[target->sent % SPANS];
+    struct iov_span *span;
 
     if (measure == NULL)
         return NULL;
+    span = iov_span_take(target->spans, SPANS, &target->next_span);
     iov_span_begin(span, target->sent, model, iov_now(model->kernel));
     iov_measure_request_begun(measure, span);
     return span;

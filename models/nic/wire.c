@@ -110,7 +110,7 @@ static iov_time carry(IovWire *self, struct direction *direction, struct iov_pac
         self->drops++;
         if (measure != NULL)
             measure->counters.drops++;
-        iov_packet_free(packet);
+        iov_packet_drop(packet);
         return direction->busy_until - now;
     }
     self->frames++;

@@ -223,7 +223,7 @@ static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *pa
         }
         return 0;
     }
-    iov_packet_free(packet);
+    iov_packet_drop(packet);
     return 0;
 }
 
