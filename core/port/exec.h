@@ -144,6 +144,9 @@ struct iov_exec {
     uint8_t depth;    /* nested handlers */
     uint8_t part; /* of its operations' own time: IOV_PART_GUEST (0), or a host's IOV_PART_HOST */
     bool halted;  /* activity state HLT */
+    bool pending; /* the processor's: used since begin for pending_part, and not booked */
+    uint8_t pending_part;
+    iov_time begin;
     iov_time halt_latency; /* of leaving the idle state it asked for (MWAIT); 0: that of HLT */
     uint64_t operations;   /* executed */
     iov_time used[IOV_PART_COUNT]; /* processor time by part */

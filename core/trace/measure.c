@@ -115,7 +115,7 @@ void iov_measure_watch(struct iov_measure *measure, struct iov_processor *proces
     g_array_append_val(measure->private_data->watched, watched);
 }
 
-/* LIMIT: a stretch of busy time that begins before the measurement and ends in it counts as a
+/* LIMIT: an access to another simulator's model that begins before the measurement counts as a
  * whole. */
 static void sum_processors(struct iov_measure *measure)
 {

@@ -38,14 +38,38 @@ void iov_cpu_book(struct iov_exec *exec, iov_time begin, enum iov_part part)
     book(exec, iov_cpu_of(exec), begin, part);
 }
 
+/* Others run until the next call, and may ask how long the processor was used. */
+static inline void use_begin(struct iov_exec *exec, enum iov_part part)
+{
+    exec->begin = iov_cpu_now(iov_cpu_of(exec));
+    exec->pending_part = (uint8_t)part;
+    exec->pending = true;
+}
+
+static inline void use_end(struct iov_exec *exec)
+{
+    exec->pending = false;
+    book(exec, iov_cpu_of(exec), exec->begin, (enum iov_part)exec->pending_part);
+}
+
+/* What the processor was used for until now is accounted for. */
+static void account(IovCpu *self)
+{
+    struct iov_exec *exec = self->processor.running;
+
+    iov_cpu_rest_settle(self);
+    if (exec != NULL && exec->pending && exec->processor == &self->processor) {
+        use_end(exec);
+        use_begin(exec, (enum iov_part)exec->pending_part);
+    }
+}
+
 static __attribute__((noinline)) void charge_among_others(struct iov_exec *exec, iov_time cost,
                                                           enum iov_part part)
 {
-    IovCpu *self = iov_cpu_of(exec);
-    iov_time begin = iov_cpu_now(self);
-
-    iov_fiber_sleep_inline(self->parent_instance.kernel, cost);
-    book(exec, self, begin, part);
+    use_begin(exec, part);
+    iov_fiber_sleep_inline(iov_cpu_of(exec)->parent_instance.kernel, cost);
+    use_end(exec);
 }
 
 void iov_cpu_charge(struct iov_exec *exec, iov_time cost, enum iov_part part)
@@ -226,8 +250,9 @@ static void halt_wait(struct iov_exec *exec, IovCpu *self)
 
     self->processor.running = exec;
     if (exec->vmcs != NULL) {
+        use_begin(exec, IOV_PART_IDLE);
         wait_until(self, self->timer_due);
-        book(exec, self, begin, IOV_PART_IDLE);
+        use_end(exec);
         return;
     }
     self->idling = true;
@@ -274,9 +299,10 @@ static iov_time slice(struct iov_exec *exec, iov_time left, enum iov_part part)
     if (until > self->timer_due)
         until = self->timer_due;
     self->processor.running = exec;
+    use_begin(exec, part);
     if (!iov_kernel_advance(self->parent_instance.kernel, until - begin))
         wait_until(self, until);
-    book(exec, self, begin, part);
+    use_end(exec);
     return iov_cpu_now(self) - begin;
 }
 
@@ -336,6 +362,11 @@ static void spin(struct iov_exec *exec, struct iov_spin *look, enum iov_part par
             return;
         slice(exec, look->until - iov_cpu_now(self), part);
     }
+}
+
+static void settle(struct iov_processor *processor)
+{
+    account(iov_container_of(processor, IovCpu, processor));
 }
 
 static void poke(struct iov_processor *processor)
@@ -514,7 +545,7 @@ static void iov_cpu_reset_statistics(IovModel *model)
 {
     IovCpu *self = (IovCpu *)(void *)model;
 
-    iov_cpu_rest_settle(self);
+    account(self);
     self->operations = 0;
     self->interrupts_taken = 0;
     self->processor.idle = 0;
@@ -527,7 +558,7 @@ static void iov_cpu_update_statistics(IovModel *model)
 {
     IovCpu *self = (IovCpu *)(void *)model;
 
-    iov_cpu_rest_settle(self);
+    account(self);
     if (self->idling) {
         self->processor.idle += iov_cpu_now(self) - self->idle_since;
         self->idle_since = iov_cpu_now(self);
@@ -649,6 +680,7 @@ static struct iov_processor_ops processor_ops(void)
         .operate = iov_cpu_operate,
         .boundary = iov_cpu_service,
         .interrupt = interrupt,
+        .settle = settle,
     };
 
     iov_vmcs_set_ops(&ops);

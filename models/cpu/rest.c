@@ -178,15 +178,9 @@ static bool rested(struct iov_rest *rest)
     return true;
 }
 
-static void settle(struct iov_processor *processor)
-{
-    iov_cpu_rest_settle(iov_container_of(processor, IovCpu, processor));
-}
-
 void iov_cpu_rest_init(IovCpu *self)
 {
     self->ops.rest = rest;
     self->ops.rest_over = rest_over;
     self->ops.rested = rested;
-    self->ops.settle = settle;
 }

@@ -22,6 +22,33 @@ Test(cpu, compute_takes_its_time_and_books_it)
     bench_free(bench);
 }
 
+struct look {
+    struct iov_event event;
+    struct iov_processor *cpu;
+    iov_time busy;
+};
+
+static void look_now(struct iov_event *event)
+{
+    struct look *look = iov_container_of(event, struct look, event);
+
+    iov_processor_settle(look->cpu);
+    look->busy = look->cpu->busy;
+}
+
+Test(cpu, who_looks_in_the_middle_of_a_computation_sees_what_is_used_so_far)
+{
+    struct bench *bench = bench_new();
+    struct look look = { .cpu = bench->cpu };
+
+    iov_event_init(&look.event, bench->kernel, look_now, IOV_PRIORITY_DEFAULT);
+    iov_event_at(&look.event, 300 * IOV_NS);
+    bench_run_host(bench, compute_a_little);
+    cr_assert(eq(u64, look.busy, 300 * IOV_NS));
+    cr_assert(eq(u64, bench->cpu->busy, 700 * IOV_NS));
+    bench_free(bench);
+}
+
 static void compute_with_interrupts(struct bench *bench)
 {
     bench->host.interrupts = true;
