@@ -13,8 +13,8 @@
 
 #include "core/net/flow.h"
 #include "core/trace/measure.h"
-#include "models/guest/linux-regs.h"
 #include "models/hypervisor/host-nic.h"
+#include "models/hypervisor/ksoftirqd.h"
 #include "models/hypervisor/mac-table.h"
 #include "models/hypervisor/xen.h"
 
@@ -29,11 +29,9 @@ struct rx_queue {
     struct iov_packet_queue *frames; /* the NIC's, or `own` if it has several queues */
     struct iov_packet_queue own;
     struct iov_host_irq irq;
-    struct iov_host_softirq softirq;
-    struct iov_thread *thread; /* ksoftirqd of the processor, as far as this queue needs it */
+    struct iov_ksoftirqd ksoftirqd;
     uint8_t vector;
-    bool polling;     /* an interrupt or softirq is on its way */
-    bool handed_over; /* or its thread has the rest */
+    bool polling; /* an interrupt, softirq or thread takes frames, or is on its way */
 };
 
 struct _IovBridge {
@@ -226,15 +224,16 @@ static void irq_handle(struct iov_host_irq *irq, struct iov_exec *exec, struct i
     iov_span_mark(queue->frames->first != NULL ? queue->frames->first->span : NULL, &self->nic,
                   IOV_PART_HOST, now(self));
     if (self->domain_ref == NULL)
-        iov_host_softirq_raise(exec, &queue->softirq);
+        iov_host_softirq_raise(exec, &queue->ksoftirqd.softirq);
     else
         iov_xen_event(iov_xen_domain_channels((IovXenDomain *)(void *)self->domain_ref), self->pirq,
                       exec, NULL);
 }
 
-/* A budget of frames; true if more wait, which are ksoftirqd's. */
-static bool receive_some(struct rx_queue *queue, struct iov_exec *exec)
+/* The interrupt stays masked while frames wait. */
+static bool receive(struct iov_ksoftirqd *ksoftirqd, struct iov_exec *exec)
 {
+    struct rx_queue *queue = iov_container_of(ksoftirqd, struct rx_queue, ksoftirqd);
     IovBridge *self = queue->bridge;
     unsigned merged = 0;
 
@@ -252,36 +251,8 @@ static bool receive_some(struct rx_queue *queue, struct iov_exec *exec)
                 (1 + merged) * self->receive_cost + merged * self->nic.gro);
     }
     exec->span = NULL;
-    return queue->frames->first != NULL;
-}
-
-static void softirq_run(struct iov_host_softirq *softirq, struct iov_exec *exec)
-{
-    struct rx_queue *queue = iov_container_of(softirq, struct rx_queue, softirq);
-
-    if (!receive_some(queue, exec)) {
-        queue->polling = false;
-        return;
-    }
-    queue->handed_over = true;
-    queue->bridge->handovers++;
-    iov_thread_wake(exec, queue->thread, NULL);
-}
-
-/* The interrupt stays masked while the thread has frames to do. */
-static void thread_main(void *argument)
-{
-    struct rx_queue *queue = argument;
-
-    for (;;) {
-        while (!queue->handed_over)
-            iov_thread_block(queue->thread);
-        if (!receive_some(queue, &queue->thread->exec)) {
-            queue->handed_over = false;
-            queue->polling = false;
-        }
-        iov_thread_resched(queue->thread);
-    }
+    queue->polling = queue->frames->first != NULL;
+    return queue->polling;
 }
 
 /* ---- In a domain of Xen, which takes the interrupt as an event ---- */
@@ -298,7 +269,7 @@ static void on_event(struct iov_xen_channel *channel, struct iov_thread *thread)
 
 static void work_run(struct iov_xen_work *work, struct iov_thread *thread)
 {
-    softirq_run(&iov_container_of(work, IovBridge, work)->queues[0].softirq, &thread->exec);
+    iov_ksoftirqd_run(&iov_container_of(work, IovBridge, work)->queues[0].ksoftirqd, &thread->exec);
 }
 
 static bool domain_bind(IovBridge *self, GError **error)
@@ -326,7 +297,7 @@ static bool queue_init(IovBridge *self, unsigned index, GError **error)
     queue->cpu = (unsigned)(self->irq_cpus.count > 0 ? self->irq_cpus.items[index] : self->irq_cpu);
     queue->frames = self->queue_count > 1 ? &queue->own : &self->nic.receive;
     queue->irq.handle = irq_handle;
-    queue->softirq.run = softirq_run;
+    iov_ksoftirqd_init(&queue->ksoftirqd, receive, &self->handovers);
     if (queue->cpu >= iov_host_cpu_count(self->host))
         return iov_model_fail(&self->parent_instance, error, "irq-cpu: the host has %u processors",
                               iov_host_cpu_count(self->host));
@@ -367,8 +338,7 @@ static void iov_bridge_start(IovModel *model)
                                     ? g_strdup_printf("%s/ksoftirqd", model->path)
                                     : g_strdup_printf("%s/ksoftirqd%u", model->path, i);
 
-        queue->thread =
-            iov_thread_new(self->host, name, UINT64_C(1) << queue->cpu, thread_main, queue);
+        iov_ksoftirqd_start(&queue->ksoftirqd, self->host, name, queue->cpu);
     }
 }
 

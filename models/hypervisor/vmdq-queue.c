@@ -9,25 +9,25 @@
  * raises a softirq, which hands frames to the back end (whose worker copies them) and gives their
  * buffers back; the card has masked the vector, the softirq unmasks it at its end. If it does not
  * come to an end within its budget, the rest is ksoftirqd's, which shares the processor with who
- * else runs there. A request that
- * is done when its frame was sent (iov_span.ends_at_device) is done with the copy: the back end
- * gives the guest its buffers back while the card still reads ours. So its span stays here, and the
- * frame goes to the card with one of its slot, which says whose bytes arrive and which nobody
- * measures.
+ * else runs there.
+ *
+ * A request that is done when its frame was sent (iov_span.ends_at_device) is done with the copy:
+ * the back end gives the guest its buffers back while the card still reads ours. So its span stays
+ * here, and the frame goes to the card with one of its slot, which says whose bytes arrive and
+ * which nobody measures.
  *
  * LIMIT: a slot's span may begin anew while its last frame waits in the card's packet buffer (256
  * frames later, of the same guest); a received buffer is given back when the frame is handed over,
  * while its copy is paid by the back end; no checksum or segmentation offload; no interrupt
- * throttling, so a rate just below what a processor can take leaves it time for little else; each
- * queue has a ksoftirqd of its own.
+ * throttling, so a rate just below what a processor can take leaves it time for little else.
  */
 #include <glib.h>
 
 #include "core/net/ethernet-regs.h"
 #include "core/net/segment.h"
 #include "core/trace/measure.h"
-#include "models/guest/linux-regs.h"
 #include "models/hypervisor/igb-vmdq.h"
+#include "models/hypervisor/ksoftirqd.h"
 #include "models/nic/igb-regs.h"
 #include "models/virtio/virtio-regs.h"
 
@@ -55,10 +55,8 @@ struct _IovVmdqQueue {
     uint32_t tx_use, tx_clean, rx_use, rx_clean;
     struct iov_span leaving[RING]; /* of frames in tx_buffers whose requests are done */
     struct iov_host_irq irq;
-    struct iov_host_softirq softirq;
+    struct iov_ksoftirqd ksoftirqd;
     uint8_t vector;
-    struct iov_thread *thread; /* ksoftirqd of the processor, as far as this queue needs it */
-    bool handed_over;          /* to it; the vector stays masked */
     struct iov_event set_up;
     /* statistics */
     uint64_t sent_frames, received_frames, interrupts, handovers, drops;
@@ -180,7 +178,7 @@ static void irq_handle(struct iov_host_irq *irq, struct iov_exec *exec, struct i
 
     (void)span;
     self->interrupts++;
-    iov_host_softirq_raise(exec, &self->softirq);
+    iov_host_softirq_raise(exec, &self->ksoftirqd.softirq);
 }
 
 static void buffer_give(IovVmdqQueue *self, struct iov_exec *exec)
@@ -213,9 +211,10 @@ static void frame_take(IovVmdqQueue *self, struct iov_exec *exec,
         drop(self, packet);
 }
 
-/* A budget of frames; with less the vector is unmasked. True if more wait: ksoftirqd has them. */
-static bool receive_some(IovVmdqQueue *self, struct iov_exec *exec)
+/* The vector is unmasked when fewer than a budget were there. */
+static bool receive(struct iov_ksoftirqd *ksoftirqd, struct iov_exec *exec)
 {
+    IovVmdqQueue *self = iov_container_of(ksoftirqd, IovVmdqQueue, ksoftirqd);
     unsigned frames = 0;
 
     for (; frames < LINUX_NETDEV_BUDGET; frames++) {
@@ -234,29 +233,6 @@ static bool receive_some(IovVmdqQueue *self, struct iov_exec *exec)
         return true;
     reg_write(self, exec, IGB_EIMS, 1u << self->pool); /* what came meanwhile is told at once */
     return false;
-}
-
-static void softirq_run(struct iov_host_softirq *softirq, struct iov_exec *exec)
-{
-    IovVmdqQueue *self = iov_container_of(softirq, IovVmdqQueue, softirq);
-
-    self->handed_over = receive_some(self, exec);
-    if (!self->handed_over)
-        return;
-    self->handovers++;
-    iov_thread_wake(exec, self->thread, NULL);
-}
-
-static void thread_main(void *argument)
-{
-    IovVmdqQueue *self = argument;
-
-    for (;;) {
-        while (!self->handed_over)
-            iov_thread_block(self->thread);
-        self->handed_over = receive_some(self, &self->thread->exec);
-        iov_thread_resched(self->thread);
-    }
 }
 
 /* ---- Set-up ---- */
@@ -326,7 +302,7 @@ static bool iov_vmdq_queue_realize(IovModel *model, GError **error)
     if (!iov_igb_vmdq_take(self->card, &self->pool, error))
         return false;
     self->irq.handle = irq_handle;
-    self->softirq.run = softirq_run;
+    iov_ksoftirqd_init(&self->ksoftirqd, receive, &self->handovers);
     if (!iov_host_irq_alloc(self->host, (unsigned)self->irq_cpu, &self->irq, &self->vector))
         return iov_model_fail(model, error, "irq-cpu: no vector is left");
     self->tx_ring = iov_host_claim_memory(self->host, self->memory, 4 * 4096);
@@ -343,8 +319,7 @@ static void iov_vmdq_queue_start(IovModel *model)
     IovVmdqQueue *self = (IovVmdqQueue *)(void *)model;
     g_autofree char *name = g_strdup_printf("%s/ksoftirqd", model->path);
 
-    self->thread =
-        iov_thread_new(self->host, name, UINT64_C(1) << self->irq_cpu, thread_main, self);
+    iov_ksoftirqd_start(&self->ksoftirqd, self->host, name, (unsigned)self->irq_cpu);
     iov_event_in(&self->set_up, IOV_NS);
 }
 
