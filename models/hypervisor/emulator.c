@@ -277,7 +277,8 @@ static bool iov_emulator_realize(IovModel *model, GError **error)
 
     self->measure = model->run->measure;
     self->host = (IovLinuxHost *)(void *)self->host_ref;
-    if (!iov_model_realize(self->host_ref, error))
+    if (!iov_model_realize(self->host_ref, error) ||
+        !iov_host_has(self->host, &self->cpus, model, "cpus", error))
         return false;
     if (self->coalesced.count % 2 != 0)
         return iov_model_fail(model, error, "coalesced: zones are pairs of offset and size");

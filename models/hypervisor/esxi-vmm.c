@@ -334,7 +334,8 @@ static bool iov_esxi_vmm_realize(IovModel *model, GError **error)
     self->lock.part = IOV_PART_MONITOR;
     self->host = (IovLinuxHost *)(void *)self->host_ref;
     iov_effects_init(&self->player, model->kernel, &effect_ops);
-    return iov_model_realize(self->host_ref, error);
+    return iov_model_realize(self->host_ref, error) &&
+           iov_host_has(self->host, &self->cpus, model, "cpus", error);
 }
 
 static void iov_esxi_vmm_start(IovModel *model)

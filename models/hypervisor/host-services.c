@@ -10,6 +10,8 @@
  */
 #include "models/hypervisor/host-private.h"
 
+#include <inttypes.h>
+
 #define LARGE_PAGE (UINT64_C(2) << 20)
 
 /* ---- Locks ---- */
@@ -93,6 +95,18 @@ uint64_t iov_host_mask(const IovLinuxHost *host, const struct iov_count_list *cp
             mask |= UINT64_C(1) << cpus->items[i];
     }
     return mask;
+}
+
+bool iov_host_has(const IovLinuxHost *host, const struct iov_count_list *cpus, IovModel *model,
+                  const char *property, GError **error)
+{
+    for (unsigned i = 0; i < cpus->count; i++) {
+        if (cpus->items[i] >= host->count)
+            return iov_model_fail(model, error,
+                                  "%s: %" PRIu64 " is none of the host's processors, 0 to %u",
+                                  property, cpus->items[i], host->count - 1);
+    }
+    return true;
 }
 
 unsigned iov_host_cpu_count(const IovLinuxHost *host)

@@ -466,7 +466,7 @@ static bool iov_linux_host_realize(IovModel *model, GError **error)
         cpu->current = cpu->idle;
         self->free |= UINT64_C(1) << i;
     }
-    return true;
+    return iov_host_has(self, &self->isolate, model, "isolate", error);
 }
 
 static void iov_linux_host_start(IovModel *model)

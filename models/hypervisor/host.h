@@ -169,6 +169,9 @@ struct iov_thread *iov_host_current(const IovLinuxHost *host);
 bool iov_host_in_interrupt(const struct iov_thread *thread);
 /* Affinity mask of a list of processor numbers; 0 for an empty list. */
 uint64_t iov_host_mask(const IovLinuxHost *host, const struct iov_count_list *cpus);
+/* Whether the (realized) host has all of them; if not, `property` of `model` is what is wrong. */
+bool iov_host_has(const IovLinuxHost *host, const struct iov_count_list *cpus, IovModel *model,
+                  const char *property, GError **error);
 unsigned iov_host_cpu_count(const IovLinuxHost *host);
 struct iov_processor *iov_host_processor(const IovLinuxHost *host, unsigned cpu);
 unsigned iov_host_cpu_index(const struct iov_host_cpu *cpu);

@@ -204,7 +204,8 @@ static bool iov_io_worker_realize(IovModel *model, GError **error)
     IovIoWorker *self = (IovIoWorker *)(void *)model;
 
     self->host = (IovLinuxHost *)(void *)self->host_ref;
-    return iov_model_realize(self->host_ref, error);
+    return iov_model_realize(self->host_ref, error) &&
+           iov_host_has(self->host, &self->cpus, model, "cpus", error);
 }
 
 static void iov_io_worker_start(IovModel *model)

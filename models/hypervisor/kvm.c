@@ -333,7 +333,8 @@ static bool iov_kvm_vm_realize(IovModel *model, GError **error)
     if (self->bus.peer == NULL)
         return iov_model_fail(model, error, "port 'bus' must be wired");
     self->monitor.ops = &monitor_ops;
-    if (!look_at_processors(self, error) || !look_at_doorbells(self, error))
+    if (!iov_host_has(self->host, &self->pin, model, "pin", error) ||
+        !look_at_processors(self, error) || !look_at_doorbells(self, error))
         return false;
     self->vpid_base = iov_host_vpids(self->host, (unsigned)self->vcpus);
     reserve_plan(self);

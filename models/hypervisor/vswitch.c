@@ -280,7 +280,8 @@ static bool iov_vswitch_realize(IovModel *model, GError **error)
     iov_host_nic_init(&self->nic, model);
     self->pool = iov_packet_pool_new();
     self->irq.handle = irq_handle;
-    if (!iov_model_realize(self->host_ref, error))
+    if (!iov_model_realize(self->host_ref, error) ||
+        !iov_host_has(self->host, &self->cpus, model, "cpus", error))
         return false;
     if (self->irq_cpu >= iov_host_cpu_count(self->host))
         return iov_model_fail(model, error, "irq-cpu: the host has %u processors",

@@ -246,7 +246,8 @@ static bool iov_xen_domain_realize(IovModel *model, GError **error)
     self->channels.id = (uint16_t)self->id;
     self->channels.shared = self->page;
     self->channels.notify = notify;
-    return iov_model_realize(self->host_ref, error);
+    return iov_model_realize(self->host_ref, error) &&
+           iov_host_has(self->host, &self->pin, model, "pin", error);
 }
 
 static void iov_xen_domain_start(IovModel *model)

@@ -4,8 +4,8 @@
  * before, or when the wire takes it if that is later. So guests whose datagrams fall due together,
  * or who all want the whole wire, stand in its queue in turn.
  *
- * LIMIT: greetings of more guests or flows than there is room for are ignored. A datagram that
- * waits while 32768 more are sent to its guest is measured from the sending of a later one.
+ * LIMIT: greetings of more guests or flows than there is room for are ignored. Of 32768 datagrams
+ * that wait or were lost without a word, the next one takes the place of one.
  */
 #include "models/nic/peer-source.h"
 

@@ -10,6 +10,19 @@ Test(unfit_machine, every_processor_of_the_host_has_vmx)
             "parts.cpu0.vmx=off");
 }
 
+Test(unfit_machine, processors_that_somebody_is_bound_to_are_there)
+{
+    REFUSED("net-rr.yaml", "vm0: pin: 4 is none of the host's processors, 0 to 3",
+            "vms[0].pin=[4]");
+    REFUSED("net-rr.yaml", "vm0: pin: 4 is none", "vms[0].pin=[4]", "strategy=xen-hvm");
+    REFUSED("net-rr.yaml", "vm0/emulator: cpus: 9 is none", "parts.emulator.cpus=[0, 9]");
+    REFUSED("net-rr.yaml", "vm0/vhost/worker0: cpus: 9 is none", "parts.vhost.cpus=[9]",
+            "strategy=vhost-net");
+    REFUSED("net-rr.yaml", "vswitch: cpus: 9 is none", "parts.vswitch.cpus=[9]",
+            "strategy=esxi-vmxnet");
+    REFUSED("net-rr.yaml", "host: isolate: 9 is none", "parts.host.isolate=[9]");
+}
+
 Test(unfit_machine, a_bare_machine_has_a_processor)
 {
     REFUSED("net-rr.yaml", "vm0: cpus: a machine has one at least", "strategy=bare-metal",
