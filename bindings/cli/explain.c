@@ -205,6 +205,10 @@ static int show(struct iov_experiment *experiment, struct iov_waterfall *waterfa
     const struct iov_report *report = iov_experiment_report(experiment);
     g_autofree char *text = NULL;
 
+    if (waterfall->count == 0 && (uint64_t)number <= report->measure->operations) {
+        fprintf(stderr, "iovsim: operations of this workload are no requests that go anywhere\n");
+        return STATUS_USAGE;
+    }
     if (waterfall->count == 0) {
         fprintf(stderr,
                 "iovsim: there is no request %" G_GINT64_FORMAT ": %" G_GUINT64_FORMAT

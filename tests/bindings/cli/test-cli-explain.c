@@ -86,6 +86,13 @@ Test(cli_explain, draws_a_sequence_diagram)
     says(out, "    Note over ");
 }
 
+Test(cli_explain, operations_without_a_way_have_no_story)
+{
+    iovsim("explain", IOV_SOURCE_DIR "/configs/replay.yaml");
+    ended_with(2);
+    says(err, "operations of this workload are no requests");
+}
+
 Test(cli_explain, a_request_that_is_not_there_is_told)
 {
     iovsim("explain", NET_RR, "--set", "workload.operations=10", "--request", "11");
