@@ -90,6 +90,7 @@ IOV_API IOV_MUST_USE bool iov_platform_realize(struct iov_platform *platform, GE
 /* Starts all parts in the order of declaration. */
 IOV_API void iov_platform_start(struct iov_platform *platform);
 
+/* What all its models share: kernel, measurement, costs, seed. The platform's. */
 IOV_API struct iov_run *iov_platform_run(struct iov_platform *platform);
 /* Simulated time at which the run ends at the latest (`stop`); IOV_TIME_MAX if the file does not
  * say. */

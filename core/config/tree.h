@@ -43,6 +43,7 @@ struct iov_node {
 
 struct iov_tree;
 
+/* Owns all nodes and texts that are made in it; they go with it. */
 IOV_API struct iov_tree *iov_tree_new(void);
 IOV_API void iov_tree_free(struct iov_tree *tree); /* accepts NULL */
 /* A copy of a text, as long-lived as the tree. */

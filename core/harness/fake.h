@@ -98,8 +98,8 @@ struct iov_fake_packet {
 };
 
 IOV_API struct iov_fake_packet *iov_fake_packet_new(struct iov_kernel *kernel);
-IOV_API void iov_fake_packet_free(
-    struct iov_fake_packet *fake); /* frames not taken out go with it */
+/* Frames that were not taken out go with it. */
+IOV_API void iov_fake_packet_free(struct iov_fake_packet *fake);
 /* The oldest frame that has come, or NULL; the caller frees it with iov_packet_free(). */
 IOV_API struct iov_packet *iov_fake_packet_take(struct iov_fake_packet *fake);
 /* Sends a frame into the model; returns the time until it takes another. */

@@ -75,9 +75,10 @@ IOV_API void iov_harness_settle(struct iov_harness *harness);
  * ever). */
 IOV_API bool iov_harness_run_idle(struct iov_harness *harness, iov_time limit);
 
-/* ---- The fakes at initiators and packet ends: `at` is the element of an array of ports, else 0
- * ---- */
+/* ---- The fakes at initiators and packet ends ---- */
 
+/* At the model's port `port`; `at` is the element of an array of ports, else 0. Owned by the
+ * harness. That there is no such port fails the test. */
 IOV_API struct iov_fake_mem *iov_harness_mem(struct iov_harness *harness, const char *port,
                                              unsigned at);
 IOV_API struct iov_fake_irq *iov_harness_irq(struct iov_harness *harness, const char *port,

@@ -252,6 +252,7 @@ IOV_API void iov_pci_error(struct iov_pci_space *space, bool correctable, uint32
 
 /* ---- Interrupts ---- */
 
+/* Whether software has switched it on. False if the function has no such capability. */
 IOV_API bool iov_pci_msix_enabled(const struct iov_pci_space *space);
 IOV_API bool iov_pci_msi_enabled(const struct iov_pci_space *space);
 /*

@@ -83,7 +83,8 @@ struct iov_packet_port {
     struct iov_packet_port *peer;
 };
 
-/* A frame that is lost: whoever follows its request may use the span again, unless the request was done when the frame left its device. */
+/* A frame that is lost: whoever follows its request may use the span again, unless the request was
+ * done when the frame left its device. */
 static inline void iov_packet_drop(struct iov_packet *packet)
 {
     if (packet->span != NULL && !packet->span->ends_at_device)

@@ -76,8 +76,9 @@ static inline void iov_span_begin(struct iov_span *span, uint64_t id, const void
 }
 
 /*
- * A span of `count` for another request: the next one in turn that nobody holds. Where many in a row
- * are held, by requests on their way or by such that were lost without a word, the last of those.
+ * A span of `count` for another request: the next one in turn that nobody holds. Where many in a
+ * row are held, by requests on their way or by such that were lost without a word, the last of
+ * those.
  */
 static inline struct iov_span *iov_span_take(struct iov_span *spans, unsigned count, unsigned *next)
 {

@@ -14,11 +14,13 @@ IOV_BEGIN_DECLS
 
 struct iov_histogram;
 
+/* An empty one, for values of any size; 442 KiB of address space. */
 IOV_API struct iov_histogram *iov_histogram_new(void);
 IOV_API void iov_histogram_free(struct iov_histogram *histogram); /* accepts NULL */
 /* From any context; allocates nothing. Accepts NULL. */
 IOV_API void iov_histogram_record(struct iov_histogram *histogram, uint64_t value);
 IOV_API void iov_histogram_reset(struct iov_histogram *histogram);
+/* As if all that was recorded in `from` had been recorded in `into`, too. */
 IOV_API void iov_histogram_add(struct iov_histogram *into, const struct iov_histogram *from);
 IOV_API uint64_t iov_histogram_count(const struct iov_histogram *histogram);
 /* Exact: sum / count (rounded to nearest), smallest, largest; 0 when empty. */

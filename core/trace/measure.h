@@ -149,6 +149,7 @@ struct iov_measure {
     void *reset_context;
 };
 
+/* Not open yet, with all counters at zero; one a run. The kernel outlives it. */
 IOV_API struct iov_measure *iov_measure_new(struct iov_kernel *kernel);
 IOV_API void iov_measure_free(struct iov_measure *measure); /* accepts NULL */
 /* From now on this processor, which outlives the measurement, counts as one of the host's. Slow

@@ -30,6 +30,7 @@ struct iov_waterfall {
     unsigned lost; /* entries that found no room */
 };
 
+/* With room for so many entries; those that find none are counted in `lost`. */
 IOV_API struct iov_waterfall *iov_waterfall_new(unsigned capacity);
 IOV_API void iov_waterfall_free(struct iov_waterfall *waterfall); /* accepts NULL */
 /* Forgets the entries and listens to this span, which must not outlive it. From any context. */

@@ -22,8 +22,7 @@
 #define E1000_IOADDR 0x00
 #define E1000_IODATA 0x04
 
-/* ---- The 82574L. SPEC: 82574 Datasheet, chapters 7.1 (receive), 7.4 (interrupts), 10 (registers)
- * ---- */
+/* ---- The 82574L. SPEC: 82574 Datasheet, 7.1 (receive), 7.4 (interrupts), 10 (registers) ---- */
 #define E1000_82574_DEVICE_ID 0x10d3
 #define E1000_82574_IO_SIZE 32u
 #define E1000_82574_CONFIG_SIZE 4096u

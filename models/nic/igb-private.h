@@ -304,8 +304,9 @@ void igb_count_size(IovIgb *self, uint32_t first, uint32_t size);
 /* False once too many steps have been taken in one instant: the guest made an endless ring. */
 bool igb_step_allowed(IovIgb *self, uint32_t *steps, iov_time *steps_at);
 
-/* ---- igb-mac.c: aligned 32-bit registers. `arrival`: time from now until the access is at the
- * device. ---- */
+/* ---- igb-mac.c: aligned 32-bit registers ---- */
+
+/* `arrival`: time from now until the access is at the device. */
 uint32_t igb_register_read(IovIgb *self, uint32_t offset, bool peek);
 void igb_register_write(IovIgb *self, uint32_t offset, uint32_t value, iov_time arrival);
 uint32_t igb_queue_register_read(struct igb_queue *queue, bool transmit, uint32_t reg, bool peek);

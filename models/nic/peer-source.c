@@ -19,8 +19,8 @@
 #define PAYLOAD_MAX (ETHERNET_MAX - HEADERS)
 #define PORTS (ETHERNET_HEADER + IPV4_HEADER) /* where the two of UDP are */
 /*
- * Of a guest: more than are on their way at once, in rings and queues and, lost without a word, in a
- * guest. Pages of them are taken as datagrams are sent.
+ * Of a guest: more than are on their way at once, in rings and queues and, lost without a word, in
+ * a guest. Pages of them are taken as datagrams are sent.
  */
 #define SPANS 32768u
 

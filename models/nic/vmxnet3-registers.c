@@ -72,8 +72,9 @@ static void write_command(IovVmxnet3 *self, uint32_t command)
     }
 }
 
-/* ---- Registers: aligned words; anything else is the driver's mistake, reads as ones, changes
- * nothing ---- */
+/* ---- Registers: aligned words ---- */
+
+/* Anything else is the driver's mistake, reads as ones, changes nothing. */
 
 static bool is_register(IovVmxnet3 *self, const struct iov_mem_req *req)
 {

@@ -180,8 +180,9 @@ enum { /* vmxnet3_queue_status.error */
        VMXNET3_ERROR_INVALID = 0x80000007,
 };
 
-/* ---- Descriptors: four words. A descriptor is new when its generation bit is the ring's, which
- * turns at each lap ---- */
+/* ---- Descriptors: four words ---- */
+
+/* One is new when its generation bit is the ring's, which turns at each lap. */
 
 struct vmxnet3_descriptor {
     uint64_t address; /* of a completion: words 0 and 1 */

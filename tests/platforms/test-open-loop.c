@@ -128,8 +128,9 @@ Test(open_loop, a_vcpu_behind_an_emulator_that_is_flooded_goes_on)
 /* ---- Lost frames are nobody's ---- */
 
 /*
- * At line rate most frames are lost at the card, tens of thousands while one waits for the guest. What is told of that one is of it, not of one of those: the queues
- * are as long, so it waits as long, however many come.
+ * At line rate most frames are lost at the card, tens of thousands while one waits for the guest.
+ * What is told of that one is of it, not of one of those: the queues are as long, so it waits as
+ * long, however many come.
  */
 Test(open_loop, a_datagram_is_measured_from_its_own_sending_however_many_are_lost_meanwhile)
 {

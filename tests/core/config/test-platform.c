@@ -9,8 +9,7 @@
 
 #include "core/config/platform.h"
 
-/* ---- Two small kinds: a box with every type of property and port, and a crate derived from it
- * ---- */
+/* ---- A box with every type of property and port, and a crate derived from it ---- */
 
 typedef struct {
     IovModel parent_instance;

@@ -18,8 +18,9 @@ enum {
 };
 enum { LINE = 11, VECTOR = 0x26 };
 
-/* ---- A device that reacts like an e1000: TDT sends a frame and raises the line, reading ICR
- * lowers it ---- */
+/* ---- A device that reacts like an e1000 ---- */
+
+/* TDT sends a frame and raises the line, reading ICR lowers it. */
 
 struct card {
     struct iov_mem_target registers;
