@@ -266,7 +266,6 @@ void iov_guest_work_for(struct iov_guest_cpu *cpu, struct iov_span *span);
 void iov_guest_take_up(struct iov_guest_cpu *cpu, struct iov_span *span);
 /* The same for one that an interrupt held up; a device may have taken it since. */
 void iov_guest_resume(struct iov_guest_cpu *cpu, struct iov_span *span);
-/* The run cannot go on: ends it as incomplete. */
 /* The guest cannot go on, for a reason of which the user is told; the run ends. */
 void iov_guest_fail(struct iov_guest_cpu *cpu, const char *why);
 iov_time iov_guest_now(const struct iov_guest_cpu *cpu);
