@@ -70,10 +70,11 @@ static iov_time netdev_receive(struct iov_packet_port *port, struct iov_packet *
         return 0;
     }
     iov_packet_queue_push(&self->received, packet);
-    if (iov_emulator_readable(self))
-        iov_emulator_wake(self, current != NULL ? &current->exec : NULL, packet->span);
-    else
+    self->full = !iov_emulator_readable(self);
+    if (self->full)
         iov_span_claim(packet->span, self, IOV_PART_QUEUE, iov_now(self->parent_instance.kernel));
+    else
+        iov_emulator_wake(self, current != NULL ? &current->exec : NULL, packet->span);
     return 0;
 }
 

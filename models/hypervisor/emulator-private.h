@@ -56,6 +56,7 @@ struct _IovEmulator {
         struct iov_span *span;
     } kicks[IOV_EMULATOR_KICKS];
     struct iov_packet_queue received; /* by the host, to be read by the I/O thread */
+    bool full;                        /* the device has no room for what was received */
     struct iov_packet_queue local;    /* replies of a peer inside the call that sends */
     struct iov_thread *sending;
     bool line_level;

@@ -114,7 +114,6 @@ static void device_access(IovEmulator *self, struct iov_thread *thread,
                           struct iov_register_window *window, struct iov_mem_req *req, bool write)
 {
     struct iov_effects *effects = iov_effects_begin(&self->player);
-    bool had_room = iov_packet_ready(&self->frames);
     enum iov_status status;
 
     status =
@@ -123,8 +122,10 @@ static void device_access(IovEmulator *self, struct iov_thread *thread,
         self->faults++;
     iov_effects_play(&self->player, thread, effects);
     deliver_local(self, thread);
-    if (!had_room && iov_emulator_readable(self))
+    if (self->full && iov_emulator_readable(self)) {
+        self->full = false;
         iov_emulator_wake(self, &thread->exec, NULL);
+    }
 }
 
 void iov_emulator_access(struct iov_mem_target *target, struct iov_thread *thread,
@@ -221,6 +222,7 @@ static void io_round(IovEmulator *self)
             frames++;
         }
     }
+    self->full = self->received.first != NULL && !iov_emulator_readable(self);
     if (!self->io_thread)
         iov_host_unlock(self->thread, &self->lock);
 }
