@@ -325,8 +325,8 @@ void iov_measure_request(struct iov_measure *measure, struct iov_span *span, uin
     iov_time latency = iov_now(measure->kernel) - span->begin;
     iov_time sum = 0;
 
-    span->log =
-        NULL; /* whoever still holds it, as the device's next interrupt may, has nothing to add */
+    /* Whoever still holds it, as the device's next interrupt may, has nothing to add. */
+    span->log = NULL;
     if (measure->ended)
         return; /* a straggler: the figures of the run are closed */
     for (unsigned part = 0; part < IOV_PART_COUNT; part++) {

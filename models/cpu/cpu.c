@@ -52,13 +52,12 @@ static inline void use_end(struct iov_exec *exec)
     book(exec, iov_cpu_of(exec), exec->begin, (enum iov_part)exec->pending_part);
 }
 
-/* What the processor was used for until now is accounted for. */
-static void account(IovCpu *self)
+static void settle(struct iov_processor *processor)
 {
-    struct iov_exec *exec = self->processor.running;
+    struct iov_exec *exec = processor->running;
 
-    iov_cpu_rest_settle(self);
-    if (exec != NULL && exec->pending && exec->processor == &self->processor) {
+    iov_cpu_rest_settle(iov_container_of(processor, IovCpu, processor));
+    if (exec != NULL && exec->pending && exec->processor == processor) {
         use_end(exec);
         use_begin(exec, (enum iov_part)exec->pending_part);
     }
@@ -364,11 +363,6 @@ static void spin(struct iov_exec *exec, struct iov_spin *look, enum iov_part par
     }
 }
 
-static void settle(struct iov_processor *processor)
-{
-    account(iov_container_of(processor, IovCpu, processor));
-}
-
 static void poke(struct iov_processor *processor)
 {
     iov_cpu_poke(iov_container_of(processor, IovCpu, processor));
@@ -545,7 +539,7 @@ static void iov_cpu_reset_statistics(IovModel *model)
 {
     IovCpu *self = (IovCpu *)(void *)model;
 
-    account(self);
+    iov_processor_settle(&self->processor);
     self->operations = 0;
     self->interrupts_taken = 0;
     self->processor.idle = 0;
@@ -558,7 +552,7 @@ static void iov_cpu_update_statistics(IovModel *model)
 {
     IovCpu *self = (IovCpu *)(void *)model;
 
-    account(self);
+    iov_processor_settle(&self->processor);
     if (self->idling) {
         self->processor.idle += iov_cpu_now(self) - self->idle_since;
         self->idle_since = iov_cpu_now(self);
