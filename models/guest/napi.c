@@ -25,16 +25,6 @@ void iov_guest_napi_finish(struct iov_guest_napi *napi)
     g_clear_pointer(&napi->gro, g_free);
 }
 
-static void append_poll(struct iov_guest_polls *polls, struct iov_guest_napi *napi)
-{
-    napi->next = NULL;
-    if (polls->first != NULL)
-        polls->last->next = napi;
-    else
-        polls->first = napi;
-    polls->last = napi;
-}
-
 /* Moves all of `more` to the end of `polls`. */
 static void append_polls(struct iov_guest_polls *polls, struct iov_guest_polls *more)
 {
@@ -46,6 +36,14 @@ static void append_polls(struct iov_guest_polls *polls, struct iov_guest_polls *
         polls->first = more->first;
     polls->last = more->last;
     more->first = NULL;
+}
+
+static void append_poll(struct iov_guest_polls *polls, struct iov_guest_napi *napi)
+{
+    struct iov_guest_polls one = { napi, napi };
+
+    napi->next = NULL;
+    append_polls(polls, &one);
 }
 
 bool iov_guest_napi_schedule(struct iov_guest_cpu *cpu, struct iov_guest_napi *napi)
