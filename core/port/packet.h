@@ -87,8 +87,7 @@ struct iov_packet_port {
  * done when the frame left its device. */
 static inline void iov_packet_drop(struct iov_packet *packet)
 {
-    if (packet->span != NULL && !packet->span->ends_at_device)
-        packet->span->holder = NULL;
+    iov_span_release(iov_span_leaving(packet->span));
     iov_packet_free(packet);
 }
 

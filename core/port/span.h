@@ -125,6 +125,14 @@ static inline void iov_span_claim(struct iov_span *span, const void *holder, enu
     }
 }
 
+/* Nobody holds it any more: late marks do not count, and whoever follows requests may use it for
+ * another. Accepts NULL. */
+static inline void iov_span_release(struct iov_span *span)
+{
+    if (span != NULL)
+        span->holder = NULL;
+}
+
 /* Says what happens, for the log; `text` is static. */
 static inline void iov_span_note(struct iov_span *span, iov_time when, const char *text)
 {

@@ -294,18 +294,10 @@ bool iov_guest_may_send(const struct iov_guest_cpu *cpu)
 static void wait_for_room(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
                           struct iov_span *span)
 {
-    struct iov_guest_socket *socket = iov_guest_socket(cpu);
-
     while (is_polled(net) && !iov_guest_may_send(cpu))
         poll_device(cpu, net, IOV_TIME_MAX);
     while (!iov_guest_may_send(cpu)) {
-        iov_guest_wait_prepare(cpu);
-        socket->writer = cpu;
-        iov_guest_charge(cpu, cpu->guest->costs.socket_block);
-        if (!iov_guest_may_send(cpu))
-            iov_guest_wait_block(cpu);
-        iov_guest_wait_done(cpu);
-        socket->writer = NULL;
+        block(cpu, &iov_guest_socket(cpu)->writer, iov_guest_may_send, IOV_TIME_MAX);
         iov_guest_take_up(cpu, span);
     }
 }
@@ -421,8 +413,7 @@ void iov_guest_net_queue(struct iov_guest_cpu *cpu, struct iov_guest_socket *soc
         socket->received.count < IOV_GUEST_RECEIVE_MAX ? take_frame(net) : NULL;
 
     if (copy == NULL) {
-        if (frame->span != NULL)
-            frame->span->holder = NULL; /* as iov_packet_drop() */
+        iov_span_release(frame->span);
         net->dropped++;
         net->guest->measure->counters.drops++;
         return;

@@ -52,7 +52,7 @@ static void on_acknowledged(void *context, struct iov_guest_cpu *cpu, uint32_t u
         iov_span_claim(write->span, cpu->exec->holder, IOV_PART_QUEUE, now);
         iov_span_mark(write->span, cpu->exec->holder, IOV_PART_QUEUE, now);
         iov_workload_finish(self->workload, write->span, self->size);
-        write->span->holder = NULL; /* late marks on its way do not count */
+        iov_span_release(write->span);
         self->first++;
         self->count--;
     }

@@ -41,7 +41,7 @@ static void on_sent(void *context, struct iov_guest_cpu *cpu, const struct iov_g
     /* A back end in software may have left it with this processor: then it waited here. */
     iov_span_mark(sent->span, cpu->exec->holder, IOV_PART_QUEUE, iov_guest_now(cpu));
     iov_workload_finish(workload, sent->span, workload->size);
-    sent->span->holder = NULL; /* nobody's: late marks of the host's path do not count */
+    iov_span_release(sent->span); /* the host's path is not part of it */
 }
 
 static void ends_when_sent(const IovWorkload *workload, struct iov_span *span)
@@ -162,8 +162,7 @@ static void receive(IovWorkload *workload, struct iov_guest_cpu *cpu)
         spans_come |= carried != NULL;
         if (carried != NULL || own != NULL)
             iov_workload_finish(workload, carried != NULL ? carried : own, size);
-        if (carried != NULL)
-            carried->holder = NULL; /* the source may use it again */
+        iov_span_release(carried); /* the source may use it again */
     }
 }
 
