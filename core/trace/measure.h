@@ -13,7 +13,7 @@
 #include <stdbool.h>
 
 #include "core/kernel/kernel.h"
-#include "core/port/span.h"
+#include "core/port/packet.h"
 #include "core/trace/histogram.h"
 #include "core/trace/interrupt-path.h"
 
@@ -210,6 +210,20 @@ IOV_API void iov_measure_request(struct iov_measure *measure, struct iov_span *s
 /* The frame of a request that ends at the device has reached the far end; `payload` 0: it was none.
  * Fast plane. */
 IOV_API void iov_measure_arrived(struct iov_measure *measure, unsigned guest, uint32_t payload);
+/*
+ * A frame is lost: one more in `statistic`, the loser's own, and among the run's (without a
+ * `measure`: only the former). `packet` is dropped; NULL: nothing is left of it, or its owner does
+ * that. Fast plane.
+ */
+static inline void iov_measure_drop(struct iov_measure *measure, uint64_t *statistic,
+                                    struct iov_packet *packet)
+{
+    (*statistic)++;
+    if (measure != NULL)
+        measure->counters.drops++;
+    if (packet != NULL)
+        iov_packet_drop(packet);
+}
 /* Requests and bytes that the throughput counts: those that are done, sent ones only where they
  * arrived. */
 static inline uint64_t iov_delivered(uint64_t operations, const struct iov_delivery *delivery)

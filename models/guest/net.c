@@ -414,8 +414,7 @@ void iov_guest_net_queue(struct iov_guest_cpu *cpu, struct iov_guest_socket *soc
 
     if (copy == NULL) {
         iov_span_release(frame->span);
-        net->dropped++;
-        net->guest->measure->counters.drops++;
+        iov_measure_drop(net->guest->measure, &net->dropped, NULL);
         return;
     }
     copy->span = frame->span;

@@ -102,8 +102,7 @@ static void offer(IovUdpStream *self, struct iov_guest_cpu *cpu, iov_time due, i
     bool late = iov_guest_now(cpu) - due > self->backlog * interval;
 
     if (late || !iov_guest_may_send(cpu)) {
-        self->dropped++;
-        workload->measure->counters.drops++;
+        iov_measure_drop(workload->measure, &self->dropped, NULL);
         if (!late) /* the call that says so */
             iov_guest_charge(cpu, cpu->guest->costs.syscall_entry + cpu->guest->costs.syscall_exit);
         return;

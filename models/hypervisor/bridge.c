@@ -85,9 +85,7 @@ static const uint8_t *address_of(const struct iov_bridge_port *port)
 
 static void drop(IovBridge *self, struct iov_packet *packet)
 {
-    self->drops++;
-    self->measure->counters.drops++;
-    iov_packet_drop(packet);
+    iov_measure_drop(self->measure, &self->drops, packet);
 }
 
 static void charge(struct iov_exec *exec, iov_time cost)

@@ -64,9 +64,7 @@ static iov_time netdev_receive(struct iov_packet_port *port, struct iov_packet *
     if (current == NULL)
         iov_span_claim(packet->span, self, IOV_PART_QUEUE, iov_now(self->parent_instance.kernel));
     if (self->received.count >= self->queue_length) {
-        self->drops++;
-        self->measure->counters.drops++;
-        iov_packet_drop(packet);
+        iov_measure_drop(self->measure, &self->drops, packet);
         return 0;
     }
     iov_packet_queue_push(&self->received, packet);

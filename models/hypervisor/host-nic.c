@@ -29,9 +29,7 @@ static iov_time now(const struct iov_host_nic *self)
 
 static void drop(struct iov_host_nic *self, struct iov_packet *packet)
 {
-    (*self->drops)++;
-    self->model->run->measure->counters.drops++;
-    iov_packet_drop(packet);
+    iov_measure_drop(self->model->run->measure, self->drops, packet);
 }
 
 /* When a frame that is there now has crossed the slot, which takes the next one `fixed` after
@@ -95,10 +93,8 @@ void iov_host_nic_send(struct iov_host_nic *self, struct iov_packet *packet)
         enqueue(self, packet);
         return;
     }
-    if (!iov_segment_cut(self->pool, packet, &pieces)) {
-        (*self->drops)++;
-        self->model->run->measure->counters.drops++;
-    }
+    if (!iov_segment_cut(self->pool, packet, &pieces))
+        drop(self, NULL);
     self->gso_segments += pieces.count;
     while (pieces.first != NULL)
         enqueue(self, iov_packet_queue_pop(&pieces));

@@ -503,9 +503,7 @@ static void deliver(struct iov_bridge_port *port, struct iov_exec *exec, struct 
     if (exec != NULL)
         iov_exec_compute(exec, owed + self->queue_cost, IOV_PART_HOST);
     if (self->rx.bytes == NULL || self->broken || self->received.count >= self->queue_length) {
-        self->drops++;
-        self->measure->counters.drops++;
-        iov_packet_drop(packet);
+        iov_measure_drop(self->measure, &self->drops, packet);
         return;
     }
     iov_packet_queue_push(&self->received, packet);
@@ -581,8 +579,7 @@ static unsigned rx_batch(IovNetback *self, struct iov_thread *thread, struct iov
     while ((packet = iov_packet_queue_pop(&batch)) != NULL) {
         count++;
         if (ring_waiting(self, &self->rx) == 0) { /* the guest took requests back */
-            self->drops++;
-            self->measure->counters.drops++;
+            iov_measure_drop(self->measure, &self->drops, NULL);
         } else if (rx_put(self, packet)) {
             *ret_last = packet->span;
         }

@@ -64,9 +64,7 @@ IovIoWorker *iov_poll_switch_worker(const IovPollSwitch *self)
 
 static void drop(IovPollSwitch *self, struct iov_packet *packet)
 {
-    self->drops++;
-    self->measure->counters.drops++;
-    iov_packet_drop(packet);
+    iov_measure_drop(self->measure, &self->drops, packet);
 }
 
 static void nic_send(IovPollSwitch *self, struct iov_thread *thread, struct iov_packet *packet)

@@ -68,10 +68,8 @@ static void deliver_cut(IovTap *self, struct iov_exec *exec, struct iov_packet *
 {
     struct iov_packet_queue pieces = { 0 };
 
-    if (!iov_segment_cut(self->pool, packet, &pieces)) {
-        self->drops++;
-        self->measure->counters.drops++;
-    }
+    if (!iov_segment_cut(self->pool, packet, &pieces))
+        iov_measure_drop(self->measure, &self->drops, NULL);
     self->gso_segments += pieces.count;
     for (packet = iov_packet_queue_pop(&pieces); packet != NULL;
          packet = iov_packet_queue_pop(&pieces)) {

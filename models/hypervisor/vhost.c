@@ -265,9 +265,7 @@ void iov_vhost_receive(IovVhost *self, struct iov_packet *packet, struct iov_exe
     struct iov_span *span = packet->span;
 
     if (pair->received.count >= self->queue_length) {
-        self->drops++;
-        self->measure->counters.drops++;
-        iov_packet_drop(packet);
+        iov_measure_drop(self->measure, &self->drops, packet);
         return;
     }
     packet->queue = (uint8_t)(pair->index + 1);

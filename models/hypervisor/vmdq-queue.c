@@ -78,9 +78,7 @@ static uint32_t next_index(uint32_t index)
 
 static void drop(IovVmdqQueue *self, struct iov_packet *packet)
 {
-    self->drops++;
-    self->measure->counters.drops++;
-    iov_packet_drop(packet);
+    iov_measure_drop(self->measure, &self->drops, packet);
 }
 
 static void reg_write(const IovVmdqQueue *self, struct iov_exec *exec, uint32_t reg, uint32_t value)
@@ -123,10 +121,8 @@ static iov_time guest_receive(struct iov_packet_port *port, struct iov_packet *p
     if (packet->segment_size != 0) { /* LIMIT: the NIC could cut it, by a context descriptor */
         struct iov_packet_queue pieces = { 0 };
 
-        if (!iov_segment_cut(self->packets, packet, &pieces)) {
-            self->drops++;
-            self->measure->counters.drops++;
-        }
+        if (!iov_segment_cut(self->packets, packet, &pieces))
+            iov_measure_drop(self->measure, &self->drops, NULL);
         while (pieces.first != NULL) {
             if (thread != NULL)
                 iov_thread_compute(thread, self->gso_cost, IOV_PART_HOST);

@@ -79,9 +79,7 @@ static const uint8_t *address_of(const struct iov_vswitch_port *port)
 
 static void drop(IovVswitch *self, struct iov_packet *packet)
 {
-    self->drops++;
-    self->measure->counters.drops++;
-    iov_packet_drop(packet);
+    iov_measure_drop(self->measure, &self->drops, packet);
 }
 
 static void charge(struct iov_thread *thread, iov_time cost)

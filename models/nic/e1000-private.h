@@ -184,7 +184,8 @@ bool e1000_dma_read_payload(IovE1000 *self, uint64_t address, void *data, uint32
 bool e1000_dma_write_payload(IovE1000 *self, uint64_t address, const void *data, uint32_t size,
                              iov_time *delay, struct iov_span *span);
 void e1000_guest_fault(IovE1000 *self);
-void e1000_drop(IovE1000 *self);
+/* `packet` as for iov_measure_drop(). */
+void e1000_drop(IovE1000 *self, struct iov_packet *packet);
 void e1000_reset(IovE1000 *self);
 /* Raises a statistics register that sticks at its highest value. */
 void e1000_count(IovE1000 *self, uint32_t reg, uint32_t by);

@@ -93,8 +93,7 @@ static uint32_t fifo_size(const IovE1000 *self)
 
 static iov_time drop(IovE1000 *self, struct iov_packet *packet)
 {
-    e1000_drop(self);
-    iov_packet_drop(packet);
+    e1000_drop(self, packet);
     return 0;
 }
 

@@ -325,7 +325,7 @@ static void frame_close(IovE1000 *self)
     struct e1000_tx *tx = &self->tx;
 
     if (tx->broken)
-        e1000_drop(self);
+        e1000_drop(self, NULL);
     tx->open = false;
     tx->span = NULL;
     tx->state = E1000_TX_REPORT;

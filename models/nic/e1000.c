@@ -31,13 +31,9 @@ void e1000_guest_fault(IovE1000 *self)
         measure->counters.guest_faults++;
 }
 
-void e1000_drop(IovE1000 *self)
+void e1000_drop(IovE1000 *self, struct iov_packet *packet)
 {
-    struct iov_measure *measure = self->parent_instance.run->measure;
-
-    self->frames_dropped++;
-    if (measure != NULL)
-        measure->counters.drops++;
+    iov_measure_drop(self->parent_instance.run->measure, &self->frames_dropped, packet);
 }
 
 void e1000_count(IovE1000 *self, uint32_t reg, uint32_t by)

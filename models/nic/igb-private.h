@@ -294,7 +294,8 @@ enum iov_status igb_function_read(struct igb_function *function, struct iov_mem_
                                   uint32_t bar_size);
 enum iov_status igb_function_write(struct igb_function *function, const struct iov_mem_req *req,
                                    uint32_t bar_size);
-void igb_drop(IovIgb *self);
+/* `packet` as for iov_measure_drop(). */
+void igb_drop(IovIgb *self, struct iov_packet *packet);
 extern const struct iov_mem_target_ops igb_registers_ops, igb_virtual_registers_ops,
     igb_virtual_msix_ops;
 void igb_reset(IovIgb *self);

@@ -42,12 +42,6 @@ static bool is_on(const struct igb_queue *queue)
 
 /* ---- Arrival ---- */
 
-static void drop(IovIgb *self, struct iov_packet *packet)
-{
-    igb_drop(self);
-    iov_packet_drop(packet);
-}
-
 static bool has_descriptor(const struct igb_rx *rx)
 {
     uint32_t count = ring_count(rx);
@@ -63,21 +57,21 @@ static void queue_take(struct igb_queue *queue, struct iov_packet *packet)
     struct igb_rx *rx = &queue->rx;
 
     if (!(rx->dctl & IGB_DCTL_ENABLE)) {
-        drop(self, packet);
+        igb_drop(self, packet);
         return;
     }
     if (!has_descriptor(rx)) {
         igb_count(self, IGB_RNBC, 1);
         if (rx->srrctl & IGB_SRRCTL_DROP || self->qde >> (queue->index & 31) & 1) {
             rx->drops += rx->drops != UINT32_MAX;
-            drop(self, packet);
+            igb_drop(self, packet);
             return;
         }
     }
     if (self->rx_bytes + packet->size > self->rxpbs * 1024) {
         igb_count(self, IGB_MPC, 1);
         igb_other_raise(self, IGB_ICR_RXO);
-        drop(self, packet);
+        igb_drop(self, packet);
         return;
     }
     self->rx_bytes += packet->size;
@@ -119,7 +113,7 @@ static void pools_take(IovIgb *self, struct iov_packet *packet, uint64_t pools, 
 
     pools = pools_of_length(self, pools, packet->size + ETHERNET_FCS);
     if (pools == 0) {
-        drop(self, packet);
+        igb_drop(self, packet);
         return;
     }
     packet->span = NULL;
@@ -153,7 +147,7 @@ static iov_time drop_length(IovIgb *self, struct iov_packet *packet, uint32_t co
 {
     igb_count(self, counter, 1);
     igb_count(self, IGB_RLEC, 1);
-    drop(self, packet);
+    igb_drop(self, packet);
     return 0;
 }
 
@@ -164,7 +158,7 @@ iov_time igb_rx_frame(IovIgb *self, struct iov_packet *packet)
 
     iov_span_claim(packet->span, self, IOV_PART_WIRE, igb_now(self));
     if (!self->link || !(self->rctl & IGB_RCTL_EN)) {
-        drop(self, packet);
+        igb_drop(self, packet);
         return 0;
     }
     if (packet->size < ETHERNET_HEADER)
@@ -196,7 +190,7 @@ void igb_rx_deliver(IovIgb *self, struct iov_packet *packet, uint64_t pools)
     struct igb_route route;
 
     if (!(self->rctl & IGB_RCTL_EN)) {
-        drop(self, packet);
+        igb_drop(self, packet);
         return;
     }
     igb_filter_hash(self, packet, &route);

@@ -360,7 +360,7 @@ static bool data_issue(struct igb_queue *queue, struct igb_tx_descriptor *descri
     }
     if (over) {
         if (tx->broken)
-            igb_drop(queue->nic);
+            igb_drop(queue->nic, NULL);
         packet_drop(tx);
         tx->open = false;
         tx->span = NULL;

@@ -114,7 +114,7 @@ void igb_wire_forward(struct igb_queue *queue, struct iov_packet *packet)
         self->wvbr |= 1u << (pool & 15);
         self->lvmmc = 1u | pool << 24;
         igb_wire_leave(self, packet->size);
-        igb_drop(self);
+        igb_drop(self, NULL);
         iov_packet_free(packet);
         return;
     }

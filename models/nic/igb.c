@@ -29,13 +29,9 @@ void igb_guest_fault(IovIgb *self)
         measure->counters.guest_faults++;
 }
 
-void igb_drop(IovIgb *self)
+void igb_drop(IovIgb *self, struct iov_packet *packet)
 {
-    struct iov_measure *measure = self->parent_instance.run->measure;
-
-    self->frames_dropped++;
-    if (measure != NULL)
-        measure->counters.drops++;
+    iov_measure_drop(self->parent_instance.run->measure, &self->frames_dropped, packet);
 }
 
 void igb_count(IovIgb *self, uint32_t reg, uint32_t by)

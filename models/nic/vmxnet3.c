@@ -43,11 +43,7 @@ void vmxnet3_guest_fault(IovVmxnet3 *self)
 
 void vmxnet3_drop(IovVmxnet3 *self, uint64_t *statistic)
 {
-    struct iov_measure *measure = self->parent_instance.run->measure;
-
-    (*statistic)++;
-    if (measure != NULL)
-        measure->counters.drops++;
+    iov_measure_drop(self->parent_instance.run->measure, statistic, NULL);
 }
 
 /* ---- DMA ---- */

@@ -105,12 +105,7 @@ static iov_time carry(IovWire *self, struct direction *direction, struct iov_pac
     iov_time taken = serialisation(self, line_bytes(packet));
 
     if (begin - now > self->longest) {
-        struct iov_measure *measure = self->parent_instance.run->measure;
-
-        self->drops++;
-        if (measure != NULL)
-            measure->counters.drops++;
-        iov_packet_drop(packet);
+        iov_measure_drop(self->parent_instance.run->measure, &self->drops, packet);
         return direction->busy_until - now;
     }
     self->frames++;

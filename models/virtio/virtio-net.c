@@ -46,9 +46,7 @@ static const char *const placement_names[] = { "hardware", "software", NULL };
 
 void iov_virtio_net_drop(IovVirtioNet *net, uint64_t *why)
 {
-    (*why)++;
-    if (net->parent_instance.parent_instance.run->measure != NULL)
-        net->parent_instance.parent_instance.run->measure->counters.drops++;
+    iov_measure_drop(net->parent_instance.parent_instance.run->measure, why, NULL);
 }
 
 void iov_virtio_net_take(IovVirtioNet *net, struct iov_span *span, iov_time when)

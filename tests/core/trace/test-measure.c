@@ -48,6 +48,28 @@ Test(measure, a_request_that_three_parties_hold_adds_up)
     iov_kernel_free(kernel);
 }
 
+Test(measure, a_lost_frame_counts_with_its_loser_and_with_the_run_and_frees_its_request)
+{
+    struct iov_kernel *kernel = iov_kernel_new();
+    struct iov_measure *measure = iov_measure_new(kernel);
+    struct iov_packet_pool *pool = iov_packet_pool_new();
+    struct iov_packet *packet = iov_packet_new(pool, 60);
+    struct iov_span span;
+    uint64_t mine = 0;
+
+    iov_span_begin(&span, 1, software, iov_now(kernel));
+    packet->span = &span;
+    iov_measure_drop(measure, &mine, packet);
+    cr_assert(not(iov_span_held(&span, software)));
+    iov_measure_drop(measure, &mine, NULL);
+    iov_measure_drop(NULL, &mine, NULL);
+    cr_assert(eq(u64, mine, 3));
+    cr_assert(eq(u64, measure->counters.drops, 2));
+    iov_packet_pool_unref(pool, NULL);
+    iov_measure_free(measure);
+    iov_kernel_free(kernel);
+}
+
 Test(measure, time_that_nobody_marked_is_a_mismatch)
 {
     struct iov_kernel *kernel = iov_kernel_new();
