@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Constants of Linux 6.1's kernel, which a guest and a host follow alike: how long softirqs may go
- * on before ksoftirqd has them, how many frames one of them takes, what the scheduler gives each of
- * two threads.
+ * on before ksoftirqd has them, how many frames one of them takes and a device's queue holds, what
+ * the scheduler gives each of two threads.
  */
 #ifndef IOV_GUEST_LINUX_REGS_H
 #define IOV_GUEST_LINUX_REGS_H
@@ -16,6 +16,8 @@
 /* net/core: frames of one softirq over all devices, and of one device's turn in it */
 #define LINUX_NETDEV_BUDGET 300
 #define LINUX_NAPI_POLL_WEIGHT 64
+/* and in the queue of a device (a tap, a vif) that was not told another length */
+#define LINUX_TX_QUEUE_LENGTH 1000
 
 /* kernel/sched/fair.c; both once more for each doubling of up to eight processors */
 #define LINUX_SCHED_LATENCY (6 * IOV_MS)

@@ -13,6 +13,7 @@
  * LIMIT: bytes of DMA move when the device runs, their copy is paid when the effect is played; no
  * MMIO from one device to another.
  */
+#include "models/guest/linux-regs.h"
 #include "models/hypervisor/emulator-private.h"
 
 /* SPEC: QEMU, net/tap.c, tap_send(): frames read from the tap before the main loop goes on. */
@@ -378,7 +379,7 @@ static void iov_emulator_class_init(IovEmulatorClass *klass)
     IOV_PROP_COUNT_LIST(
         mc, IovEmulator, coalesced, 0, UINT64_C(1) << 32,
         "Zones of `registers` whose writes may wait: offset, size, offset, size, ...");
-    IOV_PROP_COUNT(mc, IovEmulator, queue_length, 1, 65536, 1000,
+    IOV_PROP_COUNT(mc, IovEmulator, queue_length, 1, 65536, LINUX_TX_QUEUE_LENGTH,
                    "Frames that wait in the tap for the I/O thread");
     IOV_PROP_COUNT(mc, IovEmulator, kick_register, 0, UINT32_MAX, 0,
                    "Offset in `device` that the first ioeventfd stands for");

@@ -19,6 +19,7 @@
 #include "core/net/address.h"
 #include "core/net/segment.h"
 #include "core/trace/measure.h"
+#include "models/guest/linux-regs.h"
 #include "models/hypervisor/bridge.h"
 #include "models/hypervisor/xen-regs.h"
 #include "models/hypervisor/xen.h"
@@ -703,7 +704,8 @@ static void iov_netback_class_init(IovNetbackClass *klass)
         "In place of the bridge: a program in the domain, as at a socket of its own");
     IOV_PROP_COUNT(mc, IovNetback, store, 0, UINT32_MAX, 0x2000,
                    "Guest-physical address of what both ends know of each other");
-    IOV_PROP_COUNT(mc, IovNetback, queue_length, 1, 65536, 1000, "Frames that wait for the guest");
+    IOV_PROP_COUNT(mc, IovNetback, queue_length, 1, 65536, LINUX_TX_QUEUE_LENGTH,
+                   "Frames that wait for the guest");
     IOV_PROP_ENUM(mc, IovNetback, grant, grant_kinds, GRANT_COPY,
                   "How it gets what the guest sends: copied by the hypervisor, or mapped");
     IOV_COST(mc, IovNetback, transmit_cost, "netback-transmit",

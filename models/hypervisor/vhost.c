@@ -21,6 +21,7 @@
  */
 #include "models/hypervisor/vhost.h"
 
+#include "models/guest/linux-regs.h"
 #include "models/hypervisor/vhost-private.h"
 
 G_DEFINE_ABSTRACT_TYPE(IovVhost, iov_vhost, IOV_TYPE_MODEL)
@@ -508,7 +509,7 @@ static void iov_vhost_class_init(IovVhostClass *klass)
                    "Frames of one turn; the rest waits behind other work");
     IOV_PROP_COUNT(mc, IovVhost, batch, 1, UINT32_MAX, 64,
                    "Received frames that share an interrupt while more wait");
-    IOV_PROP_COUNT(mc, IovVhost, queue_length, 1, 65536, 1000,
+    IOV_PROP_COUNT(mc, IovVhost, queue_length, 1, 65536, LINUX_TX_QUEUE_LENGTH,
                    "Frames that wait for the worker, for each pair: the length of a tap's queue");
     IOV_PROP_BOOL(mc, IovVhost, transmit_copy, 0, "What the guest sends is copied here");
     IOV_PROP_BOOL(mc, IovVhost, receive_copy, 1, "What is received is copied here");
