@@ -41,6 +41,12 @@ static inline uint64_t iov_mac_number(const uint8_t *mac)
     return low | (uint64_t)high << 32;
 }
 
+/* Of a frame's destination or source: does it stand for many? */
+static inline bool iov_mac_is_group(const uint8_t *mac)
+{
+    return mac[0] & 1;
+}
+
 /* The slot of an address, or the one that it would take. */
 static inline struct iov_mac_slot *iov_mac_slot(struct iov_mac_table *table, const uint8_t *mac)
 {
@@ -67,7 +73,7 @@ static inline void iov_mac_learn(struct iov_mac_table *table, const uint8_t *hea
     const uint8_t *source = header + IOV_MAC_BYTES;
     struct iov_mac_slot *slot;
 
-    if (source[0] & 1)
+    if (iov_mac_is_group(source))
         return;
     slot = iov_mac_slot(table, source);
     memcpy(slot->mac, source, IOV_MAC_BYTES);
@@ -91,7 +97,7 @@ static inline bool iov_mac_admit(struct iov_mac_table *table, const uint8_t *hea
     if (table->owned[port])
         return memcmp(table->owner[port], source, IOV_MAC_BYTES) == 0;
     slot = iov_mac_slot(table, source);
-    if ((source[0] & 1) ||
+    if (iov_mac_is_group(source) ||
         (slot->known && memcmp(slot->mac, source, IOV_MAC_BYTES) == 0 && slot->port != port))
         return false;
     memcpy(table->owner[port], source, IOV_MAC_BYTES);
@@ -104,7 +110,7 @@ static inline int iov_mac_find(struct iov_mac_table *table, const uint8_t *heade
 {
     const struct iov_mac_slot *slot;
 
-    if (header[0] & 1)
+    if (iov_mac_is_group(header))
         return IOV_MAC_NOWHERE;
     slot = iov_mac_slot(table, header);
     if (!slot->known || memcmp(slot->mac, header, IOV_MAC_BYTES) != 0)

@@ -69,7 +69,7 @@ struct _IovNetback {
     IovXenDomain *domain;
     IovXenVm *vm;
     IovBridge *bridge;
-    struct iov_bridge_port port;
+    struct iov_switch_port port;
     struct iov_packet_pool *pool;
     unsigned tx_port, rx_port; /* of the domain */
     struct iov_xen_work transmit, receive, release;
@@ -487,7 +487,7 @@ static void on_tx_event(struct iov_xen_channel *channel, struct iov_thread *thre
 /* ---- Receive ---- */
 
 /* From the bridge, in the same domain or in an event. */
-static void deliver(struct iov_bridge_port *port, struct iov_exec *exec, struct iov_packet *packet,
+static void deliver(struct iov_switch_port *port, struct iov_exec *exec, struct iov_packet *packet,
                     iov_time owed)
 {
     IovNetback *self = iov_container_of(port, IovNetback, port);
@@ -656,7 +656,7 @@ static bool iov_netback_realize(IovModel *model, GError **error)
     self->port.deliver = deliver;
     self->tx.entry = XEN_NETIF_TX_ENTRY;
     self->rx.entry = XEN_NETIF_RX_ENTRY;
-    if (!iov_bridge_attach(self->bridge, &self->port))
+    if (!iov_switch_attach(IOV_SWITCH(self->bridge), &self->port))
         return iov_model_fail(model, error, "bridge: all ports of '%s' are taken",
                               self->bridge_ref->path);
     if (!channel_bind(self, &self->tx_port, &store->tx_port, on_tx_event, error) ||

@@ -3,13 +3,12 @@
 #ifndef IOV_HYPERVISOR_POLL_SWITCH_H
 #define IOV_HYPERVISOR_POLL_SWITCH_H
 
+#include "models/hypervisor/switch.h"
 #include "models/hypervisor/vhost-private.h"
 
 #define IOV_TYPE_POLL_SWITCH (iov_poll_switch_get_type())
-G_DECLARE_FINAL_TYPE(IovPollSwitch, iov_poll_switch, IOV, POLL_SWITCH, IovModel)
+G_DECLARE_FINAL_TYPE(IovPollSwitch, iov_poll_switch, IOV, POLL_SWITCH, IovSwitch)
 
-/* A new port with `vhost` behind it; its number, or -1 if all are taken. Slow plane. */
-int iov_poll_switch_attach(IovPollSwitch *self, IovVhost *vhost);
 /* A frame that came in at `port`, on the switch's thread: it goes where its destination was last
  * seen, or to all others. */
 void iov_poll_switch_forward(IovPollSwitch *self, int port, struct iov_thread *thread,

@@ -29,7 +29,7 @@ struct _IovTap {
     /* state */
     IovLinuxHost *host;
     struct iov_measure *measure;
-    struct iov_bridge_port port;
+    struct iov_switch_port port;
     struct iov_packet_pool *pool; /* of what is cut */
     /* statistics */
     uint64_t received_frames, sent_frames, gso_segments, drops;
@@ -82,7 +82,7 @@ static void deliver_cut(IovTap *self, struct iov_exec *exec, struct iov_packet *
 }
 
 /* From the bridge: the frame queues for the reader. */
-static void port_deliver(struct iov_bridge_port *port, struct iov_exec *exec,
+static void port_deliver(struct iov_switch_port *port, struct iov_exec *exec,
                          struct iov_packet *packet, iov_time owed)
 {
     IovTap *self = iov_container_of(port, IovTap, port);
@@ -111,7 +111,7 @@ static bool iov_tap_realize(IovModel *model, GError **error)
     self->port.deliver = port_deliver;
     if (!iov_model_realize(self->host_ref, error) || !iov_model_realize(self->bridge_ref, error))
         return false;
-    if (!iov_bridge_attach((IovBridge *)(void *)self->bridge_ref, &self->port))
+    if (!iov_switch_attach(IOV_SWITCH(self->bridge_ref), &self->port))
         return iov_model_fail(model, error, "bridge: all ports of '%s' are taken",
                               self->bridge_ref->path);
     return true;

@@ -12,7 +12,7 @@ G_DECLARE_FINAL_TYPE(IovVhostUser, iov_vhost_user, IOV, VHOST_USER, IovVhost)
 struct _IovVhostUser {
     IovVhost parent_instance;
     IovModel *switch_ref; /* property */
-    int port;
+    struct iov_switch_port port;
 };
 
 G_DEFINE_FINAL_TYPE(IovVhostUser, iov_vhost_user, IOV_TYPE_VHOST)
@@ -21,7 +21,16 @@ static void vhost_user_send(IovVhost *vhost, struct iov_thread *thread, struct i
 {
     IovVhostUser *self = (IovVhostUser *)(void *)vhost;
 
-    iov_poll_switch_forward((IovPollSwitch *)(void *)self->switch_ref, self->port, thread, packet);
+    iov_poll_switch_forward((IovPollSwitch *)(void *)self->switch_ref, self->port.number, thread,
+                            packet);
+}
+
+/* What is owed has been paid: the switch pays for itself frame by frame. */
+static void port_deliver(struct iov_switch_port *port, struct iov_exec *exec,
+                         struct iov_packet *packet, iov_time owed)
+{
+    (void)owed;
+    iov_vhost_receive(&iov_container_of(port, IovVhostUser, port)->parent_instance, packet, exec);
 }
 
 static bool iov_vhost_user_realize(IovModel *model, GError **error)
@@ -34,11 +43,18 @@ static bool iov_vhost_user_realize(IovModel *model, GError **error)
         return false;
     if (vhost->worker_ref == NULL)
         vhost->worker_ref = IOV_MODEL(iov_poll_switch_worker(place));
-    self->port = iov_poll_switch_attach(place, vhost);
-    if (self->port < 0)
+    self->port.deliver = port_deliver;
+    if (!iov_switch_attach(IOV_SWITCH(place), &self->port))
         return iov_model_fail(model, error, "switch: all ports of '%s' are taken",
                               self->switch_ref->path);
     return IOV_MODEL_CLASS(iov_vhost_user_parent_class)->realize(model, error);
+}
+
+static void iov_vhost_user_start(IovModel *model)
+{
+    IovVhostUser *self = (IovVhostUser *)(void *)model;
+
+    self->port.has_address = iov_packet_station(&self->parent_instance.frames, self->port.address);
 }
 
 static void iov_vhost_user_class_init(IovVhostUserClass *klass)
@@ -53,6 +69,7 @@ static void iov_vhost_user_class_init(IovVhostUserClass *klass)
                                                            .call = "kvm-irqfd-write" });
     IOV_VHOST_CLASS(klass)->send = vhost_user_send;
     mc->realize = iov_vhost_user_realize;
+    mc->start = iov_vhost_user_start;
 }
 
 static void iov_vhost_user_init(IovVhostUser *self)

@@ -16,7 +16,7 @@ struct _IovVswitchPort {
     /* ports */
     struct iov_packet_port guest;
     /* state */
-    struct iov_vswitch_port port;
+    struct iov_switch_port port;
     struct iov_packet_pool *pool; /* of what is cut */
     /* statistics */
     uint64_t sent_frames, received_frames;
@@ -36,12 +36,15 @@ static iov_time guest_receive(struct iov_packet_port *port, struct iov_packet *p
 
 static const struct iov_packet_ops guest_ops = { .receive = guest_receive };
 
-static void deliver(struct iov_vswitch_port *port, struct iov_packet *packet)
+/* On the world, which owes nothing here. */
+static void deliver(struct iov_switch_port *port, struct iov_exec *exec, struct iov_packet *packet,
+                    iov_time owed)
 {
     IovVswitchPort *self = iov_container_of(port, IovVswitchPort, port);
-
     struct iov_packet_queue pieces = { 0 };
 
+    (void)exec;
+    (void)owed;
     if (packet->segment_size == 0)
         iov_packet_queue_push(&pieces, packet);
     else
@@ -60,7 +63,7 @@ static bool iov_vswitch_port_realize(IovModel *model, GError **error)
     self->pool = iov_packet_pool_new();
     if (!iov_model_realize(self->vswitch_ref, error))
         return false;
-    if (!iov_vswitch_attach((IovVswitch *)(void *)self->vswitch_ref, &self->port))
+    if (!iov_switch_attach(IOV_SWITCH(self->vswitch_ref), &self->port))
         return iov_model_fail(model, error, "vswitch: all ports of '%s' are taken",
                               self->vswitch_ref->path);
     return true;
