@@ -24,6 +24,7 @@ struct _IovIgbVmdq {
     /* properties */
     IovModel *host_ref;
     uint64_t function, registers, msix;
+    iov_time rx_usecs;
     /* ports */
     struct iov_mem_initiator config, bus;
     /* state */
@@ -121,6 +122,7 @@ void iov_igb_vmdq_open(IovIgbVmdq *card, unsigned pool, const uint8_t address[6]
     poke(&card->bus, entry, 8, MSI_BASE | id << MSI_ADDRESS_DESTINATION_SHIFT);
     poke(&card->bus, entry + 8, 4, vector);
     poke(&card->bus, entry + 12, 4, 0);
+    iov_igb_vmdq_set(card, IGB_EITR(pool), (uint32_t)(card->rx_usecs / IOV_US) << IGB_EITR_SHIFT);
     iov_igb_vmdq_set(card, IGB_IVAR(pool), pool | IGB_IVAR_VALID);
     iov_igb_vmdq_set(card, IGB_EIMS, 1u << pool);
 }
@@ -146,6 +148,8 @@ static bool iov_igb_vmdq_realize(IovModel *model, GError **error)
     IovIgbVmdq *self = (IovIgbVmdq *)(void *)model;
 
     iov_event_init(&self->set_up, model->kernel, on_set_up, IOV_PRIORITY_DEFAULT);
+    if (self->rx_usecs % IOV_US != 0)
+        return iov_model_fail(model, error, "rx-usecs: the card counts whole microseconds");
     return iov_model_realize(self->host_ref, error);
 }
 
@@ -180,6 +184,9 @@ static void iov_igb_vmdq_class_init(IovIgbVmdqClass *klass)
                    "Host address of the card's registers");
     IOV_PROP_COUNT(mc, IovIgbVmdq, msix, 0, UINT64_MAX, 0xf0060000,
                    "Host address of its MSI-X table");
+    IOV_PROP_TIME(mc, IovIgbVmdq, rx_usecs, 0, (IGB_EITR_INTERVAL >> IGB_EITR_SHIFT) * IOV_US, 0,
+                  "Shortest time between two interrupts of a queue, in whole microseconds; 0: each "
+                  "frame is told of");
     IOV_PORT_MEM_INITIATOR(mc, IovIgbVmdq, config, "To the root complex's ECAM window");
     IOV_PORT_MEM_INITIATOR(mc, IovIgbVmdq, bus, "To the host's address space");
     mc->realize = iov_igb_vmdq_realize;

@@ -119,6 +119,53 @@ Test(vmdq, a_datagram_is_sent_with_the_copy_and_arrives_through_the_card)
     }
 }
 
+/* A frame each 4 us, to a guest that has a processor without interrupts. */
+static struct iov_experiment *steady(const char *strategy, const char *throttle)
+{
+    return RUN("udp-stream-rx.yaml", strategy, throttle, "parts.peer.source-interval=4us",
+               "vms=[{ name: vm0, pin: [1] }]");
+}
+
+Test(vmdq, as_over_the_bridge_interrupts_under_load_come_rx_usecs_apart)
+{
+    struct iov_experiment *sorted = steady("strategy=vmdq", "parts.vmdq.rx-usecs=20us");
+    struct iov_experiment *bridged = steady("strategy=vhost-net", "parts.bridge.rx-usecs=20us");
+
+    cr_assert_about(per_op(sorted, stat_of(sorted, "vm0/queue", "interrupts")), 4.0 / 20);
+    cr_assert_about(per_op(bridged, stat_of(bridged, "bridge", "interrupts")), 4.0 / 20);
+    iov_experiment_free(sorted);
+    iov_experiment_free(bridged);
+    REFUSED("net-rr.yaml", "rx-usecs: the card counts whole microseconds", "strategy=vmdq",
+            "parts.vmdq.rx-usecs=1500ns");
+}
+
+Test(vmdq, as_over_the_bridge_each_frame_is_an_interrupt_unless_told_otherwise)
+{
+    struct iov_experiment *sorted = steady("strategy=vmdq", "workload.operations=2000");
+    struct iov_experiment *bridged = steady("strategy=vhost-net", "workload.operations=2000");
+
+    cr_assert_about(per_op(sorted, stat_of(sorted, "vm0/queue", "interrupts")), 1);
+    cr_assert_about(per_op(bridged, stat_of(bridged, "bridge", "interrupts")), 1);
+    iov_experiment_free(sorted);
+    iov_experiment_free(bridged);
+}
+
+Test(vmdq, a_request_takes_the_interval_if_that_is_longer_whatever_is_behind_the_nic)
+{
+    static const char *const keys[][2] = { { "strategy=vmdq", "parts.vmdq.rx-usecs=49us" },
+                                           { "strategy=vhost-net", "parts.bridge.rx-usecs=49us" },
+                                           { "strategy=sriov-vf",
+                                             "guest.interrupt-throttle-rate=3" } };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(keys); i++) {
+        struct iov_experiment *run =
+            RUN("net-rr.yaml", keys[i][0], keys[i][1], "workload.operations=500");
+
+        cr_assert_about(seconds(run) * 1e6 / 500, 49);
+        iov_experiment_free(run);
+    }
+}
+
 /* Two million datagrams a second are more than the processor of the interrupts can take. */
 Test(vmdq, a_softirq_without_end_leaves_the_processor_to_others_too)
 {
