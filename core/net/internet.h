@@ -9,6 +9,13 @@
 
 #include "core/net/ethernet-regs.h"
 
+/*
+ * Services of the machine at the far end: what it answers, and what it takes without a word, each
+ * at the port of a guest's first flow, those of its other flows behind it.
+ */
+#define IOV_NET_PORT_ECHO 7       /* RFC 862 */
+#define IOV_NET_PORT_DISCARD 5001 /* as RFC 863, whose port a third flow's echo has */
+
 static inline uint16_t iov_net_get16(const uint8_t *at)
 {
     return (uint16_t)(at[0] << 8 | at[1]);

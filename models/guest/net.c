@@ -31,7 +31,6 @@
 #define ADDRESS 0x0a000001u      /* 10.0.0.1 */
 #define PEER_ADDRESS 0x0a000002u /* 10.0.0.2 */
 #define PORT 40000
-#define PEER_PORT 7 /* echo */
 
 #define SLOW_LOOK IOV_MS /* a program that polls finds what nobody told it of */
 
@@ -97,7 +96,7 @@ void iov_guest_net_init(struct iov_guest_net *net, struct _IovLinuxGuest *guest,
                                    .address = ADDRESS,
                                    .peer_address = PEER_ADDRESS,
                                    .port = PORT,
-                                   .peer_port = PEER_PORT };
+                                   .peer_port = IOV_NET_PORT_ECHO };
     memcpy(net->peer_mac, peer_mac, sizeof peer_mac);
     net->socket_count = sockets;
     net->sockets = g_new0(struct iov_guest_socket, sockets);

@@ -6,23 +6,28 @@
  *       (the device has sent it). The program runs ahead until the socket's send buffer is full:
  *       then it blocks, as under Linux. With a rate (open loop) an operation begins when the
  *       datagram falls due, however late the program comes to it; one that finds the send buffer
- *       full, or the program too far behind, is dropped and counted.
+ *       full, or the program too far behind, is dropped and counted. The far end's service
+ *       takes datagrams and does not answer, unless the other one is asked for.
  *   rx: an operation is a datagram received; its latency counts from the far end, if that began it
  *       there, else from the call that waits for it.
  *
  * Several flows: tasks share the offered rate by their flows, and each sends for its flows in turn.
  */
+#include "core/net/internet.h"
 #include "models/guest/guest-private.h"
 
 G_DECLARE_FINAL_TYPE(IovUdpStream, iov_udp_stream, IOV, UDP_STREAM, IovWorkload)
 
 enum direction { TX, RX };
 static const char *const direction_names[] = { "tx", "rx", NULL };
+enum service { DISCARD, ECHO };
+static const char *const service_names[] = { "discard", "echo", NULL };
 static const char *const arrival_names[] = { "constant", "uniform", "exponential", "pareto", NULL };
 
 struct _IovUdpStream {
     IovWorkload parent_instance;
     int direction;              /* property */
+    int service;                /* property */
     uint64_t rate, packet_rate; /* properties */
     int arrivals;               /* property */
     uint64_t backlog;           /* property */
@@ -170,6 +175,8 @@ static void udp_stream_run(IovWorkload *workload, struct iov_guest_cpu *cpu)
     IovUdpStream *self = (IovUdpStream *)(void *)workload;
 
     iov_workload_start(workload);
+    if (self->direction == TX && self->service == DISCARD)
+        cpu->guest->net.peer_port = IOV_NET_PORT_DISCARD;
     if (self->direction == TX && interval_of(self, cpu) != 0)
         transmit_at_rate(self, cpu, interval_of(self, cpu));
     else if (self->direction == TX)
@@ -197,6 +204,9 @@ static void iov_udp_stream_class_init(IovUdpStreamClass *klass)
     iov_model_class_describe(mc, "udp-stream",
                              "UDP datagrams in one direction, as fast as they go or at a rate");
     IOV_PROP_ENUM(mc, IovUdpStream, direction, direction_names, TX, "As the guest sees it");
+    IOV_PROP_ENUM(mc, IovUdpStream, service, service_names, DISCARD,
+                  "tx: the far end takes them; or sends them back, if its role is to, to a guest "
+                  "that does not read");
     IOV_PROP_RATE(mc, IovUdpStream, rate, 0, UINT64_C(1600000000000), 0,
                   "tx: offered bits of payload a second; 0: as fast as they go");
     IOV_PROP_COUNT(mc, IovUdpStream, packet_rate, 0, 1000000000, 0,

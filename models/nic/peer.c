@@ -5,7 +5,8 @@
  * Role echo sends UDP datagrams back to where they came from; role sink counts them, and answers
  * every `acknowledge`th with an empty one; role clients asks servers in guests (peer-clients.c);
  * role source sends datagrams at random or fixed distances to every guest that has sent it a first
- * one (peer-source.c). Every role answers ARP requests for its address and ICMP echo requests.
+ * one (peer-source.c). Every role answers ARP requests for its address and ICMP echo requests, and
+ * takes datagrams to its discard service as a sink does.
  * Answers come after `turn-round`, one after the other, as drawn from its distribution; with
  * `local` they are given in the call that brings the frame, as a peer in the same host's memory
  * would. Frames are real: addresses and ports are swapped, checksums right. TCP connections
@@ -109,6 +110,15 @@ static uint8_t *udp_of(const struct iov_packet *packet, uint32_t *ret_length)
     if (ip == NULL || ip[IPV4_PROTOCOL] != IPV4_PROTOCOL_UDP || *ret_length < UDP_HEADER)
         return NULL;
     return ip;
+}
+
+/* A datagram that wants no answer. */
+static bool is_discarded(const struct iov_packet *packet)
+{
+    uint32_t length;
+    const uint8_t *ip = udp_of(packet, &length);
+
+    return ip != NULL && iov_net_get16(ip + IPV4_HEADER + UDP_DESTINATION) >= IOV_NET_PORT_DISCARD;
 }
 
 /* Swapping leaves checksums right; one that an offload left open is closed. */
@@ -282,6 +292,17 @@ static void introduce(IovPeer *self, const struct iov_packet *to)
     answer(self, packet);
 }
 
+/* A datagram that nobody sends back. */
+static void sink_take(IovPeer *self, struct iov_packet *packet)
+{
+    if (!self->introduced && self->acknowledge == 0 && packet->size >= ETHERNET_HEADER)
+        introduce(self, packet);
+    if (make_acknowledgement(self, packet))
+        answer(self, packet);
+    else
+        iov_packet_free(packet);
+}
+
 /* ---- The source ---- */
 
 static iov_time source_send(void *context, struct iov_packet *packet)
@@ -408,6 +429,10 @@ static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *pa
     }
     if (take_tcp(self, packet))
         return 0;
+    if (self->role == ROLE_SINK || is_discarded(packet)) {
+        sink_take(self, packet);
+        return 0;
+    }
     switch (self->role) {
     case ROLE_ECHO:
         if (make_udp_echo(packet)) {
@@ -415,14 +440,6 @@ static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *pa
             return 0;
         }
         self->ignored++;
-        break;
-    case ROLE_SINK:
-        if (!self->introduced && self->acknowledge == 0 && packet->size >= ETHERNET_HEADER)
-            introduce(self, packet);
-        if (make_acknowledgement(self, packet)) {
-            answer(self, packet);
-            return 0;
-        }
         break;
     case ROLE_CLIENTS:
         clients_take(self, packet);
@@ -543,7 +560,7 @@ static void iov_peer_class_init(IovPeerClass *klass)
     IOV_PROP_BOOL(mc, IovPeer, gso, false,
                   "Source of TCP, local: large segments, for devices that take them");
     IOV_PROP_COUNT(mc, IovPeer, acknowledge, 0, 1 << 20, 0,
-                   "Sink: answers every n-th datagram with an empty one; 0: none");
+                   "Answers every n-th datagram that it takes with an empty one; 0: none");
     IOV_PROP_TIME(mc, IovPeer, source_interval, 0, IOV_SEC, 12 * IOV_US,
                   "Source: mean time between frames, to each guest");
     IOV_PROP_ENUM(mc, IovPeer, source_interval_distribution, distributions, IOV_CONSTANT,

@@ -56,13 +56,13 @@ static struct iov_packet *ipv4(uint8_t protocol, uint32_t length)
     return packet;
 }
 
-static struct iov_packet *udp(uint32_t payload)
+static struct iov_packet *udp_to(uint32_t port, uint32_t payload)
 {
     struct iov_packet *packet = ipv4(IPV4_PROTOCOL_UDP, UDP_HEADER + payload);
     uint8_t *ip = packet->data + ETHERNET_HEADER, *header = ip + IPV4_HEADER;
 
     put16(header + UDP_SOURCE, 4000);
-    put16(header + UDP_DESTINATION, 7);
+    put16(header + UDP_DESTINATION, port);
     put16(header + UDP_LENGTH, UDP_HEADER + payload);
     for (uint32_t i = 0; i < payload; i++)
         header[UDP_HEADER + i] = (uint8_t)(3 * i);
@@ -70,6 +70,11 @@ static struct iov_packet *udp(uint32_t payload)
           ~sum(header, UDP_HEADER + payload,
                sum(ip + IPV4_SOURCE, 8, IPV4_PROTOCOL_UDP + UDP_HEADER + payload)));
     return packet;
+}
+
+static struct iov_packet *udp(uint32_t payload)
+{
+    return udp_to(7, payload);
 }
 
 /* Is it an Ethernet frame with right IPv4 and UDP lengths and checksums? */
@@ -236,6 +241,34 @@ Test(peer, a_sink_that_says_nothing_introduces_itself_once)
     cr_assert(eq(u8, data[21], ARP_REPLY));
     cr_assert(zero(int, memcmp(data + 22, "\x52\x54\x00\x00\x00\x02\x0a\x00\x00\x02", 10)));
     cr_assert(zero(int, memcmp(data + 32, "\x52\x54\x00\x00\x00\x01\x0a\x00\x00\x01", 10)));
+}
+
+Test(peer, datagrams_to_the_discard_service_are_taken_whatever_the_role)
+{
+    static const char *const roles[] = { "echo", "sink", "source", "clients" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(roles); i++) {
+        bench_string(peer, "role", roles[i]);
+        bench_start(bench);
+        iov_packet_send(&end.port, udp_to(5001, 100));
+        iov_packet_send(&end.port,
+                        udp_to(5001 + 1023, 100)); /* the last flow that a guest can have */
+        run();
+        cr_assert(eq(u32, end.queue.count, 1), "%s", roles[i]); /* who it is, as a sink says */
+        cr_assert(eq(u8, end.queue.first->data[21], ARP_REPLY), "%s", roles[i]);
+        cr_assert(eq(u64, bench_stat(peer, "ignored"), 0), "%s", roles[i]);
+        teardown();
+        setup();
+    }
+}
+
+Test(peer, every_flow_of_a_guest_can_have_an_echo)
+{
+    bench_start(bench);
+    iov_packet_send(&end.port, udp_to(7 + 1023, 100));
+    run();
+    cr_assert(eq(u32, end.queue.count, 1));
+    assert_udp(end.queue.first);
 }
 
 Test(peer, a_source_sends_to_whoever_sent_first_at_its_interval)
