@@ -442,6 +442,7 @@ void iov_guest_net_deliver(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
     if (iov_guest_tcp_deliver(cpu, frame))
         return;
     if (frame->size > IOV_GUEST_FRAME_MAX) {
+        iov_span_release(frame->span);
         net->bad_frames++;
         return;
     }
@@ -457,6 +458,7 @@ void iov_guest_net_deliver(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
         uint64_t *counter = kind == IOV_GUEST_FRAME_BAD ? &net->bad_frames : &net->foreign_frames;
 
         (*counter)++;
+        iov_span_release(frame->span);
         return;
     }
     unsigned socket = 0; /* an echo's, which has no port */

@@ -583,8 +583,10 @@ static unsigned rx_batch(IovNetback *self, struct iov_thread *thread, struct iov
             iov_measure_drop(self->measure, &self->drops, NULL);
         } else if (rx_put(self, packet)) {
             *ret_last = packet->span;
+            iov_packet_free(packet);
+            continue;
         }
-        iov_packet_free(packet);
+        iov_packet_drop(packet);
     }
     return count;
 }

@@ -130,7 +130,7 @@ iov_time e1000_rx_frame(IovE1000 *self, struct iov_packet *packet)
         return drop_length(self, packet, E1000_ROC);
     if (!filter_accepts(self, packet)) {
         self->frames_filtered++;
-        iov_packet_free(packet);
+        iov_packet_drop(packet);
         return 0;
     }
     if (self->rx.fifo_bytes + on_wire > fifo_size(self)) {

@@ -174,7 +174,7 @@ iov_time igb_rx_frame(IovIgb *self, struct iov_packet *packet)
         return drop_length(self, packet, IGB_ROC);
     if (!igb_filter_route(self, packet, &route)) {
         self->frames_filtered++;
-        iov_packet_free(packet);
+        iov_packet_drop(packet);
         return 0;
     }
     packet->stamp = stamp_make(&route, false);

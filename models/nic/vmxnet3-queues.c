@@ -386,12 +386,14 @@ void vmxnet3_receive(IovVmxnet3 *self)
             if (span == NULL)
                 span = packet->span;
             tell = true;
+            iov_packet_free(packet);
+            continue;
         } else {
             vmxnet3_drop(self, &self->rx_no_buffer);
             if (!self->rx_stopped)
                 vmxnet3_want_producer(self, 1);
         }
-        iov_packet_free(packet);
+        iov_packet_drop(packet);
     }
     if (!tell)
         return;

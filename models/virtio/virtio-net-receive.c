@@ -121,7 +121,7 @@ static bool rx_store(struct iov_virtio_net_engine *engine)
         return false;
     }
     if (engine->count == 0) {
-        iov_packet_free(iov_packet_queue_pop(&engine->waiting));
+        iov_packet_drop(iov_packet_queue_pop(&engine->waiting));
         iov_virtio_net_drop(net, &net->rx_no_buffer);
     } else {
         iov_span_mark(packet->span, net, IOV_PART_IOMMU,

@@ -150,3 +150,16 @@ Test(open_loop, a_datagram_is_measured_from_its_own_sending_however_many_are_los
         iov_experiment_free(larger);
     }
 }
+
+/* Frames that find no buffer in the guest's ring are lost as well, and nobody's from then on: the
+ * spans of their senders do not run out. */
+Test(open_loop, a_frame_that_finds_no_buffer_in_the_ring_is_nobodys)
+{
+    struct iov_experiment *run =
+        RUN("udp-stream-rx.yaml", "strategy=vhost-user", "parts.peer.source-interval=0ns",
+            "parts.peer.source-size=1B", "workload.operations=20000");
+
+    cr_assert(gt(u64, iov_experiment_measure(run)->counters.drops, 20000));
+    cr_assert(eq(u64, iov_experiment_measure(run)->mismatches, 0));
+    iov_experiment_free(run);
+}
