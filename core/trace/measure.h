@@ -224,6 +224,19 @@ static inline void iov_measure_drop(struct iov_measure *measure, uint64_t *stati
     if (packet != NULL)
         iov_packet_drop(packet);
 }
+/* A mistake of the guest's: likewise. */
+static inline void iov_measure_guest_fault(struct iov_measure *measure, uint64_t *statistic)
+{
+    (*statistic)++;
+    if (measure != NULL)
+        measure->counters.guest_faults++;
+}
+/* Software has copied `size` bytes of payload. Fast plane. */
+static inline void iov_measure_copy(struct iov_measure *measure, uint64_t size)
+{
+    measure->counters.copies++;
+    measure->counters.copied_bytes += size;
+}
 /* Requests and bytes that the throughput counts: those that are done, sent ones only where they
  * arrived. */
 static inline uint64_t iov_delivered(uint64_t operations, const struct iov_delivery *delivery)

@@ -55,8 +55,7 @@ void iov_guest_charge(struct iov_guest_cpu *cpu, iov_time cost)
 void iov_guest_charge_copy(struct iov_guest_cpu *cpu, uint32_t bytes)
 {
     iov_exec_compute(cpu->exec, cpu->guest->costs.copy * bytes / 1024, IOV_PART_COPY);
-    cpu->guest->measure->counters.copies++;
-    cpu->guest->measure->counters.copied_bytes += bytes;
+    iov_measure_copy(cpu->guest->measure, bytes);
 }
 
 void iov_guest_fail(struct iov_guest_cpu *cpu, const char *why)
@@ -64,8 +63,7 @@ void iov_guest_fail(struct iov_guest_cpu *cpu, const char *why)
     const IovModel *model = &cpu->guest->parent_instance;
     char text[256];
 
-    cpu->guest->faults++;
-    cpu->guest->measure->counters.guest_faults++;
+    iov_measure_guest_fault(cpu->guest->measure, &cpu->guest->faults);
     iov_measure_end(cpu->guest->measure, false);
     snprintf(text, sizeof text, "the workload did not finish: %.64s gave up at %.1f us: %s%s",
              model->path, (double)iov_guest_now(cpu) / (double)IOV_US, why,

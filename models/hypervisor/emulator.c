@@ -28,8 +28,7 @@ static iov_time copy_cost(const IovEmulator *self, uint32_t size)
 
 static void charge_copy(IovEmulator *self, struct iov_thread *thread, uint32_t size)
 {
-    self->measure->counters.copies++;
-    self->measure->counters.copied_bytes += size;
+    iov_measure_copy(self->measure, size);
     iov_thread_compute(thread, copy_cost(self, size), IOV_PART_COPY);
 }
 

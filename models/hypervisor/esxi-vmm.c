@@ -64,8 +64,7 @@ static iov_time now(const IovEsxiVmm *self)
 
 static void play_copy(IovEsxiVmm *self, struct iov_thread *thread, uint32_t size)
 {
-    self->measure->counters.copies++;
-    self->measure->counters.copied_bytes += size;
+    iov_measure_copy(self->measure, size);
     iov_thread_compute(thread, self->copy_fixed + self->copy_kib * size / 1024, IOV_PART_COPY);
 }
 

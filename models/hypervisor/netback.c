@@ -123,8 +123,7 @@ static uint32_t ring_waiting(IovNetback *self, struct ring *ring)
     waiting = ring_get(ring, XEN_RING_REQ_PROD) - ring->consumed;
     if (waiting > XEN_NET_RING_SIZE - (ring->consumed - ring->produced)) {
         self->broken = true;
-        self->bad_rings++;
-        self->measure->counters.guest_faults++;
+        iov_measure_guest_fault(self->measure, &self->bad_rings);
         return 0;
     }
     return waiting;
@@ -184,8 +183,7 @@ static bool connect(IovNetback *self, struct iov_thread *thread)
         return true;
     self->tx.bytes = self->rx.bytes = NULL;
     self->broken = true;
-    self->bad_rings++;
-    self->measure->counters.guest_faults++;
+    iov_measure_guest_fault(self->measure, &self->bad_rings);
     return false;
 }
 
@@ -320,8 +318,7 @@ static void tx_grants(IovNetback *self, struct iov_thread *thread, unsigned coun
         copy += self->copy_cost;
         if (request->status != XEN_GNTST_OKAY)
             continue;
-        self->measure->counters.copies++;
-        self->measure->counters.copied_bytes += size;
+        iov_measure_copy(self->measure, size);
         bytes += self->copy_kib * size / 1024;
     }
     iov_xen_domain_hypercall(self->domain, thread, copy);
@@ -403,8 +400,7 @@ static void tx_send(IovNetback *self, struct iov_thread *thread, const struct re
         send(self, thread, packet);
     } else {
         iov_packet_free(packet);
-        self->bad_requests++;
-        self->measure->counters.guest_faults++;
+        iov_measure_guest_fault(self->measure, &self->bad_requests);
     }
     thread->exec.span = NULL;
     if (!mapped)
@@ -419,8 +415,7 @@ static void tx_send(IovNetback *self, struct iov_thread *thread, const struct re
 /* Nothing of the frame is sent: each slot says so. */
 static void tx_refuse(IovNetback *self, struct iov_thread *thread, const struct request *head)
 {
-    self->bad_requests++;
-    self->measure->counters.guest_faults++;
+    iov_measure_guest_fault(self->measure, &self->bad_requests);
     for (unsigned i = 0; i < head->pieces; i++) {
         tx_respond(self, head[i].wire.id, XEN_NETIF_RSP_ERROR);
         if (i == 0 && head->extra)
@@ -545,8 +540,7 @@ static bool rx_put(IovNetback *self, struct iov_packet *packet)
         iov_xen_grant_done(self->vm, request.gref);
         self->frames_received++;
     } else {
-        self->bad_requests++;
-        self->measure->counters.guest_faults++;
+        iov_measure_guest_fault(self->measure, &self->bad_requests);
     }
     memcpy(ring_slot(&self->rx, self->rx.produced++), &response, sizeof response);
     return good;
@@ -569,8 +563,7 @@ static unsigned rx_batch(IovNetback *self, struct iov_thread *thread, struct iov
         copy += self->copy_cost;
         bytes += self->copy_kib * packet->size / 1024;
         self->copies++;
-        self->measure->counters.copies++;
-        self->measure->counters.copied_bytes += packet->size;
+        iov_measure_copy(self->measure, packet->size);
         iov_packet_queue_push(&batch, packet);
     }
     if (batch.count == 0)

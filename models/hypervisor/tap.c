@@ -47,8 +47,7 @@ static iov_time guest_receive(struct iov_packet_port *port, struct iov_packet *p
     iov_time owed = self->sender == SENDER_KERNEL ? self->sendmsg_cost : self->write_cost;
 
     if (thread != NULL) {
-        self->measure->counters.copies++;
-        self->measure->counters.copied_bytes += packet->size;
+        iov_measure_copy(self->measure, packet->size);
         iov_thread_compute(thread, self->copy_fixed + self->copy_kib * packet->size / 1024,
                            IOV_PART_COPY);
     }

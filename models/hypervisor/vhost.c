@@ -95,8 +95,7 @@ static void play(struct iov_effect_player *player, struct iov_thread *thread,
 
     switch ((enum iov_effect_kind)effect->kind) {
     case IOV_EFFECT_COPY:
-        self->measure->counters.copies++;
-        self->measure->counters.copied_bytes += effect->size;
+        iov_measure_copy(self->measure, effect->size);
         iov_thread_compute(thread, self->copy_fixed + self->copy_kib * effect->size / 1024,
                            IOV_PART_COPY);
         break;

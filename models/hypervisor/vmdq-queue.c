@@ -149,8 +149,7 @@ static iov_time guest_receive(struct iov_packet_port *port, struct iov_packet *p
         drop(self, packet);
         return 0;
     }
-    self->measure->counters.copies++;
-    self->measure->counters.copied_bytes += packet->size;
+    iov_measure_copy(self->measure, packet->size);
     iov_thread_compute(thread, self->copy_fixed + self->copy_kib * packet->size / 1024,
                        IOV_PART_COPY);
     iov_exec_put_payload(&thread->exec, buffer, packet->data, packet->size,

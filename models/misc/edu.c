@@ -49,9 +49,7 @@ G_DEFINE_FINAL_TYPE(IovEdu, iov_edu, IOV_TYPE_MODEL)
 
 static void guest_mistake(IovEdu *self, uint64_t *counter)
 {
-    (*counter)++;
-    if (self->parent_instance.run->measure != NULL)
-        self->parent_instance.run->measure->counters.guest_faults++;
+    iov_measure_guest_fault(self->parent_instance.run->measure, counter);
 }
 
 /* ---- Interrupts ---- */

@@ -24,11 +24,7 @@ static const char *const placements[] = { "hardware", "software", NULL };
 
 void e1000_guest_fault(IovE1000 *self)
 {
-    struct iov_measure *measure = self->parent_instance.run->measure;
-
-    self->guest_faults++;
-    if (measure != NULL)
-        measure->counters.guest_faults++;
+    iov_measure_guest_fault(self->parent_instance.run->measure, &self->guest_faults);
 }
 
 void e1000_drop(IovE1000 *self, struct iov_packet *packet)

@@ -22,11 +22,7 @@ G_DEFINE_ABSTRACT_TYPE(IovIgb, iov_igb_family, IOV_TYPE_MODEL)
 
 void igb_guest_fault(IovIgb *self)
 {
-    struct iov_measure *measure = self->parent_instance.run->measure;
-
-    self->guest_faults++;
-    if (measure != NULL)
-        measure->counters.guest_faults++;
+    iov_measure_guest_fault(self->parent_instance.run->measure, &self->guest_faults);
 }
 
 void igb_drop(IovIgb *self, struct iov_packet *packet)

@@ -34,11 +34,7 @@ G_DEFINE_FINAL_TYPE(IovVmxnet3, iov_vmxnet3, IOV_TYPE_MODEL)
 
 void vmxnet3_guest_fault(IovVmxnet3 *self)
 {
-    struct iov_measure *measure = self->parent_instance.run->measure;
-
-    self->guest_faults++;
-    if (measure != NULL)
-        measure->counters.guest_faults++;
+    iov_measure_guest_fault(self->parent_instance.run->measure, &self->guest_faults);
 }
 
 void vmxnet3_drop(IovVmxnet3 *self, uint64_t *statistic)
