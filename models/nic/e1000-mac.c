@@ -7,81 +7,49 @@
  */
 #include "models/nic/e1000-private.h"
 
-/* A register that keeps what is written to it, under a mask; NULL if the offset is none of
- * these. */
+/* Registers that keep what is written to them, under a mask. */
+static const struct plain {
+    uint16_t offset, field;
+    uint32_t mask;
+} plain_registers[] = {
+    { E1000_CTRL_EXT, offsetof(IovE1000, ctrl_ext), UINT32_MAX },
+    { E1000_FCAL, offsetof(IovE1000, fcal), UINT32_MAX },
+    { E1000_FCAH, offsetof(IovE1000, fcah), 0xffff },
+    { E1000_FCT, offsetof(IovE1000, fct), 0xffff },
+    { E1000_VET, offsetof(IovE1000, vet), 0xffff },
+    { E1000_FCTTV, offsetof(IovE1000, fcttv), 0xffff },
+    { E1000_TXCW, offsetof(IovE1000, txcw), UINT32_MAX },
+    { E1000_LEDCTL, offsetof(IovE1000, ledctl), UINT32_MAX },
+    { E1000_PBA, offsetof(IovE1000, pba), 0xffff },
+    { E1000_ITR, offsetof(IovE1000, itr), 0xffff },
+    { E1000_FCRTL, offsetof(IovE1000, fcrtl), 0x8000fff8 },
+    { E1000_FCRTH, offsetof(IovE1000, fcrth), 0xfff8 },
+    { E1000_RADV, offsetof(IovE1000, radv), 0xffff },
+    { E1000_RXDCTL, offsetof(IovE1000, rxdctl), UINT32_MAX },
+    { E1000_RSRPD, offsetof(IovE1000, rsrpd), 0xfff },
+    { E1000_RXCSUM, offsetof(IovE1000, rxcsum), 0x3ff },
+    { E1000_TIPG, offsetof(IovE1000, tipg), UINT32_MAX },
+    { E1000_AIT, offsetof(IovE1000, ait), 0xffff },
+    { E1000_TIDV, offsetof(IovE1000, tidv), 0xffff },
+    { E1000_TXDCTL, offsetof(IovE1000, txdctl), UINT32_MAX },
+    { E1000_TADV, offsetof(IovE1000, tadv), 0xffff },
+    { E1000_TSPMT, offsetof(IovE1000, tspmt), UINT32_MAX },
+    { E1000_WUC, offsetof(IovE1000, wuc), UINT32_MAX },
+    { E1000_WUFC, offsetof(IovE1000, wufc), UINT32_MAX },
+    { E1000_MANC, offsetof(IovE1000, manc), UINT32_MAX },
+    { E1000_SWSM, offsetof(IovE1000, swsm), UINT32_MAX },
+};
+
+/* NULL: the offset is none of these. */
 static uint32_t *plain_register(IovE1000 *self, uint32_t offset, uint32_t *ret_mask)
 {
-    *ret_mask = UINT32_MAX;
-    switch (offset) {
-    case E1000_CTRL_EXT:
-        return &self->ctrl_ext;
-    case E1000_FCAL:
-        return &self->fcal;
-    case E1000_FCAH:
-        *ret_mask = 0xffff;
-        return &self->fcah;
-    case E1000_FCT:
-        *ret_mask = 0xffff;
-        return &self->fct;
-    case E1000_VET:
-        *ret_mask = 0xffff;
-        return &self->vet;
-    case E1000_FCTTV:
-        *ret_mask = 0xffff;
-        return &self->fcttv;
-    case E1000_TXCW:
-        return &self->txcw;
-    case E1000_LEDCTL:
-        return &self->ledctl;
-    case E1000_PBA:
-        *ret_mask = 0xffff;
-        return &self->pba;
-    case E1000_ITR:
-        *ret_mask = 0xffff;
-        return &self->itr;
-    case E1000_FCRTL:
-        *ret_mask = 0x8000fff8;
-        return &self->fcrtl;
-    case E1000_FCRTH:
-        *ret_mask = 0xfff8;
-        return &self->fcrth;
-    case E1000_RADV:
-        *ret_mask = 0xffff;
-        return &self->radv;
-    case E1000_RXDCTL:
-        return &self->rxdctl;
-    case E1000_RSRPD:
-        *ret_mask = 0xfff;
-        return &self->rsrpd;
-    case E1000_RXCSUM:
-        *ret_mask = 0x3ff;
-        return &self->rxcsum;
-    case E1000_TIPG:
-        return &self->tipg;
-    case E1000_AIT:
-        *ret_mask = 0xffff;
-        return &self->ait;
-    case E1000_TIDV:
-        *ret_mask = 0xffff;
-        return &self->tidv;
-    case E1000_TXDCTL:
-        return &self->txdctl;
-    case E1000_TADV:
-        *ret_mask = 0xffff;
-        return &self->tadv;
-    case E1000_TSPMT:
-        return &self->tspmt;
-    case E1000_WUC:
-        return &self->wuc;
-    case E1000_WUFC:
-        return &self->wufc;
-    case E1000_MANC:
-        return &self->manc;
-    case E1000_SWSM:
-        return &self->swsm;
-    default:
-        return NULL;
+    for (unsigned i = 0; i < G_N_ELEMENTS(plain_registers); i++) {
+        if (plain_registers[i].offset == offset) {
+            *ret_mask = plain_registers[i].mask;
+            return G_STRUCT_MEMBER_P(self, plain_registers[i].field);
+        }
     }
+    return NULL;
 }
 
 /* Registers of a ring: changing where the ring is voids the descriptors held. */
