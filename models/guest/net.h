@@ -43,6 +43,7 @@ struct iov_guest_socket {
     void (*on_acknowledged)(void *context, struct iov_guest_cpu *cpu, uint32_t upto);
     void *context;
     struct iov_tcp tcp; /* the connection */
+    uint32_t written;   /* sequence number behind what the program gave it to send */
     uint32_t left;      /* its writer waits for room for some of this; 0: for whatever comes */
     uint32_t held;      /* payload in `received` */
 };
@@ -162,6 +163,8 @@ bool iov_guest_receive(struct iov_guest_cpu *cpu, iov_time deadline, void *data,
 bool iov_guest_tcp_connect(struct iov_guest_cpu *cpu);
 /* Sends `size` bytes; the last segment carries the span.  False: the peer is gone. */
 bool iov_guest_tcp_send(struct iov_guest_cpu *cpu, uint32_t size, struct iov_span *span);
+/* Waits until more of what was sent is acknowledged; what was lost goes again. False: as above. */
+bool iov_guest_tcp_wait(struct iov_guest_cpu *cpu);
 /* One segment's data; as iov_guest_receive(). */
 bool iov_guest_tcp_receive(struct iov_guest_cpu *cpu, iov_time deadline, uint32_t *ret_size,
                            struct iov_span **ret_span);

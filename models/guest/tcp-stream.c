@@ -75,12 +75,13 @@ static bool transmit(IovTcpStream *self, struct iov_guest_cpu *cpu)
         struct iov_span *span;
 
         if (stream->count == most) { /* as many small writes as can be followed are on their way */
-            iov_guest_net_wait_writer(cpu, iov_guest_now(cpu) + IOV_TCP_RETRANSMIT, NULL);
+            if (!iov_guest_tcp_wait(cpu))
+                return false;
             continue;
         }
         span = iov_workload_begin(workload, cpu);
         stream->writes[(stream->first + stream->count++) % WRITES_MAX] =
-            (struct written){ span, socket->tcp.next + (uint32_t)self->write };
+            (struct written){ span, socket->written + (uint32_t)self->write };
         iov_guest_work_for(cpu, span);
         iov_guest_charge(cpu, cpu->guest->costs.application);
         if (!iov_guest_tcp_send(cpu, (uint32_t)self->write, span))

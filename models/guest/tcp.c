@@ -206,36 +206,58 @@ bool iov_guest_tcp_connect(struct iov_guest_cpu *cpu)
         send_segment(cpu, socket, 0, NULL, cpu->guest->costs.tcp_tx);
         while (socket->tcp.state != IOV_TCP_ESTABLISHED && iov_guest_now(cpu) < deadline)
             iov_guest_net_wait_writer(cpu, deadline, NULL);
-        if (socket->tcp.state == IOV_TCP_ESTABLISHED)
+        if (socket->tcp.state == IOV_TCP_ESTABLISHED) {
+            socket->written = socket->tcp.next;
             return true;
+        }
     }
     return false;
 }
 
+/* The next segment of what is written, or a wait until it may go: where the connection went back,
+ * from there on. False: the peer is gone. */
+static bool send_or_wait(struct iov_guest_cpu *cpu, struct iov_span *span, unsigned *tries)
+{
+    struct iov_guest_socket *socket = iov_guest_socket(cpu);
+    uint32_t left = socket->written - socket->tcp.next;
+    uint32_t piece = next_piece(&cpu->guest->net, socket, left);
+
+    if (piece == 0)
+        return wait_for_peer(cpu, span, left, tries);
+    socket->tcp.push = piece == left;
+    send_segment(cpu, socket, piece, piece == left ? span : NULL, cpu->guest->costs.tcp_tx);
+    if (piece != left)
+        iov_guest_work_for(cpu, span);
+    return true;
+}
+
 bool iov_guest_tcp_send(struct iov_guest_cpu *cpu, uint32_t size, struct iov_span *span)
 {
-    struct iov_guest_net *net = &cpu->guest->net;
     struct iov_guest_socket *socket = iov_guest_socket(cpu);
     unsigned tries = 0;
-    uint32_t end = socket->tcp.next + size;
 
+    socket->written += size;
     iov_guest_work_for(cpu, span);
     iov_guest_charge(cpu, cpu->guest->costs.syscall_entry);
     iov_guest_charge_copy(cpu, size);
-    while (socket->tcp.next != end) {
-        uint32_t left = end - socket->tcp.next, piece = next_piece(net, socket, left);
-
-        if (piece == 0) {
-            if (!wait_for_peer(cpu, span, left, &tries))
-                return false;
-            continue;
-        }
-        socket->tcp.push = piece == left;
-        send_segment(cpu, socket, piece, piece == left ? span : NULL, cpu->guest->costs.tcp_tx);
-        if (piece != left)
-            iov_guest_work_for(cpu, span);
+    while (socket->tcp.next != socket->written) {
+        if (!send_or_wait(cpu, span, &tries))
+            return false;
     }
     iov_guest_charge(cpu, cpu->guest->costs.tx_return + cpu->guest->costs.syscall_exit);
+    return true;
+}
+
+bool iov_guest_tcp_wait(struct iov_guest_cpu *cpu)
+{
+    const struct iov_tcp *tcp = &iov_guest_socket(cpu)->tcp;
+    uint32_t before = tcp->unacknowledged;
+    unsigned tries = 0;
+
+    while (tcp->unacknowledged == before) {
+        if (!send_or_wait(cpu, NULL, &tries))
+            return false;
+    }
     return true;
 }
 

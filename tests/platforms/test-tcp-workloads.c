@@ -81,6 +81,22 @@ Test(tcp_workloads, small_writes_that_are_acknowledged_late_are_all_accounted_fo
     iov_experiment_free(run);
 }
 
+/* Six guests' small segments are more than the link takes, and some are lost while each program
+ * waits with as many writes on their way as it may have: what is lost goes again all the same. */
+Test(tcp_workloads, small_writes_that_are_lost_go_again_while_the_program_waits_for_them)
+{
+    struct iov_experiment *run =
+        RUN("tcp-stream.yaml", "strategy=vmdq", "vms[0].count=6", "parts.wire.rate=100Mbps",
+            "workload.write=1B", "workload.operations=200");
+    const struct iov_measure *measure = iov_experiment_measure(run);
+
+    cr_assert(measure->complete);
+    cr_assert(gt(u64, measure->counters.drops, 0));
+    cr_assert(eq(u64, measure->mismatches, 0));
+    cr_assert(lt(dbl, seconds(run), 1)); /* the retransmission's 200 ms, and not many of them */
+    iov_experiment_free(run);
+}
+
 Test(tcp_workloads, an_answer_that_comes_too_late_is_not_taken_for_that_of_the_next_request)
 {
     struct iov_experiment *run =
