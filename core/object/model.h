@@ -354,6 +354,10 @@ IOV_API const char *iov_row_name(const char *field);
     IOV_ROW_PORT(mc, Type, field, IOV_PORT_IRQ, IOV_PORT_INITIATOR, 0, 1, 0, NULL, words)
 #define IOV_PORT_PACKET_END(mc, Type, field, ops, words) \
     IOV_ROW_PORT(mc, Type, field, IOV_PORT_PACKET, IOV_PORT_EQUAL, 0, 1, 0, ops, words)
+/* An array of `n`, whose first member is the end; each wire takes the next free place. */
+#define IOV_PORT_PACKET_ENDS_SHARED(mc, Type, field, n, ops, words) \
+    IOV_ROW_PORT(mc, Type, field, IOV_PORT_PACKET, IOV_PORT_EQUAL, IOV_PORT_SHARED, n, \
+                 sizeof(((Type *)NULL)->field[0]), ops, words)
 #define IOV_PORT_NOTIFY_SINKS(mc, Type, field, n, ops, words) \
     IOV_ROW_PORT(mc, Type, field, IOV_PORT_NOTIFY, IOV_PORT_TARGET, IOV_PORT_SHARED, n, \
                  sizeof(struct iov_notify_sink), ops, words)
@@ -374,7 +378,8 @@ IOV_API const char *iov_row_name(const char *field);
  * iov_pci_function_ops. */
 #define IOV_PORT_PCI_FUNCTION(mc, Type, field, ops, words) \
     IOV_ROW_PORT(mc, Type, field, IOV_PORT_PCI, IOV_PORT_TARGET, 0, 1, 0, ops, words)
-/* struct iov_pci_bus: the wire's `at` is device << 3 | function. `ops`: struct iov_pci_bus_ops. */
+/* struct iov_pci_bus: the wire's `at` is device << 3 | function; without it the next free one.
+ * `ops`: struct iov_pci_bus_ops. */
 #define IOV_PORT_PCI_BUS(mc, Type, field, ops, words) \
     IOV_ROW_PORT(mc, Type, field, IOV_PORT_PCI, IOV_PORT_INITIATOR, IOV_PORT_MAP, 1, 0, ops, words)
 

@@ -99,12 +99,15 @@ static bool connect_slot(const struct wire_end *bus, const struct wire_end *func
 {
     struct iov_pci_bus *slots = port_field(bus->model, bus->row, 0);
 
+    for (unsigned i = 0; !has_at && i < IOV_PCI_FUNCTIONS; i++) { /* the next free one */
+        has_at = slots->functions[i] == NULL;
+        at = i;
+    }
     if (!has_at || at >= IOV_PCI_FUNCTIONS)
-        return iov_model_fail(
-            bus->model, error,
-            "port '%s' has 256 slots: the wire to '%s.%s' needs 'at', device * 8 + "
-            "function",
-            bus->row->name, function->model->path, function->row->name);
+        return iov_model_fail(bus->model, error,
+                              "port '%s' has 256 slots: there is none for '%s.%s'; 'at' is device "
+                              "* 8 + function",
+                              bus->row->name, function->model->path, function->row->name);
     if (!iov_pci_plug(slots, port_field(function->model, function->row, 0), (uint8_t)at))
         return iov_model_fail(
             bus->model, error, "port '%s': slot 0x%x is taken, or '%s.%s' is plugged in already",
@@ -214,7 +217,8 @@ bool iov_model_wire(IovModel *a, const char *port_a, IovModel *b, const char *po
 
     if (!resolve(a, port_a, &from, error) || !resolve(b, port_b, &to, error))
         return false;
-    if (from.row->role == IOV_PORT_TARGET) { /* a wire may be written from either end */
+    if (from.row->role == IOV_PORT_TARGET || /* a wire may be written from either end */
+        (from.row->role == IOV_PORT_EQUAL && to.row->flags & IOV_PORT_SHARED)) {
         struct wire_end swap = from;
 
         from = to;

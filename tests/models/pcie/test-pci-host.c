@@ -211,6 +211,21 @@ Test(pci_host, firmware_gives_the_largest_bar_the_beginning_of_the_window)
     cr_assert(eq(u64, bench_stat(host, "unassigned"), 0));
 }
 
+Test(pci_host, a_function_that_is_wired_without_a_place_gets_the_next_free_one)
+{
+    struct iov_pci_function *functions[3];
+
+    for (unsigned i = 0; i < 3; i++) {
+        IovModel *port = bench_add(bench, "root-port", "port");
+
+        cr_assert(iov_model_prepare(port, NULL));
+        bench_wire(host, "slots", port, "pci");
+        functions[i] = iov_model_port(port, "pci", 0);
+    }
+    for (unsigned i = 0; i < 3; i++)
+        cr_assert(eq(uint, functions[i]->devfn, i));
+}
+
 Test(pci_host, what_finds_no_room_is_counted_and_not_decoded)
 {
     bench_number(host, "firmware", true);
