@@ -255,9 +255,8 @@ static bool iov_pci_host_prepare(IovModel *model, GError **error)
     return true;
 }
 
-static void iov_pci_host_start(IovModel *model)
+static void firmware_run(IovPciHost *self)
 {
-    IovPciHost *self = (IovPciHost *)(void *)model;
     struct pci_firmware firmware = {
         .memory = { self->memory_window, self->memory_window_size },
         .prefetch = { self->prefetch_window, self->prefetch_window_size },
@@ -269,6 +268,14 @@ static void iov_pci_host_start(IovModel *model)
     self->unassigned = pci_firmware_run(&firmware, &self->slots);
 }
 
+/* Early, so that a function's owner finds numbers and addresses in its configuration space. */
+static bool iov_pci_host_realize(IovModel *model, GError **error)
+{
+    (void)error;
+    firmware_run((IovPciHost *)(void *)model);
+    return true;
+}
+
 /* All functions, and those behind bridges, are on the same reset; then firmware runs again. */
 static void iov_pci_host_reset(IovModel *model)
 {
@@ -277,7 +284,7 @@ static void iov_pci_host_reset(IovModel *model)
     self->config_address = 0;
     self->reset_control = 0;
     iov_pci_bus_reset(&self->slots, IOV_PCI_RESET_COLD);
-    iov_pci_host_start(model);
+    firmware_run(self);
 }
 
 static void describe_properties(IovModelClass *mc)
@@ -343,7 +350,7 @@ static void iov_pci_host_class_init(IovPciHostClass *klass)
     IOV_STAT(mc, IovPciHost, unclaimed, "Memory and I/O accesses to nobody");
     IOV_STAT(mc, IovPciHost, unassigned, "BARs that firmware had no room for");
     mc->prepare = iov_pci_host_prepare;
-    mc->start = iov_pci_host_start;
+    mc->realize = iov_pci_host_realize;
     mc->reset = iov_pci_host_reset;
 }
 

@@ -211,6 +211,13 @@ Test(pci_host, firmware_gives_the_largest_bar_the_beginning_of_the_window)
     cr_assert(eq(u64, bench_stat(host, "unassigned"), 0));
 }
 
+Test(pci_host, a_function_s_owner_finds_its_address_while_it_is_realized)
+{
+    bench_number(host, "firmware", true);
+    cr_assert(iov_model_realize(host, NULL));
+    cr_assert(eq(u64, iov_pci_bar_address(&disk.space, 0), 0xf0020000));
+}
+
 Test(pci_host, a_function_that_is_wired_without_a_place_gets_the_next_free_one)
 {
     struct iov_pci_function *functions[3];
