@@ -39,6 +39,9 @@ struct _IovVfio {
     IovModel *iommu_ref;
     IovModel *pf_ref;
     IovModel *adi_ref;
+    IovModel *device_ref;
+    uint64_t bar;
+    uint64_t offset;
     uint64_t cpu;
     uint64_t guest_address;
     uint64_t host_address;
@@ -54,6 +57,7 @@ struct _IovVfio {
     struct iov_irq_sink line;
     struct iov_mem_target messages;
     struct iov_mem_target table;
+    struct iov_mem_target registers;
     struct iov_notify_source irqfd;
     struct iov_notify_sink resample;
     struct iov_mem_initiator msi;
@@ -62,6 +66,7 @@ struct _IovVfio {
     IovKvmVm *vm;
     IovHostIommu *iommu;
     IovLinuxHost *host;
+    uint64_t bar_address, bar_size; /* of `device` */
     struct iov_host_irq line_irq;
     struct iov_host_irq message_irq;
     uint8_t line_vector;

@@ -8,12 +8,17 @@
  * comes back as `resample` and unmasks it, and a line that is still asserted interrupts again.
  * Registers need no exit, so nothing else of the data path is here.
  *
+ * Of a `device` in a slot everything is found in its configuration space, where firmware has been:
+ * requester ID, MSI-X table, addresses. What of its registers is not mapped is reached through the
+ * port `registers`, by whoever emulates it.
+ *
  * With `iommu` the guest's memory is mapped for the function `requester`, all of it and once. MSI-X
  * is in vfio-messages.c.
  * LIMIT: configuration space is not emulated.
  */
 #include "models/hypervisor/vfio-private.h"
 
+#include "core/pci/space.h"
 #include "core/trace/measure.h"
 #include "models/irq/ioapic-regs.h"
 
@@ -114,6 +119,69 @@ static void message_handle(struct iov_host_irq *irq, struct iov_exec *exec, stru
     }
 }
 
+/* ---- The device's own registers ---- */
+
+static enum iov_status registers_access(IovVfio *self, struct iov_mem_req *req, bool write)
+{
+    uint64_t offset = req->address;
+    enum iov_status status;
+
+    if (offset > self->bar_size || req->size > self->bar_size - offset)
+        return IOV_STATUS_UNSUPPORTED;
+    req->address = self->bar_address + offset;
+    status = write ? iov_mem_write_req(&self->bus, req) : iov_mem_read_req(&self->bus, req);
+    req->address = offset;
+    return status;
+}
+
+static enum iov_status registers_read(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    return registers_access(iov_container_of(port, IovVfio, registers), req, false);
+}
+
+static enum iov_status registers_write(struct iov_mem_target *port, struct iov_mem_req *req)
+{
+    return registers_access(iov_container_of(port, IovVfio, registers), req, true);
+}
+
+static const struct iov_mem_target_ops registers_ops = { .read = registers_read,
+                                                         .write = registers_write };
+
+/* What is given away, by its configuration space. */
+static bool device_find(IovVfio *self, GError **error)
+{
+    IovModel *model = &self->parent_instance;
+    const struct iov_port *row = iov_model_find_port(self->device_ref, "pci");
+    const struct iov_pci_function *function = iov_model_port(self->device_ref, "pci", 0);
+    const struct iov_pci_space *space;
+    uint32_t table;
+
+    if (row == NULL || row->type != IOV_PORT_PCI || function->bus == NULL)
+        return iov_model_fail(model, error, "device: '%s' is in no slot", self->device_ref->path);
+    space = function->space;
+    self->bar_address = iov_pci_bar_address(space, (unsigned)self->bar);
+    if (self->bar_address == UINT64_MAX)
+        return iov_model_fail(model, error,
+                              "device: BAR %u of '%s' has no address; the pci-host needs firmware: "
+                              "on",
+                              (unsigned)self->bar, self->device_ref->path);
+    if (space->vectors > IOV_VFIO_VECTORS)
+        return iov_model_fail(model, error, "device: '%s' has more than %u vectors",
+                              self->device_ref->path, IOV_VFIO_VECTORS);
+    self->bar_size = space->bars[self->bar].size;
+    self->host_address = self->bar_address + self->offset;
+    self->requester = function->requester;
+    self->cpu =
+        (self->cpu + function->devfn) % iov_host_cpu_count(self->host); /* they are spread */
+    self->vectors = space->vectors;
+    if (space->vectors > 0) {
+        table = iov_pci_get32(space, (uint16_t)(space->msix + PCI_MSIX_TABLE));
+        self->host_table = iov_pci_bar_address(space, table & PCI_MSIX_TABLE_BIR) +
+                           (table & (uint32_t)PCI_MSIX_TABLE_OFFSET);
+    }
+    return true;
+}
+
 /* ---- Life ---- */
 
 static bool iov_vfio_realize(IovModel *model, GError **error)
@@ -148,6 +216,8 @@ static bool iov_vfio_realize(IovModel *model, GError **error)
         self->host_table = adi->messages;
         self->cpu = adi->index % iov_host_cpu_count(self->host);
     }
+    if (self->device_ref != NULL && !device_find(self, error))
+        return false;
     if (self->size > 0 &&
         !iov_kvm_map_passthrough(vm, self->guest_address, self->host_address, self->size))
         return iov_model_fail(model, error,
@@ -203,6 +273,12 @@ static void iov_vfio_class_init(IovVfioClass *klass)
                  "What presents an assignable interface: interrupts "
                  "are that one's, and the table at host-table is its "
                  "part of the message storage");
+    IOV_PROP_REF(mc, IovVfio, device_ref, NULL, false,
+                 "The device itself, in a slot of a pci-host with firmware: requester, "
+                 "host-address, vectors and host-table are what its configuration space says");
+    IOV_PROP_COUNT(mc, IovVfio, bar, 0, 5, 0, "BAR of `device` with its registers");
+    IOV_PROP_COUNT(mc, IovVfio, offset, 0, UINT64_MAX, 0,
+                   "Where in that BAR the part begins that is mapped");
     IOV_PROP_COUNT(mc, IovVfio, cpu, 0, 63, 0, "Host processor that takes the device's interrupts");
     IOV_PROP_COUNT(mc, IovVfio, guest_address, 0, UINT64_MAX, 0,
                    "Guest-physical address of the registers");
@@ -227,7 +303,10 @@ static void iov_vfio_class_init(IovVfioClass *klass)
     IOV_PORT_MEM_INITIATOR(mc, IovVfio, msi, "To vm.msi");
     IOV_PORT_MEM_TARGET(mc, IovVfio, table, &iov_vfio_table_ops,
                         "The guest's MSI-X table, from vm.mmio");
-    IOV_PORT_MEM_INITIATOR(mc, IovVfio, bus, "Host addresses: the device's own table");
+    IOV_PORT_MEM_TARGET(mc, IovVfio, registers, &registers_ops,
+                        "BAR `bar` of `device`, for who emulates registers that are not mapped");
+    IOV_PORT_MEM_INITIATOR(mc, IovVfio, bus,
+                           "Host addresses: the device's own table and registers");
     IOV_STAT(mc, IovVfio, interrupts, "Interrupts of the device on the host");
     IOV_STAT(mc, IovVfio, unmasks, "Lines unmasked after the guest's EOI");
     IOV_STAT(mc, IovVfio, lost, "Messages lost");
@@ -241,4 +320,5 @@ static void iov_vfio_class_init(IovVfioClass *klass)
 static void iov_vfio_init(IovVfio *self)
 {
     self->messages.size = UINT64_C(0x100000);
+    self->registers.size = UINT64_C(0x100000);
 }
