@@ -159,6 +159,7 @@ static const struct neighbours_case neighbours_cases[] = {
     { "vmdq, one card", false, false, NULL, { "strategy=vmdq", NEIGHBOURS_PLAIN } },
     { "sriov-vf, one card", false, false, NULL, { "strategy=sriov-vf", NEIGHBOURS_PLAIN } },
     { "siov-adi, one card", false, false, NULL, { "strategy=siov-adi", NEIGHBOURS_PLAIN } },
+    { "vdpa, one card", false, false, NULL, { "strategy=vdpa", NEIGHBOURS_PLAIN } },
     { "xen-hvm, one Dom0", false, true, NULL, { "strategy=xen-hvm", NEIGHBOURS_PLAIN } },
     { "xen-pv, one Dom0", false, false, NULL, { "strategy=xen-pv", NEIGHBOURS_PLAIN } },
     { "esxi-vmxnet, one vSwitch",

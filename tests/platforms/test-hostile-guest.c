@@ -70,7 +70,7 @@ Test(hostile_guest, harms_nobody_beside_it)
 {
     static const char *const strategies[] = { "strategy=virtio-net", "strategy=vhost-net",
                                               "strategy=vhost-user", "strategy=sidecore",
-                                              "strategy=guest-dpdk" };
+                                              "strategy=guest-dpdk", "strategy=vdpa" };
     static const char *const layouts[] = { "parameters.packed=off", "parameters.packed=on" };
     uint64_t found = 0;
 
@@ -87,5 +87,5 @@ Test(hostile_guest, harms_nobody_beside_it)
                       layouts[j], (unsigned)beside, (unsigned)alone);
         }
     }
-    cr_assert(lt(u64, 4, found), "only %u of 10 were found out", (unsigned)found);
+    cr_assert(lt(u64, 4, found), "only %u of 12 were found out", (unsigned)found);
 }

@@ -49,9 +49,11 @@ Test(neighbours, a_hog_that_all_comes_back_to_makes_it_longer_still)
 {
     unsigned software = noise("strategy=vhost-net", true);
     unsigned hardware = noise("strategy=sriov-vf", true);
+    unsigned virtio = noise("strategy=vdpa", true);
 
     cr_assert(lt(uint, 140, software), "%u", software);
     cr_assert(lt(uint, hardware, software), "%u %u", hardware, software);
+    cr_assert(lt(uint, virtio, software), "%u %u", virtio, software);
 }
 
 Test(neighbours, a_stream_is_not_answered_unless_it_is_sent_to_the_service_that_does)

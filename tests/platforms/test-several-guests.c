@@ -13,7 +13,7 @@ static const char *const strategies[] = {
     "strategy=emulated-e1000",  "strategy=emulated-e1000-iommu",
     "strategy=esxi-e1000",      "strategy=esxi-vmxnet",
     "strategy=sidecore",        "strategy=guest-dpdk",
-    "strategy=sriov-vf"
+    "strategy=sriov-vf",        "strategy=vdpa"
 };
 
 Test(several_guests, get_their_own_answers)
