@@ -102,10 +102,12 @@ static bool receive(IovWorkload *workload, struct iov_guest_cpu *cpu)
 
         iov_guest_work_for(cpu, NULL);
         iov_guest_charge(cpu, cpu->guest->costs.application);
-        if (!iov_guest_tcp_receive(cpu, iov_guest_now(cpu) + workload->timeout, &size, &carried))
+        if (!iov_guest_tcp_receive(cpu, iov_guest_now(cpu) + workload->timeout, &size, &carried)) {
             workload->lost++;
-        else
-            iov_workload_finish(workload, carried != NULL ? carried : own, size);
+            continue;
+        }
+        iov_workload_finish(workload, carried != NULL ? carried : own, size);
+        iov_workload_think(workload, cpu);
     }
     return true;
 }

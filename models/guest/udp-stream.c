@@ -167,6 +167,7 @@ static void receive(IovWorkload *workload, struct iov_guest_cpu *cpu)
         if (carried != NULL || own != NULL)
             iov_workload_finish(workload, carried != NULL ? carried : own, size);
         iov_span_release(carried); /* the source may use it again */
+        iov_workload_think(workload, cpu);
     }
 }
 

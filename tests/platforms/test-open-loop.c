@@ -125,6 +125,17 @@ Test(open_loop, a_vcpu_behind_an_emulator_that_is_flooded_goes_on)
     }
 }
 
+/* One each 50 us, for a program that pauses for 100 us after each: its socket is full soon. */
+Test(open_loop, a_program_that_pauses_between_datagrams_loses_those_that_come_meanwhile)
+{
+    struct iov_experiment *run = RUN("udp-stream-rx.yaml", "parts.peer.source-interval=50us",
+                                     "workload.think-time=100us", "workload.operations=2000");
+
+    cr_assert(gt(dbl, seconds(run), 2000 * 100e-6));
+    cr_assert(gt(u64, counters_of(run)->drops, 1000));
+    iov_experiment_free(run);
+}
+
 /* ---- Lost frames are nobody's ---- */
 
 /*

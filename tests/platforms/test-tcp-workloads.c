@@ -81,6 +81,18 @@ Test(tcp_workloads, small_writes_that_are_acknowledged_late_are_all_accounted_fo
     iov_experiment_free(run);
 }
 
+Test(tcp_workloads, a_program_that_pauses_between_two_reads_holds_the_sender_back)
+{
+    struct iov_experiment *run =
+        RUN("tcp-stream.yaml", "workload.direction=rx", "parts.peer.role=source",
+            "workload.think-time=200us", "workload.operations=2000");
+
+    cr_assert(iov_experiment_measure(run)->complete);
+    cr_assert(gt(dbl, seconds(run), 2000 * 200e-6));
+    cr_assert(eq(u64, counters_of(run)->drops, 0)); /* it is the window that does */
+    iov_experiment_free(run);
+}
+
 /* Six guests' small segments are more than the link takes, and some are lost while each program
  * waits with as many writes on their way as it may have: what is lost goes again all the same. */
 Test(tcp_workloads, small_writes_that_are_lost_go_again_while_the_program_waits_for_them)
