@@ -44,10 +44,25 @@ static const char *holder_name(const struct iov_experiment *experiment, const vo
     return model != NULL ? model->path : thread;
 }
 
+/* What a vCPU's thread is at the moment; among several guests, whose. */
+static const char *role_of(const struct iov_experiment *experiment, const char *holder,
+                           const char *role)
+{
+    g_autofree char *name = NULL;
+
+    if (holder == NULL || strstr(holder, "/vcpu") == NULL ||
+        iov_experiment_measure(experiment)->guest_count < 2)
+        return role;
+    name = g_strdup_printf("%.*s/%s", (int)strcspn(holder, "/"), holder, role);
+    return g_intern_string(name);
+}
+
 /* A vCPU's thread is guest, monitor, host and emulator in turn, and copies for whoever of them it
  * was (`last`); others are what they are called. */
-static const char *actor_of(const char *holder, enum iov_part part, const char *last)
+static const char *actor_of(const struct iov_experiment *experiment, const void *holder_object,
+                            enum iov_part part, const char *last)
 {
+    const char *holder = holder_name(experiment, holder_object);
     bool is_vcpu = holder != NULL && strstr(holder, "/vcpu") != NULL;
 
     switch (part) {
@@ -55,22 +70,22 @@ static const char *actor_of(const char *holder, enum iov_part part, const char *
     case IOV_PART_PEER:
         return iov_part_name(part);
     case IOV_PART_GUEST:
-        return "guest";
+        return role_of(experiment, holder, "guest");
     case IOV_PART_INTERRUPT: /* sent by whoever has the request, taken by the guest */
-        return is_vcpu || holder == NULL ? "guest" : holder;
+        return is_vcpu || holder == NULL ? role_of(experiment, holder, "guest") : holder;
     case IOV_PART_EXIT:
     case IOV_PART_MONITOR:
-        return "monitor";
+        return role_of(experiment, holder, "monitor");
     case IOV_PART_EMULATOR:
-        return is_vcpu || holder == NULL ? "emulator" : holder;
+        return is_vcpu || holder == NULL ? role_of(experiment, holder, "emulator") : holder;
     case IOV_PART_COPY:
         return is_vcpu || holder == NULL ? last : holder;
     case IOV_PART_PCIE:
     case IOV_PART_IOMMU:
     case IOV_PART_DEVICE:
-        return is_vcpu ? "guest" : holder != NULL ? holder : "device";
+        return is_vcpu ? role_of(experiment, holder, "guest") : holder != NULL ? holder : "device";
     default:
-        return is_vcpu || holder == NULL ? "host" : holder;
+        return is_vcpu || holder == NULL ? role_of(experiment, holder, "host") : holder;
     }
 }
 
@@ -90,9 +105,8 @@ static const char *note_text(const char *note, char *buffer, size_t size)
 
 static const char *add_line(GString *out, const struct iov_experiment *experiment,
                             const struct iov_waterfall_entry *entry, iov_time begin,
-                            const char *last)
+                            const char *last, int width)
 {
-    const char *holder = holder_name(experiment, entry->holder);
     double since = (double)(entry->from - begin) / (double)IOV_US;
 
     if (entry->note != NULL) {
@@ -102,9 +116,9 @@ static const char *add_line(GString *out, const struct iov_experiment *experimen
                                note_text(entry->note, buffer, sizeof buffer));
         return last;
     }
-    last = actor_of(holder, entry->part, last);
-    g_string_append_printf(out, "%10.3f  %10.1f  %-18s  %-9s  %s\n", since,
-                           (double)(entry->to - entry->from) / (double)IOV_NS, last,
+    last = actor_of(experiment, entry->holder, entry->part, last);
+    g_string_append_printf(out, "%10.3f  %10.1f  %-*s  %-9s  %s\n", since,
+                           (double)(entry->to - entry->from) / (double)IOV_NS, width, last,
                            iov_part_name(entry->part), part_texts[entry->part]);
     return last;
 }
@@ -130,14 +144,32 @@ static void add_sums(GString *out, const struct iov_waterfall *waterfall)
                            (double)all / (double)IOV_NS);
 }
 
+/* Of the column that says who. */
+static int width_of(const struct iov_experiment *experiment, const struct iov_waterfall *waterfall)
+{
+    size_t width = 18;
+
+    for (unsigned i = 0; i < waterfall->count; i++) {
+        const struct iov_waterfall_entry *entry = &waterfall->entries[i];
+
+        if (entry->note == NULL)
+            width = MAX(width, strlen(actor_of(experiment, entry->holder, entry->part, "")));
+    }
+    return (int)width;
+}
+
 static char *make_lines(const struct iov_experiment *experiment,
                         const struct iov_waterfall *waterfall)
 {
-    GString *out = g_string_new("     at us    takes ns  who                 part       what\n");
+    int width = width_of(experiment, waterfall);
+    GString *out = g_string_new(NULL);
     const char *last = "guest";
 
+    g_string_append_printf(out, "%10s  %10s  %-*s  %-9s  what\n", "at us", "takes ns", width, "who",
+                           "part");
     for (unsigned i = 0; i < waterfall->count; i++)
-        last = add_line(out, experiment, &waterfall->entries[i], waterfall->entries[0].from, last);
+        last = add_line(out, experiment, &waterfall->entries[i], waterfall->entries[0].from, last,
+                        width);
     add_sums(out, waterfall);
     return g_string_free(out, FALSE);
 }
@@ -172,7 +204,7 @@ static char *make_mermaid(const struct iov_experiment *experiment,
             note = note_text(entry->note, buffer, sizeof buffer);
             continue;
         }
-        actor = actor_of(holder_name(experiment, entry->holder), entry->part, actor);
+        actor = actor_of(experiment, entry->holder, entry->part, actor);
         now = participant_of(participants, declared, actor);
         if (now != last)
             g_string_append_printf(steps, "    p%u->>p%u: %s\n", last, now,
