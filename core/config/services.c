@@ -3,9 +3,10 @@
  * Whether somebody is at the far end who does what a guest's workload needs. Without that a run
  * would be busy, or silent, until it is given up.
  *
- * A VM is served by far ends of its own, if it has any that are wired, else by the machine's. Where
- * there are none, or kinds that say nothing of themselves, nothing is refused. LIMIT: who can be
- * reached over which switch is not looked at: with several far ends one that does it is enough.
+ * A VM is served by far ends of its own, if it has any that are wired, else by the machine's; and
+ * by programs in other VMs. Where there are none, or kinds that say nothing of themselves, nothing
+ * is refused. LIMIT: who can be reached, and who is asked, is not looked at: with several far ends
+ * one that does it is enough.
  */
 #include "core/config/config-private.h"
 
@@ -49,6 +50,17 @@ static GPtrArray *far_ends(const struct parts *parts, int vm)
     return found;
 }
 
+/* What serves and has no wires of its own: a workload. */
+static void add_programs(const struct parts *parts, GPtrArray *found)
+{
+    for (guint i = 0; i < parts->list->len; i++) {
+        struct part *part = g_ptr_array_index(parts->list, i);
+
+        if (IOV_MODEL_GET_CLASS(part->model)->serves != NULL && part->info->ports->len == 0)
+            g_ptr_array_add(found, part);
+    }
+}
+
 /* Told where the first far end's property is written, else where the workload is. */
 static void refuse(const struct parts *parts, const struct part *workload, enum iov_service service,
                    const struct part *far_end)
@@ -72,6 +84,7 @@ static void check(const struct parts *parts, const struct part *workload, enum i
         g_ptr_array_unref(found);
         found = far_ends(parts, -1);
     }
+    add_programs(parts, found);
     for (guint i = 0; i < found->len; i++) {
         const struct part *part = g_ptr_array_index(found, i);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ethernet addresses: see the header. */
+/* Addresses: see the header. */
 #include "core/net/address.h"
 
 #include <glib.h>
@@ -16,6 +16,23 @@ bool iov_net_address_parse(const char *text, uint8_t ret_address[6])
         address[i] = (uint8_t)(g_ascii_xdigit_value(text[0]) * 16 + g_ascii_xdigit_value(text[1]));
     }
     memcpy(ret_address, address, sizeof address);
+    return true;
+}
+
+bool iov_net_ipv4_parse(const char *text, uint32_t *ret_address)
+{
+    uint32_t address = 0;
+
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned value = 0, digits = 0;
+
+        for (; digits < 3 && g_ascii_isdigit(*text); digits++)
+            value = value * 10 + (unsigned)(*text++ - '0');
+        if (digits == 0 || value > 255 || *text++ != (i < 3 ? '.' : '\0'))
+            return false;
+        address = address << 8 | value;
+    }
+    *ret_address = address;
     return true;
 }
 

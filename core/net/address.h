@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ethernet addresses as people write them, and those that nobody wrote. */
+/* Addresses as people write them, and Ethernet's that nobody wrote. */
 #ifndef IOV_NET_ADDRESS_H
 #define IOV_NET_ADDRESS_H
 
@@ -14,9 +14,20 @@ IOV_BEGIN_DECLS
 #define IOV_NET_VENDOR_VMWARE 0x000c29u
 #define IOV_NET_VENDOR_XEN 0x00163eu
 
+/* One end of what is sent over a network. */
+struct iov_net_end {
+    uint8_t mac[6];
+    uint32_t ip;
+    uint16_t port; /* of UDP or TCP */
+};
+
 /* Reads six pairs of hexadecimal digits like "52:54:00:12:34:56"; false, with nothing changed, if
  * `text` is anything else. */
 IOV_API bool iov_net_address_parse(const char *text, uint8_t ret_address[6]);
+
+/* Reads an IPv4 address like "10.0.0.2"; false, with nothing changed, if `text` is anything
+ * else. */
+IOV_API bool iov_net_ipv4_parse(const char *text, uint32_t *ret_address);
 
 /* An address of `vendor` that depends on a part's path alone: several guests of one run have
  * different ones. */

@@ -18,7 +18,7 @@ static bool before(uint32_t a, uint32_t b)
     return (int32_t)(a - b) < 0;
 }
 
-void iov_tcp_init(struct iov_tcp *tcp, const struct iov_tcp_address *own, uint32_t window)
+void iov_tcp_init(struct iov_tcp *tcp, const struct iov_net_end *own, uint32_t window)
 {
     *tcp = (struct iov_tcp){ .own = *own,
                              .receive_window = window,
@@ -28,7 +28,7 @@ void iov_tcp_init(struct iov_tcp *tcp, const struct iov_tcp_address *own, uint32
                              .threshold = UINT32_MAX };
 }
 
-void iov_tcp_connect(struct iov_tcp *tcp, const struct iov_tcp_address *peer)
+void iov_tcp_connect(struct iov_tcp *tcp, const struct iov_net_end *peer)
 {
     tcp->peer = *peer;
     tcp->state = IOV_TCP_SYN_SENT;

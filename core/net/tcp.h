@@ -20,6 +20,7 @@
 
 #include "core/kernel/macros.h"
 #include "core/kernel/time.h"
+#include "core/net/address.h"
 
 IOV_BEGIN_DECLS
 
@@ -33,14 +34,8 @@ IOV_BEGIN_DECLS
 
 enum iov_tcp_state { IOV_TCP_CLOSED, IOV_TCP_SYN_SENT, IOV_TCP_SYN_RECEIVED, IOV_TCP_ESTABLISHED };
 
-struct iov_tcp_address {
-    uint8_t mac[6];
-    uint32_t ip;
-    uint16_t port;
-};
-
 struct iov_tcp {
-    struct iov_tcp_address own, peer;
+    struct iov_net_end own, peer;
     enum iov_tcp_state state;
     uint32_t unacknowledged, next;      /* send sequence */
     uint32_t highest;                   /* behind the last byte that was ever sent */
@@ -81,9 +76,9 @@ enum {
 };
 
 /* A closed end; `window` is what it offers. */
-IOV_API void iov_tcp_init(struct iov_tcp *tcp, const struct iov_tcp_address *own, uint32_t window);
+IOV_API void iov_tcp_init(struct iov_tcp *tcp, const struct iov_net_end *own, uint32_t window);
 /* Towards `peer`: the owner sends a SYN next. */
-IOV_API void iov_tcp_connect(struct iov_tcp *tcp, const struct iov_tcp_address *peer);
+IOV_API void iov_tcp_connect(struct iov_tcp *tcp, const struct iov_net_end *peer);
 /*
  * Reads a frame as a TCP segment to port `port` of `ip`; false if it is none, or broken.
  * `verified`: somebody else has checked the sum. `segment_size`: payload of the wire's segments

@@ -277,6 +277,22 @@ void iov_measure_guest_finished(struct iov_measure *measure, unsigned guest)
     iov_kernel_stop(measure->kernel);
 }
 
+void iov_measure_guest_stands_by(struct iov_measure *measure, unsigned guest)
+{
+    measure->guests[guest].stands_by = true;
+    iov_measure_guest_ready(measure, guest);
+    iov_measure_guest_finished(measure, guest);
+}
+
+unsigned iov_measure_guests_at_work(const struct iov_measure *measure)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < measure->guest_count; i++)
+        count += !measure->guests[i].stands_by;
+    return count;
+}
+
 void iov_measure_guest_request(struct iov_measure *measure, unsigned guest, struct iov_span *span,
                                uint64_t bytes)
 {
@@ -305,7 +321,9 @@ uint32_t iov_measure_fairness(const struct iov_measure *measure)
         squares += (unsigned __int128)operations * operations;
     }
     /* SPEC: Jain, Chiu, Hawe, A quantitative measure of fairness, DEC TR-301, 1984. */
-    return squares == 0 ? 0 : (uint32_t)(sum * sum * 1000000 / (squares * measure->guest_count));
+    return squares == 0
+               ? 0
+               : (uint32_t)(sum * sum * 1000000 / (squares * iov_measure_guests_at_work(measure)));
 }
 
 void iov_measure_end(struct iov_measure *measure, bool complete)

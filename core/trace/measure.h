@@ -108,6 +108,7 @@ struct iov_guest_use {
     struct iov_histogram *latency; /* ps */
     bool ready;                    /* its warm-up is over */
     bool finished;                 /* it has done what it was asked to; it goes on until all have */
+    bool stands_by;                /* it has no operations of its own */
 };
 
 struct iov_waterfall; /* core/trace/waterfall.h */
@@ -189,6 +190,10 @@ IOV_API struct iov_virtual_use *iov_measure_virtual(struct iov_measure *measure,
 IOV_API unsigned iov_measure_join(struct iov_measure *measure, const char *name);
 IOV_API void iov_measure_guest_ready(struct iov_measure *measure, unsigned guest);
 IOV_API void iov_measure_guest_finished(struct iov_measure *measure, unsigned guest);
+/* It has nothing to do that is measured: nobody waits for it. */
+IOV_API void iov_measure_guest_stands_by(struct iov_measure *measure, unsigned guest);
+/* How many guests do not stand by. */
+IOV_API unsigned iov_measure_guests_at_work(const struct iov_measure *measure);
 /* iov_measure_request() for a request of this guest. */
 IOV_API void iov_measure_guest_request(struct iov_measure *measure, unsigned guest,
                                        struct iov_span *span, uint64_t bytes);

@@ -175,13 +175,15 @@ static void put_guests(GString *text, const struct iov_measure *measure)
     char rate[REPORT_NUMBER_SIZE], p50[REPORT_NUMBER_SIZE], p99[REPORT_NUMBER_SIZE],
         p999[REPORT_NUMBER_SIZE];
 
-    if (measure->guest_count < 2)
+    if (iov_measure_guests_at_work(measure) < 2)
         return;
     g_string_append_printf(text, "\n%-*s %12s %14s %14s %14s\n", NAME_WIDTH - 8, "guest", "op/s",
                            "p50 ns", "p99 ns", "p99.9 ns");
     for (unsigned i = 0; i < measure->guest_count; i++) {
         const struct iov_guest_use *guest = &measure->guests[i];
 
+        if (guest->stands_by)
+            continue;
         g_string_append_printf(
             text, "  %-*s %12s %14s %14s %14s\n", NAME_WIDTH - 10, guest->name,
             iov_report_ratio(rate,

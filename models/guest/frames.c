@@ -4,6 +4,7 @@
  * and checked byte by byte. What arrives may be anything: every length is checked against the frame
  * before it is used.
  */
+#include <limits.h>
 #include <string.h>
 
 #include "core/net/ethernet-regs.h"
@@ -24,11 +25,11 @@ static uint32_t pseudo_sum(const uint8_t *ip, uint32_t protocol, uint32_t size)
 
 /* Ethernet and IP headers for `size` bytes of `protocol`. Returns where they go. */
 static uint8_t *build_headers(struct iov_guest_net *net, struct iov_guest_frame *frame,
-                              uint8_t protocol, uint32_t size)
+                              const struct iov_net_end *to, uint8_t protocol, uint32_t size)
 {
     uint8_t *ip = frame->data + ETHERNET_HEADER;
 
-    memcpy(frame->data, net->peer_mac, 6);
+    memcpy(frame->data, to->mac, 6);
     memcpy(frame->data + 6, net->dev->mac, 6);
     iov_net_put16(frame->data + 12, ETHERNET_TYPE_IPV4);
     memset(ip, 0, IPV4_HEADER);
@@ -39,7 +40,7 @@ static uint8_t *build_headers(struct iov_guest_net *net, struct iov_guest_frame 
     ip[8] = IPV4_TIME_TO_LIVE;
     ip[9] = protocol;
     iov_net_put32(ip + 12, net->address);
-    iov_net_put32(ip + 16, net->peer_address);
+    iov_net_put32(ip + 16, to->ip);
     iov_net_put16(ip + 10, ~iov_net_sum(0, ip, IPV4_HEADER));
     frame->size = (uint16_t)(ETHERNET_HEADER + IPV4_HEADER + size);
     frame->checksum_start = 0;
@@ -50,11 +51,12 @@ static uint8_t *build_headers(struct iov_guest_net *net, struct iov_guest_frame 
 void iov_guest_build_udp(struct iov_guest_net *net, struct iov_guest_frame *frame,
                          const void *payload, uint32_t size)
 {
+    const struct iov_guest_socket *socket = &net->sockets[frame->socket];
     uint32_t length = UDP_HEADER + size;
-    uint8_t *udp = build_headers(net, frame, IPV4_PROTOCOL_UDP, length);
+    uint8_t *udp = build_headers(net, frame, socket->peer, IPV4_PROTOCOL_UDP, length);
 
-    iov_net_put16(udp, (uint32_t)net->port + frame->socket);
-    iov_net_put16(udp + 2, (uint32_t)net->peer_port + frame->flow);
+    iov_net_put16(udp, socket->port);
+    iov_net_put16(udp + 2, (uint32_t)socket->peer->port + frame->flow);
     iov_net_put16(udp + 4, length);
     iov_net_put16(udp + UDP_CHECKSUM, 0);
     memcpy(udp + UDP_HEADER, payload, size);
@@ -74,7 +76,7 @@ void iov_guest_build_echo(struct iov_guest_net *net, struct iov_guest_frame *fra
                           uint16_t sequence, uint32_t size)
 {
     uint32_t length = ICMP_HEADER + size;
-    uint8_t *icmp = build_headers(net, frame, IPV4_PROTOCOL_ICMP, length);
+    uint8_t *icmp = build_headers(net, frame, &net->peer, IPV4_PROTOCOL_ICMP, length);
 
     icmp[0] = ICMP_TYPE_ECHO;
     icmp[1] = 0;
@@ -99,7 +101,7 @@ static enum iov_guest_frame_kind parse_udp(const struct iov_guest_net *net, cons
     if (!verified && iov_net_get16(udp + UDP_CHECKSUM) != 0 &&
         iov_net_sum(pseudo_sum(ip, IPV4_PROTOCOL_UDP, length), udp, length) != 0xffff)
         return IOV_GUEST_FRAME_BAD;
-    if ((unsigned)iov_net_get16(udp + 2) - net->port >= net->socket_count)
+    if (iov_guest_socket_of(net, iov_net_get16(udp + 2)) == UINT_MAX)
         return IOV_GUEST_FRAME_FOREIGN;
     *ret_size = length - UDP_HEADER;
     return IOV_GUEST_FRAME_UDP;
@@ -109,10 +111,12 @@ static enum iov_guest_frame_kind parse_echo(const uint8_t *icmp, uint32_t room, 
 {
     if (room < ICMP_HEADER || iov_net_sum(0, icmp, room) != 0xffff)
         return IOV_GUEST_FRAME_BAD;
-    if (icmp[0] != ICMP_TYPE_ECHO_REPLY || iov_net_get16(icmp + 4) != ECHO_IDENTIFIER)
-        return IOV_GUEST_FRAME_FOREIGN;
     *ret_size = room - ICMP_HEADER;
-    return IOV_GUEST_FRAME_ECHO;
+    if (icmp[0] == ICMP_TYPE_ECHO)
+        return IOV_GUEST_FRAME_PING;
+    return icmp[0] == ICMP_TYPE_ECHO_REPLY && iov_net_get16(icmp + 4) == ECHO_IDENTIFIER
+               ? IOV_GUEST_FRAME_ECHO
+               : IOV_GUEST_FRAME_FOREIGN;
 }
 
 enum iov_guest_frame_kind iov_guest_parse(const struct iov_guest_net *net,
@@ -123,6 +127,8 @@ enum iov_guest_frame_kind iov_guest_parse(const struct iov_guest_net *net,
 
     if (frame->size < ETHERNET_HEADER)
         return IOV_GUEST_FRAME_BAD;
+    if (iov_net_get16(frame->data + 12) == ETHERNET_TYPE_ARP)
+        return IOV_GUEST_FRAME_ARP;
     if (iov_net_get16(frame->data + 12) != ETHERNET_TYPE_IPV4)
         return IOV_GUEST_FRAME_FOREIGN;
     if (frame->size < ETHERNET_HEADER + IPV4_HEADER || ip[0] >> 4 != 4)

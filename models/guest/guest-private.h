@@ -188,9 +188,11 @@ struct _IovLinuxGuest {
     uint64_t iommu_flush_entries;
     iov_time iommu_flush_time;
     bool interrupt_remapping;
+    uint64_t tcp_window;
     bool tx_checksum, rx_checksum, scatter_gather, tso, gso, gro;
     uint64_t requester;
     uint64_t ioapic_requester;
+    char *address, *peer_address;
     IovModel *workload;
     struct iov_guest_costs costs;
     /* ports */

@@ -12,9 +12,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/net/address.h"
 #include "models/guest/guest-private.h"
 
 G_DEFINE_FINAL_TYPE(IovLinuxGuest, iov_linux_guest, IOV_TYPE_MODEL)
+
+#define FIRST_ADDRESS 0x0a000001u     /* 10.0.0.1 */
+#define FURTHER_ADDRESSES 0x0a000100u /* 10.0.1.0 */
 
 static const char *const driver_names[] = { "none",   "e1000",   "virtio-net", "virtio-pmd",
                                             "igb",    "igbvf",   "igbvf-pmd",  "netfront",
@@ -83,7 +87,10 @@ static bool start_network(struct iov_guest_cpu *cpu)
     }
     iov_guest_net_opened(&cpu->guest->net);
     dev->running = true;
-    return true;
+    if (cpu->guest->workload == NULL || cpu->guest->net.serves || iov_guest_neighbour_find(cpu))
+        return true;
+    iov_guest_fail(cpu, "nobody answers for the address in 'peer-address'");
+    return false;
 }
 
 /* ---- Processors, queues, tasks ---- */
@@ -268,9 +275,21 @@ static unsigned sockets_wanted(const IovLinuxGuest *self)
     return MIN((unsigned)flows, IOV_GUEST_CPUS);
 }
 
+/* Guests are counted as their workloads are. */
+static bool choose_address(const IovLinuxGuest *self, uint32_t *ret_address)
+{
+    unsigned number = self->workload != NULL ? IOV_WORKLOAD(self->workload)->guest : 0;
+
+    if (strcmp(self->address, "auto") != 0)
+        return iov_net_ipv4_parse(self->address, ret_address);
+    *ret_address = number == 0 ? FIRST_ADDRESS : FURTHER_ADDRESSES + number;
+    return true;
+}
+
 static bool guest_realize(IovModel *model, GError **error)
 {
     IovLinuxGuest *self = IOV_LINUX_GUEST(model);
+    uint32_t address, peer;
 
     self->measure = model->run->measure;
     iov_interrupt_owned(self->measure->interrupts, (uint32_t)self->requester, self);
@@ -294,7 +313,15 @@ static bool guest_realize(IovModel *model, GError **error)
                               driver_names[self->driver]);
     const struct iov_guest_netdev_ops *ops = iov_guest_netdev_find(driver_names[self->driver]);
 
-    iov_guest_net_init(&self->net, self, sockets_wanted(self));
+    if (!choose_address(self, &address))
+        return iov_model_fail(model, error, "address: '%s' is not an address like 10.0.0.1",
+                              self->address);
+    if (!iov_net_ipv4_parse(self->peer_address, &peer) || peer == address)
+        return iov_model_fail(model, error, "peer-address: '%s' is not another's, like 10.0.0.2",
+                              self->peer_address);
+    iov_guest_net_init(&self->net, self, sockets_wanted(self), address, peer);
+    self->net.tcp_window = (uint32_t)self->tcp_window;
+    self->net.serves = self->workload != NULL && IOV_WORKLOAD_GET_CLASS(self->workload)->serves;
     self->netdev = ops->create(&self->net);
     self->net.dev = self->netdev;
     self->netdev->queues = 1;
@@ -485,6 +512,13 @@ static void iov_linux_guest_class_init(IovLinuxGuestClass *klass)
     IOV_PROP_COUNT(mc, IovLinuxGuest, doorbells, 0, UINT64_MAX, 0,
                    "Guest-physical address of the page with an assignable interface's doorbells "
                    "(driver igbvf); 0: they are among the registers");
+    IOV_PROP_STRING(
+        mc, IovLinuxGuest, address, "auto",
+        "IPv4 address of the guest; auto: 10.0.0.1, of further guests 10.0.1.1, 10.0.1.2 ...");
+    IOV_PROP_STRING(mc, IovLinuxGuest, peer_address, "10.0.0.2",
+                    "Whom it talks to; not the far end's: the guest asks for the station (ARP)");
+    IOV_PROP_SIZE(mc, IovLinuxGuest, tcp_window, 4096, 1 << 20, 1 << 17,
+                  "What a connection offers to take, and sends at most, before it is acknowledged");
     IOV_PROP_COUNT(mc, IovLinuxGuest, gsi, 0, 23, 21, "I/O APIC pin of the device");
     IOV_PROP_COUNT(mc, IovLinuxGuest, ioapic, 0, UINT64_MAX, 0xfec00000,
                    "Guest-physical address of the I/O APIC");

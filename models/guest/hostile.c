@@ -144,7 +144,7 @@ static void put_address(const struct iov_guest_net *net, uint8_t *place, unsigne
         memcpy(place, net->dev->mac, 6);
         break;
     case 1:
-        memcpy(place, net->peer_mac, 6);
+        memcpy(place, net->peer.mac, 6);
         break;
     case 2:
         memcpy(place, net->dev->mac, 6);
@@ -221,8 +221,7 @@ static void hostile_run(IovWorkload *workload, struct iov_guest_cpu *cpu)
     if (cpu->index != 0)
         return;
     workload->ready = true;
-    iov_measure_guest_ready(workload->measure, workload->guest);
-    iov_measure_guest_finished(workload->measure, workload->guest);
+    iov_measure_guest_stands_by(workload->measure, workload->guest);
     for (uint64_t i = 0; i < count; i++) {
         uint64_t drawn =
             self->bytes == NULL ? iov_random_u64(&workload->parent_instance.random) : 0;

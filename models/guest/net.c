@@ -28,8 +28,7 @@
 #define FRAME_OVERHEAD 576u
 #define FRAME_GRAIN 64u
 
-#define ADDRESS 0x0a000001u      /* 10.0.0.1 */
-#define PEER_ADDRESS 0x0a000002u /* 10.0.0.2 */
+#define FAR_END 0x0a000002u /* 10.0.0.2 */
 #define PORT 40000
 
 #define SLOW_LOOK IOV_MS /* a program that polls finds what nobody told it of */
@@ -88,16 +87,18 @@ void iov_guest_net_open(struct iov_guest_net *net, unsigned socket)
         give_frame(net, &frames[i]);
 }
 
-void iov_guest_net_init(struct iov_guest_net *net, struct _IovLinuxGuest *guest, unsigned sockets)
+void iov_guest_net_init(struct iov_guest_net *net, struct _IovLinuxGuest *guest, unsigned sockets,
+                        uint32_t address, uint32_t peer)
 {
-    static const uint8_t peer_mac[6] = { 0x52, 0x54, 0x00, 0x00, 0x00, 0x02 };
-
-    *net = (struct iov_guest_net){ .guest = guest,
-                                   .address = ADDRESS,
-                                   .peer_address = PEER_ADDRESS,
-                                   .port = PORT,
-                                   .peer_port = IOV_NET_PORT_ECHO };
-    memcpy(net->peer_mac, peer_mac, sizeof peer_mac);
+    *net = (struct iov_guest_net){
+        .guest = guest,
+        .address = address,
+        .port = PORT,
+        .peer = { .mac = { 0x52, 0x54, 0x00, 0x00, 0x00, 0x02 },
+                  .ip = peer,
+                  .port = IOV_NET_PORT_ECHO },
+        .peer_known = peer == FAR_END,
+    };
     net->socket_count = sockets;
     net->sockets = g_new0(struct iov_guest_socket, sockets);
     for (unsigned i = 0; i < sockets; i++) {
@@ -105,6 +106,7 @@ void iov_guest_net_init(struct iov_guest_net *net, struct _IovLinuxGuest *guest,
 
         socket->index = i;
         socket->port = (uint16_t)(PORT + i);
+        socket->peer = &net->peer;
         socket->flow = (uint16_t)i;
     }
     iov_guest_net_open(net, 0);
@@ -125,6 +127,19 @@ void iov_guest_net_finish(struct iov_guest_net *net)
 struct iov_guest_socket *iov_guest_socket(const struct iov_guest_cpu *cpu)
 {
     return &cpu->guest->net.sockets[cpu->task];
+}
+
+unsigned iov_guest_socket_of(const struct iov_guest_net *net, uint16_t port)
+{
+    unsigned index = (unsigned)port - net->port;
+    unsigned echo = (unsigned)port - IOV_NET_PORT_ECHO,
+             discard = (unsigned)port - IOV_NET_PORT_DISCARD;
+
+    if (net->serves && echo < IOV_WORKLOAD_FLOWS)
+        return echo % iov_guest_tasks(net->guest);
+    if (net->serves && discard < IOV_WORKLOAD_FLOWS)
+        return discard % iov_guest_tasks(net->guest);
+    return index < net->socket_count ? index : UINT_MAX;
 }
 
 void iov_guest_charge_checksum(struct iov_guest_cpu *cpu, uint32_t size)
@@ -404,12 +419,34 @@ void iov_guest_send_echo(struct iov_guest_cpu *cpu, uint16_t sequence, uint32_t 
 
 /* ---- Receive ---- */
 
+/* Whose datagram it is that `copy` is made of; its payload is at `offset` in `frame`. */
+static void note_asker(struct iov_guest_frame *copy, const struct iov_guest_frame *frame,
+                       uint32_t offset)
+{
+    const uint8_t *udp = frame->data + offset - UDP_HEADER;
+
+    memcpy(copy->from.mac, frame->data + ETHERNET_SOURCE, ETHERNET_ADDRESS);
+    copy->from.ip = iov_net_get32(frame->data + ETHERNET_HEADER + IPV4_SOURCE);
+    copy->from.port = iov_net_get16(udp + UDP_SOURCE);
+    copy->to_port = iov_net_get16(udp + UDP_DESTINATION);
+}
+
+/* A server's next datagram goes to whoever sent this one. */
+static void answer_asker(struct iov_guest_socket *socket, const struct iov_guest_frame *frame)
+{
+    socket->asker = frame->from;
+    socket->peer = &socket->asker;
+    socket->port = frame->to_port;
+    socket->flow = 0;
+}
+
 void iov_guest_net_queue(struct iov_guest_cpu *cpu, struct iov_guest_socket *socket,
                          const struct iov_guest_frame *frame, uint32_t offset, uint32_t size)
 {
     struct iov_guest_net *net = &cpu->guest->net;
+    bool is_connected = socket->tcp.state != IOV_TCP_CLOSED; /* the window is its limit */
     struct iov_guest_frame *copy =
-        socket->received.count < IOV_GUEST_RECEIVE_MAX ? take_frame(net) : NULL;
+        is_connected || socket->received.count < IOV_GUEST_RECEIVE_MAX ? take_frame(net) : NULL;
 
     if (copy == NULL) {
         iov_span_release(frame->span);
@@ -420,6 +457,8 @@ void iov_guest_net_queue(struct iov_guest_cpu *cpu, struct iov_guest_socket *soc
     copy->size = size;
     if (frame->segment_size == 0)
         memcpy(copy->data, frame->data + offset, size);
+    if (net->serves)
+        note_asker(copy, frame, offset);
     socket->held += size;
     push(&socket->received, copy);
     net->delivered++;
@@ -449,9 +488,11 @@ void iov_guest_net_deliver(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
     enum iov_guest_frame_kind kind =
         iov_guest_parse(net, frame, frame->checksum_start != 0, &offset, &size);
 
-    iov_guest_charge(cpu, is_polled(net)                 ? costs->pmd_stack
-                          : kind == IOV_GUEST_FRAME_ECHO ? costs->icmp_rx
-                                                         : costs->udp_rx);
+    bool icmp = kind == IOV_GUEST_FRAME_ECHO || kind == IOV_GUEST_FRAME_PING;
+
+    iov_guest_charge(cpu, is_polled(net) ? costs->pmd_stack
+                          : icmp         ? costs->icmp_rx
+                                         : costs->udp_rx);
     if (kind == IOV_GUEST_FRAME_UDP && frame->checksum_start == 0)
         iov_guest_charge_checksum(cpu, size);
     if (kind == IOV_GUEST_FRAME_BAD || kind == IOV_GUEST_FRAME_FOREIGN) {
@@ -461,11 +502,18 @@ void iov_guest_net_deliver(struct iov_guest_cpu *cpu, struct iov_guest_net *net,
         iov_span_release(frame->span);
         return;
     }
+    if (kind == IOV_GUEST_FRAME_ARP || kind == IOV_GUEST_FRAME_PING) {
+        if (kind == IOV_GUEST_FRAME_ARP)
+            iov_guest_neighbour_deliver(cpu, frame);
+        else
+            iov_guest_pinged(cpu, frame, offset, size);
+        return;
+    }
     unsigned socket = 0; /* an echo's, which has no port */
 
     if (kind == IOV_GUEST_FRAME_UDP) /* the parser has looked: the port is one of ours */
-        socket = (unsigned)iov_net_get16(frame->data + offset - UDP_HEADER + UDP_DESTINATION) -
-                 net->port;
+        socket = iov_guest_socket_of(
+            net, iov_net_get16(frame->data + offset - UDP_HEADER + UDP_DESTINATION));
     iov_guest_net_queue(cpu, &net->sockets[socket], frame, offset, size);
 }
 
@@ -494,6 +542,8 @@ static bool poll_receive(struct iov_guest_cpu *cpu, struct iov_guest_net *net, i
     iov_guest_socket(cpu)->held -= frame->size;
     if (data != NULL)
         memcpy(data, frame->data, *ret_size);
+    if (net->serves)
+        answer_asker(iov_guest_socket(cpu), frame);
     iov_guest_work_for(cpu, frame->span);
     give_frame(net, frame);
     return true;
@@ -528,6 +578,8 @@ bool iov_guest_receive(struct iov_guest_cpu *cpu, iov_time deadline, void *data,
     if (data != NULL)
         memcpy(data, frame->data, bytes);
     iov_guest_charge_copy(cpu, bytes);
+    if (net->serves)
+        answer_asker(socket, frame);
     *ret_size = bytes;
     *ret_span = frame->span;
     give_frame(net, frame);

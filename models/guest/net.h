@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside the guest kernel: the network stack reduced to a UDP socket for each task and ICMP echo.
+ * Inside the guest kernel: the network stack reduced to a UDP socket for each task, ICMP echo, and
+ * ARP (neighbour.c).
  * Frames are real Ethernet/IPv4 bytes with right checksums; layers are costs. A socket has Linux's
  * limits: a send buffer that blocks the sender, a receive queue that drops, a queue in front of a
  * driver whose ring is full.
@@ -11,7 +12,8 @@
  * (TSO), or it is cut below the queue (GSO). What a poll receives of one connection is put together
  * (GRO), one large segment at a time.
  *
- * LIMIT: one socket a task, no fragments, no ARP (the peer's address is fixed), no routing.
+ * LIMIT: one socket a task, no fragments, one network, one peer. The far end's station is a
+ * permanent neighbour; any other address is asked for once, at the beginning.
  */
 #ifndef IOV_GUEST_NET_H
 #define IOV_GUEST_NET_H
@@ -31,7 +33,9 @@ struct _IovLinuxGuest;
  * and its index. */
 struct iov_guest_socket {
     unsigned index;
-    uint16_t port;
+    uint16_t port;                  /* of UDP; a server's: that the request came to */
+    const struct iov_net_end *peer; /* the guest's; a server's: who asked */
+    struct iov_net_end asker;
     uint16_t flow; /* that the next datagram belongs to: each has a port of the peer */
     struct iov_guest_frame *frames;  /* that it brought into the pool */
     struct iov_guest_queue received; /* for the task */
@@ -43,6 +47,7 @@ struct iov_guest_socket {
     void (*on_acknowledged)(void *context, struct iov_guest_cpu *cpu, uint32_t upto);
     void *context;
     struct iov_tcp tcp; /* the connection */
+    bool listens;       /* a server's: for one, or has it */
     uint32_t written;   /* sequence number behind what the program gave it to send */
     uint32_t left;      /* its writer waits for room for some of this; 0: for whatever comes */
     uint32_t held;      /* payload in `received` */
@@ -57,11 +62,11 @@ struct iov_guest_cutting {
 struct iov_guest_net {
     struct _IovLinuxGuest *guest;
     struct iov_guest_netdev *dev;
-    uint8_t peer_mac[6];
     uint32_t address;
-    uint32_t peer_address;
-    uint16_t port;
-    uint16_t peer_port;
+    uint16_t port;           /* of the first socket */
+    struct iov_net_end peer; /* whom it talks to */
+    bool peer_known;         /* the station, too */
+    bool serves;             /* it answers whoever asks, at the port of a service */
     uint16_t identification;
     struct iov_guest_frame *free;
     struct iov_guest_socket *sockets;
@@ -69,6 +74,7 @@ struct iov_guest_net {
     void (*on_sent)(void *context, struct iov_guest_cpu *cpu, const struct iov_guest_sent *sent);
     void *sent_context;
     bool checksum_offload; /* set by the driver */
+    uint32_t tcp_window;   /* bytes that a connection may have on its way, and not yet read */
     bool gso, tso, gro, rx_checksum;
     uint8_t *pattern; /* what TCP sends, by sequence number */
     struct iov_guest_cutting cutting[IOV_GUEST_QUEUES];
@@ -87,8 +93,9 @@ struct iov_guest_net {
 bool iov_guest_net_poll_until(struct iov_guest_cpu *cpu, iov_time when);
 /* A device that is polled has changed what the program looks at. From any context. */
 void iov_guest_net_changed(struct iov_guest_net *net);
-/* With `sockets` sockets: one for each task. */
-void iov_guest_net_init(struct iov_guest_net *net, struct _IovLinuxGuest *guest, unsigned sockets);
+/* With `sockets` sockets: one for each task. `address`: the guest's; `peer`: whom it talks to. */
+void iov_guest_net_init(struct iov_guest_net *net, struct _IovLinuxGuest *guest, unsigned sockets,
+                        uint32_t address, uint32_t peer);
 /* The device is open: what it offers and the guest's keys allow is used from now on. */
 void iov_guest_net_opened(struct iov_guest_net *net);
 /* The task of a socket begins: frames for it. The first socket is open. Not while packets flow. */
@@ -96,6 +103,17 @@ void iov_guest_net_open(struct iov_guest_net *net, unsigned socket);
 /* That of the task on `cpu`. */
 struct iov_guest_socket *iov_guest_socket(const struct iov_guest_cpu *cpu);
 void iov_guest_net_finish(struct iov_guest_net *net);
+
+/* ---- The kernel's own messages: neighbour.c ---- */
+
+/* Finds the peer's station. From the task of the first processor, before any other; may wait.
+ * False: nobody has the address. */
+bool iov_guest_neighbour_find(struct iov_guest_cpu *cpu);
+/* An ARP message. From the softirq. */
+void iov_guest_neighbour_deliver(struct iov_guest_cpu *cpu, const struct iov_guest_frame *frame);
+/* An echo request with `size` bytes at `offset`; it is answered. From the softirq. */
+void iov_guest_pinged(struct iov_guest_cpu *cpu, const struct iov_guest_frame *frame,
+                      uint32_t offset, uint32_t size);
 
 /* ---- Frames; no processor needed ---- */
 
@@ -110,13 +128,18 @@ enum iov_guest_frame_kind {
     IOV_GUEST_FRAME_BAD,
     IOV_GUEST_FRAME_FOREIGN,
     IOV_GUEST_FRAME_UDP,
-    IOV_GUEST_FRAME_ECHO
+    IOV_GUEST_FRAME_ECHO,
+    IOV_GUEST_FRAME_PING,
+    IOV_GUEST_FRAME_ARP
 };
 /* What arrived: payload's place in the frame and, of an echo reply, its sequence number.
  * `verified`: by the device. */
 enum iov_guest_frame_kind iov_guest_parse(const struct iov_guest_net *net,
                                           const struct iov_guest_frame *frame, bool verified,
                                           uint32_t *ret_offset, uint32_t *ret_size);
+
+/* Index of the socket that a port belongs to, or UINT_MAX. */
+unsigned iov_guest_socket_of(const struct iov_guest_net *net, uint16_t port);
 
 /* ---- For tcp.c ---- */
 
@@ -161,6 +184,8 @@ bool iov_guest_receive(struct iov_guest_cpu *cpu, iov_time deadline, void *data,
 
 /* Opens the connection to the peer. False: it does not answer. */
 bool iov_guest_tcp_connect(struct iov_guest_cpu *cpu);
+/* Waits for somebody to connect with a server's socket. */
+void iov_guest_tcp_accept(struct iov_guest_cpu *cpu);
 /* Sends `size` bytes; the last segment carries the span.  False: the peer is gone. */
 bool iov_guest_tcp_send(struct iov_guest_cpu *cpu, uint32_t size, struct iov_span *span);
 /* Waits until more of what was sent is acknowledged; what was lost goes again. False: as above. */

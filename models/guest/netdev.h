@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "core/kernel/time.h"
+#include "core/net/address.h"
 #include "core/port/span.h"
 
 struct iov_guest_cpu;
@@ -40,6 +41,8 @@ struct iov_guest_frame {
      * programs do not look at what they read of a stream.
      */
     const uint8_t *more;
+    struct iov_net_end from; /* received, of a server: who sent it */
+    uint16_t to_port;        /* ... and to which port */
     uint8_t data[IOV_GUEST_FRAME_MAX];
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TCP of the guest's stack: one connection, between the system calls of the task and the softirq
- * that delivers segments.
+ * TCP of the guest's stack: one connection a socket, between the system calls of the task and the
+ * softirq that delivers segments.
  *
  *   send:     system call; a segment each time the peer's window and the socket's buffer have room;
  *             then the task blocks
@@ -14,10 +14,11 @@
  *
  * Times are rows of the cost table. What is lost is sent again after IOV_TCP_RETRANSMIT, by the
  * task that waits.
- * LIMIT: no timer of the kernel's own: a delayed acknowledgement goes with the next segment or
- * never, and a retransmission needs a task that waits; each write is sent at once, so its last
- * segment is short (as with TCP_NODELAY). Sums that the device does not take are charged only where
- * GSO or GRO handles the bytes.
+ * LIMIT: windows do not grow by themselves (`tcp-window`; Linux's do, up to 3 MiB); no timer of the
+ * kernel's own: a delayed acknowledgement goes with the next segment or never, and a retransmission
+ * needs a task that waits; each write is sent at once, so its last segment is short (as with
+ * TCP_NODELAY). Sums that the device does not take are charged only where GSO or GRO handles the
+ * bytes.
  */
 #include <glib.h>
 #include <string.h>
@@ -26,17 +27,16 @@
 #include "core/net/internet.h"
 #include "models/guest/guest-private.h"
 
-#define WINDOW \
-    131072u /* of the socket's receive buffer: Linux's default, the half that is for data */
-#define SEND_WINDOW 131072u
 #define TRIES 5
 #define DUPLICATES 3       /* SPEC: RFC 5681 3.2: so many let a sender go back */
 #define PATTERN (1u << 16) /* of payload: a byte for each sequence number in it */
 
 /* What the socket still has room for is what is offered. */
-static void offer_window(struct iov_guest_socket *socket)
+static void offer_window(const struct iov_guest_net *net, struct iov_guest_socket *socket)
 {
-    socket->tcp.receive_window = socket->held < WINDOW ? (WINDOW - socket->held) & ~127u : 0;
+    uint32_t room = socket->held < net->tcp_window ? net->tcp_window - socket->held : 0;
+
+    socket->tcp.receive_window = room & ~127u;
 }
 
 /* Builds and queues a segment; the caller has made sure of room. */
@@ -51,7 +51,7 @@ static void send_segment(struct iov_guest_cpu *cpu, struct iov_guest_socket *soc
     const uint8_t *payload = size > 0 ? net->pattern + socket->tcp.next % PATTERN : NULL;
     bool large = size > IOV_TCP_MSS, offload = net->checksum_offload || large;
 
-    offer_window(socket);
+    offer_window(net, socket);
     if (large) {
         frame->more = payload;
         frame->segment_size = IOV_TCP_MSS;
@@ -75,9 +75,9 @@ static uint32_t may_send(const struct iov_guest_net *net, const struct iov_guest
 {
     uint32_t room = iov_tcp_room(&socket->tcp), out = socket->tcp.next - socket->tcp.unacknowledged;
 
-    if (net->free == NULL || out >= SEND_WINDOW)
+    if (net->free == NULL || out >= net->tcp_window)
         return 0;
-    return room < SEND_WINDOW - out ? room : SEND_WINDOW - out;
+    return room < net->tcp_window - out ? room : net->tcp_window - out;
 }
 
 /* How much of `left` bytes goes into the next segment now; 0: none yet. */
@@ -89,7 +89,7 @@ static uint32_t next_piece(const struct iov_guest_net *net, const struct iov_gue
 
     if (room >= wanted)
         return wanted;
-    window = socket->tcp.send_window < SEND_WINDOW ? socket->tcp.send_window : SEND_WINDOW;
+    window = socket->tcp.send_window < net->tcp_window ? socket->tcp.send_window : net->tcp_window;
     if (socket->tcp.congestion_window < window)
         window = socket->tcp.congestion_window;
     piece = room - room % IOV_TCP_MSS;
@@ -105,16 +105,41 @@ bool iov_guest_tcp_may_go(const struct iov_guest_net *net, const struct iov_gues
 
 /* ---- From the softirq ---- */
 
-/* Whose segment it may be: by its destination port, where that is in a frame without IP options. */
+/* A server's: the one that is connected with the sender, else one that listens still. */
+static struct iov_guest_socket *find_served(struct iov_guest_net *net, const uint8_t *ip)
+{
+    uint32_t address = iov_net_get32(ip + IPV4_SOURCE);
+    uint16_t port = iov_net_get16(ip + IPV4_HEADER + TCP_SOURCE);
+    struct iov_guest_socket *free = NULL;
+
+    for (unsigned i = net->socket_count; i-- > 0;) {
+        struct iov_guest_socket *socket = &net->sockets[i];
+
+        if (!socket->listens)
+            continue;
+        if (socket->tcp.state == IOV_TCP_CLOSED)
+            free = socket;
+        else if (socket->tcp.peer.ip == address && socket->tcp.peer.port == port)
+            return socket;
+    }
+    return free;
+}
+
+/* Whose segment it may be: by its ports, where they are in a frame without IP options. */
 static struct iov_guest_socket *find_socket(struct iov_guest_net *net,
                                             const struct iov_guest_frame *frame)
 {
-    const uint8_t *tcp = frame->data + ETHERNET_HEADER + IPV4_HEADER;
-    unsigned index = frame->size < IOV_TCP_PAYLOAD_AT
-                         ? UINT_MAX
-                         : (unsigned)iov_net_get16(tcp + TCP_DESTINATION) - net->port;
+    const uint8_t *ip = frame->data + ETHERNET_HEADER;
 
-    return index < net->socket_count ? &net->sockets[index] : NULL;
+    if (frame->size < IOV_TCP_PAYLOAD_AT)
+        return NULL;
+    if (net->serves)
+        return find_served(net, ip);
+    unsigned index = (unsigned)iov_net_get16(ip + IPV4_HEADER + TCP_DESTINATION) - net->port;
+
+    if (index >= net->socket_count || net->sockets[index].tcp.state == IOV_TCP_CLOSED)
+        return NULL;
+    return &net->sockets[index];
 }
 
 /*
@@ -136,12 +161,16 @@ bool iov_guest_tcp_deliver(struct iov_guest_cpu *cpu, const struct iov_guest_fra
     struct iov_tcp_segment segment;
     unsigned result;
 
-    if (socket == NULL || socket->tcp.state == IOV_TCP_CLOSED ||
-        (frame->size > IOV_GUEST_FRAME_MAX && frame->checksum_start == 0) ||
-        !iov_tcp_parse(frame->data, frame->size, socket->tcp.own.ip, socket->port,
+    if (socket == NULL || (frame->size > IOV_GUEST_FRAME_MAX && frame->checksum_start == 0) ||
+        !iov_tcp_parse(frame->data, frame->size, socket->tcp.own.ip, socket->tcp.own.port,
                        frame->checksum_start != 0, frame->segment_size, &segment))
         return false;
     iov_guest_charge(cpu, cpu->guest->costs.tcp_rx);
+    if (segment.size > 0 && net->free == NULL) { /* small ones fill it: as if it had not come */
+        iov_measure_drop(net->guest->measure, &net->dropped, NULL);
+        iov_span_release(frame->span);
+        return true;
+    }
     result = iov_tcp_take(&socket->tcp, &segment, frame->data);
     if (result & IOV_TCP_DATA)
         iov_guest_net_queue(cpu, socket, frame, segment.at, segment.size);
@@ -188,18 +217,35 @@ static void make_pattern(struct iov_guest_net *net)
         net->pattern[i] = (uint8_t)(i % PATTERN * 2654435761u >> 24);
 }
 
+/* A closed connection at `port`. */
+static void open_socket(struct iov_guest_net *net, struct iov_guest_socket *socket, uint16_t port)
+{
+    struct iov_net_end own = { .ip = net->address, .port = port };
+
+    memcpy(own.mac, net->dev->mac, sizeof own.mac);
+    iov_tcp_init(&socket->tcp, &own, net->tcp_window);
+    make_pattern(net);
+}
+
+void iov_guest_tcp_accept(struct iov_guest_cpu *cpu)
+{
+    struct iov_guest_net *net = &cpu->guest->net;
+    struct iov_guest_socket *socket = iov_guest_socket(cpu);
+
+    open_socket(net, socket, net->peer.port);
+    socket->listens = true;
+    while (socket->tcp.state != IOV_TCP_ESTABLISHED)
+        iov_guest_net_wait_writer(cpu, IOV_TIME_MAX, NULL);
+    socket->written = socket->tcp.next;
+}
+
 bool iov_guest_tcp_connect(struct iov_guest_cpu *cpu)
 {
     struct iov_guest_net *net = &cpu->guest->net;
     struct iov_guest_socket *socket = iov_guest_socket(cpu);
-    struct iov_tcp_address own = { .ip = net->address, .port = socket->port };
-    struct iov_tcp_address peer = { .ip = net->peer_address, .port = net->peer_port };
 
-    memcpy(own.mac, net->dev->mac, sizeof own.mac);
-    memcpy(peer.mac, net->peer_mac, sizeof peer.mac);
-    iov_tcp_init(&socket->tcp, &own, WINDOW);
-    iov_tcp_connect(&socket->tcp, &peer);
-    make_pattern(net);
+    open_socket(net, socket, socket->port);
+    iov_tcp_connect(&socket->tcp, &net->peer);
     for (unsigned tries = 0; tries < TRIES; tries++) {
         iov_time deadline = iov_guest_now(cpu) + IOV_TCP_RETRANSMIT;
 
@@ -264,14 +310,15 @@ bool iov_guest_tcp_wait(struct iov_guest_cpu *cpu)
 bool iov_guest_tcp_receive(struct iov_guest_cpu *cpu, iov_time deadline, uint32_t *ret_size,
                            struct iov_span **ret_span)
 {
+    const struct iov_guest_net *net = &cpu->guest->net;
     struct iov_guest_socket *socket = iov_guest_socket(cpu);
     uint32_t offered;
 
     if (!iov_guest_receive(cpu, deadline, NULL, UINT32_MAX, ret_size, ret_span))
         return false;
     offered = socket->tcp.receive_window; /* what the peer knows */
-    offer_window(socket);
-    if (offered < WINDOW / 2 && socket->tcp.receive_window >= WINDOW / 2)
+    offer_window(net, socket);
+    if (offered < net->tcp_window / 2 && socket->tcp.receive_window >= net->tcp_window / 2)
         send_segment(cpu, socket, 0, NULL, cpu->guest->costs.tcp_ack); /* the peer may go on */
     else
         socket->tcp.receive_window = offered;

@@ -177,7 +177,7 @@ static void udp_stream_run(IovWorkload *workload, struct iov_guest_cpu *cpu)
 
     iov_workload_start(workload);
     if (self->direction == TX && self->service == DISCARD)
-        cpu->guest->net.peer_port = IOV_NET_PORT_DISCARD;
+        cpu->guest->net.peer.port = IOV_NET_PORT_DISCARD;
     if (self->direction == TX && interval_of(self, cpu) != 0)
         transmit_at_rate(self, cpu, interval_of(self, cpu));
     else if (self->direction == TX)

@@ -194,8 +194,8 @@ static void frame_take(IovVmdqQueue *self, struct iov_exec *exec,
     struct iov_packet *packet = iov_packet_new(self->packets, size);
 
     packet->size = size;
-    packet->span = iov_span_leaving(
-        iov_exec_get_payload(exec, self->rx_buffers + self->rx_clean * ROOM, packet->data, size));
+    packet->span =
+        iov_exec_get_payload(exec, self->rx_buffers + self->rx_clean * ROOM, packet->data, size);
     iov_span_claim(packet->span, exec->holder, IOV_PART_QUEUE, now(self));
     exec->span = packet->span;
     iov_exec_compute(exec, self->receive_cost, IOV_PART_HOST);

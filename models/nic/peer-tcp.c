@@ -29,7 +29,7 @@ static struct peer_connection *connection_find(struct peer_tcp *self, const uint
     uint16_t port = iov_net_get16(frame + ETHERNET_HEADER + IPV4_HEADER + TCP_SOURCE);
 
     for (unsigned i = 0; i < self->count; i++) {
-        const struct iov_tcp_address *peer = &self->connections[i].tcp.peer;
+        const struct iov_net_end *peer = &self->connections[i].tcp.peer;
 
         if (peer->port == port && memcmp(peer->mac, frame + ETHERNET_SOURCE, ETHERNET_ADDRESS) == 0)
             return &self->connections[i];

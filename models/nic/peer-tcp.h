@@ -29,7 +29,7 @@ struct peer_connection {
 
 struct peer_tcp {
     enum peer_tcp_role role;
-    struct iov_tcp_address own;
+    struct iov_net_end own;
     uint32_t window;
     uint32_t segment_max;                /* a source's, IOV_TCP_MSS or IOV_TCP_LARGE */
     struct peer_connection *connections; /* PEER_TCP_CONNECTIONS */

@@ -15,8 +15,8 @@
  * LIMIT: IPv4 without options only; no fragments; a connection's retransmission timer is looked at
  * when others send, or when all are silent.
  */
-#include <stdio.h>
-
+#include "core/net/address.h"
+#include "core/net/arp.h"
 #include "core/net/ethernet-regs.h"
 #include "core/net/internet.h"
 #include "core/object/model.h"
@@ -45,8 +45,7 @@ struct _IovPeer {
     uint64_t value_size, set_share;   /* properties */
     int value_distribution;           /* property */
     struct iov_packet_port wire;      /* port */
-    uint8_t own_mac[ETHERNET_ADDRESS];
-    uint8_t own_address[4];
+    struct iov_net_end own;
     struct iov_packet_pool *pool;
     struct iov_packet_queue answers; /* stamp: when to send */
     struct iov_event answer;         /* armed for the first of them */
@@ -159,19 +158,14 @@ static bool make_icmp_echo(struct iov_packet *packet)
 
 static bool make_arp_reply(const IovPeer *self, struct iov_packet *packet)
 {
-    uint8_t *arp = packet->data + ETHERNET_HEADER;
+    struct iov_net_end asker;
+    uint32_t wanted;
 
-    if (packet->size < ETHERNET_HEADER + ARP_SIZE ||
-        iov_net_get16(packet->data + ETHERNET_TYPE) != ETHERNET_TYPE_ARP ||
-        iov_net_get16(arp + ARP_OPERATION) != ARP_REQUEST ||
-        memcmp(arp + ARP_TARGET_PROTOCOL, self->own_address, 4) != 0)
+    if (!iov_net_arp_parse(packet->data, packet->size, ARP_REQUEST, &asker, &wanted) ||
+        wanted != self->own.ip)
         return false;
-    iov_net_put16(arp + ARP_OPERATION, ARP_REPLY);
-    memcpy(arp + ARP_TARGET_HARDWARE, arp + ARP_SENDER_HARDWARE, ETHERNET_ADDRESS + 4);
-    memcpy(arp + ARP_SENDER_HARDWARE, self->own_mac, ETHERNET_ADDRESS);
-    memcpy(arp + ARP_SENDER_PROTOCOL, self->own_address, 4);
-    memcpy(packet->data + ETHERNET_DESTINATION, arp + ARP_TARGET_HARDWARE, ETHERNET_ADDRESS);
-    memcpy(packet->data + ETHERNET_SOURCE, self->own_mac, ETHERNET_ADDRESS);
+    iov_net_arp_build(packet->data, ARP_REPLY, &self->own, &asker);
+    packet->size = MAX(packet->size, ETHERNET_MIN);
     return true;
 }
 
@@ -271,22 +265,12 @@ static void on_answer(struct iov_event *event)
 static void introduce(IovPeer *self, const struct iov_packet *to)
 {
     struct iov_packet *packet = iov_packet_new(self->pool, ETHERNET_MIN);
-    uint8_t *arp = packet->data + ETHERNET_HEADER;
+    struct iov_net_end sender = { .ip = 0 };
 
-    memset(packet->data, 0, ETHERNET_MIN);
-    memcpy(packet->data + ETHERNET_DESTINATION, to->data + ETHERNET_SOURCE, ETHERNET_ADDRESS);
-    memcpy(packet->data + ETHERNET_SOURCE, self->own_mac, ETHERNET_ADDRESS);
-    iov_net_put16(packet->data + ETHERNET_TYPE, ETHERNET_TYPE_ARP);
-    iov_net_put16(arp + ARP_HARDWARE, 1);
-    iov_net_put16(arp + ARP_PROTOCOL, ETHERNET_TYPE_IPV4);
-    arp[ARP_HARDWARE_SIZE] = ETHERNET_ADDRESS;
-    arp[ARP_PROTOCOL_SIZE] = 4;
-    iov_net_put16(arp + ARP_OPERATION, ARP_REPLY);
-    memcpy(arp + ARP_SENDER_HARDWARE, self->own_mac, ETHERNET_ADDRESS);
-    memcpy(arp + ARP_SENDER_PROTOCOL, self->own_address, 4);
-    memcpy(arp + ARP_TARGET_HARDWARE, to->data + ETHERNET_SOURCE, ETHERNET_ADDRESS);
+    memcpy(sender.mac, to->data + ETHERNET_SOURCE, ETHERNET_ADDRESS);
     if (ipv4_of(to, &(uint32_t){ 0 }) != NULL)
-        memcpy(arp + ARP_TARGET_PROTOCOL, to->data + ETHERNET_HEADER + IPV4_SOURCE, 4);
+        sender.ip = iov_net_get32(to->data + ETHERNET_HEADER + IPV4_SOURCE);
+    iov_net_arp_build(packet->data, ARP_REPLY, &self->own, &sender);
     self->introduced = true;
     packet->vlan = to->vlan;
     answer(self, packet);
@@ -457,30 +441,14 @@ static const struct iov_packet_ops wire_ops = { .receive = wire_receive };
 
 /* ---- Life ---- */
 
-static bool parse_bytes(const char *text, const char *format, unsigned count, uint8_t *bytes)
-{
-    for (unsigned i = 0; i < count; i++) {
-        unsigned value;
-        int end = 0;
-
-        if (sscanf(text, format[0] == 'x' ? "%2x%n" : "%3u%n", &value, &end) != 1 || value > 255)
-            return false;
-        bytes[i] = (uint8_t)value;
-        text += end;
-        if (i + 1 < count && *text++ != format[1])
-            return false;
-    }
-    return *text == '\0';
-}
-
 static bool iov_peer_realize(IovModel *model, GError **error)
 {
     IovPeer *self = (IovPeer *)(void *)model;
 
-    if (!parse_bytes(self->mac, "x:", ETHERNET_ADDRESS, self->own_mac) || self->own_mac[0] & 1)
+    if (!iov_net_address_parse(self->mac, self->own.mac) || self->own.mac[0] & 1)
         return iov_model_fail(
             model, error, "mac: '%s' is not a unicast address like 52:54:00:00:00:02", self->mac);
-    if (!parse_bytes(self->address, "d.", 4, self->own_address))
+    if (!iov_net_ipv4_parse(self->address, &self->own.ip))
         return iov_model_fail(model, error, "address: '%s' is not an address like 10.0.0.2",
                               self->address);
     if (self->gso && !self->local)
@@ -493,7 +461,7 @@ static bool iov_peer_realize(IovModel *model, GError **error)
     peer_tcp_clear(&self->tcp);
     peer_tcp_init(&self->tcp,
                   self->role == ROLE_CLIENTS ? PEER_TCP_ECHO : (enum peer_tcp_role)self->role,
-                  self->own_mac, iov_net_get32(self->own_address));
+                  self->own.mac, self->own.ip);
     if (self->gso)
         self->tcp.segment_max = IOV_TCP_LARGE;
     return true;

@@ -18,8 +18,8 @@ static struct iov_tcp tcp;
 
 static void open_pool(void)
 {
-    static const struct iov_tcp_address own = { { 2, 0, 0, 0, 0, 1 }, 0x0a000001, 40000 };
-    static const struct iov_tcp_address peer = { { 2, 0, 0, 0, 0, 2 }, 0x0a000002, 7 };
+    static const struct iov_net_end own = { { 2, 0, 0, 0, 0, 1 }, 0x0a000001, 40000 };
+    static const struct iov_net_end peer = { { 2, 0, 0, 0, 0, 2 }, 0x0a000002, 7 };
 
     pool = iov_packet_pool_new();
     iov_tcp_init(&tcp, &own, 131072);

@@ -11,8 +11,8 @@
 static struct iov_tcp client, server;
 static uint8_t frame[4096];
 
-static const struct iov_tcp_address client_address = { { 2, 0, 0, 0, 0, 1 }, 0x0a000001, 40000 };
-static const struct iov_tcp_address server_address = { { 2, 0, 0, 0, 0, 2 }, 0x0a000002, 7 };
+static const struct iov_net_end client_address = { { 2, 0, 0, 0, 0, 1 }, 0x0a000001, 40000 };
+static const struct iov_net_end server_address = { { 2, 0, 0, 0, 0, 2 }, 0x0a000002, 7 };
 
 /* Builds a segment at one end; the other takes it, unless it is lost. */
 static unsigned carry(struct iov_tcp *from, struct iov_tcp *to, uint32_t size, bool lost)

@@ -10,15 +10,17 @@
 
 static struct iov_guest_netdev dev = { .mac = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 } };
 
+static const struct iov_net_end peer = { { 0x52, 0x54, 0, 0, 0, 2 }, 0x0a000002, 7 };
+static struct iov_guest_socket socket = { .port = 40000, .peer = &peer };
+
 static struct iov_guest_net make_net(bool offload)
 {
     return (struct iov_guest_net){ .dev = &dev,
-                                   .peer_mac = { 0x52, 0x54, 0, 0, 0, 2 },
+                                   .peer = peer,
                                    .address = 0x0a000001,
-                                   .peer_address = 0x0a000002,
                                    .port = 40000,
+                                   .sockets = &socket,
                                    .socket_count = 1,
-                                   .peer_port = 7,
                                    .checksum_offload = offload };
 }
 

@@ -185,12 +185,13 @@ Test(workload, a_receiving_stream_counts_what_comes)
     struct bench bench = open_bench("udp-stream", 1000, 100);
     struct source source = { .net = bench.net, .interval = 20 * IOV_US };
 
-    source.addresses = (struct iov_guest_net){ .dev = &source.dev,
-                                               .address = 0x0a000002,
-                                               .peer_address = 0x0a000001,
-                                               .port = 7,
-                                               .peer_port = 40000 };
-    memcpy(source.addresses.peer_mac, (const uint8_t[]){ 0x52, 0x54, 0, 0x12, 0x34, 0x56 }, 6);
+    static const struct iov_net_end guest = { { 0x52, 0x54, 0, 0x12, 0x34, 0x56 },
+                                              0x0a000001,
+                                              40000 };
+    struct iov_guest_socket socket = { .port = 7, .peer = &guest };
+
+    source.addresses =
+        (struct iov_guest_net){ .dev = &source.dev, .address = 0x0a000002, .sockets = &socket };
     source.pool = iov_packet_pool_new();
     bench.net->swallow = true;
     machine_choose(bench.machine->workload, "direction", "rx");
