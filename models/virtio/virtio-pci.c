@@ -24,9 +24,7 @@ static const char *const setup_names[] = { "reset", "intx", "msi-x", NULL };
 
 void iov_virtio_bad_access(IovVirtioPci *pci)
 {
-    pci->bad_accesses++;
-    if (pci->parent_instance.run->measure != NULL)
-        pci->parent_instance.run->measure->counters.guest_faults++;
+    iov_measure_guest_fault(pci->parent_instance.run->measure, &pci->bad_accesses);
 }
 
 /*
@@ -89,9 +87,7 @@ void iov_virtio_broken(IovVirtioPci *pci)
     if (pci->broken)
         return;
     pci->broken = true;
-    pci->guest_faults++;
-    if (pci->parent_instance.run->measure != NULL)
-        pci->parent_instance.run->measure->counters.guest_faults++;
+    iov_measure_guest_fault(pci->parent_instance.run->measure, &pci->guest_faults);
     pci->ops->stop(pci);
     if (iov_virtio_is_legacy(pci))
         return; /* SPEC: 2.1: such a driver does not know the bit */
