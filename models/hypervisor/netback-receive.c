@@ -12,7 +12,8 @@ static void deliver(struct iov_switch_port *port, struct iov_exec *exec, struct 
     if (packet->segment_size != 0) { /* the frontend takes none that large */
         struct iov_packet_queue pieces = { 0 };
 
-        (void)iov_segment_cut(self->pool, packet, &pieces);
+        if (!iov_segment_cut(self->pool, packet, &pieces))
+            iov_measure_drop(self->measure, &self->drops, NULL);
         for (; pieces.first != NULL; owed = 0)
             deliver(port, exec, iov_packet_queue_pop(&pieces), owed + self->gso_cost);
         return;

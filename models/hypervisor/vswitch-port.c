@@ -19,7 +19,7 @@ struct _IovVswitchPort {
     struct iov_switch_port port;
     struct iov_packet_pool *pool; /* of what is cut */
     /* statistics */
-    uint64_t sent_frames, received_frames;
+    uint64_t sent_frames, received_frames, drops;
 };
 
 G_DEFINE_FINAL_TYPE(IovVswitchPort, iov_vswitch_port, IOV_TYPE_MODEL)
@@ -36,6 +36,12 @@ static iov_time guest_receive(struct iov_packet_port *port, struct iov_packet *p
 
 static const struct iov_packet_ops guest_ops = { .receive = guest_receive };
 
+static void cut(IovVswitchPort *self, struct iov_packet *packet, struct iov_packet_queue *pieces)
+{
+    if (!iov_segment_cut(self->pool, packet, pieces))
+        iov_measure_drop(self->parent_instance.run->measure, &self->drops, NULL);
+}
+
 /* On the world, which owes nothing here. */
 static void deliver(struct iov_switch_port *port, struct iov_exec *exec, struct iov_packet *packet,
                     iov_time owed)
@@ -48,7 +54,7 @@ static void deliver(struct iov_switch_port *port, struct iov_exec *exec, struct 
     if (packet->segment_size == 0)
         iov_packet_queue_push(&pieces, packet);
     else
-        (void)iov_segment_cut(self->pool, packet, &pieces);
+        cut(self, packet, &pieces);
     while (pieces.first != NULL) {
         self->received_frames++;
         iov_packet_send(&self->guest, iov_packet_queue_pop(&pieces));
@@ -93,6 +99,7 @@ static void iov_vswitch_port_class_init(IovVswitchPortClass *klass)
     IOV_PORT_PACKET_END(mc, IovVswitchPort, guest, &guest_ops, "The virtual NIC's back end");
     IOV_STAT(mc, IovVswitchPort, sent_frames, "Frames into the switch");
     IOV_STAT(mc, IovVswitchPort, received_frames, "Frames out of it");
+    IOV_STAT(mc, IovVswitchPort, drops, "Large segments that could not be cut");
     mc->realize = iov_vswitch_port_realize;
     mc->start = iov_vswitch_port_start;
     mc->unrealize = iov_vswitch_port_unrealize;

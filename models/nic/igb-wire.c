@@ -114,8 +114,7 @@ void igb_wire_forward(struct igb_queue *queue, struct iov_packet *packet)
         self->wvbr |= 1u << (pool & 15);
         self->lvmmc = 1u | pool << 24;
         igb_wire_leave(self, packet->size);
-        igb_drop(self, NULL);
-        iov_packet_free(packet);
+        igb_drop(self, packet);
         return;
     }
     statistics(queue, packet->data, packet->size);
