@@ -38,16 +38,26 @@ struct iov_virtio_net_used {
     uint32_t length;
 };
 
+#define IOV_VIRTIO_NET_AHEAD 8u /* frames that hardware fetches before the first of them is sent */
+
+struct iov_virtio_net_fetched {
+    struct iov_packet *packet; /* NULL: it made no sense */
+    uint16_t head;
+    iov_time ready; /* when it is in the device */
+};
+
 /* One queue's worker. */
 struct iov_virtio_net_engine {
     IovVirtioNet *net;
     unsigned queue;
     enum iov_virtio_net_state state;
     struct iov_event event; /* next step; armed unless IDLE */
-    /* transmit: the frame that was read, NULL if it made no sense */
-    struct iov_packet *packet;
-    uint16_t head;
-    bool sent; /* paced: something since the engine was last told to go on */
+    /* transmit */
+    struct iov_virtio_net_fetched fetched[IOV_VIRTIO_NET_AHEAD];
+    unsigned first, ahead; /* of them, and how many there are */
+    struct iov_event send; /* hardware: of the first of them */
+    iov_time wire_free;    /* when the last one has left */
+    bool sent;             /* paced: something since the engine was last told to go on */
     /* receive */
     struct iov_packet_queue waiting;
     struct iov_virtio_net_used *used; /* chains of the first waiting frame */
@@ -178,6 +188,7 @@ void iov_virtio_net_pause(struct iov_virtio_net_engine *engine);
 
 /* The engines' events and the wire's end. */
 void iov_virtio_net_on_transmit(struct iov_event *event);
+void iov_virtio_net_on_send(struct iov_event *event);
 void iov_virtio_net_on_receive(struct iov_event *event);
 void iov_virtio_net_on_control(struct iov_event *event);
 extern const struct iov_packet_ops iov_virtio_net_wire_ops;

@@ -52,11 +52,13 @@ static void read_frame(struct iov_virtio_net_engine *engine, const struct iov_vi
     struct iov_virtio_dma *dma = iov_virtio_net_dma(engine);
     uint32_t header_size = iov_virtio_net_header(net);
     uint64_t size = chain->readable_size - header_size;
+    struct iov_virtio_net_fetched *fetched =
+        &engine->fetched[(engine->first + engine->ahead++) % IOV_VIRTIO_NET_AHEAD];
     struct virtio_net_hdr header;
     struct iov_span *span = NULL;
     iov_time before, translated;
 
-    engine->head = chain->head;
+    *fetched = (struct iov_virtio_net_fetched){ .head = chain->head };
     if (size < IOV_VIRTIO_NET_FRAME_MIN || size > IOV_PACKET_MAX) {
         iov_virtio_net_drop(net, &net->tx_malformed);
         return;
@@ -69,31 +71,51 @@ static void read_frame(struct iov_virtio_net_engine *engine, const struct iov_vi
     }
     before = dma->delay;
     translated = dma->translation;
-    engine->packet = iov_packet_new(net->pool, (uint32_t)size);
-    if (!iov_virtq_chain_read(queue, dma, chain, header_size, engine->packet->data, (uint32_t)size,
+    fetched->packet = iov_packet_new(net->pool, (uint32_t)size);
+    if (!iov_virtq_chain_read(queue, dma, chain, header_size, fetched->packet->data, (uint32_t)size,
                               &span))
         return;
     if ((header.flags & VIRTIO_NET_HDR_NEEDS_CSUM) != 0 &&
         iov_virtio_has(&net->parent_instance, VIRTIO_NET_F_CSUM)) {
-        engine->packet->flags |= IOV_PACKET_NEEDS_CHECKSUM;
-        engine->packet->checksum_start = header.csum_start;
-        engine->packet->checksum_place = (uint32_t)header.csum_start + header.csum_offset;
+        fetched->packet->flags |= IOV_PACKET_NEEDS_CHECKSUM;
+        fetched->packet->checksum_start = header.csum_start;
+        fetched->packet->checksum_place = (uint32_t)header.csum_start + header.csum_offset;
     }
     if (header.gso_type != VIRTIO_NET_HDR_GSO_NONE) {
-        engine->packet->segment_size = header.gso_size;
+        fetched->packet->segment_size = header.gso_size;
         net->tx_large++;
-        if (!can_be_cut(engine->packet)) {
-            iov_packet_free(engine->packet);
-            engine->packet = NULL;
+        if (!can_be_cut(fetched->packet)) {
+            iov_packet_free(fetched->packet);
+            fetched->packet = NULL;
             iov_virtio_net_drop(net, &net->tx_malformed);
             return;
         }
     }
-    engine->packet->span = span;
+    fetched->packet->span = span;
     iov_virtio_net_take(net, span, iov_virtio_net_now(net) + before);
     iov_span_mark(span, net, IOV_PART_IOMMU,
                   iov_virtio_net_now(net) + before + (dma->translation - translated));
     iov_span_mark(span, net, IOV_PART_PCIE, iov_virtio_net_now(net) + dma->delay);
+}
+
+static void send_soon(struct iov_virtio_net_engine *engine)
+{
+    iov_event_at(&engine->send, MAX(engine->fetched[engine->first].ready, engine->wire_free));
+}
+
+/* Hardware: the frame will be there when its DMAs are done, and the next is fetched meanwhile. */
+static bool tx_ahead(struct iov_virtio_net_engine *engine)
+{
+    const IovVirtioNet *net = engine->net;
+    unsigned last = (engine->first + engine->ahead - 1) % IOV_VIRTIO_NET_AHEAD;
+    iov_time ready = iov_virtio_net_now(net) + iov_virtio_net_dma(engine)->delay + net->frame_time;
+
+    engine->fetched[last].ready = ready;
+    if (engine->ahead == 1)
+        send_soon(engine);
+    if (engine->ahead < IOV_VIRTIO_NET_AHEAD)
+        iov_event_in(&engine->event, net->frame_time);
+    return false;
 }
 
 /* Takes the next chain. True: go on with SEND at once. */
@@ -107,6 +129,8 @@ static bool tx_fetch(struct iov_virtio_net_engine *engine)
     (void)iov_virtq_set_notifications(queue, iov_virtio_net_dma(engine), false);
     switch (iov_virtq_pop(queue, iov_virtio_net_dma(engine), chain)) {
     case IOV_VIRTQ_EMPTY:
+        if (engine->ahead > 0)
+            return false; /* busy still: it looks again when it has sent one */
         if (net->paced && engine->sent) {
             iov_virtio_net_pause(engine);
             return false;
@@ -128,21 +152,26 @@ static bool tx_fetch(struct iov_virtio_net_engine *engine)
         read_frame(engine, chain);
     if (iov_virtio_net_broken(engine))
         return false;
+    if (net->placement == IOV_VIRTIO_NET_HARDWARE)
+        return tx_ahead(engine);
     engine->state = IOV_VIRTIO_NET_SEND;
-    return iov_virtio_net_continue(engine, iov_virtio_net_dma(engine)->delay + net->frame_time);
+    return iov_virtio_net_continue(engine, iov_virtio_net_dma(engine)->delay);
 }
 
-/* The frame is here: out on the wire, back to the driver. True: go on with FETCH at once. */
-static bool tx_send(struct iov_virtio_net_engine *engine)
+/* The first frame that was fetched goes out on the wire and back to the driver. Returns how long
+ * the wire takes it. */
+static iov_time send_frame(struct iov_virtio_net_engine *engine)
 {
     IovVirtioNet *net = engine->net;
     struct iov_virtq *queue = iov_virtio_net_queue(engine);
     struct iov_virtio_dma *dma = iov_virtio_net_dma(engine);
-    struct iov_packet *packet = engine->packet;
+    struct iov_virtio_net_fetched fetched = engine->fetched[engine->first];
+    struct iov_packet *packet = fetched.packet;
     iov_time busy = 0;
 
+    engine->first = (engine->first + 1) % IOV_VIRTIO_NET_AHEAD;
+    engine->ahead--;
     if (packet != NULL) {
-        engine->packet = NULL;
         net->tx_frames++;
         net->tx_bytes += packet->size;
         iov_span_mark(packet->span, net, IOV_PART_DEVICE, iov_virtio_net_now(net));
@@ -155,13 +184,36 @@ static bool tx_send(struct iov_virtio_net_engine *engine)
                    : iov_packet_send(&net->wire, packet);
     }
     iov_virtio_dma_begin(dma);
-    if (iov_virtq_fill(queue, dma, 0, engine->head, 0) && iov_virtq_publish(queue, dma, 1))
+    if (iov_virtq_fill(queue, dma, 0, fetched.head, 0) && iov_virtq_publish(queue, dma, 1))
         iov_virtio_signal(&net->parent_instance, engine->queue, NULL);
+    return busy;
+}
+
+/* Software. True: go on with FETCH at once. */
+static bool tx_send(struct iov_virtio_net_engine *engine)
+{
+    iov_time busy = send_frame(engine);
+
     if (iov_virtio_net_broken(engine))
         return false;
     engine->state = IOV_VIRTIO_NET_FETCH;
     engine->sent = true;
-    return iov_virtio_net_continue(engine, busy > dma->delay ? busy : dma->delay);
+    return iov_virtio_net_continue(engine, MAX(busy, iov_virtio_net_dma(engine)->delay));
+}
+
+/* Hardware. A queue that had fetched as much as it can goes on. */
+void iov_virtio_net_on_send(struct iov_event *event)
+{
+    struct iov_virtio_net_engine *engine =
+        iov_container_of(event, struct iov_virtio_net_engine, send);
+
+    engine->wire_free = iov_virtio_net_now(engine->net) + send_frame(engine);
+    if (iov_virtio_net_broken(engine))
+        return;
+    if (engine->ahead > 0)
+        send_soon(engine);
+    if (engine->state == IOV_VIRTIO_NET_FETCH && !iov_event_armed(&engine->event))
+        iov_event_in(&engine->event, 0);
 }
 
 /* What was sent is to be paid for before the ring is looked at again. */

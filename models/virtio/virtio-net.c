@@ -19,8 +19,10 @@
  *
  * Timing: in hardware each step takes what its DMAs take, and each doorbell and frame the device's
  * own time; in software (a back end in an emulator or host kernel) whoever runs the device pays,
- * and all steps fall into one instant. Likewise hardware holds the requests that it works on; in
- * software the thread that runs the device does.
+ * and all steps fall into one instant. Hardware fetches further frames while the first one's DMAs
+ * are under way and while the wire takes it: one in each of the device's own times, and no more
+ * than IOV_VIRTIO_NET_AHEAD. Likewise hardware holds the requests that it works on; in software the
+ * thread that runs the device does.
  *
  * A large segment stays whole up to here: hardware cuts it at the wire, and one for a driver that
  * does not take it is cut before it is stored.
@@ -102,8 +104,10 @@ static void engine_stop(struct iov_virtio_net_engine *engine)
     iov_event_disarm(&engine->event);
     engine->state = IOV_VIRTIO_NET_IDLE;
     engine->sent = false;
-    iov_packet_free(engine->packet);
-    engine->packet = NULL;
+    iov_event_disarm(&engine->send);
+    for (; engine->ahead > 0; engine->ahead--)
+        iov_packet_free(
+            engine->fetched[(engine->first + engine->ahead - 1) % IOV_VIRTIO_NET_AHEAD].packet);
     while (engine->waiting.first != NULL)
         iov_packet_free(iov_packet_queue_pop(&engine->waiting));
 }
@@ -242,11 +246,13 @@ static const struct iov_notify_sink_ops announce_ops = { .signal = announce_sign
 static void engine_init(IovVirtioNet *net, struct iov_virtio_net_engine *engine, unsigned queue,
                         iov_event_fn *handler)
 {
+    struct iov_kernel *kernel = net->parent_instance.parent_instance.kernel;
+
     engine->net = net;
     engine->queue = queue;
     engine->state = IOV_VIRTIO_NET_IDLE;
-    iov_event_init(&engine->event, net->parent_instance.parent_instance.kernel, handler,
-                   IOV_PRIORITY_DEFAULT);
+    iov_event_init(&engine->event, kernel, handler, IOV_PRIORITY_DEFAULT);
+    iov_event_init(&engine->send, kernel, iov_virtio_net_on_send, IOV_PRIORITY_DEFAULT);
 }
 
 static void make_engines(IovVirtioNet *net)

@@ -724,6 +724,42 @@ Test(net, the_wire_paces_hardware)
     cr_assert(eq(uint, wire->received, 4));
 }
 
+Test(net, hardware_fetches_frames_while_others_are_under_way)
+{
+    start("kind: virtio-net\nplacement: hardware\n"
+          "costs: { virtio-device-doorbell: 0ns, virtio-device-frame: 200ns }\n",
+          0);
+    mem->read_delay = 1 * IOV_US;
+    for (unsigned i = 0; i < 4; i++)
+        offer_frame(1, 64, NULL);
+    driver_kick(bench, &tx);
+    while (wire->received == 0)
+        iov_harness_run_for(bench, 10 * IOV_NS);
+    cr_assert(ge(u64, iov_harness_now(bench), 3 * IOV_US)); /* entry, descriptor, frame */
+    iov_harness_run_for(bench, 3 * 200 * IOV_NS);
+    cr_assert(eq(uint, wire->received, 4));
+}
+
+Test(net, hardware_fetches_no_more_than_it_holds_and_forgets_it_with_a_reset)
+{
+    unsigned reads;
+
+    start("kind: virtio-net\nplacement: hardware\n", 0);
+    wire->interval = 10 * IOV_US;
+    for (unsigned i = 0; i < 16; i++)
+        offer_frame(1, 64, NULL);
+    driver_kick(bench, &tx);
+    iov_harness_run_for(bench, 5 * IOV_US);
+    reads = mem->reads;
+    iov_harness_run_for(bench, 4 * IOV_US);
+    cr_assert(eq(uint, mem->reads, reads)); /* full, until the wire has taken one */
+    iov_harness_run_for(bench, 2 * IOV_US);
+    cr_assert(lt(uint, reads, mem->reads));
+    driver_write(bench, COMMON(STATUS), 1, 0);
+    iov_harness_run_for(bench, IOV_MS);
+    cr_assert(eq(uint, wire->received, 2));
+}
+
 Test(net, software_has_no_time_of_its_own)
 {
     start("kind: virtio-net\n"
