@@ -132,14 +132,14 @@ struct iov_guest_socket *iov_guest_socket(const struct iov_guest_cpu *cpu)
 unsigned iov_guest_socket_of(const struct iov_guest_net *net, uint16_t port)
 {
     unsigned index = (unsigned)port - net->port;
-    unsigned echo = (unsigned)port - IOV_NET_PORT_ECHO,
-             discard = (unsigned)port - IOV_NET_PORT_DISCARD;
+    unsigned echo = (unsigned)port - IOV_NET_PORT_ECHO;
+    unsigned discard = (unsigned)port - IOV_NET_PORT_DISCARD;
 
-    if (net->serves && echo < IOV_WORKLOAD_FLOWS)
-        return echo % iov_guest_tasks(net->guest);
-    if (net->serves && discard < IOV_WORKLOAD_FLOWS)
-        return discard % iov_guest_tasks(net->guest);
-    return index < net->socket_count ? index : UINT_MAX;
+    if (net->serves && (echo < IOV_WORKLOAD_FLOWS || discard < IOV_WORKLOAD_FLOWS))
+        index = (echo < IOV_WORKLOAD_FLOWS ? echo : discard) % iov_guest_tasks(net->guest);
+    if (index >= net->socket_count || net->sockets[index].listens)
+        return UINT_MAX;
+    return index;
 }
 
 void iov_guest_charge_checksum(struct iov_guest_cpu *cpu, uint32_t size)

@@ -138,7 +138,7 @@ enum iov_guest_frame_kind iov_guest_parse(const struct iov_guest_net *net,
                                           const struct iov_guest_frame *frame, bool verified,
                                           uint32_t *ret_offset, uint32_t *ret_size);
 
-/* Index of the socket that a port belongs to, or UINT_MAX. */
+/* Index of the UDP socket that a port belongs to, or UINT_MAX. */
 unsigned iov_guest_socket_of(const struct iov_guest_net *net, uint16_t port);
 
 /* ---- For tcp.c ---- */

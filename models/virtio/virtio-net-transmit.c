@@ -174,7 +174,8 @@ static iov_time send_frame(struct iov_virtio_net_engine *engine)
     if (packet != NULL) {
         net->tx_frames++;
         net->tx_bytes += packet->size;
-        iov_span_mark(packet->span, net, IOV_PART_DEVICE, iov_virtio_net_now(net));
+        iov_span_mark(packet->span, net, IOV_PART_DEVICE, fetched.ready);
+        iov_span_mark(packet->span, net, IOV_PART_QUEUE, iov_virtio_net_now(net)); /* the wire's */
         if (net->active_pairs > 1)
             iov_flow_sent(net->flows, iov_flow_hash(packet->data, packet->size), engine->queue / 2,
                           iov_virtio_net_now(net));

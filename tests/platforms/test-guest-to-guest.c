@@ -205,6 +205,24 @@ Test(guest_to_guest, each_of_several_has_a_connection_of_its_own)
             "vms[0].workload.flows=2", "workload.kind=tcp-rr");
 }
 
+Test(guest_to_guest, datagrams_do_not_get_into_a_connection)
+{
+    struct iov_experiment *run =
+        RUN("guest-to-guest.yaml",
+            "vms=[{ name: server, guest: { address: 10.0.0.3 }, workload: { kind: server, "
+            "protocol: tcp } },"
+            "{ name: client, guest: { peer-address: 10.0.0.3 } },"
+            "{ name: stray, guest: { peer-address: 10.0.0.3 }, workload: { kind: udp-stream, "
+            "service: echo, size: 100B, operations: 100 } }]",
+            "workload.kind=tcp-rr", FEW);
+
+    cr_assert(lt(u64, 100, stat_of(run, "server/guest", "foreign-frames")));
+    cr_assert(eq(u64, stat_of(run, "server/workload", "bytes"),
+                 64 * stat_of(run, "server/workload", "messages")));
+    cr_assert(eq(u64, stat_of(run, "client/workload", "lost"), 0));
+    iov_experiment_free(run);
+}
+
 Test(guest_to_guest, an_address_that_nobody_has_ends_the_run)
 {
     REFUSED("guest-to-guest.yaml", "nobody answers for the address in 'peer-address'",

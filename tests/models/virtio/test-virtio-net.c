@@ -714,14 +714,20 @@ Test(net, a_received_frame_shows_when_its_bytes_have_arrived)
 Test(net, the_wire_paces_hardware)
 {
     start("kind: virtio-net\nplacement: hardware\n", 0);
+    struct iov_span spans[4];
+
     wire->interval = 10 * IOV_US;
-    for (unsigned i = 0; i < 4; i++)
-        offer_frame(1, 64, NULL);
+    for (unsigned i = 0; i < 4; i++) {
+        iov_span_begin(&spans[i], i, "driver", iov_harness_now(bench));
+        offer_frame(1, 64, &spans[i]);
+    }
     driver_kick(bench, &tx);
     iov_harness_run_for(bench, 30 * IOV_US - 1);
     cr_assert(eq(uint, wire->received, 3));
     iov_harness_run_for(bench, 1);
     cr_assert(eq(uint, wire->received, 4));
+    cr_assert(eq(u64, spans[3].parts[IOV_PART_QUEUE], 30 * IOV_US));
+    cr_assert(eq(u64, spans[3].parts[IOV_PART_DEVICE], 0));
 }
 
 Test(net, hardware_fetches_frames_while_others_are_under_way)
