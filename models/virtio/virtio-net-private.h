@@ -38,7 +38,7 @@ struct iov_virtio_net_used {
     uint32_t length;
 };
 
-#define IOV_VIRTIO_NET_AHEAD 8u /* frames that hardware fetches before the first of them is sent */
+#define IOV_VIRTIO_NET_AHEAD_MAX 64u
 
 struct iov_virtio_net_fetched {
     struct iov_packet *packet; /* NULL: it made no sense */
@@ -53,7 +53,7 @@ struct iov_virtio_net_engine {
     enum iov_virtio_net_state state;
     struct iov_event event; /* next step; armed unless IDLE */
     /* transmit */
-    struct iov_virtio_net_fetched fetched[IOV_VIRTIO_NET_AHEAD];
+    struct iov_virtio_net_fetched fetched[IOV_VIRTIO_NET_AHEAD_MAX];
     unsigned first, ahead; /* of them, and how many there are */
     struct iov_event send; /* hardware: of the first of them */
     iov_time wire_free;    /* when the last one has left */
@@ -96,6 +96,7 @@ struct _IovVirtioNet {
     char *mac;
     uint32_t tx_burst;
     uint32_t backlog;
+    uint32_t fetch_ahead;
     /* costs */
     iov_time doorbell_cost;
     iov_time frame_cost;

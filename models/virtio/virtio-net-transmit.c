@@ -53,7 +53,7 @@ static void read_frame(struct iov_virtio_net_engine *engine, const struct iov_vi
     uint32_t header_size = iov_virtio_net_header(net);
     uint64_t size = chain->readable_size - header_size;
     struct iov_virtio_net_fetched *fetched =
-        &engine->fetched[(engine->first + engine->ahead++) % IOV_VIRTIO_NET_AHEAD];
+        &engine->fetched[(engine->first + engine->ahead++) % IOV_VIRTIO_NET_AHEAD_MAX];
     struct virtio_net_hdr header;
     struct iov_span *span = NULL;
     iov_time before, translated;
@@ -107,13 +107,13 @@ static void send_soon(struct iov_virtio_net_engine *engine)
 static bool tx_ahead(struct iov_virtio_net_engine *engine)
 {
     const IovVirtioNet *net = engine->net;
-    unsigned last = (engine->first + engine->ahead - 1) % IOV_VIRTIO_NET_AHEAD;
+    unsigned last = (engine->first + engine->ahead - 1) % IOV_VIRTIO_NET_AHEAD_MAX;
     iov_time ready = iov_virtio_net_now(net) + iov_virtio_net_dma(engine)->delay + net->frame_time;
 
     engine->fetched[last].ready = ready;
     if (engine->ahead == 1)
         send_soon(engine);
-    if (engine->ahead < IOV_VIRTIO_NET_AHEAD)
+    if (engine->ahead < net->fetch_ahead)
         iov_event_in(&engine->event, net->frame_time);
     return false;
 }
@@ -169,7 +169,7 @@ static iov_time send_frame(struct iov_virtio_net_engine *engine)
     struct iov_packet *packet = fetched.packet;
     iov_time busy = 0;
 
-    engine->first = (engine->first + 1) % IOV_VIRTIO_NET_AHEAD;
+    engine->first = (engine->first + 1) % IOV_VIRTIO_NET_AHEAD_MAX;
     engine->ahead--;
     if (packet != NULL) {
         net->tx_frames++;

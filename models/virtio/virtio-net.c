@@ -21,7 +21,7 @@
  * own time; in software (a back end in an emulator or host kernel) whoever runs the device pays,
  * and all steps fall into one instant. Hardware fetches further frames while the first one's DMAs
  * are under way and while the wire takes it: one in each of the device's own times, and no more
- * than IOV_VIRTIO_NET_AHEAD. Likewise hardware holds the requests that it works on; in software the
+ * than `fetch-ahead`. Likewise hardware holds the requests that it works on; in software the
  * thread that runs the device does.
  *
  * A large segment stays whole up to here: hardware cuts it at the wire, and one for a driver that
@@ -107,7 +107,7 @@ static void engine_stop(struct iov_virtio_net_engine *engine)
     iov_event_disarm(&engine->send);
     for (; engine->ahead > 0; engine->ahead--)
         iov_packet_free(
-            engine->fetched[(engine->first + engine->ahead - 1) % IOV_VIRTIO_NET_AHEAD].packet);
+            engine->fetched[(engine->first + engine->ahead - 1) % IOV_VIRTIO_NET_AHEAD_MAX].packet);
     while (engine->waiting.first != NULL)
         iov_packet_free(iov_packet_queue_pop(&engine->waiting));
 }
@@ -379,6 +379,9 @@ static void iov_virtio_net_class_init(IovVirtioNetClass *klass)
                    "Frames sent before others of the same instant have a turn");
     IOV_PROP_COUNT(mc, IovVirtioNet, backlog, 1, 65536, 256,
                    "Received frames that may wait for the device, a pair");
+    IOV_PROP_COUNT(mc, IovVirtioNet, fetch_ahead, 1, IOV_VIRTIO_NET_AHEAD_MAX, 8,
+                   "Frames of a queue that are fetched before the first of them is sent "
+                   "(hardware)");
     IOV_PROP_BOOL(mc, IovVirtioNet, poll_mode, 0,
                   "Never ask for notifications: a poller signals the port poll");
     IOV_PROP_BOOL(mc, IovVirtioNet, paced, 0,
