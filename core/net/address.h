@@ -14,6 +14,10 @@ IOV_BEGIN_DECLS
 #define IOV_NET_VENDOR_VMWARE 0x000c29u
 #define IOV_NET_VENDOR_XEN 0x00163eu
 
+/* The machine at the far end, unless somebody says otherwise; guests know its station. */
+#define IOV_NET_FAR_END_MAC "52:54:00:00:00:02"
+#define IOV_NET_FAR_END_ADDRESS "10.0.0.2"
+
 /* One end of what is sent over a network. */
 struct iov_net_end {
     uint8_t mac[6];

@@ -321,7 +321,8 @@ static bool guest_realize(IovModel *model, GError **error)
                               self->peer_address);
     iov_guest_net_init(&self->net, self, sockets_wanted(self), address, peer);
     self->net.tcp_window = (uint32_t)self->tcp_window;
-    self->net.serves = self->workload != NULL && IOV_WORKLOAD_GET_CLASS(self->workload)->serves;
+    self->net.serves =
+        self->workload != NULL && IOV_MODEL_GET_CLASS(self->workload)->serves != NULL;
     self->netdev = ops->create(&self->net);
     self->net.dev = self->netdev;
     self->netdev->queues = 1;
@@ -515,7 +516,7 @@ static void iov_linux_guest_class_init(IovLinuxGuestClass *klass)
     IOV_PROP_STRING(
         mc, IovLinuxGuest, address, "auto",
         "IPv4 address of the guest; auto: 10.0.0.1, of further guests 10.0.1.1, 10.0.1.2 ...");
-    IOV_PROP_STRING(mc, IovLinuxGuest, peer_address, "10.0.0.2",
+    IOV_PROP_STRING(mc, IovLinuxGuest, peer_address, IOV_NET_FAR_END_ADDRESS,
                     "Whom it talks to; not the far end's: the guest asks for the station (ARP)");
     IOV_PROP_SIZE(mc, IovLinuxGuest, tcp_window, 4096, 1 << 20, 1 << 17,
                   "What a connection offers to take, and sends at most, before it is acknowledged");

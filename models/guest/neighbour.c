@@ -16,14 +16,6 @@
 #define QUESTIONS 3
 #define QUESTION_TIME IOV_SEC
 
-static struct iov_net_end own_end(const struct iov_guest_net *net)
-{
-    struct iov_net_end own = { .ip = net->address };
-
-    memcpy(own.mac, net->dev->mac, sizeof own.mac);
-    return own;
-}
-
 static struct iov_guest_frame *empty_frame(struct iov_guest_net *net)
 {
     struct iov_guest_frame *frame = iov_guest_net_frame(net, &net->sockets[0]);
@@ -38,7 +30,7 @@ static struct iov_guest_frame *empty_frame(struct iov_guest_net *net)
 static void send_arp(struct iov_guest_cpu *cpu, unsigned operation, const struct iov_net_end *to)
 {
     struct iov_guest_net *net = &cpu->guest->net;
-    struct iov_net_end own = own_end(net);
+    struct iov_net_end own = iov_guest_end(net, 0);
     struct iov_guest_frame *frame = empty_frame(net);
 
     if (frame == NULL)

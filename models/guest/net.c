@@ -28,7 +28,6 @@
 #define FRAME_OVERHEAD 576u
 #define FRAME_GRAIN 64u
 
-#define FAR_END 0x0a000002u /* 10.0.0.2 */
 #define PORT 40000
 
 #define SLOW_LOOK IOV_MS /* a program that polls finds what nobody told it of */
@@ -90,15 +89,16 @@ void iov_guest_net_open(struct iov_guest_net *net, unsigned socket)
 void iov_guest_net_init(struct iov_guest_net *net, struct _IovLinuxGuest *guest, unsigned sockets,
                         uint32_t address, uint32_t peer)
 {
+    uint32_t far_end = 0;
+
     *net = (struct iov_guest_net){
         .guest = guest,
         .address = address,
         .port = PORT,
-        .peer = { .mac = { 0x52, 0x54, 0x00, 0x00, 0x00, 0x02 },
-                  .ip = peer,
-                  .port = IOV_NET_PORT_ECHO },
-        .peer_known = peer == FAR_END,
+        .peer = { .ip = peer, .port = IOV_NET_PORT_ECHO },
     };
+    net->peer_known = iov_net_ipv4_parse(IOV_NET_FAR_END_ADDRESS, &far_end) && peer == far_end &&
+                      iov_net_address_parse(IOV_NET_FAR_END_MAC, net->peer.mac);
     net->socket_count = sockets;
     net->sockets = g_new0(struct iov_guest_socket, sockets);
     for (unsigned i = 0; i < sockets; i++) {
@@ -122,6 +122,14 @@ void iov_guest_net_finish(struct iov_guest_net *net)
     g_clear_pointer(&net->pattern, g_free);
     net->socket_count = 0;
     net->free = NULL;
+}
+
+struct iov_net_end iov_guest_end(const struct iov_guest_net *net, uint16_t port)
+{
+    struct iov_net_end own = { .ip = net->address, .port = port };
+
+    memcpy(own.mac, net->dev->mac, sizeof own.mac);
+    return own;
 }
 
 struct iov_guest_socket *iov_guest_socket(const struct iov_guest_cpu *cpu)

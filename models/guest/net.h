@@ -102,6 +102,8 @@ void iov_guest_net_opened(struct iov_guest_net *net);
 void iov_guest_net_open(struct iov_guest_net *net, unsigned socket);
 /* That of the task on `cpu`. */
 struct iov_guest_socket *iov_guest_socket(const struct iov_guest_cpu *cpu);
+/* The guest's end of what it sends from `port`. */
+struct iov_net_end iov_guest_end(const struct iov_guest_net *net, uint16_t port);
 void iov_guest_net_finish(struct iov_guest_net *net);
 
 /* ---- The kernel's own messages: neighbour.c ---- */

@@ -112,7 +112,6 @@ static void iov_server_class_init(IovServerClass *klass)
     mc->serves = iov_server_serves;
     IOV_WORKLOAD_CLASS(klass)->run = server_run;
     IOV_WORKLOAD_CLASS(klass)->needs_network = true;
-    IOV_WORKLOAD_CLASS(klass)->serves = true;
     IOV_WORKLOAD_CLASS(klass)->flows = IOV_WORKLOAD_FLOW_A_TASK;
     iov_model_class_describe(mc, "server", "What another guest talks to");
     IOV_PROP_ENUM(mc, IovServer, role, roles, ECHO,

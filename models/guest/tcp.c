@@ -220,9 +220,8 @@ static void make_pattern(struct iov_guest_net *net)
 /* A closed connection at `port`. */
 static void open_socket(struct iov_guest_net *net, struct iov_guest_socket *socket, uint16_t port)
 {
-    struct iov_net_end own = { .ip = net->address, .port = port };
+    struct iov_net_end own = iov_guest_end(net, port);
 
-    memcpy(own.mac, net->dev->mac, sizeof own.mac);
     iov_tcp_init(&socket->tcp, &own, net->tcp_window);
     make_pattern(net);
 }

@@ -69,7 +69,6 @@ struct _IovWorkloadClass {
      * workload is done. NULL: not a program of the guest kernel. */
     void (*run)(IovWorkload *self, struct iov_guest_cpu *cpu);
     bool needs_network;
-    bool serves;        /* others ask: it listens at the port of a service */
     bool one_at_a_time; /* a flow's next request waits for the answer to the last, or for its time
                            to be over */
     enum iov_workload_flows flows;

@@ -519,8 +519,8 @@ static void iov_peer_class_init(IovPeerClass *klass)
         mc, IovPeer, role, roles, ROLE_ECHO,
         "echo: sends datagrams back; sink: counts them; source: sends to whoever has sent to it; "
         "clients: ask servers in guests");
-    IOV_PROP_STRING(mc, IovPeer, mac, "52:54:00:00:00:02", "Ethernet address");
-    IOV_PROP_STRING(mc, IovPeer, address, "10.0.0.2", "IPv4 address");
+    IOV_PROP_STRING(mc, IovPeer, mac, IOV_NET_FAR_END_MAC, "Ethernet address");
+    IOV_PROP_STRING(mc, IovPeer, address, IOV_NET_FAR_END_ADDRESS, "IPv4 address");
     IOV_PROP_TIME(mc, IovPeer, turn_round, 0, IOV_SEC, 10 * IOV_US, "From a frame to its answer");
     IOV_PROP_ENUM(mc, IovPeer, turn_round_distribution, distributions, IOV_CONSTANT,
                   "How it varies");
