@@ -66,7 +66,8 @@ static char *format_range(const struct iov_property *row)
     default:
         low = format_number(row->type, row->lowest);
         high = format_number(row->type, row->highest);
-        return g_strdup_printf("%s..%s", low, high);
+        return row->word != NULL ? g_strdup_printf("%s, %s..%s", row->word, low, high)
+                                 : g_strdup_printf("%s..%s", low, high);
     }
 }
 

@@ -90,6 +90,11 @@ static bool read_number(const struct setting *setting, const struct iov_node *no
     uint64_t value;
     bool fine;
 
+    if (setting->row->word != NULL && !node->bad && node->kind == IOV_NODE_SCALAR &&
+        strcmp(node->text, setting->row->word) == 0) {
+        *ret_value = 0;
+        return true;
+    }
     if (setting->row->type == IOV_VALUE_TIME && setting->scope->frequency_hz != 0 && !node->bad &&
         node->kind == IOV_NODE_SCALAR && iov_quantity_parse_any(node->text, &quantity, NULL) &&
         quantity.dimension == IOV_DIMENSION_CYCLES) {

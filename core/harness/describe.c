@@ -58,6 +58,10 @@ static bool parse_number(const struct iov_property *row, const struct iov_node *
     if (node->kind != IOV_NODE_SCALAR)
         return complain(node, error, "%s: %s where a value is wanted", row->name,
                         iov_node_kind_name(node));
+    if (row->word != NULL && strcmp(node->text, row->word) == 0) {
+        *ret_value = 0;
+        return true;
+    }
     if (row->type != IOV_VALUE_BOOL)
         return iov_quantity_parse(node->text, dimension, row->name, ret_value, error);
     if (!iov_boolean_parse(node->text, &truth))

@@ -158,6 +158,7 @@ struct iov_property {
     uint64_t standard;          /* the default */
     const char *standard_text;  /* of strings */
     const char *const *choices; /* of enums, NULL-terminated */
+    const char *word;           /* of numbers: stands for 0, which is outside the range; or NULL */
     const char *kind;           /* of references: the kind it must be, or NULL */
     const char *text;
     GParamSpec *pspec;
@@ -261,6 +262,18 @@ IOV_API const char *iov_row_name(const char *field);
     IOV_ROW_NUMBER(mc, Type, field, IOV_VALUE_TIME, low, high, def, words)
 #define IOV_PROP_SIZE(mc, Type, field, low, high, def, words) \
     IOV_ROW_NUMBER(mc, Type, field, IOV_VALUE_SIZE, low, high, def, words)
+/* A size, or `word` in its place: then the field is 0. */
+#define IOV_PROP_SIZE_OR(mc, Type, field, zero, low, high, def, words) \
+    iov_model_class_add_property((mc), \
+                                 &(struct iov_property){ .name = iov_row_name(#field), \
+                                                         .type = IOV_VALUE_SIZE, \
+                                                         .offset = G_STRUCT_OFFSET(Type, field), \
+                                                         .width = sizeof(((Type *)0)->field), \
+                                                         .lowest = (low), \
+                                                         .highest = (high), \
+                                                         .standard = (def), \
+                                                         .word = (zero), \
+                                                         .text = (words) })
 #define IOV_PROP_FREQUENCY(mc, Type, field, low, high, def, words) \
     IOV_ROW_NUMBER(mc, Type, field, IOV_VALUE_FREQUENCY, low, high, def, words)
 #define IOV_PROP_RATE(mc, Type, field, low, high, def, words) \

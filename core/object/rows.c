@@ -276,7 +276,7 @@ bool iov_model_set_number(IovModel *model, const char *name, uint64_t value, GEr
         return false;
     if (row->type > IOV_VALUE_BOOL)
         return iov_model_fail(model, error, "'%s' is not a number", name);
-    if (value < row->lowest || value > row->highest)
+    if ((value < row->lowest || value > row->highest) && (value != 0 || row->word == NULL))
         return iov_model_fail(model, error,
                               "%s: %" G_GUINT64_FORMAT " is out of range %" G_GUINT64_FORMAT
                               "..%" G_GUINT64_FORMAT,

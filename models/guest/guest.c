@@ -319,8 +319,8 @@ static bool guest_realize(IovModel *model, GError **error)
     if (!iov_net_ipv4_parse(self->peer_address, &peer) || peer == address)
         return iov_model_fail(model, error, "peer-address: '%s' is not another's, like 10.0.0.2",
                               self->peer_address);
-    iov_guest_net_init(&self->net, self, sockets_wanted(self), address, peer);
-    self->net.tcp_window = (uint32_t)self->tcp_window;
+    iov_guest_net_init(&self->net, self, sockets_wanted(self), address, peer,
+                       (uint32_t)self->tcp_window);
     self->net.serves =
         self->workload != NULL && IOV_MODEL_GET_CLASS(self->workload)->serves != NULL;
     self->netdev = ops->create(&self->net);
@@ -518,8 +518,10 @@ static void iov_linux_guest_class_init(IovLinuxGuestClass *klass)
         "IPv4 address of the guest; auto: 10.0.0.1, of further guests 10.0.1.1, 10.0.1.2 ...");
     IOV_PROP_STRING(mc, IovLinuxGuest, peer_address, IOV_NET_FAR_END_ADDRESS,
                     "Whom it talks to; not the far end's: the guest asks for the station (ARP)");
-    IOV_PROP_SIZE(mc, IovLinuxGuest, tcp_window, 4096, 1 << 20, 1 << 17,
-                  "What a connection offers to take, and sends at most, before it is acknowledged");
+    IOV_PROP_SIZE_OR(
+        mc, IovLinuxGuest, tcp_window, "auto", 4096, 1 << 20, 1 << 17,
+        "What a connection offers to take, and sends at most, before it is acknowledged; "
+        "auto: the first grows as Linux's does, the second is for the congestion window to say");
     IOV_PROP_COUNT(mc, IovLinuxGuest, gsi, 0, 23, 21, "I/O APIC pin of the device");
     IOV_PROP_COUNT(mc, IovLinuxGuest, ioapic, 0, UINT64_MAX, 0xfec00000,
                    "Guest-physical address of the I/O APIC");

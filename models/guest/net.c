@@ -79,15 +79,16 @@ static void give_frame(struct iov_guest_net *net, struct iov_guest_frame *frame)
 
 void iov_guest_net_open(struct iov_guest_net *net, unsigned socket)
 {
-    struct iov_guest_frame *frames = g_new0(struct iov_guest_frame, IOV_GUEST_FRAMES);
+    unsigned count = IOV_GUEST_FRAMES + (net->tcp_window == 0 ? IOV_GUEST_FRAMES_GROWN : 0);
+    struct iov_guest_frame *frames = g_new0(struct iov_guest_frame, count);
 
     net->sockets[socket].frames = frames;
-    for (unsigned i = IOV_GUEST_FRAMES; i-- > 0;)
+    for (unsigned i = count; i-- > 0;)
         give_frame(net, &frames[i]);
 }
 
 void iov_guest_net_init(struct iov_guest_net *net, struct _IovLinuxGuest *guest, unsigned sockets,
-                        uint32_t address, uint32_t peer)
+                        uint32_t address, uint32_t peer, uint32_t tcp_window)
 {
     uint32_t far_end = 0;
 
@@ -96,6 +97,7 @@ void iov_guest_net_init(struct iov_guest_net *net, struct _IovLinuxGuest *guest,
         .address = address,
         .port = PORT,
         .peer = { .ip = peer, .port = IOV_NET_PORT_ECHO },
+        .tcp_window = tcp_window,
     };
     net->peer_known = iov_net_ipv4_parse(IOV_NET_FAR_END_ADDRESS, &far_end) && peer == far_end &&
                       iov_net_address_parse(IOV_NET_FAR_END_MAC, net->peer.mac);

@@ -18,12 +18,14 @@
 #ifndef IOV_GUEST_NET_H
 #define IOV_GUEST_NET_H
 
+#include "core/net/tcp-window.h"
 #include "core/net/tcp.h"
 #include "core/port/exec.h"
 #include "models/guest/netdev.h"
 
 #define IOV_GUEST_PAYLOAD_MAX 1472 /* of a UDP datagram in one frame: MTU 1500 */
 #define IOV_GUEST_FRAMES 640       /* in the socket's queues, sent and received */
+#define IOV_GUEST_FRAMES_GROWN (IOV_TCP_WINDOW_GROWN / IOV_TCP_MSS) /* more, if windows grow */
 #define IOV_GUEST_RECEIVE_MAX \
     278 /* datagrams, as 212,992 bytes of receive buffer hold small ones */
 
@@ -46,11 +48,12 @@ struct iov_guest_socket {
     /* Everything before sequence number `upto` is acknowledged. */
     void (*on_acknowledged)(void *context, struct iov_guest_cpu *cpu, uint32_t upto);
     void *context;
-    struct iov_tcp tcp; /* the connection */
-    bool listens;       /* a server's: for one, or has it */
-    uint32_t written;   /* sequence number behind what the program gave it to send */
-    uint32_t left;      /* its writer waits for room for some of this; 0: for whatever comes */
-    uint32_t held;      /* payload in `received` */
+    struct iov_tcp tcp;           /* the connection */
+    struct iov_tcp_window window; /* what it offers */
+    bool listens;                 /* a server's: for one, or has it */
+    uint32_t written;             /* sequence number behind what the program gave it to send */
+    uint32_t left; /* its writer waits for room for some of this; 0: for whatever comes */
+    uint32_t held; /* payload in `received` */
 };
 
 /* GSO: what a transmit queue's first frame is cut into. */
@@ -74,7 +77,9 @@ struct iov_guest_net {
     void (*on_sent)(void *context, struct iov_guest_cpu *cpu, const struct iov_guest_sent *sent);
     void *sent_context;
     bool checksum_offload; /* set by the driver */
-    uint32_t tcp_window;   /* bytes that a connection may have on its way, and not yet read */
+    /* Bytes that a connection may have on its way, and not yet read; 0: windows of both ends
+     * grow. */
+    uint32_t tcp_window;
     bool gso, tso, gro, rx_checksum;
     uint8_t *pattern; /* what TCP sends, by sequence number */
     struct iov_guest_cutting cutting[IOV_GUEST_QUEUES];
@@ -93,9 +98,10 @@ struct iov_guest_net {
 bool iov_guest_net_poll_until(struct iov_guest_cpu *cpu, iov_time when);
 /* A device that is polled has changed what the program looks at. From any context. */
 void iov_guest_net_changed(struct iov_guest_net *net);
-/* With `sockets` sockets: one for each task. `address`: the guest's; `peer`: whom it talks to. */
+/* With `sockets` sockets: one for each task. `address`: the guest's; `peer`: whom it talks to;
+ * `tcp_window`: as above. */
 void iov_guest_net_init(struct iov_guest_net *net, struct _IovLinuxGuest *guest, unsigned sockets,
-                        uint32_t address, uint32_t peer);
+                        uint32_t address, uint32_t peer, uint32_t tcp_window);
 /* The device is open: what it offers and the guest's keys allow is used from now on. */
 void iov_guest_net_opened(struct iov_guest_net *net);
 /* The task of a socket begins: frames for it. The first socket is open. Not while packets flow. */

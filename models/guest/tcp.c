@@ -14,11 +14,11 @@
  *
  * Times are rows of the cost table. What is lost is sent again after IOV_TCP_RETRANSMIT, by the
  * task that waits.
- * LIMIT: windows do not grow by themselves (`tcp-window`; Linux's do, up to 3 MiB); no timer of the
- * kernel's own: a delayed acknowledgement goes with the next segment or never, and a retransmission
- * needs a task that waits; each write is sent at once, so its last segment is short (as with
- * TCP_NODELAY). Sums that the device does not take are charged only where GSO or GRO handles the
- * bytes.
+ * LIMIT: no timer of the kernel's own: a delayed acknowledgement goes with the next segment or
+ * never, and a retransmission needs a task that waits; each write is sent at once, so its last
+ * segment is short (as with TCP_NODELAY); with windows that grow, nothing but them keeps a sender
+ * from filling the queues below (Linux's TCP small queues do). Sums that the device does not take
+ * are charged only where GSO or GRO handles the bytes.
  */
 #include <glib.h>
 #include <string.h>
@@ -32,11 +32,9 @@
 #define PATTERN (1u << 16) /* of payload: a byte for each sequence number in it */
 
 /* What the socket still has room for is what is offered. */
-static void offer_window(const struct iov_guest_net *net, struct iov_guest_socket *socket)
+static void offer_window(struct iov_guest_socket *socket)
 {
-    uint32_t room = socket->held < net->tcp_window ? net->tcp_window - socket->held : 0;
-
-    socket->tcp.receive_window = room & ~127u;
+    socket->tcp.receive_window = iov_tcp_window_room(&socket->window, socket->held) & ~127u;
 }
 
 /* Builds and queues a segment; the caller has made sure of room. */
@@ -51,7 +49,7 @@ static void send_segment(struct iov_guest_cpu *cpu, struct iov_guest_socket *soc
     const uint8_t *payload = size > 0 ? net->pattern + socket->tcp.next % PATTERN : NULL;
     bool large = size > IOV_TCP_MSS, offload = net->checksum_offload || large;
 
-    offer_window(net, socket);
+    offer_window(socket);
     if (large) {
         frame->more = payload;
         frame->segment_size = IOV_TCP_MSS;
@@ -71,13 +69,20 @@ static void send_segment(struct iov_guest_cpu *cpu, struct iov_guest_socket *soc
 
 /* ---- How much may be sent ---- */
 
+/* That the send buffer allows on the way; Linux's grows with the congestion window. */
+static uint32_t send_most(const struct iov_guest_net *net)
+{
+    return net->tcp_window != 0 ? net->tcp_window : UINT32_MAX;
+}
+
 static uint32_t may_send(const struct iov_guest_net *net, const struct iov_guest_socket *socket)
 {
     uint32_t room = iov_tcp_room(&socket->tcp), out = socket->tcp.next - socket->tcp.unacknowledged;
+    uint32_t most = send_most(net);
 
-    if (net->free == NULL || out >= net->tcp_window)
+    if (net->free == NULL || out >= most)
         return 0;
-    return room < net->tcp_window - out ? room : net->tcp_window - out;
+    return room < most - out ? room : most - out;
 }
 
 /* How much of `left` bytes goes into the next segment now; 0: none yet. */
@@ -89,7 +94,7 @@ static uint32_t next_piece(const struct iov_guest_net *net, const struct iov_gue
 
     if (room >= wanted)
         return wanted;
-    window = socket->tcp.send_window < net->tcp_window ? socket->tcp.send_window : net->tcp_window;
+    window = MIN(socket->tcp.send_window, send_most(net));
     if (socket->tcp.congestion_window < window)
         window = socket->tcp.congestion_window;
     piece = room - room % IOV_TCP_MSS;
@@ -172,8 +177,10 @@ bool iov_guest_tcp_deliver(struct iov_guest_cpu *cpu, const struct iov_guest_fra
         return true;
     }
     result = iov_tcp_take(&socket->tcp, &segment, frame->data);
-    if (result & IOV_TCP_DATA)
+    if (result & IOV_TCP_DATA) {
+        iov_tcp_window_arrived(&socket->window, segment.size, iov_guest_now(cpu));
         iov_guest_net_queue(cpu, socket, frame, segment.at, segment.size);
+    }
     if (result & IOV_TCP_ANSWER)
         answer(cpu, socket, result & IOV_TCP_GAP ? segment.segments : 1);
     if (result & (IOV_TCP_ROOM | IOV_TCP_OPENED)) {
@@ -222,7 +229,8 @@ static void open_socket(struct iov_guest_net *net, struct iov_guest_socket *sock
 {
     struct iov_net_end own = iov_guest_end(net, port);
 
-    iov_tcp_init(&socket->tcp, &own, net->tcp_window);
+    iov_tcp_window_init(&socket->window, net->tcp_window);
+    iov_tcp_init(&socket->tcp, &own, iov_tcp_window_room(&socket->window, 0));
     make_pattern(net);
 }
 
@@ -309,15 +317,16 @@ bool iov_guest_tcp_wait(struct iov_guest_cpu *cpu)
 bool iov_guest_tcp_receive(struct iov_guest_cpu *cpu, iov_time deadline, uint32_t *ret_size,
                            struct iov_span **ret_span)
 {
-    const struct iov_guest_net *net = &cpu->guest->net;
     struct iov_guest_socket *socket = iov_guest_socket(cpu);
-    uint32_t offered;
+    uint32_t offered, half;
 
     if (!iov_guest_receive(cpu, deadline, NULL, UINT32_MAX, ret_size, ret_span))
         return false;
+    iov_tcp_window_read(&socket->window, *ret_size, iov_guest_now(cpu));
+    half = iov_tcp_window_room(&socket->window, 0) / 2;
     offered = socket->tcp.receive_window; /* what the peer knows */
-    offer_window(net, socket);
-    if (offered < net->tcp_window / 2 && socket->tcp.receive_window >= net->tcp_window / 2)
+    offer_window(socket);
+    if (offered < half && socket->tcp.receive_window >= half)
         send_segment(cpu, socket, 0, NULL, cpu->guest->costs.tcp_ack); /* the peer may go on */
     else
         socket->tcp.receive_window = offered;

@@ -142,11 +142,12 @@ Test(guest_to_guest, what_the_receiver_has_no_room_for_is_sent_again)
     iov_experiment_free(run);
 }
 
-/* Two guests are far enough apart for a small window to be what limits them. */
+/* Two guests are far enough apart for a small window to be what limits them; one that grows does
+ * not. */
 Test(guest_to_guest, a_larger_window_carries_more)
 {
     static const char *const windows[] = { "guest.tcp-window=32KiB", "guest.tcp-window=128KiB",
-                                           "guest.tcp-window=1MiB" };
+                                           "guest.tcp-window=auto" };
     double last = 0;
 
     for (unsigned i = 0; i < G_N_ELEMENTS(windows); i++) {

@@ -6,6 +6,10 @@
 static const char *const strategies[] = { "strategy=virtio-net", "strategy=vhost-net",
                                           "strategy=emulated-e1000", "strategy=bare-metal" };
 
+#define LONG_WIRE \
+    "parts.peer.role=source", "parts.wire.delay=400us", "workload.operations=10000", \
+        "workload.warmup=5000"
+
 Test(tcp_workloads, a_request_and_its_answer_touch_the_device_as_often_as_over_udp)
 {
     for (unsigned i = 0; i < G_N_ELEMENTS(strategies); i++) {
@@ -66,6 +70,23 @@ Test(tcp_workloads, a_stream_in_survives_a_nic_that_is_too_slow_for_it)
                   strategies[i]); /* no wait of 200 ms for each loss */
         cr_assert(lt(dbl, gbps(run), 9.42), "%s", strategies[i]);
         iov_experiment_free(run);
+    }
+}
+
+/* 0.8 ms there and back, in which a fixed window goes over once. */
+Test(tcp_workloads, over_a_long_wire_windows_that_grow_do_what_fixed_ones_cannot)
+{
+    static const char *const directions[] = { "workload.direction=rx", "workload.direction=tx" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(directions); i++) {
+        struct iov_experiment *fixed = RUN("tcp-stream.yaml", LONG_WIRE, directions[i]);
+        struct iov_experiment *grown =
+            RUN("tcp-stream.yaml", LONG_WIRE, directions[i], "guest.tcp-window=auto");
+
+        cr_assert(lt(dbl, gbps(fixed), 131072 * 8 / 800e3), "%s: %.2f", directions[i], gbps(fixed));
+        cr_assert(lt(dbl, 2 * gbps(fixed), gbps(grown)), "%s: %.2f", directions[i], gbps(grown));
+        iov_experiment_free(fixed);
+        iov_experiment_free(grown);
     }
 }
 

@@ -14,7 +14,7 @@
 typedef struct {
     IovModel parent_instance;
     iov_time delay;
-    uint64_t room;
+    uint64_t room, limit;
     uint64_t clock;
     uint64_t speed;
     uint32_t depth;
@@ -87,6 +87,7 @@ static void test_box_class_init(TestBoxClass *klass)
     mc->start = box_start;
     IOV_PROP_TIME(mc, TestBox, delay, 1 * IOV_NS, IOV_SEC, 100 * IOV_NS, "How late");
     IOV_PROP_SIZE(mc, TestBox, room, 0, UINT64_C(1) << 40, 4096, "How large");
+    IOV_PROP_SIZE_OR(mc, TestBox, limit, "none", 4096, 1 << 20, 8192, "How much of it");
     IOV_PROP_FREQUENCY(mc, TestBox, clock, 1, UINT64_MAX, 1000000, "How often");
     IOV_PROP_RATE(mc, TestBox, speed, 0, UINT64_MAX, 1000000, "How many");
     IOV_PROP_COUNT(mc, TestBox, depth, 1, 64, 8, "How deep");
@@ -284,6 +285,18 @@ Test(platform, makes_parts_with_their_properties)
     cr_assert(eq(u64, iov_platform_stop(l.platform), 3 * IOV_SEC));
     cr_assert(eq(uint, iov_platform_count(l.platform), 2));
     finish(&l);
+}
+
+Test(platform, a_word_may_stand_for_a_number_that_is_outside_the_range)
+{
+    struct loaded l = good(HEAD "parts: {a: {kind: test-box, limit: none}, b: {kind: test-box}}\n");
+
+    cr_assert(eq(u64, box(&l, "a")->limit, 0));
+    cr_assert(eq(u64, box(&l, "b")->limit, 8192));
+    finish(&l);
+    bad(HEAD "parts: {a: {kind: test-box, limit: 0}, b: {kind: test-box, limit: non}}\n",
+        "run.yaml:2:36: '0' is out of range; 'limit' of 'a' goes from 4KiB to 1MiB\n"
+        "run.yaml:2:67: 'non' is not a number; 'limit' wants a size such as 4KiB");
 }
 
 Test(platform, makes_wires)
