@@ -20,6 +20,7 @@ command_fn command_explain;
 command_fn command_inspect;
 command_fn command_run;
 command_fn command_schema;
+command_fn command_sensitivity;
 
 /*
  * Parses options with GLib's parser: `parameters` follows the command's name in the usage line,

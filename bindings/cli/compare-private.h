@@ -3,9 +3,7 @@
 #ifndef IOV_CLI_COMPARE_PRIVATE_H
 #define IOV_CLI_COMPARE_PRIVATE_H
 
-#include <glib.h>
-
-#include "core/trace/measure.h"
+#include "bindings/cli/doubt-private.h"
 
 /* A word for a column of its own: time of a thread, a fact about the strategy. */
 struct cell {
@@ -28,20 +26,22 @@ struct row {
     double drops;
     double drop_share; /* of what was offered or arrived */
     bool sends;        /* an operation is done when it was sent, whether it arrives or not */
-    double p50_us;
+    struct figures figures;
     double p99_us;
     double p999_us;
-    double cpu_us;
-    double rate;
     double gbps;
     unsigned dedicated;
     double parts_us[IOV_PART_COUNT];
     double mean_us;
     GArray *threads; /* struct cell */
     GArray *guests;  /* struct cell: of several */
+    GArray *draws;   /* struct figures, with all costs drawn anew in each; or NULL */
+    GArray *doubt;   /* struct cell: what the draws say */
     GArray *facts;   /* struct cell */
 };
 
+/* Makes the cells `doubt` of all rows from their draws, of which each has as many. */
+void compare_add_doubt(const GPtrArray *rows);
 /* The table and the CSV of `rows` (struct row), whose first column is called `key`; free with
  * g_free(). */
 char *compare_table(const GPtrArray *rows, const char *key);

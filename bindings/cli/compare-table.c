@@ -37,8 +37,8 @@ static void add_figures(GString *out, const GPtrArray *rows, const char *title, 
                                "%8.2f  %8.0f  %5.2f  %6.2f  %5u\n",
                                width, row->name, row->exits_total, row->device_exits,
                                row->user_exits, row->interrupts, row->switches, row->copies,
-                               row->p50_us, row->p99_us, row->p999_us, row->rate, row->gbps,
-                               row->cpu_us, row->dedicated);
+                               row->figures.p50_us, row->p99_us, row->p999_us, row->figures.rate,
+                               row->gbps, row->figures.cpu_us, row->dedicated);
     }
     g_string_append_printf(
         out,
@@ -143,6 +143,12 @@ static const char *guest_text(const struct row *row, const char *column, char *b
     return cell_text(row->guests, column);
 }
 
+static const char *doubt_text(const struct row *row, const char *column, char *buffer)
+{
+    (void)buffer;
+    return cell_text(row->doubt, column);
+}
+
 static const char *fact_text(const struct row *row, const char *column, char *buffer)
 {
     (void)buffer;
@@ -204,6 +210,18 @@ static void add_drops(GString *out, const GPtrArray *rows, int width)
         add_block(out, rows, "frames dropped", width, columns, drops_text);
 }
 
+static void add_doubt(GString *out, const GPtrArray *rows, int width, const GPtrArray *columns)
+{
+    g_autofree char *title = g_strdup_printf("%u draws of all costs", row_at(rows, 0)->draws->len);
+
+    add_block(out, rows, title, width, columns, doubt_text);
+    g_string_append_printf(
+        out,
+        "%-*s  low, high: 5 and 95 %% of the draws; in each every cost is off by a factor "
+        "of its own, the same in all rows; rank: 1 is best\n",
+        width, "");
+}
+
 /* The row's value of the key as a number; false for anything else, such as a strategy. */
 static bool offered(const struct row *row, double *ret_value)
 {
@@ -255,6 +273,7 @@ char *compare_table(const GPtrArray *rows, const char *key)
         used_columns(rows, G_STRUCT_OFFSET(struct row, parts_us), IOV_PART_COUNT, part_column);
     g_autoptr(GPtrArray) threads = cell_columns(rows, G_STRUCT_OFFSET(struct row, threads));
     g_autoptr(GPtrArray) guests = cell_columns(rows, G_STRUCT_OFFSET(struct row, guests));
+    g_autoptr(GPtrArray) doubt = cell_columns(rows, G_STRUCT_OFFSET(struct row, doubt));
     g_autoptr(GPtrArray) facts = cell_columns(rows, G_STRUCT_OFFSET(struct row, facts));
 
     add_figures(out, rows, key, width);
@@ -266,6 +285,8 @@ char *compare_table(const GPtrArray *rows, const char *key)
     add_block(out, rows, "CPU us/op by thread", width, threads, thread_text);
     if (guests->len > 0)
         add_block(out, rows, "several guests", width, guests, guest_text);
+    if (doubt->len > 0)
+        add_doubt(out, rows, width, doubt);
     if (facts->len > 0)
         add_block(out, rows, "what it needs and allows", width, facts, fact_text);
     return g_string_free(out, FALSE);
@@ -301,7 +322,7 @@ static void add_heading(GString *out, const char *prefix, const char *column)
 
 /* The blocks of the table that are not in every comparison. */
 struct csv_blocks {
-    GPtrArray *exits, *threads, *guests, *facts;
+    GPtrArray *exits, *threads, *guests, *doubt, *facts;
 };
 
 static void add_headings(GString *out, const struct csv_blocks *blocks)
@@ -312,6 +333,7 @@ static void add_headings(GString *out, const struct csv_blocks *blocks)
     } all[] = { { "exits_per_op_", blocks->exits },
                 { "cpu_us_per_op_", blocks->threads },
                 { "", blocks->guests },
+                { "doubt_", blocks->doubt },
                 { "describe_", blocks->facts } };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(all); i++) {
@@ -338,15 +360,16 @@ static void add_row(GString *out, const struct row *row, const struct csv_blocks
         "%s,%" G_GUINT64_FORMAT
         ",%.4f,%.4f,%.4f,%.4f,%.4f,%.4f,%.4f,%.3f,%.3f,%.3f,%.3f,%.3f,%.1f,%.4f,%u,%.4f,%.4f",
         row->name, row->operations, row->exits_total, row->device_accesses, row->device_exits,
-        row->user_exits, row->interrupts, row->switches, row->copies, row->p50_us, row->p99_us,
-        row->p999_us, row->mean_us, row->cpu_us, row->rate, row->gbps, row->dedicated, row->drops,
-        row->drop_share);
+        row->user_exits, row->interrupts, row->switches, row->copies, row->figures.p50_us,
+        row->p99_us, row->p999_us, row->mean_us, row->figures.cpu_us, row->figures.rate, row->gbps,
+        row->dedicated, row->drops, row->drop_share);
     for (unsigned part = 0; part < IOV_PART_COUNT; part++)
         g_string_append_printf(out, ",%.4f", row->parts_us[part]);
     for (unsigned i = 0; i < blocks->exits->len; i++)
         g_string_append_printf(out, ",%.4f", exits_of(row, g_ptr_array_index(blocks->exits, i)));
     add_cells(out, row->threads, blocks->threads, "0.00");
     add_cells(out, row->guests, blocks->guests, "");
+    add_cells(out, row->doubt, blocks->doubt, "");
     add_cells(out, row->facts, blocks->facts, "");
     g_string_append_c(out, '\n');
 }
@@ -358,8 +381,9 @@ char *compare_csv(const GPtrArray *rows, const char *key)
                                               IOV_MEASURE_REASONS, iov_exit_reason_name);
     g_autoptr(GPtrArray) threads = cell_columns(rows, G_STRUCT_OFFSET(struct row, threads));
     g_autoptr(GPtrArray) guests = cell_columns(rows, G_STRUCT_OFFSET(struct row, guests));
+    g_autoptr(GPtrArray) doubt = cell_columns(rows, G_STRUCT_OFFSET(struct row, doubt));
     g_autoptr(GPtrArray) facts = cell_columns(rows, G_STRUCT_OFFSET(struct row, facts));
-    const struct csv_blocks blocks = { exits, threads, guests, facts };
+    const struct csv_blocks blocks = { exits, threads, guests, doubt, facts };
 
     g_string_append(
         out,

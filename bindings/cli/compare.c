@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `iovsim compare`: one experiment for each value of a key, one table. Its blocks: the figures,
- * exits per operation by reason, mean latency by part, processor time by thread, what the
- * strategies' files say of themselves. Columns without any value are left out.
+ * exits per operation by reason, mean latency by part, processor time by thread, what becomes of
+ * them if costs are off, what the strategies' files say of themselves. Columns without any value
+ * are left out.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "bindings/cli/cli-private.h"
 #include "bindings/cli/compare-private.h"
-#include "bindings/cli/run-private.h"
-#include "core/object/file.h"
 
 static double per(uint64_t count, uint64_t operations)
 {
@@ -146,6 +145,7 @@ static struct row *row_of(const char *name, struct iov_experiment *experiment)
     uint64_t bytes = iov_delivered_bytes(measure->bytes, &measure->delivery);
     iov_time parts[IOV_PART_COUNT], mean, span = measure->end - measure->begin;
 
+    row->figures = figures_of(measure);
     row->name = g_strdup(name);
     row->operations = operations;
     for (unsigned i = 0; i < IOV_MEASURE_REASONS; i++) {
@@ -161,11 +161,8 @@ static struct row *row_of(const char *name, struct iov_experiment *experiment)
     row->drops = per(counters->drops, operations);
     row->drop_share = per(counters->drops, counters->drops + delivered);
     row->sends = measure->delivery.sent > 0;
-    row->p50_us = quantile_us(measure, 500000);
     row->p99_us = quantile_us(measure, 990000);
     row->p999_us = quantile_us(measure, 999000);
-    row->cpu_us = per(measure->use.busy, operations) / (double)IOV_US;
-    row->rate = span != 0 ? (double)delivered * (double)IOV_SEC / (double)span : 0.0;
     row->gbps = span != 0 ? (double)bytes * 8 * 1000 / (double)span : 0.0;
     row->dedicated = iov_report_dedicated(measure);
     iov_report_parts(measure, parts, &mean);
@@ -174,6 +171,7 @@ static struct row *row_of(const char *name, struct iov_experiment *experiment)
     row->mean_us = (double)mean / (double)IOV_US;
     row->threads = threads_of(measure);
     row->guests = guests_of(measure);
+    row->doubt = cells_new();
     row->facts = facts_of(experiment);
     return row;
 }
@@ -185,6 +183,8 @@ static void row_free(void *data)
     g_free(row->name);
     g_array_unref(row->threads);
     g_array_unref(row->guests);
+    g_array_unref(row->doubt);
+    g_clear_pointer(&row->draws, g_array_unref);
     g_array_unref(row->facts);
     g_free(row);
 }
@@ -213,17 +213,16 @@ static bool split_over(const char *over, const char *file, char **ret_key, char 
     return (*ret_values)[0] != NULL;
 }
 
-/* The experiment with one value of the key; NULL with the error. */
-static struct iov_experiment *open_value(const char *file, const char *key, const char *value,
-                                         char **sets, GError **error)
+/* `sets`, and the key's value; free with g_strfreev(). */
+static char **sets_with(char **sets, const char *key, const char *value)
 {
-    g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(g_free);
+    GPtrArray *all = g_ptr_array_new();
 
     for (unsigned i = 0; sets[i] != NULL; i++)
         g_ptr_array_add(all, g_strdup(sets[i]));
     g_ptr_array_add(all, g_strdup_printf("%s=%s", key, value));
     g_ptr_array_add(all, NULL);
-    return open_leniently(file, (char **)all->pdata, error);
+    return (char **)g_ptr_array_free(all, FALSE);
 }
 
 /* What --set says in vain: how many values have no use for it, and the message with the best
@@ -323,8 +322,9 @@ static int check_values(const char *file, const char *key, char **values, char *
     unsigned fitting = 0, count = g_strv_length(values);
 
     for (unsigned i = 0; i < count; i++) {
+        g_auto(GStrv) all = sets_with(sets, key, values[i]);
         g_autoptr(GError) error = NULL;
-        struct iov_experiment *experiment = open_value(file, key, values[i], sets, &error);
+        struct iov_experiment *experiment = open_leniently(file, all, &error);
 
         g_ptr_array_add(messages, experiment == NULL ? g_strdup(g_strchomp(error->message)) : NULL);
         if (experiment != NULL) {
@@ -356,41 +356,54 @@ static char *folder_of(const char *folder, const char *value)
     return g_build_filename(folder, name, NULL);
 }
 
+/* What all runs of a comparison have in common. */
+struct comparison {
+    const char *file;
+    const char *key;
+    char **sets;
+    char **command;
+    const char *folder; /* or NULL */
+    struct kernel_owner *owner;
+    gboolean quiet;
+    int draws;
+    struct doubt doubt;
+};
+
 /* Runs one value; a row, or NULL with the error. */
-static struct row *run_value(const char *file, const char *key, const char *value, char **sets,
-                             struct kernel_owner *owner, const char *folder, char **command,
-                             gboolean quiet, GError **error)
+static struct row *run_value(const struct comparison *comparison, const char *value, GError **error)
 {
-    struct iov_experiment *experiment = open_value(file, key, value, sets, error);
+    g_auto(GStrv) sets = sets_with(comparison->sets, comparison->key, value);
+    struct iov_experiment *experiment = open_leniently(comparison->file, sets, error);
     struct row *row = NULL;
 
-    if (experiment != NULL && run_experiment(experiment, owner, quiet, error)) {
-        g_autofree char *run_folder = folder != NULL ? folder_of(folder, value) : NULL;
+    if (experiment != NULL &&
+        run_experiment(experiment, comparison->owner, comparison->quiet, error)) {
+        g_autofree char *folder =
+            comparison->folder != NULL ? folder_of(comparison->folder, value) : NULL;
 
-        if (run_folder == NULL ||
-            iov_experiment_write(experiment, run_folder, (const char *const *)command, error))
+        if (folder == NULL || iov_experiment_write(experiment, folder,
+                                                   (const char *const *)comparison->command, error))
             row = row_of(value, experiment);
     }
+    if (row != NULL && comparison->draws > 0) {
+        g_autoptr(GPtrArray) costs = doubtful_costs(experiment, &comparison->doubt);
+
+        row->draws = run_draws(comparison->file, sets, costs, (unsigned)comparison->draws,
+                               comparison->owner, comparison->quiet, error);
+        if (row->draws == NULL)
+            g_clear_pointer(&row, row_free);
+    }
     if (row == NULL)
-        g_prefix_error(error, "%s=%s: ", key, value);
+        g_prefix_error(error, "%s=%s: ", comparison->key, value);
     iov_experiment_free(experiment);
     return row;
 }
 
-static bool write_tables(const char *folder, const char *table, const char *csv, GError **error)
-{
-    g_autofree char *text_file = g_build_filename(folder, "compare.txt", NULL);
-    g_autofree char *csv_file = g_build_filename(folder, "compare.csv", NULL);
-
-    return iov_write_file_atomically(text_file, table, strlen(table), error) &&
-           iov_write_file_atomically(csv_file, csv, strlen(csv), error);
-}
-
 int command_compare(int argc, char **argv)
 {
-    gboolean quiet = FALSE;
+    struct comparison comparison = { .sets = NULL };
     g_autofree char *folder = NULL, *seed = NULL, *over = NULL, *key = NULL, *table = NULL,
-                    *csv = NULL, *kernel = NULL;
+                    *csv = NULL, *kernel = NULL, *doubt = NULL;
     g_auto(GStrv) given = NULL, sets = NULL, values = NULL, command = g_strdupv(argv);
     g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func(row_free);
     const GOptionEntry entries[] = {
@@ -401,11 +414,13 @@ int command_compare(int argc, char **argv)
         { "set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &given, "Replace a value of the file",
           "KEY=VALUE" },
         { "seed", 0, 0, G_OPTION_ARG_STRING, &seed, "Replace the seed", "N" },
+        { "draws", 0, 0, G_OPTION_ARG_INT, &comparison.draws,
+          "Run each value N times more, with every cost off by a factor drawn at random", "N" },
+        DOUBT_OPTION(&doubt),
         KERNEL_OPTION(&kernel),
-        { "quiet", 0, 0, G_OPTION_ARG_NONE, &quiet, "Print the table only", NULL },
+        { "quiet", 0, 0, G_OPTION_ARG_NONE, &comparison.quiet, "Print the table only", NULL },
         G_OPTION_ENTRY_NULL,
     };
-    struct kernel_owner *owner;
     GError *error = NULL;
     int status = STATUS_OK;
 
@@ -420,6 +435,12 @@ int command_compare(int argc, char **argv)
         return usage_error("compare takes one file; see 'iovsim compare --help'");
     if (!split_over(over, argv[1], &key, &values))
         return usage_error("--over wants KEY=A,B,... such as strategy=bare-metal,virtio-net");
+    if (comparison.draws < 0 || comparison.draws > 100000)
+        return usage_error("--draws wants a number from 0 to 100000");
+    if (doubt != NULL && comparison.draws == 0)
+        return usage_error("--doubt is for --draws N, which is not there");
+    if (!doubt_parse(doubt, &comparison.doubt, &error))
+        return report_error(error);
     if (values[0] == NULL)
         return usage_error("no strategy is in the search path of '%s'; say --over KEY=A,B,...",
                            argv[1]);
@@ -427,29 +448,35 @@ int command_compare(int argc, char **argv)
     status = check_values(argv[1], key, values, sets, over == NULL);
     if (status != STATUS_OK)
         return status;
-    if (!kernel_open(kernel, &owner, &error))
+    if (!kernel_open(kernel, &comparison.owner, &error))
         return report_error(error);
     if (!open_folder(folder, &error)) {
-        kernel_close(owner);
+        kernel_close(comparison.owner);
         return report_error(error);
     }
+    comparison.file = argv[1];
+    comparison.key = key;
+    comparison.sets = sets;
+    comparison.command = command;
+    comparison.folder = folder;
     catch_interrupt();
     for (unsigned i = 0; values[i] != NULL && !was_interrupted(); i++) {
-        struct row *row =
-            run_value(argv[1], key, values[i], sets, owner, folder, command, quiet, &error);
+        struct row *row = run_value(&comparison, values[i], &error);
 
         if (row != NULL)
             g_ptr_array_add(rows, row);
         else
             status = report_failure(g_steal_pointer(&error)); /* the others may still be of use */
     }
-    kernel_close(owner);
+    kernel_close(comparison.owner);
     if (was_interrupted() || rows->len == 0)
         return STATUS_FAILED;
+    if (comparison.draws > 0)
+        compare_add_doubt(rows);
     table = compare_table(rows, key);
     csv = compare_csv(rows, key);
     fputs(table, stdout);
-    if (folder != NULL && !write_tables(folder, table, csv, &error))
+    if (folder != NULL && !write_tables(folder, "compare", table, csv, &error))
         return report_failure(error);
     return status;
 }

@@ -17,6 +17,7 @@ static const struct command {
     { "run", "run one experiment and write its results", command_run },
     { "compare", "run an experiment once for each value of a key and print a table",
       command_compare },
+    { "sensitivity", "tell on which costs a result hangs", command_sensitivity },
     { "explain", "tell where the time of one request went", command_explain },
     { "check", "check files without running them", command_check },
     { "inspect", "list the kinds, or describe one", command_inspect },
@@ -88,7 +89,7 @@ static void print_help(void)
          "What does each way of giving a guest its I/O cost, in VM exits, latency and host CPU?\n\n"
          "Commands:");
     for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++)
-        printf("  %-10s %s\n", commands[i].name, commands[i].text);
+        printf("  %-11s %s\n", commands[i].name, commands[i].text);
     puts("\n'iovsim COMMAND --help' tells its options. Start with:\n"
          "  iovsim compare configs/net-rr.yaml\n"
          "  iovsim run configs/net-rr.yaml --set strategy=virtio-net -o out\n"

@@ -20,6 +20,9 @@ gboolean run_experiment(struct iov_experiment *experiment, struct kernel_owner *
                         gboolean quiet, GError **error);
 /* Makes the folder that results go to (NULL: none), so that a run does not end in vain. */
 bool open_folder(const char *folder, GError **error);
+/* Writes NAME.txt and NAME.csv there. */
+bool write_tables(const char *folder, const char *name, const char *table, const char *csv,
+                  GError **error);
 /* Writes every PCI function's configuration space to `path`; fails if there is none. */
 bool write_pci_dump(struct iov_experiment *experiment, const char *path, GError **error);
 /* Like report_error(), for what goes wrong once a run has begun: STATUS_FAILED. */

@@ -5,10 +5,12 @@
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "bindings/cli/cli-private.h"
 #include "bindings/cli/run-private.h"
+#include "core/object/file.h"
 
 /* The only globals: a signal handler has nothing else. */
 static volatile sig_atomic_t interrupted;
@@ -155,6 +157,16 @@ bool open_folder(const char *folder, GError **error)
     g_set_error(error, IOV_ERROR, IOV_ERROR_FILE, "cannot write into folder '%s': %s", folder,
                 g_strerror(errno));
     return false;
+}
+
+bool write_tables(const char *folder, const char *name, const char *table, const char *csv,
+                  GError **error)
+{
+    g_autofree char *text_file = g_strdup_printf("%s/%s.txt", folder, name);
+    g_autofree char *csv_file = g_strdup_printf("%s/%s.csv", folder, name);
+
+    return iov_write_file_atomically(text_file, table, strlen(table), error) &&
+           iov_write_file_atomically(csv_file, csv, strlen(csv), error);
 }
 
 int report_failure(GError *error)

@@ -16,7 +16,8 @@ static void is_wrong_usage(const char *message)
 
 Test(cli, help_names_every_command_and_gives_examples)
 {
-    static const char *const commands[] = { "run", "compare", "check", "inspect", "schema" };
+    static const char *const commands[] = { "run",   "compare", "sensitivity", "explain",
+                                            "check", "inspect", "schema" };
 
     iovsim("--help");
     ended_with(0);
@@ -28,7 +29,8 @@ Test(cli, help_names_every_command_and_gives_examples)
 
 Test(cli, each_command_has_help_with_its_options_and_an_example)
 {
-    static const char *const commands[] = { "run", "compare", "check", "inspect", "schema" };
+    static const char *const commands[] = { "run",   "compare", "sensitivity", "explain",
+                                            "check", "inspect", "schema" };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++) {
         g_autofree char *usage = g_strdup_printf("iovsim %s [OPTION", commands[i]);
