@@ -52,7 +52,7 @@ enum iov_virtq_fault {
     IOV_VIRTQ_FAULT_SIZE,     /* no power of two, 0, or above what the device offers */
     IOV_VIRTQ_FAULT_ADDRESS,  /* a part of the ring is unaligned or wraps */
     IOV_VIRTQ_FAULT_MEMORY,   /* memory refused an access */
-    IOV_VIRTQ_FAULT_AVAIL,    /* the available index ran more than a queue ahead */
+    IOV_VIRTQ_FAULT_AVAIL,    /* the driver offers more than a queue, taken chains included */
     IOV_VIRTQ_FAULT_HEAD,     /* a head or next index outside its table */
     IOV_VIRTQ_FAULT_LOOP,     /* more descriptors than the table or the queue has; a ring that feeds
                                  itself */

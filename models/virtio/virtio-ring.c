@@ -257,6 +257,11 @@ enum iov_virtq_result iov_virtq_pop(struct iov_virtq *queue, struct iov_virtio_d
         return IOV_VIRTQ_BROKEN;
     if (queue->packed)
         return iov_virtq_packed_walk(queue, dma, chain) ? IOV_VIRTQ_CHAIN : IOV_VIRTQ_BROKEN;
+    /* Each chain that was not given back has a descriptor of its own. */
+    if ((uint16_t)(queue->next_avail - queue->next_used) >= queue->size) {
+        iov_virtq_break(queue, IOV_VIRTQ_FAULT_AVAIL);
+        return IOV_VIRTQ_BROKEN;
+    }
     entry = queue->avail + VIRTQ_AVAIL_RING + 2u * (queue->next_avail & (queue->size - 1u));
     if (!iov_virtq_ring_read(queue, dma, entry, &chain->head, sizeof chain->head) ||
         !walk_chain(queue, dma, chain))

@@ -185,6 +185,23 @@ Test(hostile, receive_buffers_of_one_byte_hold_a_frame_all_the_same)
 
 /* ---- Rings ---- */
 
+/* Two buffers, again and again: what the frame writes into the second one is the available index. */
+Test(hostile, a_frame_that_makes_its_own_buffers_available)
+{
+    uint8_t frame[1514] = { 0 };
+
+    rx.size = 2;
+    go_live();
+    driver_desc(&rx, 0, 0x100000, 13, VIRTQ_DESC_WRITE, 0);
+    driver_desc(&rx, 1, rx.avail + VIRTQ_AVAIL_IDX, 2, VIRTQ_DESC_WRITE, 0);
+    driver_offer(&rx, 0);
+    driver_offer(&rx, 1);
+    for (uint16_t at = 1, index = 4; at + 2u <= sizeof frame; at += 13 + 2, index += 2)
+        memcpy(frame + at, &index, 2);
+    iov_harness_inject(bench, "wire", frame, sizeof frame, NULL);
+    expect_one_fault();
+}
+
 Test(hostile, an_available_index_that_runs_ahead)
 {
     go_live();

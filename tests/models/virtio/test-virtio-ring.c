@@ -368,6 +368,16 @@ Test(ring, an_index_that_runs_ahead_breaks_it)
     expect_fault(IOV_VIRTQ_FAULT_AVAIL);
 }
 
+Test(ring, more_chains_than_the_queue_has_break_it)
+{
+    for (unsigned i = 0; i < SIZE; i++) {
+        offer_one((uint16_t)i);
+        cr_assert(eq(int, pop(), IOV_VIRTQ_CHAIN));
+    }
+    offer_one(0); /* none has come back yet */
+    expect_fault(IOV_VIRTQ_FAULT_AVAIL);
+}
+
 Test(ring, a_table_in_a_table_breaks_it)
 {
     struct virtq_desc table[1] = { { TABLE, 16, VIRTQ_DESC_INDIRECT, 0 } };
