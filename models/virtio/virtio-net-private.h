@@ -40,10 +40,12 @@ struct iov_virtio_net_used {
 
 #define IOV_VIRTIO_NET_AHEAD_MAX 64u
 
-struct iov_virtio_net_fetched {
+/* A frame that is under way: transmit, fetched and not sent; receive, stored and not shown. */
+struct iov_virtio_net_frame {
     struct iov_packet *packet; /* NULL: it made no sense */
-    uint16_t head;
-    iov_time ready; /* when it is in the device */
+    uint16_t head;             /* transmit */
+    uint16_t count;            /* receive: its chains, in the engine's `used` */
+    iov_time ready;            /* when its DMAs and the device's own time are over */
 };
 
 /* One queue's worker. */
@@ -52,16 +54,16 @@ struct iov_virtio_net_engine {
     unsigned queue;
     enum iov_virtio_net_state state;
     struct iov_event event; /* next step; armed unless IDLE */
-    /* transmit */
-    struct iov_virtio_net_fetched fetched[IOV_VIRTIO_NET_AHEAD_MAX];
+    struct iov_virtio_net_frame frames[IOV_VIRTIO_NET_AHEAD_MAX];
     unsigned first, ahead; /* of them, and how many there are */
-    struct iov_event send; /* hardware: of the first of them */
-    iov_time wire_free;    /* when the last one has left */
-    bool sent;             /* paced: something since the engine was last told to go on */
+    struct iov_event done; /* hardware: of the first of them */
+    /* transmit */
+    iov_time wire_free; /* when the last one has left */
+    bool sent;          /* paced: something since the engine was last told to go on */
     /* receive */
     struct iov_packet_queue waiting;
-    struct iov_virtio_net_used *used; /* chains of the first waiting frame */
-    uint16_t count;
+    struct iov_virtio_net_used *used; /* a ring of `queue-size` chains: those of `frames` */
+    unsigned used_first, used_count;
 };
 
 /* What the driver wants to receive. */
@@ -171,6 +173,23 @@ static inline bool iov_virtio_net_continue(struct iov_virtio_net_engine *engine,
     return false;
 }
 
+/* Of the frames under way the one at `place`, counted from the first. */
+static inline struct iov_virtio_net_frame *iov_virtio_net_ahead(
+    struct iov_virtio_net_engine *engine, unsigned place)
+{
+    return &engine->frames[(engine->first + place) % IOV_VIRTIO_NET_AHEAD_MAX];
+}
+
+static inline struct iov_virtio_net_frame iov_virtio_net_take_ahead(
+    struct iov_virtio_net_engine *engine)
+{
+    struct iov_virtio_net_frame frame = *iov_virtio_net_ahead(engine, 0);
+
+    engine->first = (engine->first + 1) % IOV_VIRTIO_NET_AHEAD_MAX;
+    engine->ahead--;
+    return frame;
+}
+
 /* A frame is lost; `why` is the statistic that says so. */
 void iov_virtio_net_drop(IovVirtioNet *net, uint64_t *why);
 /*
@@ -191,6 +210,7 @@ void iov_virtio_net_pause(struct iov_virtio_net_engine *engine);
 void iov_virtio_net_on_transmit(struct iov_event *event);
 void iov_virtio_net_on_send(struct iov_event *event);
 void iov_virtio_net_on_receive(struct iov_event *event);
+void iov_virtio_net_on_stored(struct iov_event *event);
 void iov_virtio_net_on_control(struct iov_event *event);
 extern const struct iov_packet_ops iov_virtio_net_wire_ops;
 

@@ -2,6 +2,12 @@
 /*
  * Receive engine of virtio-net: frames wait, are written into as many buffers as they need, and are
  * shown to the driver when the bytes are in memory. States and timing: see virtio-net.c.
+ *
+ * Frames overlap as far as PCI Express lets them. SPEC: PCI Express Base 5.0, 2.4.1: a posted write
+ * does not pass another (A2), so it is enough that a used element leaves after the frame's bytes
+ * and those of the frames before it, the index after the element and the message after the index. A
+ * read does not pass a posted write (B2), so the look at the event index sees what the driver wrote
+ * before it saw the index: no interrupt is missed, however many looks are under way.
  */
 #include "core/net/ethernet-regs.h"
 #include "core/net/segment.h"
@@ -22,6 +28,12 @@ static bool must_be_split(const IovVirtioNet *net, const struct iov_packet *pack
         return !iov_virtio_net_offload(net, VIRTIO_NET_F_GUEST_TSO4);
     return !is_version(packet, ETHERNET_TYPE_IPV6) ||
            !iov_virtio_net_offload(net, VIRTIO_NET_F_GUEST_TSO6);
+}
+
+/* Of the chains that frames under way have, the one at `place`. */
+static struct iov_virtio_net_used *used_at(struct iov_virtio_net_engine *engine, unsigned place)
+{
+    return &engine->used[(engine->used_first + place) % engine->net->parent_instance.queue_size];
 }
 
 /*
@@ -52,8 +64,8 @@ static uint16_t store_frame(struct iov_virtio_net_engine *engine, const struct i
         }
         if (part > chain->writable_size - offset)
             part = (uint32_t)(chain->writable_size - offset);
-        engine->used[count].head = chain->head;
-        engine->used[count].length = offset + part;
+        *used_at(engine, engine->used_count + count) =
+            (struct iov_virtio_net_used){ chain->head, offset + part };
         count++;
         if (part < packet->size - done && !mergeable)
             break; /* the buffer is too small for this frame */
@@ -90,6 +102,16 @@ static uint16_t store_frame(struct iov_virtio_net_engine *engine, const struct i
     return count;
 }
 
+/* Hardware: the frame is shown when its DMAs are done, and the next is stored meanwhile. */
+static bool rx_ahead(struct iov_virtio_net_engine *engine)
+{
+    if (engine->ahead == 1)
+        iov_event_at(&engine->done, iov_virtio_net_ahead(engine, 0)->ready);
+    if (engine->ahead < engine->net->fetch_ahead)
+        iov_event_in(&engine->event, engine->net->frame_time);
+    return false;
+}
+
 /* Puts the first waiting frame into buffers, or drops it. True: go on at once. */
 static bool rx_store(struct iov_virtio_net_engine *engine)
 {
@@ -97,6 +119,8 @@ static bool rx_store(struct iov_virtio_net_engine *engine)
     struct iov_virtq *queue = iov_virtio_net_queue(engine);
     struct iov_virtio_dma *dma = iov_virtio_net_dma(engine);
     struct iov_packet *packet = engine->waiting.first;
+    uint16_t count;
+    iov_time ready;
 
     iov_virtio_dma_begin(dma);
     (void)iov_virtq_set_notifications(queue, dma, false);
@@ -106,56 +130,87 @@ static bool rx_store(struct iov_virtio_net_engine *engine)
         return false;
     }
     iov_span_mark(packet->span, net, IOV_PART_QUEUE, iov_virtio_net_now(net));
-    engine->count = store_frame(engine, packet);
+    count = store_frame(engine, packet);
     /* Out of buffers: says so to the driver and looks again, once. */
-    if (engine->count == 0 && queue->fault == IOV_VIRTQ_OK && !net->poll_mode) {
+    if (count == 0 && queue->fault == IOV_VIRTQ_OK && !net->poll_mode) {
         (void)iov_virtq_set_notifications(queue, dma, true);
-        engine->count = store_frame(engine, packet);
+        count = store_frame(engine, packet);
     }
     if (iov_virtio_net_broken(engine))
         return false;
     /* Paced: it stays where it is, as on a tap, until the driver has given buffers. */
-    if (engine->count == 0 && net->paced && !net->poll_mode &&
+    if (count == 0 && net->paced && !net->poll_mode &&
         iov_virtq_peek(queue, dma) == IOV_VIRTQ_EMPTY) {
         engine->state = IOV_VIRTIO_NET_IDLE;
         return false;
     }
-    if (engine->count == 0) {
-        iov_packet_drop(iov_packet_queue_pop(&engine->waiting));
+    (void)iov_packet_queue_pop(&engine->waiting);
+    ready = iov_virtio_net_now(net) + dma->delay + net->frame_time;
+    if (count == 0) {
+        iov_packet_drop(packet);
         iov_virtio_net_drop(net, &net->rx_no_buffer);
-    } else {
-        iov_span_mark(packet->span, net, IOV_PART_IOMMU,
-                      iov_virtio_net_now(net) + dma->translation);
-        iov_span_mark(packet->span, net, IOV_PART_PCIE, iov_virtio_net_now(net) + dma->delay);
-        engine->state = IOV_VIRTIO_NET_FINISH;
+        return iov_virtio_net_continue(engine, dma->delay + net->frame_time);
     }
-    return iov_virtio_net_continue(engine, dma->delay + net->frame_time);
+    iov_span_mark(packet->span, net, IOV_PART_IOMMU, iov_virtio_net_now(net) + dma->translation);
+    iov_span_mark(packet->span, net, IOV_PART_PCIE, iov_virtio_net_now(net) + dma->delay);
+    *iov_virtio_net_ahead(engine, engine->ahead++) =
+        (struct iov_virtio_net_frame){ .packet = packet, .count = count, .ready = ready };
+    engine->used_count += count;
+    if (net->placement == IOV_VIRTIO_NET_HARDWARE)
+        return rx_ahead(engine);
+    engine->state = IOV_VIRTIO_NET_FINISH;
+    return iov_virtio_net_continue(engine, dma->delay);
 }
 
-/* The bytes are in memory: used elements, index, interrupt. True: go on at once. */
-static bool rx_finish(struct iov_virtio_net_engine *engine)
+/* The first frame's bytes are in memory: used elements, index, interrupt. */
+static void show_frame(struct iov_virtio_net_engine *engine)
 {
     IovVirtioNet *net = engine->net;
     struct iov_virtq *queue = iov_virtio_net_queue(engine);
     struct iov_virtio_dma *dma = iov_virtio_net_dma(engine);
-    struct iov_packet *packet = iov_packet_queue_pop(&engine->waiting);
+    struct iov_virtio_net_frame frame = iov_virtio_net_take_ahead(engine);
+    struct iov_packet *packet = frame.packet;
     bool done = true;
 
-    iov_span_mark(packet->span, net, IOV_PART_DEVICE, iov_virtio_net_now(net));
+    iov_span_mark(packet->span, net, IOV_PART_DEVICE, frame.ready);
+    iov_span_mark(packet->span, net, IOV_PART_QUEUE, iov_virtio_net_now(net)); /* its turn */
     iov_virtio_dma_begin(dma);
-    for (uint16_t i = 0; i < engine->count && done; i++)
-        done = iov_virtq_fill(queue, dma, i, engine->used[i].head, engine->used[i].length);
+    for (uint16_t i = 0; i < frame.count && done; i++)
+        done = iov_virtq_fill(queue, dma, i, used_at(engine, i)->head, used_at(engine, i)->length);
+    engine->used_first += frame.count;
+    engine->used_count -= frame.count;
     net->rx_frames++;
     net->rx_bytes += packet->size;
     net->rx_large += packet->segment_size != 0;
-    net->rx_buffers += engine->count;
-    if (done && iov_virtq_publish(queue, dma, engine->count))
+    net->rx_buffers += frame.count;
+    if (done && iov_virtq_publish(queue, dma, frame.count))
         iov_virtio_signal(&net->parent_instance, engine->queue, packet->span);
     iov_packet_free(packet);
+}
+
+/* Software. True: go on with STORE at once. */
+static bool rx_finish(struct iov_virtio_net_engine *engine)
+{
+    show_frame(engine);
     engine->state = IOV_VIRTIO_NET_STORE;
     if (iov_virtio_net_broken(engine))
         return false;
-    return iov_virtio_net_continue(engine, dma->delay);
+    return iov_virtio_net_continue(engine, iov_virtio_net_dma(engine)->delay);
+}
+
+/* Hardware. A queue that had as much under way as it can goes on. */
+void iov_virtio_net_on_stored(struct iov_event *event)
+{
+    struct iov_virtio_net_engine *engine =
+        iov_container_of(event, struct iov_virtio_net_engine, done);
+
+    show_frame(engine);
+    if (iov_virtio_net_broken(engine))
+        return;
+    if (engine->ahead > 0)
+        iov_event_at(event, MAX(iov_virtio_net_ahead(engine, 0)->ready, event->when));
+    if (engine->state == IOV_VIRTIO_NET_STORE && !iov_event_armed(&engine->event))
+        iov_event_in(&engine->event, 0);
 }
 
 void iov_virtio_net_on_receive(struct iov_event *event)

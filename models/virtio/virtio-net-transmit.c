@@ -52,13 +52,12 @@ static void read_frame(struct iov_virtio_net_engine *engine, const struct iov_vi
     struct iov_virtio_dma *dma = iov_virtio_net_dma(engine);
     uint32_t header_size = iov_virtio_net_header(net);
     uint64_t size = chain->readable_size - header_size;
-    struct iov_virtio_net_fetched *fetched =
-        &engine->fetched[(engine->first + engine->ahead++) % IOV_VIRTIO_NET_AHEAD_MAX];
+    struct iov_virtio_net_frame *fetched = iov_virtio_net_ahead(engine, engine->ahead++);
     struct virtio_net_hdr header;
     struct iov_span *span = NULL;
     iov_time before, translated;
 
-    *fetched = (struct iov_virtio_net_fetched){ .head = chain->head };
+    *fetched = (struct iov_virtio_net_frame){ .head = chain->head };
     if (size < IOV_VIRTIO_NET_FRAME_MIN || size > IOV_PACKET_MAX) {
         iov_virtio_net_drop(net, &net->tx_malformed);
         return;
@@ -100,17 +99,16 @@ static void read_frame(struct iov_virtio_net_engine *engine, const struct iov_vi
 
 static void send_soon(struct iov_virtio_net_engine *engine)
 {
-    iov_event_at(&engine->send, MAX(engine->fetched[engine->first].ready, engine->wire_free));
+    iov_event_at(&engine->done, MAX(iov_virtio_net_ahead(engine, 0)->ready, engine->wire_free));
 }
 
 /* Hardware: the frame will be there when its DMAs are done, and the next is fetched meanwhile. */
 static bool tx_ahead(struct iov_virtio_net_engine *engine)
 {
     const IovVirtioNet *net = engine->net;
-    unsigned last = (engine->first + engine->ahead - 1) % IOV_VIRTIO_NET_AHEAD_MAX;
     iov_time ready = iov_virtio_net_now(net) + iov_virtio_net_dma(engine)->delay + net->frame_time;
 
-    engine->fetched[last].ready = ready;
+    iov_virtio_net_ahead(engine, engine->ahead - 1)->ready = ready;
     if (engine->ahead == 1)
         send_soon(engine);
     if (engine->ahead < net->fetch_ahead)
@@ -165,12 +163,10 @@ static iov_time send_frame(struct iov_virtio_net_engine *engine)
     IovVirtioNet *net = engine->net;
     struct iov_virtq *queue = iov_virtio_net_queue(engine);
     struct iov_virtio_dma *dma = iov_virtio_net_dma(engine);
-    struct iov_virtio_net_fetched fetched = engine->fetched[engine->first];
+    struct iov_virtio_net_frame fetched = iov_virtio_net_take_ahead(engine);
     struct iov_packet *packet = fetched.packet;
     iov_time busy = 0;
 
-    engine->first = (engine->first + 1) % IOV_VIRTIO_NET_AHEAD_MAX;
-    engine->ahead--;
     if (packet != NULL) {
         net->tx_frames++;
         net->tx_bytes += packet->size;
@@ -206,7 +202,7 @@ static bool tx_send(struct iov_virtio_net_engine *engine)
 void iov_virtio_net_on_send(struct iov_event *event)
 {
     struct iov_virtio_net_engine *engine =
-        iov_container_of(event, struct iov_virtio_net_engine, send);
+        iov_container_of(event, struct iov_virtio_net_engine, done);
 
     engine->wire_free = iov_virtio_net_now(engine->net) + send_frame(engine);
     if (iov_virtio_net_broken(engine))

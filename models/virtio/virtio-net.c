@@ -19,10 +19,10 @@
  *
  * Timing: in hardware each step takes what its DMAs take, and each doorbell and frame the device's
  * own time; in software (a back end in an emulator or host kernel) whoever runs the device pays,
- * and all steps fall into one instant. Hardware fetches further frames while the first one's DMAs
- * are under way and while the wire takes it: one in each of the device's own times, and no more
- * than `fetch-ahead`. Likewise hardware holds the requests that it works on; in software the
- * thread that runs the device does.
+ * and all steps fall into one instant. Hardware goes on with further frames while the first one's
+ * DMAs are under way (and, sending, while the wire takes it): one in each of the device's own
+ * times, and no more than `fetch-ahead`. Used elements keep the order of frames. Likewise hardware
+ * holds the requests that it works on; in software the thread that runs the device does.
  *
  * A large segment stays whole up to here: hardware cuts it at the wire, and one for a driver that
  * does not take it is cut before it is stored.
@@ -104,10 +104,10 @@ static void engine_stop(struct iov_virtio_net_engine *engine)
     iov_event_disarm(&engine->event);
     engine->state = IOV_VIRTIO_NET_IDLE;
     engine->sent = false;
-    iov_event_disarm(&engine->send);
-    for (; engine->ahead > 0; engine->ahead--)
-        iov_packet_free(
-            engine->fetched[(engine->first + engine->ahead - 1) % IOV_VIRTIO_NET_AHEAD_MAX].packet);
+    iov_event_disarm(&engine->done);
+    while (engine->ahead > 0)
+        iov_packet_free(iov_virtio_net_take_ahead(engine).packet);
+    engine->used_count = 0;
     while (engine->waiting.first != NULL)
         iov_packet_free(iov_packet_queue_pop(&engine->waiting));
 }
@@ -244,7 +244,7 @@ static const struct iov_notify_sink_ops announce_ops = { .signal = announce_sign
 /* ---- Life cycle and description ---- */
 
 static void engine_init(IovVirtioNet *net, struct iov_virtio_net_engine *engine, unsigned queue,
-                        iov_event_fn *handler)
+                        iov_event_fn *handler, iov_event_fn *done)
 {
     struct iov_kernel *kernel = net->parent_instance.parent_instance.kernel;
 
@@ -252,7 +252,7 @@ static void engine_init(IovVirtioNet *net, struct iov_virtio_net_engine *engine,
     engine->queue = queue;
     engine->state = IOV_VIRTIO_NET_IDLE;
     iov_event_init(&engine->event, kernel, handler, IOV_PRIORITY_DEFAULT);
-    iov_event_init(&engine->send, kernel, iov_virtio_net_on_send, IOV_PRIORITY_DEFAULT);
+    iov_event_init(&engine->done, kernel, done, IOV_PRIORITY_DEFAULT);
 }
 
 static void make_engines(IovVirtioNet *net)
@@ -260,11 +260,13 @@ static void make_engines(IovVirtioNet *net)
     net->receive = g_new0(struct iov_virtio_net_engine, net->queue_pairs);
     net->transmit = g_new0(struct iov_virtio_net_engine, net->queue_pairs);
     for (unsigned i = 0; i < net->queue_pairs; i++) {
-        engine_init(net, &net->receive[i], VIRTIO_NET_RECEIVEQ(i), iov_virtio_net_on_receive);
-        engine_init(net, &net->transmit[i], VIRTIO_NET_TRANSMITQ(i), iov_virtio_net_on_transmit);
+        engine_init(net, &net->receive[i], VIRTIO_NET_RECEIVEQ(i), iov_virtio_net_on_receive,
+                    iov_virtio_net_on_stored);
+        engine_init(net, &net->transmit[i], VIRTIO_NET_TRANSMITQ(i), iov_virtio_net_on_transmit,
+                    iov_virtio_net_on_send);
         net->receive[i].used = g_new(struct iov_virtio_net_used, net->parent_instance.queue_size);
     }
-    engine_init(net, &net->control, 2 * net->queue_pairs, iov_virtio_net_on_control);
+    engine_init(net, &net->control, 2 * net->queue_pairs, iov_virtio_net_on_control, NULL);
     net->chain = g_new(struct iov_virtq_chain, 1);
     net->first_chain = g_new(struct iov_virtq_chain, 1);
     net->pool = iov_packet_pool_new();
@@ -380,8 +382,8 @@ static void iov_virtio_net_class_init(IovVirtioNetClass *klass)
     IOV_PROP_COUNT(mc, IovVirtioNet, backlog, 1, 65536, 256,
                    "Received frames that may wait for the device, a pair");
     IOV_PROP_COUNT(mc, IovVirtioNet, fetch_ahead, 1, IOV_VIRTIO_NET_AHEAD_MAX, 8,
-                   "Frames of a queue that are fetched before the first of them is sent "
-                   "(hardware)");
+                   "Frames of a queue that are under way before the first of them is sent, or "
+                   "shown to the driver (hardware)");
     IOV_PROP_BOOL(mc, IovVirtioNet, poll_mode, 0,
                   "Never ask for notifications: a poller signals the port poll");
     IOV_PROP_BOOL(mc, IovVirtioNet, paced, 0,

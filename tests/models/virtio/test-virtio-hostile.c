@@ -185,7 +185,7 @@ Test(hostile, receive_buffers_of_one_byte_hold_a_frame_all_the_same)
 
 /* ---- Rings ---- */
 
-/* Two buffers, again and again: what the frame writes into the second one is the available index. */
+/* Two buffers, again and again: the second one is the available index. */
 Test(hostile, a_frame_that_makes_its_own_buffers_available)
 {
     uint8_t frame[1514] = { 0 };

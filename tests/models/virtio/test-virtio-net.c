@@ -3,6 +3,7 @@
  * control commands, time. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <stdio.h>
 
 #include "core/net/segment.h"
 #include "tests/models/virtio/virtio-driver.h"
@@ -764,6 +765,95 @@ Test(net, hardware_fetches_no_more_than_it_holds_and_forgets_it_with_a_reset)
     driver_write(bench, COMMON(STATUS), 1, 0);
     iov_harness_run_for(bench, IOV_MS);
     cr_assert(eq(uint, wire->received, 2));
+}
+
+/* Hardware with a microsecond between it and memory; its own time for a frame is 200 ns. */
+static void start_far(const char *more)
+{
+    char text[200];
+
+    snprintf(text, sizeof text, "kind: virtio-net\nplacement: hardware\n%scosts: { %s, %s }\n",
+             more, "virtio-device-doorbell: 0ns", "virtio-device-frame: 200ns");
+    start(text, 0);
+    mem->read_delay = 1 * IOV_US;
+}
+
+static void inject(uint32_t size, struct iov_span *span)
+{
+    uint8_t frame[1514] = { 0 };
+
+    iov_harness_inject(bench, "wire", frame, size, span);
+}
+
+Test(net, hardware_stores_frames_while_others_are_under_way)
+{
+    start_far("");
+    offer_buffers(4, 1526);
+    for (unsigned i = 0; i < 4; i++)
+        inject(60, NULL);
+    iov_harness_run_for(bench, (3 * 1000 + 200) * IOV_NS - 1); /* index, entry, descriptor */
+    cr_assert(eq(u16, driver_used_index(&rx), 0));
+    iov_harness_run_for(bench, 1 + 3 * 200 * IOV_NS);
+    cr_assert(eq(u16, driver_used_index(&rx), 4));
+}
+
+Test(net, a_frame_is_shown_after_those_before_it)
+{
+    struct iov_span span;
+
+    start_far("");
+    offer_buffers(5, 500);
+    inject(1000, NULL); /* three buffers: two reads of each */
+    iov_span_begin(&span, 1, "sender", iov_harness_now(bench));
+    inject(60, &span);
+    iov_harness_run_for(bench, (7 * 1000 + 200) * IOV_NS - 1);
+    cr_assert(eq(u16, driver_used_index(&rx), 0));
+    iov_harness_run_for(bench, 1);
+    cr_assert(eq(u16, driver_used_index(&rx), 4));
+    for (uint16_t i = 0; i < 4; i++)
+        cr_assert(eq(u32, driver_used_elem(&rx, i).id, i));
+    cr_assert(eq(u32, driver_used_elem(&rx, 3).length, HEADER + 60));
+    /* 200 ns until the device begins with it, and from when its bytes are there until its turn. */
+    cr_assert(eq(u64, span.parts[IOV_PART_QUEUE], (200 + 7 * 1000 - 2 * 1000 - 200) * IOV_NS));
+    cr_assert(eq(u64, span.parts[IOV_PART_PCIE], 2 * IOV_US));
+    cr_assert(eq(u64, span.parts[IOV_PART_DEVICE], 200 * IOV_NS));
+}
+
+Test(net, hardware_has_no_more_frames_under_way_than_it_holds_and_forgets_them_with_a_reset)
+{
+    unsigned reads;
+
+    start_far("fetch-ahead: 2\n");
+    offer_buffers(4, 1526);
+    for (unsigned i = 0; i < 4; i++)
+        inject(60, NULL);
+    iov_harness_run_for(bench, 1 * IOV_US);
+    reads = mem->reads;
+    iov_harness_run_for(bench, 2 * IOV_US);
+    cr_assert(eq(uint, mem->reads, reads));
+    iov_harness_run_for(bench, 200 * IOV_NS);
+    cr_assert(eq(u16, driver_used_index(&rx), 2));
+    cr_assert(lt(uint, reads, mem->reads));
+    driver_write(bench, COMMON(STATUS), 1, 0);
+    cr_assert(iov_harness_run_idle(bench, IOV_MS));
+    cr_assert(eq(u64, stat("rx-frames"), 2));
+}
+
+Test(net, hardware_that_runs_out_of_buffers_shows_what_is_under_way)
+{
+    start_far("");
+    offer_buffers(2, 1526);
+    for (unsigned i = 0; i < 4; i++)
+        inject(60, NULL);
+    cr_assert(iov_harness_run_idle(bench, IOV_MS));
+    cr_assert(eq(u16, driver_used_index(&rx), 2));
+    cr_assert(eq(u64, stat("rx-frames"), 2));
+    cr_assert(eq(u64, stat("rx-no-buffer"), 2));
+    offer_buffers(2, 1526);
+    inject(60, NULL);
+    cr_assert(iov_harness_run_idle(bench, IOV_MS));
+    cr_assert(eq(u16, driver_used_index(&rx), 3));
+    cr_assert(eq(u32, driver_used_elem(&rx, 2).id, 2));
 }
 
 Test(net, software_has_no_time_of_its_own)
