@@ -51,6 +51,15 @@ static void queues_fit(IovLinuxHost *host)
     }
 }
 
+/* The clock of a processor is that of whoever is furthest behind. SPEC: Linux 6.1,
+ * update_min_vruntime(). */
+static void clock_advance(struct iov_host_cpu *cpu, iov_time running)
+{
+    iov_time least = cpu->queued > 0 ? MIN(running, cpu->queue[cpu->queued - 1].vruntime) : running;
+
+    cpu->vruntime_floor = MAX(cpu->vruntime_floor, least);
+}
+
 /* Books the time that the running thread has had its processor. */
 void iov_host_account(struct iov_thread *thread)
 {
@@ -63,8 +72,7 @@ void iov_host_account(struct iov_thread *thread)
     thread->cpu_time += used;
     thread->vruntime += used;
     thread->cpu->used += used;
-    if (thread->vruntime > thread->cpu->vruntime_floor)
-        thread->cpu->vruntime_floor = thread->vruntime;
+    clock_advance(thread->cpu, thread->vruntime);
 }
 
 iov_time iov_thread_cpu_time(const struct iov_thread *thread)

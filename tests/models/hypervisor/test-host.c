@@ -603,7 +603,7 @@ Test(host, busy_and_idle_time_add_up_to_all_time)
 struct napper {
     struct iov_thread *thread;
     iov_time nap;
-    iov_time last_delay; /* from the end of a nap until the thread runs */
+    iov_time last_delay, longest_delay; /* from the end of a nap until the thread runs */
 };
 
 static void naps_main(void *argument)
@@ -615,6 +615,7 @@ static void naps_main(void *argument)
 
         (void)iov_thread_block_until(napper->thread, until);
         napper->last_delay = machine_now(&machine) - until;
+        napper->longest_delay = MAX(napper->longest_delay, napper->last_delay);
     }
 }
 
@@ -655,6 +656,23 @@ Test(host, with_one_idle_state_every_nap_is_spent_in_it)
 {
     cr_assert(eq(u64, nap(1, 5 * IOV_MS, 200 * IOV_MS), LATE_C1));
     cr_assert(eq(u64, machine.host->idle_entries[1] + machine.host->idle_entries[2], 0));
+}
+
+/* Whoever of them runs, even one that has just come and has had less than the others. */
+Test(host, who_sleeps_most_of_the_time_runs_at_once_among_threads_that_never_do)
+{
+    struct worker busy[3] = { { .work = IOV_SEC }, { .work = IOV_SEC }, { .work = IOV_SEC } };
+    struct napper napper = { .nap = 4100 * IOV_US };
+
+    start();
+    for (unsigned i = 0; i < G_N_ELEMENTS(busy); i++)
+        worker_start(&busy[i], "busy", 1, work_main);
+    napper.thread = iov_thread_new(machine.host, "napper", 1, naps_main, &napper);
+    machine_run(&machine, 20 * IOV_MS);
+    napper.longest_delay = 0;
+    machine_run(&machine, 200 * IOV_MS);
+    cr_assert(lt(u64, 0, napper.longest_delay));
+    cr_assert(lt(u64, napper.longest_delay, 10 * IOV_US));
 }
 
 /* ---- Caches ---- */
