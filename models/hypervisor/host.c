@@ -302,6 +302,11 @@ void iov_thread_resched(struct iov_thread *thread)
         iov_host_schedule(thread);
 }
 
+bool iov_thread_alone(const struct iov_thread *thread)
+{
+    return thread->cpu->queued == 0;
+}
+
 void iov_thread_yield(struct iov_thread *thread)
 {
     struct iov_host_cpu *cpu = thread->cpu;

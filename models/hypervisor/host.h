@@ -93,6 +93,8 @@ void iov_thread_wake(struct iov_exec *waker, struct iov_thread *thread, struct i
 void iov_thread_resched(struct iov_thread *thread);
 /* Lets others of the same processor run first. */
 void iov_thread_yield(struct iov_thread *thread);
+/* Nobody waits for the running thread's processor. */
+bool iov_thread_alone(const struct iov_thread *thread);
 /* CPU time of a thread up to now. */
 iov_time iov_thread_cpu_time(const struct iov_thread *thread);
 

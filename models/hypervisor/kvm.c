@@ -63,7 +63,7 @@ static bool poll(struct iov_vcpu *vcpu)
     struct iov_kernel *kernel = vm->parent_instance.kernel;
     iov_time end = iov_now(kernel) + vcpu->poll;
 
-    while (iov_now(kernel) < end) {
+    while (iov_now(kernel) < end && iov_thread_alone(vcpu->thread)) {
         iov_thread_compute(vcpu->thread, vm->costs.halt_poll_step, IOV_PART_IDLE);
         if (iov_vcpu_wakes(vcpu)) {
             vm->poll_successes++;

@@ -649,3 +649,43 @@ Test(kvm_interrupts, a_poll_that_is_long_enough_saves_the_sleep)
     cr_assert(eq(u64, bench_stat(guest.vm, "poll-successes"), 1));
     cr_assert(eq(u64, vcpu(0)->thread->switches, 1));
 }
+
+static iov_time asked, began;
+
+static void neighbour_main(void *argument)
+{
+    (void)argument;
+    began = machine_now(&guest.machine);
+}
+
+static void on_neighbour(struct iov_event *event)
+{
+    (void)event;
+    asked = machine_now(&guest.machine);
+    (void)iov_thread_new(guest.machine.host, "neighbour", 1, neighbour_main, NULL);
+}
+
+static void main_halted_for_good(TestProgram *self, struct iov_exec *exec, unsigned index)
+{
+    (void)self;
+    (void)index;
+    guest_boot(exec, use_pv_eoi);
+    guest_idle(exec, &taken, 1);
+}
+
+Test(kvm_interrupts, a_poll_ends_when_another_thread_waits_for_the_processor)
+{
+    struct iov_event neighbour;
+
+    bench_number(guest.vm, "halt-poll-max", 200 * IOV_US);
+    guest_wire();
+    guest.program->main = main_halted_for_good;
+    guest_start();
+    vcpu(0)->poll = 200 * IOV_US;
+    ((IovKvmVm *)(void *)guest.vm)->costs.halt_poll_step = 100 * IOV_NS;
+    iov_event_init(&neighbour, machine_kernel(&guest.machine), on_neighbour, IOV_PRIORITY_DEFAULT);
+    iov_event_in(&neighbour, 50 * IOV_US);
+    guest_run(IOV_MS);
+    cr_assert(lt(u64, 0, began));
+    cr_assert(lt(u64, began, asked + 5 * IOV_US));
+}
