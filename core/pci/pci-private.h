@@ -8,6 +8,7 @@
 
 #define EXTENDED_BASE 0x100u
 #define DWORD 4u
+#define SRIOV_SIZE 0x40
 
 static inline void pci_set16(uint8_t *at, uint32_t value)
 {
@@ -38,6 +39,12 @@ struct pci_write {
     bool flush;                   /* masked messages may go now */
 };
 
+/* These bits stay as they were. */
+static inline void pci_keep(struct pci_write *write, uint32_t bits)
+{
+    write->value = (write->value & ~bits) | (write->old & bits);
+}
+
 /* capability.c: fills in one row at `at`; how large a row is; what a write to its registers may do;
  * what follows from it. */
 uint16_t pci_capability_size(const struct iov_pci_capability *row);
@@ -47,6 +54,11 @@ void pci_capability_filter(struct pci_write *write);
 void pci_capability_effect(struct pci_write *write);
 /* After any reset: registers that follow from others. */
 void pci_capability_derive(struct iov_pci_space *space);
+
+/* sriov.c: the same for this one; `reg` counts from its place. */
+void pci_sriov_init(struct iov_pci_space *space, const struct iov_pci_capability *row);
+void pci_sriov_filter(struct pci_write *write, unsigned reg);
+void pci_sriov_derive(struct iov_pci_space *space);
 
 /* message.c */
 void pci_message_init(struct iov_pci_space *space, const struct iov_pci_capability *row);
