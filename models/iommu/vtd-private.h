@@ -134,6 +134,10 @@ static inline struct vtd_line *vtd_cache_find(struct vtd_cache *cache, uint64_t 
     return NULL;
 }
 
+/* ---- vtd-dma.c ---- */
+
+extern const struct iov_mem_target_ops vtd_upstream_ops;
+
 /* ---- vtd-walk.c ---- */
 
 /* A translation: where the DMA goes, how many bytes may follow there, the time it took. */
