@@ -3,6 +3,7 @@
  * The logical processor, as the files of this folder share it.
  *
  *   cpu.c                  the kind: life, time, interrupts of root operation, HLT
+ *   messages.c             to and from the local APIC: interrupt messages, IPIs, EOIs
  *   rest.c                 idle processors that need no fiber
  *   operate.c              operations: execute, or exit first
  *   memory.c               loads and stores: TLB, EPT, physical accesses
@@ -303,6 +304,12 @@ uint8_t iov_cpu_acknowledge(IovCpu *self);
 void iov_cpu_poke(IovCpu *self);
 uint64_t iov_cpu_tsc(const IovCpu *self, iov_time when);
 uint64_t iov_cpu_guest_tsc(const IovCpu *self, const struct iov_exec *exec);
+
+/* messages.c */
+extern const struct iov_apic_owner_ops iov_cpu_apic_owner_ops;
+extern const struct iov_mem_target_ops iov_cpu_interrupts_ops;
+/* iov_processor_ops.interrupt: for a stream of root operation. */
+void iov_cpu_interrupt(struct iov_processor *processor, uint8_t vector, struct iov_span *span);
 /* The physical APIC's page has moved or gone. */
 void iov_cpu_apic_mode_changed(IovCpu *self);
 

@@ -8,14 +8,12 @@
  * of stacks. The local APIC is a child, kind local-apic.
  *
  * Timing: every cost is a row of the cost table. LIMIT: caches, frequency changes and sibling
- * threads are not modelled; C-states are one wake-up cost. NMIs, SMIs, INIT and SIPI do not arrive;
- * an IPI to "all but self" is counted and dropped.
+ * threads are not modelled; C-states are one wake-up cost. What does not arrive: messages.c.
  */
 #include <string.h>
 
 #include "core/kernel/fiber-wait-private.h"
 #include "models/cpu/cpu-private.h"
-#include "models/irq/ioapic-regs.h"
 
 G_DEFINE_FINAL_TYPE(IovCpu, iov_cpu, IOV_TYPE_MODEL)
 
@@ -368,107 +366,6 @@ static void poke(struct iov_processor *processor)
     iov_cpu_poke(iov_container_of(processor, IovCpu, processor));
 }
 
-/* ---- Interrupts ---- */
-
-static void interrupt(struct iov_processor *processor, uint8_t vector, struct iov_span *span)
-{
-    IovCpu *self = iov_container_of(processor, IovCpu, processor);
-
-    if (self->rest.now != NULL && span == NULL && iov_cpu_rest_pass(self, vector))
-        return;
-    processor->apic->ops->accept(processor->apic, vector, false, span);
-}
-
-static void on_apic_changed(struct iov_apic *apic)
-{
-    IovCpu *self = iov_container_of(apic->owner, IovCpu, apic_owner);
-
-    self->physical = apic->ops->pending(apic) >= 0;
-    if (!self->physical)
-        return;
-    if (self->rest.now != NULL)
-        iov_cpu_rest_interrupted(self);
-    else
-        iov_cpu_poke(self);
-}
-
-/* As the fabric routes it: a message on the bus. SPEC: SDM vol. 3A, 11.11. */
-static void on_ipi(struct iov_apic *apic, uint64_t icr)
-{
-    IovCpu *self = iov_container_of(apic->owner, IovCpu, apic_owner);
-    unsigned mode = (icr & IOV_APIC_ICR_MODE_MASK) >> IOV_APIC_ICR_MODE_SHIFT;
-    unsigned shorthand = (icr & IOV_APIC_ICR_SHORTHAND_MASK) >> IOV_APIC_ICR_SHORTHAND_SHIFT;
-    uint64_t destination = icr >> 32;
-    bool logical = icr & IOV_APIC_ICR_LOGICAL;
-    uint32_t data = (uint32_t)icr & (IOV_APIC_ICR_VECTOR | IOV_APIC_ICR_MODE_MASK);
-    struct iov_mem_req req = {
-        .data = &data, .size = 4, .flags = IOV_MEM_INTERRUPT, .pasid = IOV_NO_PASID
-    };
-    bool whole = self->messages.peer != NULL;
-
-    if (shorthand == IOV_APIC_SHORTHAND_ALL) {
-        destination = apic->ops->base(apic) & IOV_APIC_BASE_X2APIC ? UINT32_MAX : 0xff;
-        logical = false;
-    }
-    if (shorthand == IOV_APIC_SHORTHAND_OTHERS ||
-        (mode != IOV_APIC_MODE_FIXED && mode != IOV_APIC_MODE_LOWEST) ||
-        (!whole && destination > 0xff)) {
-        self->ipis_unsupported++;
-        return;
-    }
-    req.address = MSI_BASE | (destination & 0xff) << MSI_ADDRESS_DESTINATION_SHIFT |
-                  (logical ? MSI_ADDRESS_LOGICAL : 0);
-    if (whole)
-        req.address |= (destination & 0xffffff00u) << 32;
-    if (iov_mem_write_req(whole ? &self->messages : &self->bus, &req) != IOV_STATUS_OK)
-        self->ipis_unsupported++;
-}
-
-/* SPEC: SDM vol. 3A, 11.8.5: the EOI of a level interrupt is broadcast to the I/O APICs. */
-static void on_eoi(struct iov_apic *apic, uint8_t vector, bool level)
-{
-    IovCpu *self = iov_container_of(apic->owner, IovCpu, apic_owner);
-    struct iov_mem_req req = { .data = &vector, .size = 1, .pasid = IOV_NO_PASID };
-
-    if (level)
-        iov_mem_write_req(&self->eoi, &req);
-}
-
-static const struct iov_apic_owner_ops apic_owner_ops = { .changed = on_apic_changed,
-                                                          .ipi = on_ipi,
-                                                          .eoi = on_eoi };
-
-/* An interrupt message that a router found to be for this processor. */
-static enum iov_status interrupts_write(struct iov_mem_target *port, struct iov_mem_req *req)
-{
-    IovCpu *self = iov_container_of(port, IovCpu, interrupts);
-    uint64_t data = iov_mem_value(req);
-    unsigned mode = (data & IOV_APIC_ICR_MODE_MASK) >> IOV_APIC_ICR_MODE_SHIFT;
-
-    if (req->size != 4 || (mode != IOV_APIC_MODE_FIXED && mode != IOV_APIC_MODE_LOWEST))
-        return IOV_STATUS_UNSUPPORTED;
-    self->apic->ops->accept(self->apic, (uint8_t)data, data & IOV_APIC_ICR_LEVEL, req->span);
-    return IOV_STATUS_OK;
-}
-
-static enum iov_status interrupts_read(struct iov_mem_target *port, struct iov_mem_req *req)
-{
-    (void)port;
-    (void)req;
-    return IOV_STATUS_UNSUPPORTED;
-}
-
-static const struct iov_mem_target_ops interrupts_ops = { .read = interrupts_read,
-                                                          .write = interrupts_write };
-
-void iov_cpu_apic_mode_changed(IovCpu *self)
-{
-    uint64_t base = self->apic->ops->base(self->apic);
-    uint64_t mode = base & (IOV_APIC_BASE_ENABLE | IOV_APIC_BASE_X2APIC);
-
-    self->apic_page = mode == IOV_APIC_BASE_ENABLE ? base & ~PAGE_MASK : UINT64_MAX;
-}
-
 /* ---- Life ---- */
 
 static void set_operation_costs(IovCpu *self)
@@ -650,7 +547,7 @@ static void iov_cpu_class_init(IovCpuClass *klass)
                        UINT64_C(100000000), "Of the local APIC's timer before its divider");
     IOV_PORT_CONTRACT(mc, IovCpu, processor, IOV_PORT_PROCESSOR,
                       "The processor, for software that runs on it");
-    IOV_PORT_MEM_TARGET(mc, IovCpu, interrupts, &interrupts_ops,
+    IOV_PORT_MEM_TARGET(mc, IovCpu, interrupts, &iov_cpu_interrupts_ops,
                         "Interrupt messages for this processor");
     IOV_PORT_MEM_INITIATOR(mc, IovCpu, bus, "Host-physical address space");
     IOV_PORT_MEM_INITIATOR(mc, IovCpu, ports, "I/O space; open: reads give ones");
@@ -673,7 +570,7 @@ static struct iov_processor_ops processor_ops(void)
         .poke = poke,
         .operate = iov_cpu_operate,
         .boundary = iov_cpu_service,
-        .interrupt = interrupt,
+        .interrupt = iov_cpu_interrupt,
         .settle = settle,
     };
 
@@ -685,7 +582,7 @@ static void iov_cpu_init(IovCpu *self)
 {
     self->ops = processor_ops();
     self->processor.ops = &self->ops;
-    self->apic_owner.ops = &apic_owner_ops;
+    self->apic_owner.ops = &iov_cpu_apic_owner_ops;
     self->interrupts.size = 4096;
     self->timer_due = IOV_TIME_MAX;
     self->context = TLB_ROOT_CONTEXT;
