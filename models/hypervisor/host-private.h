@@ -44,6 +44,7 @@ struct iov_host_cpu {
     uint8_t irq_depth;
     bool in_softirq;
     struct iov_event slice;
+    bool slice_over; /* a timer interrupt is on its way to say so */
     struct iov_host_irq *irqs[256];
     unsigned next_vector;
     struct iov_host_softirq *softirqs;
@@ -163,7 +164,7 @@ void iov_host_idle_rested(struct iov_host_cpu *cpu);
 void iov_host_idle_settle(struct iov_host_cpu *cpu);
 /* The idle thread, not on its fiber, gives its processor to the first that waits. */
 void iov_host_idle_give(struct iov_host_cpu *cpu);
-/* The time slice of the running thread is over, as far as the timer interrupt can tell. */
+/* From a timer interrupt: is the time slice of the running thread over? */
 void iov_host_slice_check(struct iov_host_cpu *cpu);
 
 #endif

@@ -93,6 +93,7 @@ void iov_host_slice_arm(struct iov_host_cpu *cpu)
 /* Nobody waits behind the running thread, or the slice is over. */
 static void slice_end(struct iov_host_cpu *cpu)
 {
+    cpu->slice_over = false;
     iov_event_disarm(&cpu->slice);
     cpu->host->crowded &= ~(UINT64_C(1) << cpu->index);
 }
@@ -102,6 +103,7 @@ static void on_slice(struct iov_event *event)
     struct iov_host_cpu *cpu = iov_container_of(event, struct iov_host_cpu, slice);
 
     slice_end(cpu);
+    cpu->slice_over = true;
     cpu->processor->ops->interrupt(cpu->processor, IOV_HOST_VECTOR_TIMER, NULL);
 }
 
@@ -109,6 +111,9 @@ void iov_host_slice_check(struct iov_host_cpu *cpu)
 {
     struct iov_thread *current = cpu->current;
 
+    if (!cpu->slice_over) /* a timer of somebody's */
+        return;
+    cpu->slice_over = false;
     if (current->idle) /* on its way to who waits */
         return;
     iov_host_share_waiting(cpu);
@@ -139,7 +144,7 @@ static void current_set(struct iov_host_cpu *cpu, struct iov_thread *thread)
     thread->state = IOV_THREAD_RUNNING;
     thread->exec.processor = cpu->processor;
     cpu->processor->running = &thread->exec;
-    if (iov_event_armed(&cpu->slice))
+    if (iov_event_armed(&cpu->slice) || cpu->slice_over)
         slice_end(cpu);
 }
 

@@ -126,6 +126,37 @@ Test(host, threads_that_may_run_anywhere_use_both_processors)
     cr_assert(lt(u64, MAX(a.finished, b.finished), 12 * IOV_MS));
 }
 
+struct metronome {
+    struct iov_host_timer timer;
+    unsigned beats;
+};
+
+static void on_beat(struct iov_host_timer *timer, struct iov_exec *exec)
+{
+    struct metronome *metronome = iov_container_of(timer, struct metronome, timer);
+
+    (void)exec;
+    metronome->beats++;
+    iov_host_timer_arm(timer, 0, machine_now(&machine) + 100 * IOV_US);
+}
+
+/* Somebody's: a sleep, a guest's clock. Nobody is woken. */
+Test(host, a_timer_does_not_end_a_turn)
+{
+    struct worker a = { .work = IOV_SEC };
+    struct worker b = { .work = IOV_SEC };
+    struct metronome metronome = { 0 };
+
+    start();
+    worker_start(&a, "a", 1, work_main);
+    worker_start(&b, "b", 1, work_main);
+    iov_host_timer_init(&metronome.timer, machine.host, on_beat);
+    iov_host_timer_arm(&metronome.timer, 0, 100 * IOV_US);
+    machine_run(&machine, 90 * IOV_MS);
+    cr_assert(lt(uint, 800, metronome.beats));
+    cr_assert(le(u64, a.thread->switches + b.thread->switches, 31));
+}
+
 static void nap_main(void *argument)
 {
     struct worker *worker = argument;
