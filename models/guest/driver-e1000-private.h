@@ -36,6 +36,7 @@ struct e1000_driver {
         struct iov_guest_sent sent;
         uint64_t address; /* for the device */
         uint16_t last;    /* index of the frame's last descriptor, in its first one */
+        uint16_t frames;  /* that it becomes, likewise */
         uint8_t large;    /* number of its large buffer, likewise; 0: none */
         bool first;
     } tx_info[E1000_RING];

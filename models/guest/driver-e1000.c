@@ -156,6 +156,7 @@ bool iov_e1000_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
     self->tx_info[first].large = number;
     self->tx_info[first].sent = (struct iov_guest_sent){ frame->span, frame->size, frame->socket };
     self->tx_info[first].last = (uint16_t)last;
+    self->tx_info[first].frames = (uint16_t)iov_guest_frames_of(frame);
     self->tx_info[first].first = true;
     if (tx_unused(self) < TX_RESERVE)
         dev->tx[0].stopped = true;
@@ -176,9 +177,9 @@ void iov_e1000_clean_tx(struct e1000_driver *self, struct iov_guest_cpu *cpu)
             break;
         self->tx_info[self->tx_clean].first = false;
         iov_guest_large_give(&self->large, self->tx_info[self->tx_clean].large);
+        self->tx_total.packets += self->tx_info[self->tx_clean].frames;
+        self->tx_total.bytes += iov_guest_bytes_of(&sent, self->tx_info[self->tx_clean].frames);
         self->tx_clean = next_index(last);
-        self->tx_total.packets++;
-        self->tx_total.bytes += sent.size;
         iov_guest_charge(cpu, cpu->guest->costs.e1000_tx_clean);
         iov_guest_dma_unmap(cpu, self->tx_info[last].address, sent.size);
         iov_guest_netdev_sent(&self->dev, cpu, &sent);

@@ -19,17 +19,23 @@ static bool is_dynamic(const struct igb_driver *self)
            self->guest->interrupt_throttle_rate == THROTTLE_CONSERVATIVE;
 }
 
+static uint32_t mean(const struct igb_totals *total)
+{
+    return total->packets != 0 ? total->bytes / total->packets : 0;
+}
+
 uint32_t iov_igb_next_itr(const struct igb_driver *self, const struct igb_vector_state *vector)
 {
-    uint32_t size, itr;
+    uint32_t size = MAX(mean(&vector->rx), mean(&vector->tx));
+    uint32_t itr;
 
     if (!self->gigabit)
         return ITR_4K;
-    if (vector->packets == 0)
+    if (size == 0)
         return vector->itr;
-    /* By the mean size on the wire, with checksum, preamble and gap; frames of middle size are
-     * favoured. */
-    size = vector->bytes / vector->packets + ETHERNET_OVERHEAD;
+    /* By the mean size on the wire, with checksum, preamble and gap, of that direction which has
+     * the larger frames; those of middle size are favoured. */
+    size += ETHERNET_OVERHEAD;
     size = size < 3000 ? size : 3000;
     itr = size > 300 && size < 1200 ? size / 3 : size / 2;
     if (itr < ITR_20K && self->guest->interrupt_throttle_rate == THROTTLE_CONSERVATIVE)
@@ -66,7 +72,7 @@ void iov_igb_enable_vector(struct igb_driver *self, struct iov_guest_cpu *cpu,
 
         vector->set_itr = vector->set_itr || itr != vector->itr;
         vector->itr = itr;
-        vector->packets = vector->bytes = 0;
+        vector->rx = vector->tx = (struct igb_totals){ 0 };
     }
     iov_igb_write(self, cpu, IGB_EIMS, 1u << vector->entry);
 }

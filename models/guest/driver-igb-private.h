@@ -21,13 +21,17 @@
  * transmit queues; if queues are many a pair shares one. */
 #define IGB_ENTRY_OTHER 0u
 
+struct igb_totals {
+    uint32_t packets, bytes;
+};
+
 /* A vector with its share of the queues, and how often it may interrupt. */
 struct igb_vector_state {
     struct iov_guest_napi napi;
-    uint32_t entry;          /* its bit is 1 << entry */
-    uint32_t itr;            /* as EITR takes it: microseconds << 2 */
-    bool set_itr;            /* to be written at the next interrupt */
-    uint32_t packets, bytes; /* since the last time it was looked at */
+    uint32_t entry;           /* its bit is 1 << entry */
+    uint32_t itr;             /* as EITR takes it: microseconds << 2 */
+    bool set_itr;             /* to be written at the next interrupt */
+    struct igb_totals rx, tx; /* since the last time it was looked at */
 };
 
 struct igb_driver;
@@ -45,6 +49,7 @@ struct igb_ring {
         struct iov_guest_sent sent;
         uint64_t address; /* of the buffer, for the device */
         uint16_t last;    /* index of the frame's last descriptor, in its first one */
+        uint16_t frames;  /* that it becomes, likewise */
         uint8_t large;    /* number of its large buffer, likewise; 0: none */
         bool first;
     } tx_info[IGB_RING];

@@ -160,6 +160,7 @@ bool iov_igb_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
     self->tx_info[first].large = number;
     self->tx_info[first].sent = (struct iov_guest_sent){ frame->span, frame->size, frame->socket };
     self->tx_info[first].last = (uint16_t)last;
+    self->tx_info[first].frames = (uint16_t)iov_guest_frames_of(frame);
     self->tx_info[first].first = true;
     if (tx_unused(self) < TX_NEEDED)
         dev->tx[self->index].stopped = !is_polled(self->driver);
@@ -171,6 +172,8 @@ bool iov_igb_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu *cpu,
 /* Takes back what was sent. */
 void iov_igb_clean_tx(struct igb_ring *self, struct iov_guest_cpu *cpu)
 {
+    struct igb_totals *total = self->driver->paired ? &self->rx_vector.tx : &self->tx_vector.tx;
+
     while (self->tx_info[self->tx_clean].first) {
         uint32_t last = self->tx_info[self->tx_clean].last;
         struct iov_guest_sent sent = self->tx_info[self->tx_clean].sent;
@@ -182,9 +185,9 @@ void iov_igb_clean_tx(struct igb_ring *self, struct iov_guest_cpu *cpu)
             break;
         self->tx_info[self->tx_clean].first = false;
         iov_guest_large_give(&self->large, self->tx_info[self->tx_clean].large);
+        total->packets += self->tx_info[self->tx_clean].frames;
+        total->bytes += iov_guest_bytes_of(&sent, self->tx_info[self->tx_clean].frames);
         self->tx_clean = next_index(last);
-        self->tx_vector.packets++;
-        self->tx_vector.bytes += sent.size;
         if (!is_polled(self->driver)) /* the other one's price of a frame has it */
             iov_guest_charge(cpu, cpu->guest->costs.igb_tx_clean);
         iov_guest_dma_unmap(cpu, self->tx_info[last].address, sent.size);
@@ -256,8 +259,8 @@ unsigned iov_igb_clean_rx(struct igb_ring *self, struct iov_guest_cpu *cpu, unsi
             break;
         take_frame(self, cpu, &descriptor);
         self->rx_clean = next_index(self->rx_clean);
-        self->rx_vector.packets++;
-        self->rx_vector.bytes += descriptor.length;
+        self->rx_vector.rx.packets++;
+        self->rx_vector.rx.bytes += descriptor.length;
         done++;
     }
     return done;

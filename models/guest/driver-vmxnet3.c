@@ -207,14 +207,6 @@ static void add_frame(struct driver *self, struct iov_guest_cpu *cpu,
     put_descriptor(cpu, &self->tx, first, &begin);
 }
 
-/* A large segment counts as the frames that it becomes. */
-static uint32_t frames_of(const struct iov_guest_frame *frame)
-{
-    if (frame->segment_size == 0)
-        return 1;
-    return (frame->size - IOV_TCP_PAYLOAD_AT + frame->segment_size - 1) / frame->segment_size;
-}
-
 /* Tells the device, unless it said that it can wait for more than `frames`. */
 static void tell(struct driver *self, struct iov_guest_cpu *cpu, uint32_t frames)
 {
@@ -259,7 +251,7 @@ static bool vmxnet3_transmit(struct iov_guest_netdev *dev, struct iov_guest_cpu 
     else
         add_frame(self, cpu, frame);
     self->tx_locked = false;
-    tell(self, cpu, frames_of(frame));
+    tell(self, cpu, iov_guest_frames_of(frame));
     return true;
 }
 

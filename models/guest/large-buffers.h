@@ -43,6 +43,20 @@ static inline iov_gpa iov_guest_large_address(const struct iov_guest_large *larg
     return large->base + (number - 1u) * IOV_GUEST_LARGE_ROOM;
 }
 
+/* Frames that it becomes on the wire. */
+static inline uint32_t iov_guest_frames_of(const struct iov_guest_frame *frame)
+{
+    if (frame->segment_size == 0)
+        return 1;
+    return (frame->size - IOV_TCP_PAYLOAD_AT + frame->segment_size - 1) / frame->segment_size;
+}
+
+/* And their bytes: each has the headers. */
+static inline uint32_t iov_guest_bytes_of(const struct iov_guest_sent *sent, uint32_t frames)
+{
+    return sent->size + (frames - 1) * IOV_TCP_PAYLOAD_AT;
+}
+
 /* Accepts 0. */
 static inline void iov_guest_large_give(struct iov_guest_large *large, uint8_t number)
 {

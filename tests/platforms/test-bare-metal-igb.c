@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The 82576 with the kernel that has it to itself: how often the driver touches it, and that the
  * parts of every request add up. */
+#include "models/nic/igb-regs.h"
 #include "tests/platforms/platform.h"
 
 Test(bare_metal_igb, a_request_and_its_response_are_four_writes_and_two_interrupts)
@@ -54,6 +55,35 @@ Test(bare_metal_igb, throttling_saves_interrupts_of_a_stream_and_costs_a_request
     iov_experiment_free(held);
     iov_experiment_free(quick);
     iov_experiment_free(slow);
+}
+
+/* Microseconds between two interrupts of a vector, as the driver has set them. */
+static uint32_t interval_of(const struct iov_experiment *run, unsigned vector)
+{
+    struct iov_platform *platform = iov_experiment_platform(run);
+    struct iov_mem_target *bus = iov_model_port(iov_platform_find(platform, "bus"), "port", 0);
+    uint32_t value = 0;
+    struct iov_mem_req req = { .address = 0xf0000000 + IGB_EITR(vector),
+                               .data = &value,
+                               .size = sizeof value,
+                               .flags = IOV_MEM_DEBUG,
+                               .pasid = IOV_NO_PASID };
+
+    cr_assert(eq(int, bus->ops->read(bus, &req), IOV_STATUS_OK));
+    return (value & IGB_EITR_INTERVAL) >> IGB_EITR_SHIFT;
+}
+
+/* Their mean size, with checksum, preamble and gap: 1514 + 24 bytes, half of them in units of 250
+ * ns. The link's vector is 0, then come the receive and the transmit queue's. */
+Test(bare_metal_igb, throttling_looks_at_the_frames_that_large_segments_become)
+{
+    struct iov_experiment *run =
+        RUN("tcp-stream.yaml", "strategy=bare-metal-igb", "guest.interrupt-throttle-rate=3",
+            "workload.write=64KiB", "workload.operations=200");
+
+    cr_assert(lt(u32, 185, interval_of(run, 2)), "%u us", interval_of(run, 2));
+    cr_assert(le(u32, interval_of(run, 2), 192), "%u us", interval_of(run, 2));
+    iov_experiment_free(run);
 }
 
 Test(bare_metal_igb, small_frames_fill_a_gigabit_link)

@@ -211,6 +211,18 @@ Test(offloads, a_host_that_puts_segments_together_fills_merged_buffers)
     iov_experiment_free(run);
 }
 
+/* Linux's e1000 goes to bulk latency, 4000 interrupts a second, for large frames, and back to low
+ * latency when more than 35 of them were sent: so many are in two segments of 64 KiB. */
+Test(offloads, the_e1000_driver_counts_the_frames_that_large_segments_become)
+{
+    struct iov_experiment *run =
+        RUN("tcp-stream.yaml", "strategy=bare-metal", "guest.interrupt-throttle-rate=3",
+            "workload.write=64KiB", "workload.operations=500");
+
+    cr_assert(lt(dbl, 5000, (double)counters_of(run)->interrupts / seconds(run)));
+    iov_experiment_free(run);
+}
+
 Test(offloads, what_an_answer_waits_for_a_moderated_interrupt_is_nobody_s_work)
 {
     static const char *const ways[][2] = {

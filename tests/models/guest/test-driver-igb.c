@@ -150,7 +150,7 @@ Test(driver_igb, throttling_follows_the_size_of_frames)
 {
     IovLinuxGuest guest = { .interrupt_throttle_rate = 1 };
     struct igb_driver driver = { .guest = &guest };
-    struct igb_vector_state vector = { .itr = 648, .packets = 1, .bytes = 60 };
+    struct igb_vector_state vector = { .itr = 648, .tx = { 1, 60 } };
 
     make(0, 0);
     cr_assert(eq(u32, iov_igb_next_itr(&driver, &vector), 980)); /* no gigabit link yet */
@@ -158,15 +158,27 @@ Test(driver_igb, throttling_follows_the_size_of_frames)
     cr_assert(eq(u32, iov_igb_next_itr(&driver, &vector), 42));
     guest.interrupt_throttle_rate = 3;
     cr_assert(eq(u32, iov_igb_next_itr(&driver, &vector), 196));
-    vector.packets = 10;
-    vector.bytes = 10 * 600;
+    vector.tx = (struct igb_totals){ 10, 10 * 600 };
     cr_assert(eq(u32, iov_igb_next_itr(&driver, &vector), 208));
-    vector.bytes = 10 * 1514;
+    vector.tx.bytes = 10 * 1514;
     cr_assert(eq(u32, iov_igb_next_itr(&driver, &vector), 769));
-    vector.bytes = 10 * 9000;
+    vector.tx.bytes = 10 * 9000;
     cr_assert(eq(u32, iov_igb_next_itr(&driver, &vector), 1500));
-    vector.packets = 0;
+    vector.tx.packets = 0;
     cr_assert(eq(u32, iov_igb_next_itr(&driver, &vector), 648));
+}
+
+/* Requests come in, what was asked for goes out. */
+Test(driver_igb, of_a_vector_for_both_directions_that_with_the_larger_frames_counts)
+{
+    IovLinuxGuest guest = { .interrupt_throttle_rate = 3 };
+    struct igb_driver driver = { .guest = &guest, .gigabit = true };
+    struct igb_vector_state vector = { .rx = { 40, 40 * 66 }, .tx = { 4, 4 * 1514 } };
+
+    make(0, 0);
+    cr_assert(eq(u32, iov_igb_next_itr(&driver, &vector), 769));
+    vector.tx.packets = 0;
+    cr_assert(eq(u32, iov_igb_next_itr(&driver, &vector), 196));
 }
 
 Test(driver_igb, throttling_reaches_the_adapter_at_the_next_interrupt)
