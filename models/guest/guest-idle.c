@@ -221,7 +221,8 @@ static void poll(struct iov_guest_cpu *cpu, iov_time limit)
     }
 }
 
-/* The guest's own halt polling grows while it would have paid, and shrinks after long sleeps. */
+/* The guest's own halt polling grows after a short time in HLT, and shrinks after a long one. SPEC:
+ * Linux, the governor haltpoll. */
 static void adjust_poll_limit(struct iov_guest_cpu *cpu, iov_time slept)
 {
     iov_time highest = cpu->guest->haltpoll;
@@ -247,7 +248,7 @@ static void remember_interval(struct iov_guest_cpu *cpu, iov_time slept)
 static void idle_once(struct iov_guest_cpu *cpu)
 {
     IovLinuxGuest *guest = cpu->guest;
-    iov_time begin = iov_guest_now(cpu);
+    iov_time begin = iov_guest_now(cpu), polled;
 
     if (guest->idle == IOV_GUEST_IDLE_POLL ||
         (guest->idle == IOV_GUEST_IDLE_HALTPOLL && cpu->poll_limit > 0)) {
@@ -257,6 +258,7 @@ static void idle_once(struct iov_guest_cpu *cpu)
             return;
         iov_exec_do(cpu->exec, IOV_OP_CLI);
     }
+    polled = iov_guest_now(cpu) - begin;
     stop_tick(cpu);
     cpu->tick_woke = false;
     if (next_timer(cpu) < cpu->programmed) /* a sleep, and no tick before it */
@@ -273,7 +275,7 @@ static void idle_once(struct iov_guest_cpu *cpu)
     iov_time slept = iov_guest_now(cpu) - begin;
 
     remember_interval(cpu, cpu->tick_woke && slept < LONG_INTERVAL ? LONG_INTERVAL : slept);
-    adjust_poll_limit(cpu, slept);
+    adjust_poll_limit(cpu, slept - polled);
 }
 
 static void leave_idle(struct iov_guest_cpu *cpu)

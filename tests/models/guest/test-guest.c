@@ -360,7 +360,7 @@ Test(guest, halt_polling_learns_to_bridge_short_waits_and_to_halt_in_long_ones)
 
     machine_choose(machine->guest, "idle", "haltpoll");
     machine_start(machine);
-    start_waker(&waker, machine, 100 * IOV_US, 100 * IOV_US);
+    start_waker(&waker, machine, 40 * IOV_US, 40 * IOV_US);
     iov_kernel_run_until(machine->kernel, 10 * IOV_MS);
     unsigned from = machine->logged;
 
@@ -371,6 +371,25 @@ Test(guest, halt_polling_learns_to_bridge_short_waits_and_to_halt_in_long_ones)
     from = machine->logged;
     iov_kernel_run_until(machine->kernel, 100 * IOV_MS);
     cr_expect(ge(uint, machine_count(machine, from, 'h', 0), 20));
+    iov_event_disarm(&waker.event);
+    machine_free(machine);
+}
+
+/* As Linux's governor has it, that counts the time in HLT and not the polling before it: after 150
+ * us in HLT it polls for 50, after 100 in HLT for 100, and the 50 that are left are shorter than
+ * that. */
+Test(guest, halt_polling_grows_by_what_it_did_not_bridge)
+{
+    struct machine *machine = boot(wait_always);
+    struct waker waker;
+
+    machine_choose(machine->guest, "idle", "haltpoll");
+    machine_choose(machine->guest, "tick", "none");
+    machine_start(machine);
+    start_waker(&waker, machine, 150 * IOV_US, 150 * IOV_US);
+    iov_kernel_run_until(machine->kernel, 30 * IOV_MS);
+    cr_assert(eq(u64, ((IovLinuxGuest *)(void *)machine->guest)->cpus[0].poll_limit, 100 * IOV_US));
+    cr_assert(lt(uint, 190, machine_count(machine, 0, 'h', 0)));
     iov_event_disarm(&waker.event);
     machine_free(machine);
 }
