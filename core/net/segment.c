@@ -144,6 +144,21 @@ bool iov_segment_verify(const uint8_t *frame, uint32_t size)
            iov_net_sum(pseudo, frame + start, length) == 0xffff;
 }
 
+void iov_segment_next(struct iov_tcp *tcp, struct iov_packet *packet, uint32_t size)
+{
+    bool large = size > IOV_TCP_MSS;
+
+    packet->size = iov_tcp_build(tcp, packet->data, size, large);
+    packet->flags = large ? IOV_PACKET_NEEDS_CHECKSUM : 0;
+    packet->segment_size = large ? IOV_TCP_MSS : 0;
+    packet->checksum_start = ETHERNET_HEADER + IPV4_HEADER;
+    packet->checksum_place = ETHERNET_HEADER + IPV4_HEADER + TCP_CHECKSUM;
+    if (packet->size < ETHERNET_MIN) {
+        memset(packet->data + packet->size, 0, ETHERNET_MIN - packet->size);
+        packet->size = ETHERNET_MIN;
+    }
+}
+
 void iov_segment_sum(struct iov_packet *packet)
 {
     uint32_t start = packet->checksum_start, place = packet->checksum_place, sum;

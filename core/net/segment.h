@@ -11,6 +11,7 @@
 #ifndef IOV_NET_SEGMENT_H
 #define IOV_NET_SEGMENT_H
 
+#include "core/net/tcp.h"
 #include "core/port/packet.h"
 
 IOV_BEGIN_DECLS
@@ -47,6 +48,11 @@ IOV_API uint32_t iov_segment_size(const struct iov_segment_plan *plan, uint32_t 
 IOV_API void iov_segment_headers(const struct iov_segment_plan *plan, uint32_t index,
                                  uint8_t *frame, uint32_t frame_size, bool sum);
 
+/*
+ * The packet becomes the connection's next segment, with `size` bytes of payload at
+ * IOV_TCP_PAYLOAD_AT, where they are; a large one is left to whoever takes it to be cut and summed.
+ */
+IOV_API void iov_segment_next(struct iov_tcp *tcp, struct iov_packet *packet, uint32_t size);
 /*
  * What open checksums of a packet need: completes the one that `packet` leaves open, in place. One
  * that lies nowhere in it stays open.

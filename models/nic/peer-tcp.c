@@ -6,6 +6,7 @@
 
 #include "core/net/ethernet-regs.h"
 #include "core/net/internet.h"
+#include "core/net/segment.h"
 
 void peer_tcp_init(struct peer_tcp *self, enum peer_tcp_role role, const uint8_t *mac, uint32_t ip)
 {
@@ -44,24 +45,6 @@ static struct peer_connection *connection_find(struct peer_tcp *self, const uint
     return &self->connections[self->count++];
 }
 
-/* The frame becomes the connection's next segment, with `size` bytes of payload where they are; a
- * large one is left to whoever takes it to be cut and summed. */
-static void answer_with(struct peer_connection *connection, struct iov_packet *packet,
-                        uint32_t size)
-{
-    bool large = size > IOV_TCP_MSS;
-
-    packet->size = iov_tcp_build(&connection->tcp, packet->data, size, large);
-    packet->flags = large ? IOV_PACKET_NEEDS_CHECKSUM : 0;
-    packet->segment_size = large ? IOV_TCP_MSS : 0;
-    packet->checksum_start = ETHERNET_HEADER + IPV4_HEADER;
-    packet->checksum_place = ETHERNET_HEADER + IPV4_HEADER + TCP_CHECKSUM;
-    if (packet->size < ETHERNET_MIN) {
-        memset(packet->data + packet->size, 0, ETHERNET_MIN - packet->size);
-        packet->size = ETHERNET_MIN;
-    }
-}
-
 static bool answer_data(struct peer_tcp *self, struct peer_connection *connection,
                         struct iov_packet *packet, const struct iov_tcp_segment *segment,
                         unsigned result)
@@ -74,12 +57,12 @@ static bool answer_data(struct peer_tcp *self, struct peer_connection *connectio
         iov_tcp_room(&connection->tcp) >= segment->size) {
         if (segment->at != IOV_TCP_PAYLOAD_AT)
             memmove(packet->data + IOV_TCP_PAYLOAD_AT, packet->data + segment->at, segment->size);
-        answer_with(connection, packet, segment->size);
+        iov_segment_next(&connection->tcp, packet, segment->size);
         return true;
     }
     if (!(result & IOV_TCP_ANSWER))
         return false;
-    answer_with(connection, packet, 0);
+    iov_segment_next(&connection->tcp, packet, 0);
     return true;
 }
 
@@ -104,7 +87,7 @@ bool peer_tcp_take(struct peer_tcp *self, struct iov_packet *packet, iov_time no
         return answer_data(self, connection, packet, &segment, result);
     if (!(result & IOV_TCP_ANSWER))
         return false;
-    answer_with(connection, packet, 0);
+    iov_segment_next(&connection->tcp, packet, 0);
     return true;
 }
 
@@ -133,7 +116,7 @@ struct iov_packet *peer_tcp_next(struct peer_tcp *self, struct iov_packet_pool *
         self->turn = (self->turn + i + 1) % self->count;
         packet = iov_packet_new(pool, IOV_TCP_PAYLOAD_AT + size);
         memset(packet->data + IOV_TCP_PAYLOAD_AT, 0, size);
-        answer_with(connection, packet, size);
+        iov_segment_next(&connection->tcp, packet, size);
         return packet;
     }
     return NULL;

@@ -16,6 +16,7 @@
  * when others send, or when all are silent.
  */
 #include "core/net/address.h"
+#include "core/net/answer.h"
 #include "core/net/arp.h"
 #include "core/net/ethernet-regs.h"
 #include "core/net/internet.h"
@@ -73,100 +74,13 @@ static const char *const distributions[] = { "constant", "uniform", "exponential
 
 /* ---- Frames ---- */
 
-static void swap(uint8_t *a, uint8_t *b, unsigned size)
-{
-    for (unsigned i = 0; i < size; i++) {
-        uint8_t byte = a[i];
-
-        a[i] = b[i];
-        b[i] = byte;
-    }
-}
-
-/* The IPv4 header of a frame whose lengths hold, and in `ret_length` the bytes after it; NULL for
- * anything else. */
-static uint8_t *ipv4_of(const struct iov_packet *packet, uint32_t *ret_length)
-{
-    uint8_t *ip = packet->data + ETHERNET_HEADER;
-    uint32_t length;
-
-    if (packet->size < ETHERNET_HEADER + IPV4_HEADER ||
-        iov_net_get16(packet->data + ETHERNET_TYPE) != ETHERNET_TYPE_IPV4 ||
-        ip[IPV4_VERSION] != 0x45)
-        return NULL;
-    length = iov_net_get16(ip + IPV4_LENGTH);
-    if (length < IPV4_HEADER || length > packet->size - ETHERNET_HEADER ||
-        (iov_net_get16(ip + IPV4_FRAGMENT) & 0x3fff) != 0)
-        return NULL;
-    *ret_length = length - IPV4_HEADER;
-    return ip;
-}
-
-static uint8_t *udp_of(const struct iov_packet *packet, uint32_t *ret_length)
-{
-    uint8_t *ip = ipv4_of(packet, ret_length);
-
-    if (ip == NULL || ip[IPV4_PROTOCOL] != IPV4_PROTOCOL_UDP || *ret_length < UDP_HEADER)
-        return NULL;
-    return ip;
-}
-
 /* A datagram that wants no answer. */
 static bool is_discarded(const struct iov_packet *packet)
 {
     uint32_t length;
-    const uint8_t *ip = udp_of(packet, &length);
+    const uint8_t *ip = iov_datagram_in(packet, &length);
 
     return ip != NULL && iov_net_get16(ip + IPV4_HEADER + UDP_DESTINATION) >= IOV_NET_PORT_DISCARD;
-}
-
-/* Swapping leaves checksums right; one that an offload left open is closed. */
-static bool make_udp_echo(struct iov_packet *packet)
-{
-    uint32_t length;
-    uint8_t *ip = udp_of(packet, &length);
-
-    if (ip == NULL)
-        return false;
-    swap(packet->data + ETHERNET_DESTINATION, packet->data + ETHERNET_SOURCE, ETHERNET_ADDRESS);
-    swap(ip + IPV4_SOURCE, ip + IPV4_DESTINATION, 4);
-    swap(ip + IPV4_HEADER + UDP_SOURCE, ip + IPV4_HEADER + UDP_DESTINATION, 2);
-    if (packet->flags & IOV_PACKET_NEEDS_CHECKSUM)
-        iov_net_put_udp_sum(ip, length);
-    packet->flags = 0;
-    packet->segment_size = 0;
-    return true;
-}
-
-static bool make_icmp_echo(struct iov_packet *packet)
-{
-    uint32_t length;
-    uint8_t *ip = ipv4_of(packet, &length), *icmp;
-
-    if (ip == NULL || ip[IPV4_PROTOCOL] != IPV4_PROTOCOL_ICMP || length < ICMP_HEADER)
-        return false;
-    icmp = ip + IPV4_HEADER;
-    if (icmp[ICMP_TYPE] != ICMP_TYPE_ECHO)
-        return false;
-    swap(packet->data + ETHERNET_DESTINATION, packet->data + ETHERNET_SOURCE, ETHERNET_ADDRESS);
-    swap(ip + IPV4_SOURCE, ip + IPV4_DESTINATION, 4);
-    icmp[ICMP_TYPE] = ICMP_TYPE_ECHO_REPLY;
-    iov_net_put16(icmp + ICMP_CHECKSUM, 0);
-    iov_net_put16(icmp + ICMP_CHECKSUM, ~iov_net_sum(0, icmp, length));
-    return true;
-}
-
-static bool make_arp_reply(const IovPeer *self, struct iov_packet *packet)
-{
-    struct iov_net_end asker;
-    uint32_t wanted;
-
-    if (!iov_net_arp_parse(packet->data, packet->size, ARP_REQUEST, &asker, &wanted) ||
-        wanted != self->own.ip)
-        return false;
-    iov_net_arp_build(packet->data, ARP_REPLY, &self->own, &asker);
-    packet->size = MAX(packet->size, ETHERNET_MIN);
-    return true;
 }
 
 /* An empty datagram back to the sender of `packet`, in its place. */
@@ -175,7 +89,7 @@ static bool make_acknowledgement(IovPeer *self, struct iov_packet *packet)
     uint8_t *ip = packet->data + ETHERNET_HEADER;
 
     if (self->acknowledge == 0 || ++self->since_acknowledge < self->acknowledge ||
-        !make_udp_echo(packet))
+        !iov_answer_datagram(packet))
         return false;
     self->since_acknowledge = 0;
     iov_net_put16(ip + IPV4_LENGTH, IPV4_HEADER + UDP_HEADER);
@@ -268,7 +182,7 @@ static void introduce(IovPeer *self, const struct iov_packet *to)
     struct iov_net_end sender = { .ip = 0 };
 
     memcpy(sender.mac, to->data + ETHERNET_SOURCE, ETHERNET_ADDRESS);
-    if (ipv4_of(to, &(uint32_t){ 0 }) != NULL)
+    if (iov_ipv4_in(to, &(uint32_t){ 0 }) != NULL)
         sender.ip = iov_net_get32(to->data + ETHERNET_HEADER + IPV4_SOURCE);
     iov_net_arp_build(packet->data, ARP_REPLY, &self->own, &sender);
     self->introduced = true;
@@ -320,7 +234,7 @@ static void clients_take(IovPeer *self, const struct iov_packet *packet)
 {
     uint32_t length;
 
-    if (udp_of(packet, &length) == NULL ||
+    if (iov_datagram_in(packet, &length) == NULL ||
         !peer_clients_take(&self->clients, packet, length - UDP_HEADER))
         self->ignored++;
 }
@@ -407,7 +321,7 @@ static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *pa
                             packet->span->payload);
         packet->span = NULL;
     }
-    if (make_arp_reply(self, packet) || make_icmp_echo(packet)) {
+    if (iov_answer_arp(packet, &self->own) || iov_answer_ping(packet)) {
         answer(self, packet);
         return 0;
     }
@@ -419,7 +333,7 @@ static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *pa
     }
     switch (self->role) {
     case ROLE_ECHO:
-        if (make_udp_echo(packet)) {
+        if (iov_answer_datagram(packet)) {
             answer(self, packet);
             return 0;
         }
@@ -429,7 +343,7 @@ static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *pa
         clients_take(self, packet);
         break;
     default:
-        if (make_udp_echo(packet))
+        if (iov_answer_datagram(packet))
             peer_source_greet(&self->source, packet->data, packet->vlan);
         break;
     }
