@@ -42,7 +42,8 @@ static char *format_default(const struct iov_property *row)
     case IOV_VALUE_COUNT_LIST:
         return g_strdup("-");
     default:
-        return format_number(row->type, row->standard);
+        return row->word != NULL && row->standard == 0 ? g_strdup(row->word)
+                                                       : format_number(row->type, row->standard);
     }
 }
 

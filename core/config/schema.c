@@ -74,7 +74,9 @@ static void add_number(JsonBuilder *json, const struct iov_property *row,
             ? g_strdup("^([0-9]+|0x[0-9a-fA-F]+|" PARAMETER ")$")
             : g_strdup_printf("^(0|[0-9]+(\\.[0-9]+)? ?%s%s%s|" PARAMETER ")$", units_of(dimension),
                               row->word != NULL ? "|" : "", row->word != NULL ? row->word : "");
-    char *standard = iov_quantity_format(dimension, row->standard);
+    char *standard = row->word != NULL && row->standard == 0
+                         ? g_strdup(row->word)
+                         : iov_quantity_format(dimension, row->standard);
     char *lowest = iov_quantity_format(dimension, row->lowest);
     char *highest = iov_quantity_format(dimension, row->highest);
     char *comment = g_strdup_printf("from %s to %s", lowest, highest);

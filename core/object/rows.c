@@ -185,8 +185,8 @@ static GParamSpec *make_pspec(const struct iov_property *row)
         return g_param_spec_pointer(row->name, NULL, row->text,
                                     G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
     default:
-        return g_param_spec_uint64(row->name, NULL, row->text, row->lowest, row->highest,
-                                   row->standard, flags);
+        return g_param_spec_uint64(row->name, NULL, row->text, row->word != NULL ? 0 : row->lowest,
+                                   row->highest, row->standard, flags);
     }
 }
 
