@@ -67,8 +67,9 @@ static const char *actor_of(const struct iov_experiment *experiment, const void 
 
     switch (part) {
     case IOV_PART_WIRE:
-    case IOV_PART_PEER:
         return iov_part_name(part);
+    case IOV_PART_PEER:
+        return holder != NULL ? holder : iov_part_name(part);
     case IOV_PART_GUEST:
         return role_of(experiment, holder, "guest");
     case IOV_PART_INTERRUPT: /* sent by whoever has the request, taken by the guest */

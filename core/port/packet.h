@@ -35,6 +35,7 @@ struct iov_packet {
     uint8_t queue;           /* receive queue that a tap has chosen, and 1; 0: nobody has */
     uint16_t checksum_start; /* IOV_PACKET_NEEDS_CHECKSUM: summed from here to the end ... */
     uint32_t checksum_place; /* ... and put here; 0: where the headers say */
+    bool queued;             /* lies in the queue of a tap, out of which it must be read */
     bool is_large;           /* for the pool */
     struct iov_packet *next_of_pool;
     struct iov_packet_pool *pool;

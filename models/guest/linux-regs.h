@@ -19,6 +19,11 @@
 /* and in the queue of a device (a tap, a vif) that was not told another length */
 #define LINUX_TX_QUEUE_LENGTH 1000
 
+/* net/core/sock.c: small datagrams that fill a socket's receive buffer of 212,992 bytes */
+#define LINUX_RECEIVE_DATAGRAMS 278
+/* net/ipv4/tcp.c: tcp_wmem, the most that a connection's send buffer grows to */
+#define LINUX_TCP_WMEM_MAX (4u << 20)
+
 /* kernel/sched/fair.c; both once more for each doubling of up to eight processors */
 #define LINUX_SCHED_LATENCY (6 * IOV_MS)
 #define LINUX_SCHED_WAKEUP_GRANULARITY (1 * IOV_MS)

@@ -456,7 +456,7 @@ void iov_guest_net_queue(struct iov_guest_cpu *cpu, struct iov_guest_socket *soc
     struct iov_guest_net *net = &cpu->guest->net;
     bool is_connected = socket->tcp.state != IOV_TCP_CLOSED; /* the window is its limit */
     struct iov_guest_frame *copy =
-        is_connected || socket->received.count < IOV_GUEST_RECEIVE_MAX ? take_frame(net) : NULL;
+        is_connected || socket->received.count < LINUX_RECEIVE_DATAGRAMS ? take_frame(net) : NULL;
 
     if (copy == NULL) {
         iov_span_release(frame->span);

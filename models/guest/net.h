@@ -21,13 +21,12 @@
 #include "core/net/tcp-window.h"
 #include "core/net/tcp.h"
 #include "core/port/exec.h"
+#include "models/guest/linux-regs.h"
 #include "models/guest/netdev.h"
 
 #define IOV_GUEST_PAYLOAD_MAX 1472 /* of a UDP datagram in one frame: MTU 1500 */
 #define IOV_GUEST_FRAMES 640       /* in the socket's queues, sent and received */
 #define IOV_GUEST_FRAMES_GROWN (IOV_TCP_WINDOW_GROWN / IOV_TCP_MSS) /* more, if windows grow */
-#define IOV_GUEST_RECEIVE_MAX \
-    278 /* datagrams, as 212,992 bytes of receive buffer hold small ones */
 
 struct _IovLinuxGuest;
 

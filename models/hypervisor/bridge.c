@@ -64,6 +64,11 @@ void iov_bridge_send(IovBridge *self, const struct iov_switch_port *port, struct
                        owed + self->bridge_cost);
 }
 
+bool iov_bridge_is_domains(const IovBridge *self)
+{
+    return self->domain_ref != NULL;
+}
+
 /* ---- In ---- */
 
 static void announce(struct rx_queue *queue)

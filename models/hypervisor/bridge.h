@@ -12,5 +12,7 @@ G_DECLARE_FINAL_TYPE(IovBridge, iov_bridge, IOV, BRIDGE, IovSwitch)
  * and for the driver of the NIC if it goes there. */
 void iov_bridge_send(IovBridge *bridge, const struct iov_switch_port *port, struct iov_exec *exec,
                      struct iov_packet *packet, iov_time owed);
+/* It is in the kernel of a domain of Xen. */
+bool iov_bridge_is_domains(const IovBridge *bridge);
 
 #endif

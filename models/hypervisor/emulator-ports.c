@@ -55,7 +55,8 @@ static iov_time netdev_receive(struct iov_packet_port *port, struct iov_packet *
     IovEmulator *self = iov_container_of(port, IovEmulator, netdev);
     struct iov_thread *current = iov_host_current(self->host);
 
-    if (current != NULL && current == self->sending && !iov_host_in_interrupt(current)) {
+    if (current != NULL && current == self->sending && !packet->queued &&
+        !iov_host_in_interrupt(current)) {
         iov_span_claim(packet->span, current->exec.holder, IOV_PART_PEER,
                        iov_now(self->parent_instance.kernel));
         iov_packet_queue_push(&self->local, packet);

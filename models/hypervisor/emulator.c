@@ -9,7 +9,7 @@
  * and takes the big lock; with it on the thread has a domain of its own. A round reads no more than
  * a number of frames, and none for which the device has no room: else a vCPU might never get the
  * lock. A reply that the network gives inside the call that sends (a local peer) is delivered to
- * the device on the same trip.
+ * the device on the same trip; one that a tap has queued is not.
  * LIMIT: bytes of DMA move when the device runs, their copy is paid when the effect is played; no
  * MMIO from one device to another.
  */

@@ -61,6 +61,13 @@ static const struct iov_packet_ops guest_ops = { .receive = guest_receive };
 
 /* ---- In ---- */
 
+static void enqueue(IovTap *self, struct iov_packet *packet)
+{
+    self->received_frames++;
+    packet->queued = true;
+    iov_packet_send(&self->guest, packet);
+}
+
 /* The reader takes no large segments: the kernel cuts. */
 static void deliver_cut(IovTap *self, struct iov_exec *exec, struct iov_packet *packet,
                         iov_time owed)
@@ -75,8 +82,7 @@ static void deliver_cut(IovTap *self, struct iov_exec *exec, struct iov_packet *
         if (exec != NULL)
             iov_exec_compute(exec, owed + self->gso_cost + self->queue_cost, IOV_PART_HOST);
         owed = 0;
-        self->received_frames++;
-        iov_packet_send(&self->guest, packet);
+        enqueue(self, packet);
     }
 }
 
@@ -94,8 +100,7 @@ static void port_deliver(struct iov_switch_port *port, struct iov_exec *exec,
         iov_segment_sum(packet);
     if (exec != NULL)
         iov_exec_compute(exec, owed + self->queue_cost, IOV_PART_HOST);
-    self->received_frames++;
-    iov_packet_send(&self->guest, packet);
+    enqueue(self, packet);
 }
 
 /* ---- Life ---- */

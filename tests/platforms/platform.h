@@ -119,6 +119,19 @@ static inline double processors(const struct iov_experiment *run)
     return (double)iov_experiment_measure(run)->use.busy / (double)IOV_SEC / seconds(run);
 }
 
+/* Processor time of a thread of the host, for an operation; ends the test if there is none. */
+static inline double thread_per_op(const struct iov_experiment *run, const char *name)
+{
+    const struct iov_measure *measure = iov_experiment_measure(run);
+
+    for (unsigned i = 0; i < measure->thread_count; i++) {
+        if (strcmp(measure->threads[i].name, name) == 0)
+            return per_op(run, measure->threads[i].busy);
+    }
+    cr_assert(zero(int, 1), "no thread is called %s", name);
+    return 0;
+}
+
 static inline iov_time median_of(const struct iov_experiment *experiment)
 {
     return iov_histogram_quantile(iov_experiment_measure(experiment)->latency, 500000);

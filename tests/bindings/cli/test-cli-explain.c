@@ -77,6 +77,14 @@ Test(cli_explain, marks_exits_doorbells_and_interrupts)
     says(out, "request 100 of udp-rr over virtio-net");
 }
 
+Test(cli_explain, names_a_program_of_the_host)
+{
+    iovsim("explain", IOV_SOURCE_DIR "/configs/tcp-host.yaml", "--set", "workload.kind=tcp-rr",
+           "--set", "parts.server.role=echo", "--set", "workload.operations=200");
+    says(out, "  server              peer ");
+    says(out, "  server              copy ");
+}
+
 Test(cli_explain, draws_a_sequence_diagram)
 {
     iovsim("explain", NET_RR, "--set", "workload.operations=10", "-n", "3", "--mermaid");
