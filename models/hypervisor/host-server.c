@@ -138,8 +138,7 @@ static bool deliver_datagram(IovHostServer *self, struct iov_exec *exec, struct 
 
 static bool is_for_host(const IovHostServer *self, const struct iov_packet *packet)
 {
-    return packet->data[ETHERNET_DESTINATION] & 1 ||
-           memcmp(packet->data + ETHERNET_DESTINATION, self->own.mac, ETHERNET_ADDRESS) == 0;
+    return memcmp(packet->data + ETHERNET_DESTINATION, self->own.mac, ETHERNET_ADDRESS) == 0;
 }
 
 /* From the bridge. LIMIT: a question for the address costs what a datagram and its answer do. */
