@@ -207,7 +207,10 @@ bool iov_segment_cut(struct iov_packet_pool *pool, struct iov_packet *packet,
             piece->span = packet->span;
         iov_packet_queue_push(queue, piece);
     }
-    iov_packet_free(packet);
+    if (sound)
+        iov_packet_free(packet);
+    else
+        iov_packet_drop(packet);
     return sound;
 }
 

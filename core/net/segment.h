@@ -75,7 +75,7 @@ static inline iov_time iov_segment_send(struct iov_packet_port *port, struct iov
 
 /*
  * Cuts `packet` into packets of `pool`, sums and all, that are queued behind `queue`'s last. False:
- * it cannot be cut. `packet` is freed.
+ * it cannot be cut, and is dropped. `packet` is freed.
  */
 IOV_API bool iov_segment_cut(struct iov_packet_pool *pool, struct iov_packet *packet,
                              struct iov_packet_queue *queue);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Two guests of one host that talk to each other, through whatever is between them: a bridge, a
  * switch in user space or in the hypervisor, one in the NIC. */
+#include "models/guest/guest-private.h"
 #include "tests/platforms/platform.h"
 
 #define FEW "workload.operations=500", "workload.warmup=50"
@@ -139,6 +140,25 @@ Test(guest_to_guest, what_the_receiver_has_no_room_for_is_sent_again)
 
     cr_assert(gt(u64, counters_of(run)->drops, 0));
     cr_assert(ge(u64, iov_experiment_measure(run)->operations, 20000));
+    iov_experiment_free(run);
+}
+
+/* Nor is it acknowledged: each acknowledged byte was read or can be. Three more connections, which
+ * the server does not accept, keep its processor busy. */
+Test(guest_to_guest, what_the_receiver_has_no_room_for_is_not_acknowledged)
+{
+    struct iov_experiment *run =
+        RUN("guest-to-guest.yaml", "strategy=sriov-vf", "include=machines/skylake-1s-16.yaml",
+            "workload.kind=tcp-stream", "vms[0].workload.protocol=tcp", "vms[0].workload.role=sink",
+            "vms[1].vcpus=4", "workload.flows=4", "workload.write=1B", "workload.operations=20000",
+            "workload.warmup=0");
+    const IovLinuxGuest *server =
+        (const void *)iov_platform_find(iov_experiment_platform(run), "server/guest");
+    const struct iov_guest_socket *socket = &server->net.sockets[0];
+
+    cr_assert(gt(u64, stat_of(run, "server/guest", "frames-dropped"), 1000));
+    cr_assert(eq(u64, socket->tcp.expected - (1u << 16) - 1, /* of the SYN */
+                 stat_of(run, "server/workload", "bytes") + socket->held));
     iov_experiment_free(run);
 }
 

@@ -4,6 +4,7 @@
  * what it costs when the task is elsewhere. The reasoning is on the page
  * docs/models/linux-guest.md.
  */
+#include "models/nic/igb-regs.h"
 #include "tests/platforms/platform.h"
 
 static const struct iov_virtual_use *virtual_of(const struct iov_experiment *run, unsigned index)
@@ -164,6 +165,40 @@ Test(multi_queue, more_queues_than_processors_leave_some_unused)
 
     cr_assert(eq(u64, share_of_frames(run, 0), 50));
     cr_assert(eq(u64, share_of_frames(run, 1), 50));
+    iov_experiment_free(run);
+}
+
+/* Which of the igb's four transmit queues are enabled. */
+static unsigned transmit_queues(struct iov_experiment *run)
+{
+    IovModel *nic = iov_platform_find(iov_experiment_platform(run), "vm0/nic");
+    struct iov_mem_target *registers = iov_model_port(nic, "registers", 0);
+    unsigned enabled = 0;
+
+    for (unsigned i = 0; i < 4; i++) {
+        uint32_t value = 0;
+        struct iov_mem_req req = { .address = IGB_TX_REG(i, IGB_QUEUE_DCTL),
+                                   .data = &value,
+                                   .size = sizeof value,
+                                   .pasid = IOV_NO_PASID };
+
+        cr_assert(eq(int, registers->ops->read(registers, &req), IOV_STATUS_OK));
+        enabled |= (value & IGB_DCTL_ENABLE) != 0 ? 1u << i : 0;
+    }
+    return enabled;
+}
+
+/* The driver turns all off and waits for 10 ms, once. */
+Test(multi_queue, an_igb_s_transmit_queues_are_set_up_together)
+{
+    struct iov_experiment *run = OPEN("multi-queue.yaml", "strategy=assigned-nic");
+    struct iov_kernel *kernel = iov_platform_run(iov_experiment_platform(run))->kernel;
+
+    iov_platform_start(iov_experiment_platform(run));
+    while (transmit_queues(run) < 2) /* the first is enabled after a reset */
+        iov_kernel_run_until(kernel, iov_now(kernel) + 100 * IOV_US);
+    iov_kernel_run_until(kernel, iov_now(kernel) + 5 * IOV_MS);
+    cr_assert(eq(uint, transmit_queues(run), 0xf));
     iov_experiment_free(run);
 }
 

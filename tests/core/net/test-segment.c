@@ -119,6 +119,21 @@ Test(segment, one_of_ipv6_gets_lengths_and_sums_of_its_own)
     }
 }
 
+Test(segment, one_that_cannot_be_cut_lets_go_of_its_request)
+{
+    struct iov_packet_queue pieces = { 0 };
+    struct iov_packet *packet = iov_packet_new(pool, 2000);
+    struct iov_span span;
+
+    memset(packet->data, 0, packet->size);
+    packet->segment_size = MSS;
+    iov_span_begin(&span, 1, &pieces, 0);
+    packet->span = &span;
+    cr_assert(not(iov_segment_cut(pool, packet, &pieces)));
+    cr_assert(eq(u32, pieces.count, 0));
+    cr_assert(span.holder == NULL);
+}
+
 Test(segment, what_was_cut_is_put_together_to_the_same_bytes)
 {
     struct iov_packet *packet = large_new(5 * MSS), *copy = iov_packet_copy(pool, packet);

@@ -208,6 +208,36 @@ Test(workload, a_receiving_stream_counts_what_comes)
     iov_packet_pool_unref(source.pool, NULL);
 }
 
+Test(workload, a_frame_that_no_socket_wants_lets_go_of_its_request)
+{
+    static const uint8_t own[6] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 };
+    struct bench bench = open_bench("udp-rr", 10, 0);
+    struct iov_packet_pool *pool = iov_packet_pool_new();
+    struct iov_span spans[2];
+
+    run(&bench);
+    for (unsigned i = 0; i < 2; i++) { /* of an unknown type; IPv4 with a wrong sum */
+        struct iov_packet *packet = iov_packet_new(pool, 64);
+
+        memset(packet->data, 0, 64);
+        memcpy(packet->data, own, 6);
+        if (i == 1)
+            memcpy(packet->data + 12, "\x08\x00\x45\x00\x00\x20", 6);
+        iov_span_begin(&spans[i], i, "sender", iov_now(bench.machine->kernel));
+        packet->span = &spans[i];
+        iov_packet_send(&bench.net->wire, packet);
+    }
+    iov_kernel_run_until(bench.machine->kernel, iov_now(bench.machine->kernel) + IOV_SEC);
+    cr_assert(eq(
+        u64, ((const IovLinuxGuest *)(const void *)bench.machine->guest)->net.foreign_frames, 1));
+    cr_assert(
+        eq(u64, ((const IovLinuxGuest *)(const void *)bench.machine->guest)->net.bad_frames, 1));
+    cr_assert(spans[0].holder == NULL);
+    cr_assert(spans[1].holder == NULL);
+    close_bench(&bench);
+    iov_packet_pool_unref(pool, NULL);
+}
+
 Test(workload, the_same_seed_gives_the_same_run)
 {
     iov_time ends[2];

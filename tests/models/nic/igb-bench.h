@@ -273,6 +273,14 @@ static inline struct iov_packet *frame(uint32_t size)
     return frame_to("\x52\x54\x00\x12\x34\x56", size);
 }
 
+/* A frame whose request `span` follows. */
+static inline struct iov_packet *followed(struct iov_packet *packet, struct iov_span *span)
+{
+    iov_span_begin(span, 1, "sender", iov_now(igb.bench->run.kernel));
+    packet->span = span;
+    return packet;
+}
+
 static inline void arrive(struct iov_packet *packet)
 {
     iov_packet_send(&igb.end.port, packet);

@@ -797,6 +797,30 @@ Test(e1000, the_vlan_filter_lets_chosen_tags_in)
     cr_assert(eq(u64, bench_stat(nic, "frames-filtered"), 1));
 }
 
+/* A frame whose request `span` follows. */
+static struct iov_packet *followed(struct iov_packet *packet, struct iov_span *span)
+{
+    iov_span_begin(span, 1, "sender", iov_now(bench->run.kernel));
+    packet->span = span;
+    return packet;
+}
+
+Test(e1000, a_frame_that_is_filtered_or_lost_lets_go_of_its_request)
+{
+    struct iov_packet *other = frame(64);
+    struct iov_span span;
+
+    open_receive(0);
+    other->data[5] ^= 1;
+    receive(followed(other, &span));
+    cr_assert(eq(u64, bench_stat(nic, "frames-filtered"), 1));
+    cr_assert(span.holder == NULL);
+    set(E1000_RDT, reg(E1000_RDH)); /* no buffers */
+    while (bench_stat(nic, "frames-dropped") == 0)
+        receive(followed(frame(1500), &span));
+    cr_assert(span.holder == NULL);
+}
+
 Test(e1000, oversize_frames_need_lpe)
 {
     open_receive(0);

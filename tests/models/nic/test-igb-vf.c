@@ -455,6 +455,31 @@ Test(igb_vf, a_false_source_is_dropped_counted_and_told)
     cr_assert(eq(u32, igb.end.queue.count, 1));
 }
 
+Test(igb_vf, a_frame_under_a_false_source_lets_go_of_its_request)
+{
+    uint64_t buffer = BUFFERS + 0x3f000;
+    struct iov_mem_req req = { .address = buffer,
+                               .data = &(uint8_t){ 0 },
+                               .size = 1,
+                               .flags = IOV_MEM_PAYLOAD,
+                               .pasid = IOV_NO_PASID };
+    struct iov_span span;
+
+    open_pools(2);
+    vf_open(0);
+    set(IGB_DTXSWC, IGB_DTXSWC_LOOPBACK | 3);
+    iov_span_begin(&span, 1, "sender", iov_now(igb.bench->run.kernel));
+    req.span = &span;
+    put_frame(buffer, mac_of(1), mac_of(1));
+    igb.memory->ops->write(igb.memory, &req);
+    bench_write(igb.memory, buffer, 1, *(const uint8_t *)mac_of(1));
+    describe_frame(0, buffer, 64, 0);
+    vf_set(0, IGB_TX_OLD + IGB_QUEUE_TAIL, igb.tails[0]);
+    run();
+    cr_assert(eq(u64, bench_stat(igb.nic, "frames-spoofed"), 1));
+    cr_assert(span.holder == NULL);
+}
+
 /* Sixteen frames of 1 KiB from the function, which all wait in its ring. */
 static void vf_send_large(unsigned vf, const void *destination, const void *source)
 {

@@ -413,6 +413,20 @@ Test(igb, a_frame_larger_than_its_buffer_takes_several)
     cr_assert(eq(u64, bench_read(igb.memory, rx_buffer(0, 1), 1), (0x40 + 2048 - 14) & 0xff));
 }
 
+Test(igb, a_frame_that_is_filtered_or_lost_lets_go_of_its_request)
+{
+    struct iov_span span;
+
+    open_receive(0, 0);
+    receive(followed(frame_to("\x52\x54\x00\x12\x34\x57", 64), &span));
+    cr_assert(eq(u64, bench_stat(igb.nic, "frames-filtered"), 1));
+    cr_assert(span.holder == NULL);
+    set(IGB_RX_REG(0, IGB_QUEUE_TAIL), reg(IGB_RX_REG(0, IGB_QUEUE_HEAD))); /* no buffers */
+    while (bench_stat(igb.nic, "frames-dropped") == 0)
+        receive(followed(frame(1500), &span));
+    cr_assert(span.holder == NULL);
+}
+
 Test(igb, frames_for_others_too_long_or_on_other_vlans_do_not_pass)
 {
     struct iov_packet *tagged = frame(64);

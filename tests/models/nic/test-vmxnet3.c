@@ -134,14 +134,20 @@ static void give_buffer(unsigned which, unsigned index, uint32_t size)
     store((which != 0 ? RX2 : RX) + 16 * index, &buffer, sizeof buffer);
 }
 
-static void receive(const uint8_t *to, uint32_t size)
+static void receive_of(const uint8_t *to, uint32_t size, struct iov_span *span)
 {
     struct iov_packet *packet = iov_packet_new(end.pool, size);
 
+    packet->span = span;
     memset(packet->data, 0x5a, size);
     memcpy(packet->data, to, 6);
     iov_packet_send(&end.port, packet);
     run();
+}
+
+static void receive(const uint8_t *to, uint32_t size)
+{
+    receive_of(to, size, NULL);
 }
 
 static const uint32_t last = VMXNET3_TX_END | VMXNET3_TX_COMPLETE;
@@ -292,6 +298,17 @@ Test(vmxnet3, without_buffers_it_drops_and_asks_to_be_told_of_new_ones)
     cr_assert(eq(u64, bench_read(memory, want, 1), 0));
     receive(own, 64);
     cr_assert(eq(u64, bench_stat(nic, "rx-frames"), 1));
+}
+
+Test(vmxnet3, a_frame_that_finds_no_buffer_lets_go_of_its_request)
+{
+    struct iov_span span;
+
+    activate();
+    iov_span_begin(&span, 1, "sender", iov_now(bench->run.kernel));
+    receive_of(own, 64, &span);
+    cr_assert(eq(u64, bench_stat(nic, "rx-no-buffer"), 1));
+    cr_assert(span.holder == NULL);
 }
 
 Test(vmxnet3, takes_what_is_for_it_and_what_is_for_all)
