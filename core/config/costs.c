@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The cost table of a run: `costs` of the resolved tree as times. All entries are checked, used or
- * not; which were used is remembered for the manifest.
+ * not; which were used is remembered for the manifest. `adjust` in it says what makes several of
+ * them dearer or cheaper.
  */
 #include <string.h>
 
 #include "core/config/config-private.h"
 #include "core/config/quantity.h"
+
+#define ADJUST "adjust"
+#define WHOLE 1000000u /* parts per million */
 
 struct cost_table {
     struct iov_cost_table base; /* must be first */
@@ -14,6 +18,7 @@ struct cost_table {
     GHashTable *by_name;        /* name to index + 1 */
     GPtrArray *names;           /* for suggestions, NULL-terminated */
     GHashTable *missing;        /* names that the user was told of */
+    GPtrArray *adjusted;        /* owns the texts of that name */
 };
 
 static struct iov_cost_use *find(const struct cost_table *table, const char *name)
@@ -106,7 +111,7 @@ static void add_entry(struct cost_table *table, const struct iov_node *entry, ui
 {
     const struct iov_node *value =
         entry->kind == IOV_NODE_SCALAR ? entry : iov_node_get(entry, "value");
-    struct iov_cost_use use = { .name = entry->key };
+    struct iov_cost_use use = { .name = entry->key, .adjusted = "" };
 
     if (value == NULL || iov_node_is_empty(value)) {
         iov_diagnostics_add(diagnostics, entry->origin, "cost '%s' has no 'value'", entry->key);
@@ -128,6 +133,106 @@ static void add_entry(struct cost_table *table, const struct iov_node *entry, ui
     g_ptr_array_add(table->names, (gpointer)(guintptr)use.name);
 }
 
+/* ---- Adjustments ---- */
+
+/* What makes costs dearer or cheaper, and how. */
+struct adjustment {
+    const char *name;
+    const char *source;
+    uint64_t factor; /* parts per million */
+    iov_time plus;
+};
+
+static void adjust_entry(struct cost_table *table, struct iov_cost_use *use,
+                         const struct adjustment *adjustment)
+{
+    const char *before = use->adjusted;
+    char *text = g_strdup_printf("%s%s%s: %s", before, before[0] != '\0' ? "; " : "",
+                                 adjustment->name, adjustment->source);
+
+    use->value =
+        (iov_time)((unsigned __int128)use->value * adjustment->factor / WHOLE) + adjustment->plus;
+    use->adjusted = text;
+    g_ptr_array_add(table->adjusted, text);
+}
+
+/* All entries that the pattern fits but those that are a bare value: that is what it says. */
+static void adjust_matching(struct cost_table *table, const struct iov_node *costs,
+                            const struct iov_node *pattern, const struct adjustment *adjustment,
+                            struct iov_diagnostics *diagnostics)
+{
+    bool found = false;
+
+    if (pattern->kind != IOV_NODE_SCALAR) {
+        iov_diagnostics_add(diagnostics, pattern->origin,
+                            "the name of a cost is wanted, or a pattern, not %s",
+                            iov_node_kind_name(pattern));
+        return;
+    }
+    for (guint i = 0; i < table->entries->len; i++) {
+        struct iov_cost_use *use = &g_array_index(table->entries, struct iov_cost_use, i);
+
+        if (!g_pattern_match_simple(pattern->text, use->name))
+            continue;
+        found = true;
+        if (iov_node_get(costs, use->name)->kind == IOV_NODE_MAPPING)
+            adjust_entry(table, use, adjustment);
+    }
+    if (!found)
+        iov_diagnostics_add_near(
+            diagnostics, pattern->origin, pattern->text, (const char *const *)table->names->pdata,
+            "'" ADJUST "' names a cost '%s', which there is not", pattern->text);
+}
+
+static void adjust(struct cost_table *table, const struct iov_node *costs,
+                   const struct iov_node *node, uint64_t frequency_hz,
+                   struct iov_diagnostics *diagnostics)
+{
+    static const char *const keys[] = { "costs", "factor",   "plus",       "source", "year",
+                                        "note",  "hardware", "confidence", NULL };
+    const struct iov_node *factor = iov_node_get(node, "factor"),
+                          *plus = iov_node_get(node, "plus"), *names = iov_node_get(node, "costs");
+    struct adjustment adjustment = { node->key, text_of(node, "source"), WHOLE, 0 };
+
+    for (const struct iov_node *key = node->children; key != NULL; key = key->next) {
+        if (!g_strv_contains(keys, key->key))
+            iov_diagnostics_add_near(diagnostics, key->key_origin, key->key, keys,
+                                     "an adjustment has no key '%s'", key->key);
+    }
+    if (!iov_node_is(names, IOV_NODE_SEQUENCE) || (factor == NULL && plus == NULL) ||
+        adjustment.source[0] == '\0') {
+        iov_diagnostics_add(diagnostics, node->origin,
+                            "an adjustment has a list 'costs', a 'factor' such as 145%% or a "
+                            "'plus' such as 80ns, and a 'source'");
+        return;
+    }
+    if (factor != NULL &&
+        !quantity_of_node(factor, IOV_DIMENSION_SHARE, "factor", diagnostics, &adjustment.factor))
+        return;
+    if (plus != NULL)
+        read_value(plus, "plus", frequency_hz, diagnostics, &adjustment.plus);
+    for (const struct iov_node *name = names->children; name != NULL; name = name->next)
+        adjust_matching(table, costs, name, &adjustment, diagnostics);
+}
+
+static void adjust_all(struct cost_table *table, const struct iov_node *costs,
+                       uint64_t frequency_hz, struct iov_diagnostics *diagnostics)
+{
+    const struct iov_node *all = iov_node_get(costs, ADJUST);
+
+    if (all != NULL && all->kind != IOV_NODE_MAPPING) {
+        iov_diagnostics_add(diagnostics, all->origin,
+                            "'" ADJUST "' wants a mapping of names to adjustments, not %s",
+                            iov_node_kind_name(all));
+        return;
+    }
+    for (const struct iov_node *node = all != NULL ? all->children : NULL; node != NULL;
+         node = node->next)
+        adjust(table, costs, node, frequency_hz, diagnostics);
+}
+
+/* ---- The table ---- */
+
 struct cost_table *cost_table_new(const struct iov_node *costs, uint64_t frequency_hz,
                                   struct iov_diagnostics *diagnostics)
 {
@@ -138,12 +243,17 @@ struct cost_table *cost_table_new(const struct iov_node *costs, uint64_t frequen
     table->by_name = g_hash_table_new(g_str_hash, g_str_equal);
     table->names = g_ptr_array_new();
     table->missing = g_hash_table_new(g_str_hash, g_str_equal);
+    table->adjusted = g_ptr_array_new_with_free_func(g_free);
     /* Anything but a mapping was told to the user where the keys of the file were checked. */
     if (iov_node_is(costs, IOV_NODE_MAPPING)) {
-        for (const struct iov_node *entry = costs->children; entry != NULL; entry = entry->next)
-            add_entry(table, entry, frequency_hz, diagnostics);
+        for (const struct iov_node *entry = costs->children; entry != NULL; entry = entry->next) {
+            if (strcmp(entry->key, ADJUST) != 0)
+                add_entry(table, entry, frequency_hz, diagnostics);
+        }
     }
     g_ptr_array_add(table->names, NULL);
+    if (iov_node_is(costs, IOV_NODE_MAPPING))
+        adjust_all(table, costs, frequency_hz, diagnostics);
     return table;
 }
 
@@ -155,6 +265,7 @@ void cost_table_free(struct cost_table *table)
     g_hash_table_unref(table->by_name);
     g_ptr_array_unref(table->names);
     g_hash_table_unref(table->missing);
+    g_ptr_array_unref(table->adjusted);
     g_free(table);
 }
 
@@ -222,8 +333,8 @@ void cost_table_tell_idle(const struct cost_table *table, const struct iov_node 
     if (!iov_node_is(costs, IOV_NODE_MAPPING))
         return;
     for (const struct iov_node *entry = costs->children; entry != NULL; entry = entry->next) {
-        if (!iov_origin_is_set(entry->key_origin) || find(table, entry->key)->used ||
-            any_kind_has(entry->key))
+        if (strcmp(entry->key, ADJUST) == 0 || !iov_origin_is_set(entry->key_origin) ||
+            find(table, entry->key)->used || any_kind_has(entry->key))
             continue;
         g_autoptr(GPtrArray) others = g_ptr_array_new();
 

@@ -323,6 +323,7 @@ static void collect_constants(struct iov_experiment *self)
             .hardware = use->hardware,
             .confidence = use->confidence,
             .note = use->note,
+            .adjusted = use->adjusted[0] != '\0' ? use->adjusted : NULL,
         };
 
         if (use->used)

@@ -75,7 +75,8 @@ struct iov_cost_use {
     const char *hardware;
     const char *confidence;
     const char *note;
-    bool used; /* a part of the platform was given it */
+    const char *adjusted; /* by what, and its source: "retpolines: msr-01; ..." */
+    bool used;            /* a part of the platform was given it */
 };
 
 /*

@@ -172,6 +172,7 @@ static void walk_constant(const struct iov_report_constant *constant,
     put_optional(visitor, "hardware", constant->hardware);
     put_optional(visitor, "confidence", constant->confidence);
     put_optional(visitor, "note", constant->note);
+    put_optional(visitor, "adjusted", constant->adjusted);
     visitor->end(visitor, false);
 }
 

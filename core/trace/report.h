@@ -35,6 +35,7 @@ struct iov_report_constant {
     const char *hardware;
     const char *confidence;
     const char *note;
+    const char *adjusted; /* what made `value` differ from what is written, and its source */
 };
 
 struct iov_report {

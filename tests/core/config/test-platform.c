@@ -562,6 +562,74 @@ Test(platform, takes_costs_inline_and_from_the_command_line)
     finish(&l);
 }
 
+#define ADJUSTED \
+    "costs:\n" \
+    "  include: costs/c.yaml\n" \
+    "  adjust:\n" \
+    "    doors: {costs: [crate-*], factor: 150%, source: a book}\n" \
+    "    hinges: {costs: [crate-close], plus: 20cycles, source: another}\n"
+
+Test(platform, adjusts_costs_by_a_factor_and_by_what_is_added)
+{
+    const struct iov_cost_use *use;
+
+    put("configs/costs/c.yaml", COSTS);
+    struct loaded l = good(HEAD ADJUSTED "parts: {c: {kind: test-crate}}\n");
+
+    cr_assert(eq(u64, box(&l, "c")->open_cost, 975 * IOV_NS));
+    cr_assert(eq(u64, box(&l, "c")->close_cost, 17500 * IOV_PS)); /* 5 * 1.5 + 10 */
+    use = iov_platform_cost_at(l.platform, 1);
+    cr_assert_str_eq(use->text, "5ns");
+    cr_assert_str_eq(use->adjusted, "doors: a book; hinges: another");
+    cr_assert_str_eq(iov_platform_cost_at(l.platform, 2)->adjusted, "");
+    finish(&l);
+}
+
+Test(platform, an_adjustment_can_be_switched_off_and_leaves_bare_values_alone)
+{
+    put("configs/costs/c.yaml", COSTS);
+    struct loaded l = good(HEAD ADJUSTED "parts: {c: {kind: test-crate}}\n",
+                           "costs.adjust.doors.factor=100%", "costs.crate-close=7ns");
+
+    cr_assert(eq(u64, box(&l, "c")->open_cost, 650 * IOV_NS));
+    cr_assert(eq(u64, box(&l, "c")->close_cost, 7 * IOV_NS));
+    finish(&l);
+}
+
+Test(platform, an_adjustment_is_read_again_from_the_resolved_file)
+{
+    put("configs/costs/c.yaml", COSTS);
+    struct loaded l = good(HEAD ADJUSTED "parts: {c: {kind: test-crate}}\n");
+    g_autofree char *resolved = iov_config_write(l.config);
+    struct loaded again = good(resolved);
+
+    cr_assert(eq(u64, box(&again, "c")->close_cost, 17500 * IOV_PS));
+    finish(&again);
+    finish(&l);
+}
+
+Test(platform, reports_mistakes_in_adjustments)
+{
+    bad(HEAD "costs:\n"
+             "  a-cost: {value: 1ns, source: x}\n"
+             "  adjust:\n"
+             "    one: {costs: [a-cots], factor: 2%, source: x}\n"
+             "    two: {costs: [a-cost], source: x}\n"
+             "    three: {costs: [a-cost], plus: 4KiB, source: x}\n"
+             "    four: {costs: [a-cost], factor: 1ns, source: x, sourec: y}\n"
+             "    five: {costs: [[a-cost]], plus: 1ns, source: x}\n",
+        "run.yaml:5:19: 'adjust' names a cost 'a-cots', which there is not; did you mean "
+        "'a-cost'?\n"
+        "run.yaml:6:10: an adjustment has a list 'costs', a 'factor' such as 145% or a 'plus' such "
+        "as 80ns, and a 'source'\n"
+        "run.yaml:7:36: '4KiB' is a size; 'plus' wants a time such as 250ns\n"
+        "run.yaml:8:53: an adjustment has no key 'sourec'; did you mean 'source'?\n"
+        "run.yaml:8:37: '1ns' is a time; 'factor' wants a share such as 10%\n"
+        "run.yaml:9:20: the name of a cost is wanted, or a pattern, not a list");
+    bad(HEAD "costs: {a: {value: 1ns, source: x}, adjust: [b]}\n",
+        "run.yaml:2:45: 'adjust' wants a mapping of names to adjustments, not a list");
+}
+
 Test(platform, says_once_which_kind_needs_a_missing_cost)
 {
     bad(HEAD
