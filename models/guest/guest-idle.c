@@ -7,7 +7,8 @@
  * stops in idle if the governor expects a sleep of at least one period: the shorter of the next
  * timer and the typical length of the last eight idle periods (Linux's menu governor without its
  * correction factors). Leaving idle starts it again. So a short wait costs no timer writes and a
- * long one costs one to stop, one an expiry and one to restart.
+ * long one costs one to stop, one an expiry and one to restart. Without that governor every wait
+ * does.
  *
  * LIMIT: no timer slack, no timer wheel granularity, no high-resolution switch; one idle state.
  */
@@ -161,13 +162,20 @@ static iov_time typical_interval(const struct iov_guest_cpu *cpu)
     return IOV_TIME_MAX;
 }
 
+/* SPEC: Linux, cpuidle_idle_call(): without a driver, and with the governor haltpoll before an HLT,
+ * nobody asks how long the sleep will be. */
+static bool has_forecast(const IovLinuxGuest *guest)
+{
+    return guest->cpuidle && guest->idle != IOV_GUEST_IDLE_HALTPOLL;
+}
+
 static void stop_tick(struct iov_guest_cpu *cpu)
 {
     if (cpu->guest->tick != IOV_GUEST_TICKLESS || cpu->tick_stopped)
         return;
     iov_time now = iov_guest_now(cpu);
     iov_time sleep = cpu->sleep > now ? cpu->sleep - now : 0;
-    iov_time typical = typical_interval(cpu);
+    iov_time typical = has_forecast(cpu->guest) ? typical_interval(cpu) : IOV_TIME_MAX;
 
     if ((sleep < typical ? sleep : typical) < tick_period(cpu))
         return;

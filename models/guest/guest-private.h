@@ -175,6 +175,7 @@ struct _IovLinuxGuest {
     uint64_t hz;
     int idle;
     iov_time haltpoll;
+    bool cpuidle;
     uint32_t interrupt_throttle_rate;
     bool paravirtual_eoi;
     uint64_t interrupt_cpu;

@@ -540,6 +540,8 @@ static void iov_linux_guest_class_init(IovLinuxGuestClass *klass)
                    "conservatively");
     IOV_PROP_TIME(mc, IovLinuxGuest, haltpoll, 0, IOV_SEC, 200 * IOV_US,
                   "Longest polling before HLT with idle: haltpoll");
+    IOV_PROP_BOOL(mc, IovLinuxGuest, cpuidle, true,
+                  "A driver of cpuidle, so a governor that expects a sleep before the tick stops");
     IOV_PROP_BOOL(mc, IovLinuxGuest, paravirtual_eoi, true,
                   "Use KVM's paravirtual EOI if it is offered");
     IOV_PROP_COUNT(mc, IovLinuxGuest, interrupt_cpu, 0, IOV_GUEST_CPUS - 1, 0,

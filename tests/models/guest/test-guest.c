@@ -338,6 +338,32 @@ Test(guest, short_waits_do_not_touch_the_timer)
     machine_free(machine);
 }
 
+/* To stop the tick and to start it again. */
+Test(guest, without_a_governor_every_wait_writes_the_timer_twice)
+{
+    static const char *const kinds[] = { "halt", "haltpoll" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        struct machine *machine = boot(wait_always);
+        struct waker waker;
+
+        machine_choose(machine->guest, "idle", kinds[i]);
+        machine_set(machine->guest, "haltpoll", 0);
+        machine_set(machine->guest, "cpuidle",
+                    i == 1); /* haltpoll is one that does not look ahead */
+        machine_start(machine);
+        start_waker(&waker, machine, 50 * IOV_US, 50 * IOV_US);
+        iov_kernel_run_until(machine->kernel, 10 * IOV_MS);
+        unsigned from = machine->logged;
+
+        iov_kernel_run_until(machine->kernel, 110 * IOV_MS);
+        cr_assert(eq(uint, machine_count(machine, from, 'i', 0x26), 2000));
+        cr_assert(eq(uint, timer_writes(machine, from), 4000), "%s", kinds[i]);
+        iov_event_disarm(&waker.event);
+        machine_free(machine);
+    }
+}
+
 Test(guest, a_polling_processor_never_halts)
 {
     struct machine *machine = boot(wait_always);
