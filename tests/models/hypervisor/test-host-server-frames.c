@@ -49,9 +49,9 @@ static void setup(const char *protocol)
 
 static void teardown(void)
 {
-    bench_free(machine.bench);
     bench_end_free(&guest_end);
     bench_end_free(&wire_end);
+    bench_free(machine.bench);
 }
 
 TestSuite(host_server, .fini = teardown);
