@@ -18,6 +18,11 @@ static bool before(uint32_t a, uint32_t b)
     return (int32_t)(a - b) < 0;
 }
 
+static uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
 void iov_tcp_init(struct iov_tcp *tcp, const struct iov_net_end *own, uint32_t window)
 {
     *tcp = (struct iov_tcp){ .own = *own,
@@ -157,7 +162,8 @@ static unsigned take_acknowledgement(struct iov_tcp *tcp, const struct iov_tcp_s
         before(tcp->highest, segment->acknowledge))
         return 0;
     if (is_duplicate(tcp, segment, window)) {
-        if (++tcp->duplicate_acknowledgements < 3 || before(tcp->unacknowledged, tcp->recover))
+        if (++tcp->duplicate_acknowledgements < IOV_TCP_DUPLICATES ||
+            before(tcp->unacknowledged, tcp->recover))
             return 0;
         tcp->recover = tcp->highest;
         iov_tcp_go_back(tcp);
@@ -209,15 +215,34 @@ unsigned iov_tcp_take(struct iov_tcp *tcp, const struct iov_tcp_segment *segment
     return segment->size > 0 ? result | take_data(tcp, segment) : result;
 }
 
+uint32_t iov_tcp_answers(unsigned result, const struct iov_tcp_segment *segment)
+{
+    if (!(result & IOV_TCP_GAP) || segment->segments < 1)
+        return 1;
+    return least(segment->segments, IOV_TCP_DUPLICATES);
+}
+
 /* ---- Sending ---- */
+
+void iov_tcp_offer(struct iov_tcp *tcp, uint32_t room)
+{
+    tcp->receive_window = room >> SCALE << SCALE;
+}
 
 uint32_t iov_tcp_room(const struct iov_tcp *tcp)
 {
     uint32_t sent = tcp->next - tcp->unacknowledged;
-    uint32_t window =
-        tcp->send_window < tcp->congestion_window ? tcp->send_window : tcp->congestion_window;
+    uint32_t window = least(tcp->send_window, tcp->congestion_window);
 
     return tcp->state == IOV_TCP_ESTABLISHED && sent < window ? window - sent : 0;
+}
+
+uint32_t iov_tcp_part(const struct iov_tcp *tcp, uint32_t room, uint32_t most)
+{
+    uint32_t window = least(least(tcp->send_window, tcp->congestion_window), most);
+    uint32_t part = room - room % IOV_TCP_MSS;
+
+    return part >= window / 3 || tcp->next == tcp->unacknowledged ? part : 0;
 }
 
 void iov_tcp_go_back(struct iov_tcp *tcp)

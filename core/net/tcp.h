@@ -31,6 +31,7 @@ IOV_BEGIN_DECLS
 #define IOV_TCP_LARGE (44 * IOV_TCP_MSS) /* one that stands for several: whole ones, in 64 KiB */
 #define IOV_TCP_FIRST (10 * IOV_TCP_MSS) /* SPEC: RFC 6928 2: the first congestion window */
 #define IOV_TCP_AGAIN (2 * IOV_TCP_MSS)  /* after a loss: what is acknowledged at once */
+#define IOV_TCP_DUPLICATES 3u            /* SPEC: RFC 5681 3.2: so many let a sender go back */
 
 enum iov_tcp_state { IOV_TCP_CLOSED, IOV_TCP_SYN_SENT, IOV_TCP_SYN_RECEIVED, IOV_TCP_ESTABLISHED };
 
@@ -91,8 +92,21 @@ IOV_API bool iov_tcp_parse(const uint8_t *frame, uint32_t size, uint32_t ip, uin
  * about. */
 IOV_API unsigned iov_tcp_take(struct iov_tcp *tcp, const struct iov_tcp_segment *segment,
                               const uint8_t *frame);
+/*
+ * How many acknowledgements a segment wants whose `result` has IOV_TCP_ANSWER: one, or behind a gap
+ * as many duplicates as it stands for segments, up to those that make the sender go back. LIMIT:
+ * Linux says the same by one with SACK.
+ */
+IOV_API uint32_t iov_tcp_answers(unsigned result, const struct iov_tcp_segment *segment);
+/* The receive window is `room` from now on, as far as it can be told. */
+IOV_API void iov_tcp_offer(struct iov_tcp *tcp, uint32_t room);
 /* Bytes that may be sent now. */
 IOV_API uint32_t iov_tcp_room(const struct iov_tcp *tcp);
+/*
+ * Of more than `room` what goes now: whole segments, if they are a third of the window (`most`
+ * bounds it, too) or nothing is on its way; 0: it waits. SPEC: Linux, tcp_tso_should_defer().
+ */
+IOV_API uint32_t iov_tcp_part(const struct iov_tcp *tcp, uint32_t room, uint32_t most);
 /*
  * Puts headers for the next segment in front of `size` bytes of payload (at IOV_TCP_PAYLOAD_AT; a
  * SYN has none and goes with its options) and moves on. Returns the frame's size. With `offload`

@@ -28,13 +28,12 @@
 #include "models/guest/guest-private.h"
 
 #define TRIES 5
-#define DUPLICATES 3       /* SPEC: RFC 5681 3.2: so many let a sender go back */
 #define PATTERN (1u << 16) /* of payload: a byte for each sequence number in it */
 
 /* What the socket still has room for is what is offered. */
 static void offer_window(struct iov_guest_socket *socket)
 {
-    socket->tcp.receive_window = iov_tcp_window_room(&socket->window, socket->held) & ~127u;
+    iov_tcp_offer(&socket->tcp, iov_tcp_window_room(&socket->window, socket->held));
 }
 
 /* Builds and queues a segment; the caller has made sure of room. */
@@ -90,17 +89,11 @@ static uint32_t next_piece(const struct iov_guest_net *net, const struct iov_gue
                            uint32_t left)
 {
     uint32_t largest = net->gso ? IOV_TCP_LARGE : IOV_TCP_MSS;
-    uint32_t wanted = left < largest ? left : largest, room = may_send(net, socket), window, piece;
+    uint32_t wanted = left < largest ? left : largest, room = may_send(net, socket);
 
     if (room >= wanted)
         return wanted;
-    window = MIN(socket->tcp.send_window, send_most(net));
-    if (socket->tcp.congestion_window < window)
-        window = socket->tcp.congestion_window;
-    piece = room - room % IOV_TCP_MSS;
-    if (!net->gso || (piece < window / 3 && socket->tcp.next != socket->tcp.unacknowledged))
-        return 0;
-    return piece;
+    return net->gso ? iov_tcp_part(&socket->tcp, room, send_most(net)) : 0;
 }
 
 bool iov_guest_tcp_may_go(const struct iov_guest_net *net, const struct iov_guest_socket *socket)
@@ -147,14 +140,8 @@ static struct iov_guest_socket *find_socket(struct iov_guest_net *net,
     return &net->sockets[index];
 }
 
-/*
- * One acknowledgement; `segments` of the wire that came behind a gap are as many duplicates as make
- * the sender go back. LIMIT: Linux says the same by one with SACK.
- */
-static void answer(struct iov_guest_cpu *cpu, struct iov_guest_socket *socket, uint32_t segments)
+static void answer(struct iov_guest_cpu *cpu, struct iov_guest_socket *socket, uint32_t count)
 {
-    uint32_t count = segments < 1 ? 1 : segments < DUPLICATES ? segments : DUPLICATES;
-
     while (count-- > 0)
         send_segment(cpu, socket, 0, NULL, cpu->guest->costs.tcp_ack);
 }
@@ -182,7 +169,7 @@ bool iov_guest_tcp_deliver(struct iov_guest_cpu *cpu, const struct iov_guest_fra
         iov_guest_net_queue(cpu, socket, frame, segment.at, segment.size);
     }
     if (result & IOV_TCP_ANSWER)
-        answer(cpu, socket, result & IOV_TCP_GAP ? segment.segments : 1);
+        answer(cpu, socket, iov_tcp_answers(result, &segment));
     if (result & (IOV_TCP_ROOM | IOV_TCP_OPENED)) {
         if (result & IOV_TCP_OPENED || iov_guest_tcp_may_go(net, socket))
             iov_guest_net_wake_writer(cpu, socket);

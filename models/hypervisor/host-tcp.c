@@ -8,8 +8,7 @@
  *   arrival: acknowledgements at once (core/net/tcp.h); what they make room for goes out on the
  *           stream that brought them
  *
- * SPEC: Linux 6.1: tcp_sndbuf_expand(), sk_stream_write_space(), tcp_tso_should_defer(),
- * tcp_nagle_test().
+ * SPEC: Linux 6.1: tcp_sndbuf_expand(), sk_stream_write_space(), tcp_nagle_test().
  * LIMIT: what it sends is zeros; a retransmission by time needs a program that waits to write; a
  * connection lasts to the end of the run.
  */
@@ -18,8 +17,6 @@
 #include "core/net/segment.h"
 #include "models/guest/linux-regs.h"
 #include "models/hypervisor/host-server.h"
-
-#define DUPLICATES 3u /* SPEC: RFC 5681 3.2: so many let a sender go back */
 
 static iov_time now(const struct iov_server_task *task)
 {
@@ -35,18 +32,14 @@ static uint32_t on_its_way(const struct iov_server_task *task)
 
 static uint32_t next_piece(const struct iov_server_task *task)
 {
-    uint32_t wanted = MIN(task->written - task->tcp.next, IOV_TCP_LARGE), room, window, piece;
+    uint32_t wanted = MIN(task->written - task->tcp.next, IOV_TCP_LARGE), room;
 
     if (wanted == 0 || (wanted < IOV_TCP_MSS && on_its_way(task) > 0))
         return 0;
     if (wanted > IOV_TCP_MSS)
         wanted -= wanted % IOV_TCP_MSS;
     room = iov_tcp_room(&task->tcp);
-    if (room >= wanted)
-        return wanted;
-    window = MIN(task->tcp.send_window, task->tcp.congestion_window);
-    piece = room - room % IOV_TCP_MSS;
-    return piece >= window / 3 || on_its_way(task) == 0 ? piece : 0;
+    return room >= wanted ? wanted : iov_tcp_part(&task->tcp, room, UINT32_MAX);
 }
 
 static uint32_t send_buffer(const struct iov_server_task *task)
@@ -99,7 +92,7 @@ static void send_segment(struct iov_server_task *task, struct iov_exec *exec, ui
     if (exec != NULL)
         iov_span_claim(packet->span, exec->holder, IOV_PART_QUEUE, now(task));
     memset(packet->data + IOV_TCP_PAYLOAD_AT, 0, size);
-    task->tcp.receive_window = iov_tcp_window_room(&task->window, task->held) & ~127u;
+    iov_tcp_offer(&task->tcp, iov_tcp_window_room(&task->window, task->held));
     task->tcp.push = task->tcp.next + size == task->written;
     task->answers = size > 0 || task->answers == 0 ? 0 : task->answers - 1;
     iov_segment_next(&task->tcp, packet, size);
@@ -165,8 +158,8 @@ static void take(struct iov_server_task *task, struct iov_exec *exec, struct iov
     if (result & IOV_TCP_OPENED)
         task->written = task->tcp.next;
     if (result & IOV_TCP_ANSWER)
-        task->answers = result & IOV_TCP_GAP ? MAX(1, MIN(segment->segments, DUPLICATES))
-                                             : MAX(task->answers, 1);
+        task->answers =
+            result & IOV_TCP_GAP ? iov_tcp_answers(result, segment) : MAX(task->answers, 1);
     if (result & IOV_TCP_DATA)
         span = queue_data(task, packet, segment->size);
     else
