@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What becomes of a comparison if costs are off: the spread of each row's figures over the draws,
  * and of its place among the rows. */
-#include <string.h>
-
 #include "bindings/cli/compare-private.h"
 
 /* Columns of the block: a figure of the draws, and whether more of it is better. */
@@ -41,11 +39,9 @@ static unsigned rank_of(const GPtrArray *rows, const struct row *row,
 
 static int compare_doubles(const void *left, const void *right)
 {
-    double a, b;
+    const double *a = left, *b = right;
 
-    memcpy(&a, left, sizeof a);
-    memcpy(&b, right, sizeof b);
-    return (a > b) - (a < b);
+    return (*a > *b) - (*a < *b);
 }
 
 /* Sorts; that which `percent` of all are not above. */

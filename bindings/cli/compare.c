@@ -213,18 +213,6 @@ static bool split_over(const char *over, const char *file, char **ret_key, char 
     return (*ret_values)[0] != NULL;
 }
 
-/* `sets`, and the key's value; free with g_strfreev(). */
-static char **sets_with(char **sets, const char *key, const char *value)
-{
-    GPtrArray *all = g_ptr_array_new();
-
-    for (unsigned i = 0; sets[i] != NULL; i++)
-        g_ptr_array_add(all, g_strdup(sets[i]));
-    g_ptr_array_add(all, g_strdup_printf("%s=%s", key, value));
-    g_ptr_array_add(all, NULL);
-    return (char **)g_ptr_array_free(all, FALSE);
-}
-
 /* What --set says in vain: how many values have no use for it, and the message with the best
  * advice. */
 struct idle_set {
@@ -444,7 +432,7 @@ int command_compare(int argc, char **argv)
     if (values[0] == NULL)
         return usage_error("no strategy is in the search path of '%s'; say --over KEY=A,B,...",
                            argv[1]);
-    sets = sets_of(given, seed);
+    sets = sets_with(given, "seed", seed);
     status = check_values(argv[1], key, values, sets, over == NULL);
     if (status != STATUS_OK)
         return status;

@@ -99,7 +99,7 @@ GPtrArray *doubtful_costs(struct iov_experiment *experiment, const struct doubt 
 double doubtful_draw(struct doubtful_cost *cost)
 {
     double at = 2 * iov_random_real(&cost->random) - 1;
-    double factor = 1 + (at < 0 ? -at : at) * (cost->factor - 1);
+    double factor = 1 + ABS(at) * (cost->factor - 1);
 
     return at < 0 ? 1 / factor : factor;
 }

@@ -295,7 +295,7 @@ int command_explain(int argc, char **argv)
         return usage_error("explain takes one file; see 'iovsim explain --help'");
     if (number < 1)
         return usage_error("--request: requests are counted from 1");
-    sets = sets_of(given, seed);
+    sets = sets_with(given, "seed", seed);
     experiment = open_experiment(argv[1], sets, &error);
     if (experiment == NULL)
         return report_error(error);

@@ -9,8 +9,8 @@
 /* Ctrl-C from here on ends a run instead of the program; a second one ends the program. */
 void catch_interrupt(void);
 gboolean was_interrupted(void);
-/* `sets` with the seed appended; free with g_strfreev(). */
-char **sets_of(char **sets, const char *seed);
+/* `sets` (NULL: none) and, after them, the key's value (NULL: none); free with g_strfreev(). */
+char **sets_with(char **sets, const char *key, const char *value);
 /* Opens with the usual search path. A --set that changes nothing is an error; leniently: none, as
  * one of several runs may not have what it names. */
 struct iov_experiment *open_experiment(const char *file, char **sets, GError **error);

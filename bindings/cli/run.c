@@ -94,14 +94,14 @@ gboolean run_experiment(struct iov_experiment *experiment, struct kernel_owner *
 
 /* ---- Options that run and compare share ---- */
 
-char **sets_of(char **sets, const char *seed)
+char **sets_with(char **sets, const char *key, const char *value)
 {
     GPtrArray *all = g_ptr_array_new();
 
     for (unsigned i = 0; sets != NULL && sets[i] != NULL; i++)
         g_ptr_array_add(all, g_strdup(sets[i]));
-    if (seed != NULL)
-        g_ptr_array_add(all, g_strdup_printf("seed=%s", seed));
+    if (value != NULL)
+        g_ptr_array_add(all, g_strdup_printf("%s=%s", key, value));
     g_ptr_array_add(all, NULL);
     return (char **)g_ptr_array_free(all, FALSE);
 }
@@ -209,7 +209,7 @@ int command_run(int argc, char **argv)
         return usage_error("run takes one file; see 'iovsim run --help'");
     if (!kernel_open(kernel, &owner, &error))
         return report_error(error);
-    sets = sets_of(given, seed);
+    sets = sets_with(given, "seed", seed);
     experiment = open_experiment(argv[1], sets, &error);
     if (experiment == NULL || !open_folder(folder, &error)) {
         iov_experiment_free(experiment);

@@ -11,6 +11,8 @@
 #include "bindings/cli/doubt-private.h"
 #include "core/config/diagnostics.h"
 
+#define TOP 15 /* costs that are printed */
+
 static const struct choice {
     const char *name;
     size_t offset; /* in struct figures */
@@ -34,11 +36,6 @@ static int compare_swings(const void *left, const void *right)
 
     return a->swing != b->swing ? (a->swing < b->swing) - (a->swing > b->swing)
                                 : strcmp(a->cost->name, b->cost->name);
-}
-
-static double magnitude(double value)
-{
-    return value < 0 ? -value : value;
 }
 
 static bool run_with(const char *file, char **sets, const struct doubtful_cost *cost, double factor,
@@ -69,8 +66,8 @@ static GArray *move_each(const char *file, char **sets, const GPtrArray *costs,
         print_runs(2 * i, 2 * costs->len, quiet);
         is_good = run_with(file, sets, moved.cost, 1 / factor, owner, &moved.low, error) &&
                   run_with(file, sets, moved.cost, factor, owner, &moved.high, error);
-        moved.swing = magnitude(G_STRUCT_MEMBER(double, &moved.high, choice->offset) -
-                                G_STRUCT_MEMBER(double, &moved.low, choice->offset));
+        moved.swing = ABS(G_STRUCT_MEMBER(double, &moved.high, choice->offset) -
+                          G_STRUCT_MEMBER(double, &moved.low, choice->offset));
         g_array_append_val(all, moved);
     }
     print_runs(costs->len, costs->len, quiet);
@@ -179,13 +176,14 @@ static bool examine(struct iov_experiment *experiment, const char *file, char **
 int command_sensitivity(int argc, char **argv)
 {
     gboolean quiet = FALSE;
-    int top = 15;
+    int top = TOP;
     g_autofree char *folder = NULL, *seed = NULL, *kernel = NULL, *by = NULL, *level = NULL;
     g_auto(GStrv) given = NULL, sets = NULL;
     const GOptionEntry entries[] = {
         { "by", 0, 0, G_OPTION_ARG_STRING, &by, "The figure to sort by: p50 (default), cpu, ops",
           "FIGURE" },
-        { "top", 0, 0, G_OPTION_ARG_INT, &top, "Print the first N costs (default: 15)", "N" },
+        { "top", 0, 0, G_OPTION_ARG_INT, &top,
+          "Print the first N costs (default: " G_STRINGIFY(TOP) ")", "N" },
         DOUBT_OPTION(&level),
         { "output", 'o', 0, G_OPTION_ARG_FILENAME, &folder,
           "Write the table, and all costs as CSV, into DIR", "DIR" },
@@ -220,7 +218,7 @@ int command_sensitivity(int argc, char **argv)
         return usage_error("--top wants a number that is not negative");
     if (!doubt_parse(level, &doubt, &error) || !kernel_open(kernel, &owner, &error))
         return report_error(error);
-    sets = sets_of(given, seed);
+    sets = sets_with(given, "seed", seed);
     experiment = open_experiment(argv[1], sets, &error);
     if (experiment == NULL || !open_folder(folder, &error)) {
         status = report_error(error);
