@@ -2,13 +2,13 @@
 /*
  * The guest kernel's clock, its idle loop and how tasks wait.
  *
- * A processor has two timers: the tick (HZ a second) and the end of its task's sleep. The earlier
- * one is programmed, by a write of the TSC deadline or of the APIC timer's initial count. The tick
- * stops in idle if the governor expects a sleep of at least one period: the shorter of the next
- * timer and the typical length of the last eight idle periods (Linux's menu governor without its
- * correction factors). Leaving idle starts it again. So a short wait costs no timer writes and a
- * long one costs one to stop, one an expiry and one to restart. Without that governor every wait
- * does.
+ * A processor has several timers: the tick (HZ a second), the end of its task's sleep, and those of
+ * its kernel. The first is programmed, by a write of the TSC deadline or of the APIC timer's
+ * initial count. The tick stops in idle if the governor expects a sleep of at least one period: the
+ * shorter of the next timer and the typical length of the last eight idle periods (Linux's menu
+ * governor without its correction factors). Leaving idle starts it again. So a short wait costs no
+ * timer writes and a long one costs one to stop, one an expiry and one to restart. Without that
+ * governor every wait does.
  *
  * LIMIT: no timer slack, no timer wheel granularity, no high-resolution switch; one idle state.
  */
@@ -66,9 +66,8 @@ static void write_timer(struct iov_guest_cpu *cpu, iov_time when)
 static iov_time next_timer(const struct iov_guest_cpu *cpu)
 {
     iov_time tick = cpu->tick_stopped ? IOV_TIME_MAX : cpu->tick;
-    iov_time first = tick < cpu->sleep ? tick : cpu->sleep;
 
-    return first < cpu->flush ? first : cpu->flush;
+    return MIN(MIN(tick, cpu->sleep), MIN(cpu->flush, cpu->acknowledge));
 }
 
 static iov_time tick_period(const struct iov_guest_cpu *cpu)
@@ -82,6 +81,7 @@ void iov_guest_start_timer(struct iov_guest_cpu *cpu)
 
     cpu->sleep = IOV_TIME_MAX;
     cpu->flush = IOV_TIME_MAX;
+    cpu->acknowledge = IOV_TIME_MAX;
     cpu->programmed = IOV_TIME_MAX;
     cpu->tick = IOV_TIME_MAX;
     if (!cpu->tsc_deadline)
@@ -92,6 +92,13 @@ void iov_guest_start_timer(struct iov_guest_cpu *cpu)
         return;
     cpu->tick = iov_guest_now(cpu) + tick_period(cpu);
     write_timer(cpu, cpu->tick);
+}
+
+void iov_guest_set_timer(struct iov_guest_cpu *cpu, iov_time *timer, iov_time when)
+{
+    *timer = when;
+    if (when < cpu->programmed && !cpu->idle) /* the idle loop looks for itself */
+        write_timer(cpu, when);
 }
 
 void iov_guest_timer_interrupt(struct iov_guest_cpu *cpu)
@@ -113,6 +120,10 @@ void iov_guest_timer_interrupt(struct iov_guest_cpu *cpu)
         iov_guest_wake(cpu, cpu);
     }
     iov_guest_dma_timer(cpu);
+    if (cpu->acknowledge <= now) {
+        cpu->acknowledge = IOV_TIME_MAX;
+        iov_guest_raise_softirq(cpu, IOV_GUEST_TIMER);
+    }
     write_timer(cpu, next_timer(cpu));
 }
 
@@ -174,7 +185,7 @@ static void stop_tick(struct iov_guest_cpu *cpu)
     if (cpu->guest->tick != IOV_GUEST_TICKLESS || cpu->tick_stopped)
         return;
     iov_time now = iov_guest_now(cpu);
-    iov_time sleep = cpu->sleep > now ? cpu->sleep - now : 0;
+    iov_time timer = MIN(cpu->sleep, cpu->acknowledge), sleep = timer > now ? timer - now : 0;
     iov_time typical = has_forecast(cpu->guest) ? typical_interval(cpu) : IOV_TIME_MAX;
 
     if ((sleep < typical ? sleep : typical) < tick_period(cpu))
@@ -378,9 +389,7 @@ void iov_guest_sleep_until(struct iov_guest_cpu *cpu, iov_time when)
         return;
     iov_guest_work_for(cpu, NULL);
     iov_guest_wait_prepare(cpu);
-    cpu->sleep = when;
-    if (when < cpu->programmed)
-        write_timer(cpu, when);
+    iov_guest_set_timer(cpu, &cpu->sleep, when);
     while (cpu->sleep != IOV_TIME_MAX) {
         iov_guest_wait_block(cpu);
         if (cpu->sleep != IOV_TIME_MAX) /* somebody else's wake-up */

@@ -142,6 +142,7 @@ struct iov_guest_cpu {
     iov_time tick;                              /* when the next is due */
     iov_time sleep;                             /* end of the task's sleep, or IOV_TIME_MAX */
     iov_time flush;                             /* of mappings that are given back later */
+    iov_time acknowledge;                       /* the first that waits to go by itself */
     iov_time programmed;                        /* what the timer is set to, or IOV_TIME_MAX */
     uint32_t intervals_us[IOV_GUEST_INTERVALS]; /* past idle periods */
     unsigned interval;
@@ -354,6 +355,8 @@ void iov_guest_wake(struct iov_guest_cpu *cpu, struct iov_guest_cpu *target);
 /* The task sleeps until `when`. */
 void iov_guest_sleep_until(struct iov_guest_cpu *cpu, iov_time when);
 void iov_guest_sleep(struct iov_guest_cpu *cpu, iov_time duration);
+/* One of the processor's timers is due at `when`. */
+void iov_guest_set_timer(struct iov_guest_cpu *cpu, iov_time *timer, iov_time when);
 /* Busy waiting, as udelay() does. */
 void iov_guest_delay(struct iov_guest_cpu *cpu, iov_time duration);
 /* The idle loop, for ever. */

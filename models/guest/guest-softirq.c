@@ -45,6 +45,8 @@ static void do_softirq(struct iov_guest_cpu *cpu)
         cpu->guest->softirq_rounds++;
         iov_exec_do(cpu->exec, IOV_OP_STI);
         iov_guest_charge(cpu, cpu->guest->costs.softirq);
+        if (pending & (1u << IOV_GUEST_TIMER))
+            iov_guest_tcp_timer(cpu);
         if (pending & (1u << IOV_GUEST_NET_TX))
             iov_guest_net_tx_softirq(cpu);
         if (pending & (1u << IOV_GUEST_NET_RX))

@@ -110,6 +110,7 @@ void iov_guest_net_init(struct iov_guest_net *net, struct _IovLinuxGuest *guest,
         socket->port = (uint16_t)(PORT + i);
         socket->peer = &net->peer;
         socket->flow = (uint16_t)i;
+        iov_tcp_ack_init(&socket->ack);
     }
     iov_guest_net_open(net, 0);
 }
@@ -273,6 +274,8 @@ static void poll_device(struct iov_guest_cpu *cpu, struct iov_guest_net *net, io
     for (;;) {
         iov_time now = iov_guest_now(cpu);
 
+        if (iov_guest_socket(cpu)->ack.due <= now)
+            iov_guest_tcp_timer(cpu);
         net->changed = false;
         cpu->guest->napi_polls++;
         if (net->dev->ops->poll(net->dev, cpu) > 0 || now >= deadline)

@@ -5,8 +5,9 @@
  *
  *   send:     system call; a segment each time the peer's window and the socket's buffer have room;
  *             then the task blocks
- *   receive:  softirq: sequence and window (core/net/tcp.c), data to the socket's queue, an
- *             acknowledgement for every second segment
+ *   receive:  softirq: sequence and window (core/net/tcp.c), data to the socket's queue
+ *   acknowledgements: as core/net/tcp-ack.h says: from the softirq, with data, when the program
+ *             reads, or by a timer of the processor that received
  *
  * With GSO a segment may be as large as 44 ordinary ones: the stack is passed once. What the window
  * leaves is used when it is a third of it, or all that is wanted (Linux's tcp_tso_should_defer()),
@@ -14,8 +15,7 @@
  *
  * Times are rows of the cost table. What is lost is sent again after IOV_TCP_RETRANSMIT, by the
  * task that waits.
- * LIMIT: no timer of the kernel's own: a delayed acknowledgement goes with the next segment or
- * never, and a retransmission needs a task that waits; each write is sent at once, so its last
+ * LIMIT: a retransmission by time needs a task that waits; each write is sent at once, so its last
  * segment is short (as with TCP_NODELAY); with windows that grow, nothing but them keeps a sender
  * from filling the queues below (Linux's TCP small queues do). Sums that the device does not take
  * are charged only where GSO or GRO handles the bytes.
@@ -56,6 +56,7 @@ static void send_segment(struct iov_guest_cpu *cpu, struct iov_guest_socket *soc
         memcpy(frame->data + IOV_TCP_PAYLOAD_AT, payload, size);
     }
     frame->size = iov_tcp_build(&socket->tcp, frame->data, size, offload);
+    iov_tcp_ack_sent(&socket->ack, size, iov_guest_now(cpu));
     frame->checksum_start = 0;
     frame->checksum_offset = 0;
     if (offload) {
@@ -146,6 +147,39 @@ static void answer(struct iov_guest_cpu *cpu, struct iov_guest_socket *socket, u
         send_segment(cpu, socket, 0, NULL, cpu->guest->costs.tcp_ack);
 }
 
+/* The socket's acknowledgement waits, with a timer of this processor. */
+static void acknowledge_later(struct iov_guest_cpu *cpu, struct iov_guest_socket *socket)
+{
+    const struct iov_guest_net *net = &cpu->guest->net;
+    iov_time first = IOV_TIME_MAX;
+
+    socket->timer = cpu;
+    for (unsigned i = 0; i < net->socket_count; i++) {
+        if (net->sockets[i].timer == cpu)
+            first = MIN(first, net->sockets[i].ack.due);
+    }
+    if (net->dev->ops->poll == NULL) /* who polls looks for himself */
+        iov_guest_set_timer(cpu, &cpu->acknowledge, first);
+}
+
+void iov_guest_tcp_timer(struct iov_guest_cpu *cpu)
+{
+    struct iov_guest_net *net = &cpu->guest->net;
+
+    for (unsigned i = 0; i < net->socket_count; i++) {
+        struct iov_guest_socket *socket = &net->sockets[i];
+
+        if (socket->timer != cpu)
+            continue;
+        if (socket->ack.due <= iov_guest_now(cpu)) {
+            iov_tcp_ack_late(&socket->ack, iov_guest_now(cpu));
+            answer(cpu, socket, 1);
+        }
+        if (socket->ack.due != IOV_TIME_MAX)
+            acknowledge_later(cpu, socket);
+    }
+}
+
 bool iov_guest_tcp_deliver(struct iov_guest_cpu *cpu, const struct iov_guest_frame *frame)
 {
     struct iov_guest_net *net = &cpu->guest->net;
@@ -164,12 +198,16 @@ bool iov_guest_tcp_deliver(struct iov_guest_cpu *cpu, const struct iov_guest_fra
         return true;
     }
     result = iov_tcp_take(&socket->tcp, &segment, frame->data);
+    result = iov_tcp_ack_take(&socket->ack, result, &segment, socket->tcp.receive_window,
+                              iov_guest_now(cpu));
     if (result & IOV_TCP_DATA) {
         iov_tcp_window_arrived(&socket->window, segment.size, iov_guest_now(cpu));
         iov_guest_net_queue(cpu, socket, frame, segment.at, segment.size);
     }
     if (result & IOV_TCP_ANSWER)
         answer(cpu, socket, iov_tcp_answers(result, &segment));
+    else if (socket->ack.due != IOV_TIME_MAX)
+        acknowledge_later(cpu, socket);
     if (result & (IOV_TCP_ROOM | IOV_TCP_OPENED)) {
         if (result & IOV_TCP_OPENED || iov_guest_tcp_may_go(net, socket))
             iov_guest_net_wake_writer(cpu, socket);
@@ -313,8 +351,9 @@ bool iov_guest_tcp_receive(struct iov_guest_cpu *cpu, iov_time deadline, uint32_
     half = iov_tcp_window_room(&socket->window, 0) / 2;
     offered = socket->tcp.receive_window; /* what the peer knows */
     offer_window(socket);
-    if (offered < half && socket->tcp.receive_window >= half)
-        send_segment(cpu, socket, 0, NULL, cpu->guest->costs.tcp_ack); /* the peer may go on */
+    if ((offered < half && socket->tcp.receive_window >= half) /* the peer may go on */
+        || iov_tcp_ack_read(&socket->ack, socket->held))
+        send_segment(cpu, socket, 0, NULL, cpu->guest->costs.tcp_ack);
     else
         socket->tcp.receive_window = offered;
     return true;

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TCP over every kind of NIC: all bytes arrive, the link's rate is not exceeded, the device is
  * touched no more often than for UDP. */
+#include <glib/gstdio.h>
+
+#include "core/net/ethernet-regs.h"
+#include "core/net/internet.h"
+#include "core/net/tcp.h"
 #include "tests/platforms/platform.h"
 
 static const char *const strategies[] = { "strategy=virtio-net", "strategy=vhost-net",
@@ -143,4 +148,54 @@ Test(tcp_workloads, an_answer_that_comes_too_late_is_not_taken_for_that_of_the_n
     /* The time of those that were answered is the far end's; in the guest nothing takes long. */
     cr_assert(lt(u64, measure->parts_low[IOV_PART_GUEST] / measure->operations, 20 * IOV_US));
     iov_experiment_free(run);
+}
+
+/* ---- Acknowledgements that go alone ---- */
+
+#define PCAP_HEADER 24u
+#define PCAP_RECORD 16u
+
+/* Of those to the far end in the capture `path`: the ones that came within 1 ms of the frame before
+ * them, and within a tick of 40 ms after it. All are of one or the other kind. */
+static void count_lone(const char *path, unsigned *ret_quick, unsigned *ret_late)
+{
+    g_autofree char *bytes = NULL;
+    double before = 0;
+    gsize size;
+
+    *ret_quick = *ret_late = 0;
+    cr_assert(g_file_get_contents(path, &bytes, &size, NULL));
+    for (gsize at = PCAP_HEADER; at + PCAP_RECORD <= size;) {
+        uint32_t record[4];
+        memcpy(record, bytes + at, sizeof record);
+        const uint8_t *ip = (const uint8_t *)bytes + at + PCAP_RECORD + ETHERNET_HEADER;
+        double ms = record[0] * 1e3 + record[1] / 1e6, waited = ms - before;
+
+        if (ip[IPV4_PROTOCOL] == IPV4_PROTOCOL_TCP && ip[IPV4_DESTINATION + 3] == 2 &&
+            iov_net_get16(ip + IPV4_LENGTH) == IPV4_HEADER + TCP_HEADER) {
+            cr_assert(waited < 1 || (waited >= 40 && waited < 45), "%.3f ms", waited);
+            *(waited < 1 ? ret_quick : ret_late) += 1;
+        }
+        before = ms;
+        at += PCAP_RECORD + record[2];
+    }
+}
+
+/* Pauses of up to 60 ms: two of three requests come soon enough to take it along. */
+Test(tcp_workloads, an_answer_that_no_request_follows_for_40_ms_is_acknowledged_alone)
+{
+    g_autofree char *path = NULL;
+    int file = g_file_open_tmp("iovsim-XXXXXX.pcap", &path, NULL);
+    g_autofree char *capture = g_strconcat("parts.wire.capture=", path, NULL);
+    unsigned quick, late;
+
+    cr_assert(ge(int, file, 0));
+    cr_assert(g_close(file, NULL));
+    iov_experiment_free(RUN("tcp-rr.yaml", capture, "workload.think-time=30ms",
+                            "workload.think-distribution=uniform", "workload.operations=150",
+                            "workload.warmup=0"));
+    count_lone(path, &quick, &late);
+    cr_assert(gt(uint, late, 15));
+    cr_assert(gt(uint, quick, 15)); /* the next answers, until a request is in time again */
+    g_unlink(path);
 }
