@@ -45,6 +45,23 @@ static struct peer_connection *connection_find(struct peer_tcp *self, const uint
     return &self->connections[self->count++];
 }
 
+/* The packet becomes the connection's next segment. */
+static bool make_answer(struct peer_connection *connection, struct iov_packet *packet,
+                        uint32_t size)
+{
+    uint32_t next = connection->tcp.next;
+
+    iov_segment_next(&connection->tcp, packet, size);
+    connection->leaving = connection->tcp.next - next;
+    return true;
+}
+
+void peer_tcp_left(struct peer_connection *connection, iov_time when)
+{
+    if (connection->leaving > 0)
+        iov_tcp_timer_sent(&connection->timer, &connection->tcp, connection->leaving, when);
+}
+
 static bool answer_data(struct peer_tcp *self, struct peer_connection *connection,
                         struct iov_packet *packet, const struct iov_tcp_segment *segment,
                         unsigned result)
@@ -57,22 +74,20 @@ static bool answer_data(struct peer_tcp *self, struct peer_connection *connectio
         iov_tcp_room(&connection->tcp) >= segment->size) {
         if (segment->at != IOV_TCP_PAYLOAD_AT)
             memmove(packet->data + IOV_TCP_PAYLOAD_AT, packet->data + segment->at, segment->size);
-        iov_segment_next(&connection->tcp, packet, segment->size);
-        return true;
+        return make_answer(connection, packet, segment->size);
     }
-    if (!(result & IOV_TCP_ANSWER))
-        return false;
-    iov_segment_next(&connection->tcp, packet, 0);
-    return true;
+    return result & IOV_TCP_ANSWER && make_answer(connection, packet, 0);
 }
 
-bool peer_tcp_take(struct peer_tcp *self, struct iov_packet *packet, iov_time now, bool *ret_is_tcp)
+bool peer_tcp_take(struct peer_tcp *self, struct iov_packet *packet, iov_time now, bool *ret_is_tcp,
+                   struct peer_connection **ret_connection)
 {
     bool open = packet->flags & (IOV_PACKET_NEEDS_CHECKSUM | IOV_PACKET_CHECKSUM_GOOD);
     struct peer_connection *connection;
     struct iov_tcp_segment segment;
     unsigned result;
 
+    *ret_connection = NULL;
     *ret_is_tcp = iov_tcp_parse(packet->data, packet->size, self->own.ip, self->own.port, open,
                                 packet->segment_size, &segment);
     if (!*ret_is_tcp)
@@ -80,15 +95,14 @@ bool peer_tcp_take(struct peer_tcp *self, struct iov_packet *packet, iov_time no
     connection = connection_find(self, packet->data, segment.flags & TCP_FLAG_SYN);
     if (connection == NULL)
         return false;
-    connection->heard = now;
-    connection->probed = false;
+    *ret_connection = connection;
     result = iov_tcp_take(&connection->tcp, &segment, packet->data);
+    if (segment.flags & TCP_FLAG_SYN)
+        connection->timer = (struct iov_tcp_timer){ .acknowledged = connection->tcp.next };
+    iov_tcp_timer_heard(&connection->timer, &connection->tcp, now);
     if (result & IOV_TCP_DATA)
         return answer_data(self, connection, packet, &segment, result);
-    if (!(result & IOV_TCP_ANSWER))
-        return false;
-    iov_segment_next(&connection->tcp, packet, 0);
-    return true;
+    return result & IOV_TCP_ANSWER && make_answer(connection, packet, 0);
 }
 
 /* What the connection sends next, as far as it may; a large one is of whole segments. */
@@ -104,7 +118,8 @@ static uint32_t next_size(const struct peer_tcp *self, const struct peer_connect
     return size <= room ? size : 0;
 }
 
-struct iov_packet *peer_tcp_next(struct peer_tcp *self, struct iov_packet_pool *pool)
+struct iov_packet *peer_tcp_next(struct peer_tcp *self, struct iov_packet_pool *pool, iov_time now,
+                                 struct peer_connection **ret_connection)
 {
     for (unsigned i = 0; i < self->count; i++) {
         struct peer_connection *connection = &self->connections[(self->turn + i) % self->count];
@@ -117,42 +132,32 @@ struct iov_packet *peer_tcp_next(struct peer_tcp *self, struct iov_packet_pool *
         packet = iov_packet_new(pool, IOV_TCP_PAYLOAD_AT + size);
         memset(packet->data + IOV_TCP_PAYLOAD_AT, 0, size);
         iov_segment_next(&connection->tcp, packet, size);
+        iov_tcp_timer_sent(&connection->timer, &connection->tcp, size, now);
+        *ret_connection = connection;
         return packet;
     }
     return NULL;
 }
 
-static bool is_on_its_way(const struct peer_connection *connection)
+iov_time peer_tcp_due(const struct peer_connection *connection)
 {
-    return connection->owed != 0 && connection->tcp.next != connection->tcp.unacknowledged;
+    return iov_tcp_timer_due(&connection->timer, &connection->tcp);
 }
 
-void peer_tcp_probe(struct peer_tcp *self, iov_time now)
+iov_time peer_tcp_look(struct peer_tcp *self, iov_time now)
 {
-    if (now < self->probe)
-        return;
-    self->probe = now + PEER_TCP_PROBE;
+    iov_time next = IOV_TIME_MAX;
+
     for (unsigned i = 0; i < self->count; i++) {
         struct peer_connection *connection = &self->connections[i];
-        iov_time patience = connection->probed ? IOV_TCP_RETRANSMIT : PEER_TCP_PROBE;
+        iov_time due = peer_tcp_due(connection);
 
-        if (!is_on_its_way(connection) || now - connection->heard < patience)
+        if (due > now) {
+            next = MIN(next, due);
             continue;
+        }
+        iov_tcp_timer_expired(&connection->timer, &connection->tcp, now);
         iov_tcp_go_back(&connection->tcp);
-        connection->heard = now;
-        connection->probed = true;
     }
-}
-
-bool peer_tcp_go_back(struct peer_tcp *self)
-{
-    bool any = false;
-
-    for (unsigned i = 0; i < self->count; i++) {
-        if (!is_on_its_way(&self->connections[i]))
-            continue;
-        iov_tcp_go_back(&self->connections[i].tcp);
-        any = true;
-    }
-    return any;
+    return next;
 }

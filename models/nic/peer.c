@@ -12,8 +12,7 @@
  * would. Frames are real: addresses and ports are swapped, checksums right. TCP connections
  * (peer-tcp.c) are echoed, counted with an acknowledgement for every second segment, or sent to as
  * fast as window and wire allow.
- * LIMIT: IPv4 without options only; no fragments; a connection's retransmission timer is looked at
- * when others send, or when all are silent.
+ * LIMIT: IPv4 without options only; no fragments.
  */
 #include "core/net/address.h"
 #include "core/net/answer.h"
@@ -54,10 +53,9 @@ struct _IovPeer {
     struct peer_source source;
     struct peer_clients clients;
     struct peer_tcp tcp;
-    struct iov_event stream; /* of a TCP source: the wire takes the next segment, or nothing moved
-                                for PEER_TCP_PROBE, then IOV_TCP_RETRANSMIT */
-    int stream_state;
-    bool probed; /* and nothing came back since */
+    struct iov_event
+        stream;            /* of TCP: the wire takes the next segment; not armed: nothing may go */
+    struct iov_event look; /* whether a connection has lost something */
     bool introduced;
     uint64_t since_acknowledge;                                                 /* datagrams */
     uint64_t frames_received, frames_sent, bytes_received, bytes_sent, ignored; /* statistics */
@@ -66,8 +64,6 @@ struct _IovPeer {
 
 G_DEFINE_FINAL_TYPE(IovPeer, iov_peer, IOV_TYPE_MODEL)
 
-/* Waits for nothing; for the wire; for an acknowledgement. */
-enum { STREAM_IDLE, STREAM_SENDING, STREAM_WAITING };
 enum { ROLE_ECHO, ROLE_SINK, ROLE_SOURCE, ROLE_CLIENTS };
 static const char *const roles[] = { "echo", "sink", "source", "clients", NULL };
 static const char *const distributions[] = { "constant", "uniform", "exponential", "pareto", NULL };
@@ -140,14 +136,15 @@ static iov_time send(IovPeer *self, struct iov_packet *packet)
     return iov_packet_send(&self->wire, packet);
 }
 
-static void answer(IovPeer *self, struct iov_packet *packet)
+/* Returns when it leaves. */
+static iov_time answer(IovPeer *self, struct iov_packet *packet)
 {
     iov_time now = iov_now(self->parent_instance.kernel);
     iov_time due;
 
     if (self->local) {
         send(self, packet);
-        return;
+        return now;
     }
     due = now + iov_random_draw(&self->parent_instance.random,
                                 (enum iov_distribution)self->turn_round_distribution,
@@ -158,6 +155,7 @@ static void answer(IovPeer *self, struct iov_packet *packet)
     iov_packet_queue_push(&self->answers, packet);
     if (!iov_event_armed(&self->answer))
         iov_event_at(&self->answer, packet->stamp);
+    return packet->stamp;
 }
 
 static void on_answer(struct iov_event *event)
@@ -264,46 +262,64 @@ static void clients_init(IovPeer *self)
  * anyway. */
 static void stream_go_on(IovPeer *self)
 {
-    self->probed = false;
-    if (self->role != ROLE_SOURCE || self->stream_state == STREAM_SENDING)
+    if (self->role == ROLE_SOURCE && !iov_event_armed(&self->stream))
+        iov_event_in(&self->stream, 0);
+}
+
+/* The connection may be the first that has to be looked at. */
+static void look_later(IovPeer *self, const struct peer_connection *connection)
+{
+    iov_time due = peer_tcp_due(connection);
+
+    if (due == IOV_TIME_MAX || (iov_event_armed(&self->look) && self->look.when <= due))
         return;
-    self->stream_state = STREAM_SENDING;
-    iov_event_disarm(&self->stream);
-    iov_event_in(&self->stream, 0);
+    iov_event_disarm(&self->look);
+    iov_event_at(&self->look, due);
+}
+
+static void on_look(struct iov_event *event)
+{
+    IovPeer *self = iov_container_of(event, IovPeer, look);
+    iov_time next = peer_tcp_look(&self->tcp, iov_now(self->parent_instance.kernel));
+
+    if (next != IOV_TIME_MAX)
+        iov_event_at(event, next);
+    stream_go_on(self);
 }
 
 static void on_stream(struct iov_event *event)
 {
     IovPeer *self = iov_container_of(event, IovPeer, stream);
-    bool late = self->stream_state == STREAM_WAITING;
-    struct iov_packet *packet;
+    struct peer_connection *connection;
+    struct iov_packet *packet =
+        peer_tcp_next(&self->tcp, self->pool, iov_now(self->parent_instance.kernel), &connection);
     iov_time busy;
 
-    if (late && !peer_tcp_go_back(&self->tcp)) {
-        self->stream_state = STREAM_IDLE;
+    if (packet == NULL)
         return;
-    }
-    peer_tcp_probe(&self->tcp, iov_now(self->parent_instance.kernel));
-    packet = peer_tcp_next(&self->tcp, self->pool);
-    self->stream_state = packet != NULL ? STREAM_SENDING : STREAM_WAITING;
-    self->probed |= late;
-    busy = packet != NULL ? send(self, packet) : self->probed ? IOV_TCP_RETRANSMIT : PEER_TCP_PROBE;
+    busy = send(self, packet);
+    iov_event_disarm(event); /* what was sent may have brought an answer: the wire is busy */
     iov_event_in(event, MAX(busy, IOV_NS));
+    look_later(self, connection);
 }
 
 /* True if the frame was a segment; it is answered or freed then. */
 static bool take_tcp(IovPeer *self, struct iov_packet *packet)
 {
-    bool is_tcp, has_answer = peer_tcp_take(&self->tcp, packet,
-                                            iov_now(self->parent_instance.kernel), &is_tcp);
+    struct peer_connection *connection;
+    bool is_tcp,
+        has_answer = peer_tcp_take(&self->tcp, packet, iov_now(self->parent_instance.kernel),
+                                   &is_tcp, &connection);
 
     if (!is_tcp)
         return false;
     stream_go_on(self);
     if (has_answer)
-        answer(self, packet);
+        peer_tcp_left(connection, answer(self, packet));
     else
         iov_packet_free(packet);
+    if (connection != NULL)
+        look_later(self, connection);
     return true;
 }
 
@@ -369,6 +385,7 @@ static bool iov_peer_realize(IovModel *model, GError **error)
         return iov_model_fail(model, error, "gso: large segments do not go over a wire; local: on");
     iov_event_init(&self->answer, model->kernel, on_answer, IOV_PRIORITY_DEFAULT);
     iov_event_init(&self->stream, model->kernel, on_stream, IOV_PRIORITY_DEFAULT);
+    iov_event_init(&self->look, model->kernel, on_look, IOV_PRIORITY_DEFAULT);
     source_init(self);
     clients_init(self);
     self->introduced = false;
@@ -412,6 +429,7 @@ static void iov_peer_unrealize(IovModel *model)
 
     iov_event_disarm(&self->answer);
     iov_event_disarm(&self->stream);
+    iov_event_disarm(&self->look);
     peer_source_clear(&self->source);
     peer_clients_clear(&self->clients);
     iov_packet_queue_clear(&self->answers);

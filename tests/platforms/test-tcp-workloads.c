@@ -199,3 +199,23 @@ Test(tcp_workloads, an_answer_that_no_request_follows_for_40_ms_is_acknowledged_
     cr_assert(gt(uint, quick, 15)); /* the next answers, until a request is in time again */
     g_unlink(path);
 }
+
+/* 10 ms there and back, in which 89 whole segments of the window come, less what the guest takes to
+ * read them, or all of it goes. */
+Test(tcp_workloads, over_a_wire_of_5_ms_goes_a_window_in_each_round_trip)
+{
+    struct iov_experiment *rx =
+        RUN("tcp-stream.yaml", "workload.direction=rx", "parts.peer.role=source",
+            "parts.wire.delay=5ms", "strategy=bare-metal-igb", "workload.operations=9000");
+    struct iov_experiment *tx = RUN("tcp-stream.yaml", "parts.wire.delay=5ms",
+                                    "strategy=bare-metal-igb", "workload.operations=800");
+    double expected = 89 * 1460 * 8 / 10e-3 / 1e9;
+
+    cr_assert(lt(dbl, 0.94 * expected, gbps(rx)), "%.4f of %.4f", gbps(rx), expected);
+    cr_assert(lt(dbl, gbps(rx), expected), "%.4f", gbps(rx));
+    expected = 131072 * 8 / 10e-3 / 1e9;
+    cr_assert(lt(dbl, 0.98 * expected, gbps(tx)), "%.4f of %.4f", gbps(tx), expected);
+    cr_assert(lt(dbl, gbps(tx), expected), "%.4f", gbps(tx));
+    iov_experiment_free(rx);
+    iov_experiment_free(tx);
+}
