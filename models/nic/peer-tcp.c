@@ -46,8 +46,8 @@ static struct peer_connection *connection_find(struct peer_tcp *self, const uint
 }
 
 /* The packet becomes the connection's next segment. */
-static bool make_answer(struct peer_connection *connection, struct iov_packet *packet,
-                        uint32_t size)
+static bool make_segment(struct peer_connection *connection, struct iov_packet *packet,
+                         uint32_t size)
 {
     uint32_t next = connection->tcp.next;
 
@@ -62,21 +62,38 @@ void peer_tcp_left(struct peer_connection *connection, iov_time when)
         iov_tcp_timer_sent(&connection->timer, &connection->tcp, connection->leaving, when);
 }
 
+/*
+ * What came goes back, in the packet if nothing older waits; else, or if it is lost, as
+ * peer_tcp_next() says. LIMIT: not at all if the client has no room left for it; a program would
+ * stop reading.
+ */
+static bool echo(struct peer_connection *connection, struct iov_packet *packet,
+                 const struct iov_tcp_segment *segment)
+{
+    struct iov_tcp *tcp = &connection->tcp;
+    bool is_next = tcp->next == connection->written;
+
+    if (connection->written - tcp->unacknowledged + segment->size > tcp->send_window)
+        return false;
+    connection->written += segment->size;
+    if (!is_next || segment->size > IOV_TCP_MSS || iov_tcp_room(tcp) < segment->size)
+        return false;
+    if (segment->at != IOV_TCP_PAYLOAD_AT)
+        memmove(packet->data + IOV_TCP_PAYLOAD_AT, packet->data + segment->at, segment->size);
+    return make_segment(connection, packet, segment->size);
+}
+
 static bool answer_data(struct peer_tcp *self, struct peer_connection *connection,
                         struct iov_packet *packet, const struct iov_tcp_segment *segment,
                         unsigned result)
 {
     if (self->role == PEER_TCP_SOURCE && connection->tcp.state == IOV_TCP_ESTABLISHED) {
-        connection->owed = UINT32_MAX;
+        connection->endless = true;
         connection->tcp.push = false; /* what it writes has no end */
     }
-    if (self->role == PEER_TCP_ECHO && segment->size <= IOV_TCP_MSS &&
-        iov_tcp_room(&connection->tcp) >= segment->size) {
-        if (segment->at != IOV_TCP_PAYLOAD_AT)
-            memmove(packet->data + IOV_TCP_PAYLOAD_AT, packet->data + segment->at, segment->size);
-        return make_answer(connection, packet, segment->size);
-    }
-    return result & IOV_TCP_ANSWER && make_answer(connection, packet, 0);
+    if (self->role == PEER_TCP_ECHO && echo(connection, packet, segment))
+        return true;
+    return result & IOV_TCP_ANSWER && make_segment(connection, packet, 0);
 }
 
 bool peer_tcp_take(struct peer_tcp *self, struct iov_packet *packet, iov_time now, bool *ret_is_tcp,
@@ -100,17 +117,20 @@ bool peer_tcp_take(struct peer_tcp *self, struct iov_packet *packet, iov_time no
     if (segment.flags & TCP_FLAG_SYN)
         connection->timer = (struct iov_tcp_timer){ .acknowledged = connection->tcp.next };
     iov_tcp_timer_heard(&connection->timer, &connection->tcp, now);
+    if (result & IOV_TCP_OPENED)
+        connection->written = connection->tcp.next;
     if (result & IOV_TCP_DATA)
         return answer_data(self, connection, packet, &segment, result);
-    return result & IOV_TCP_ANSWER && make_answer(connection, packet, 0);
+    return result & IOV_TCP_ANSWER && make_segment(connection, packet, 0);
 }
 
 /* What the connection sends next, as far as it may; a large one is of whole segments. */
 static uint32_t next_size(const struct peer_tcp *self, const struct peer_connection *connection)
 {
-    uint32_t size = MIN(connection->owed, self->segment_max), room;
+    uint32_t owed = connection->endless ? UINT32_MAX : connection->written - connection->tcp.next;
+    uint32_t size = MIN(owed, self->segment_max), room;
 
-    if (size == 0)
+    if (size == 0 || connection->tcp.state != IOV_TCP_ESTABLISHED)
         return 0;
     room = iov_tcp_room(&connection->tcp);
     if (size > IOV_TCP_MSS && room < size)
@@ -118,7 +138,12 @@ static uint32_t next_size(const struct peer_tcp *self, const struct peer_connect
     return size <= room ? size : 0;
 }
 
-struct iov_packet *peer_tcp_next(struct peer_tcp *self, struct iov_packet_pool *pool, iov_time now,
+bool peer_tcp_may_go(const struct peer_tcp *self, const struct peer_connection *connection)
+{
+    return next_size(self, connection) > 0;
+}
+
+struct iov_packet *peer_tcp_next(struct peer_tcp *self, struct iov_packet_pool *pool,
                                  struct peer_connection **ret_connection)
 {
     for (unsigned i = 0; i < self->count; i++) {
@@ -131,8 +156,7 @@ struct iov_packet *peer_tcp_next(struct peer_tcp *self, struct iov_packet_pool *
         self->turn = (self->turn + i + 1) % self->count;
         packet = iov_packet_new(pool, IOV_TCP_PAYLOAD_AT + size);
         memset(packet->data + IOV_TCP_PAYLOAD_AT, 0, size);
-        iov_segment_next(&connection->tcp, packet, size);
-        iov_tcp_timer_sent(&connection->timer, &connection->tcp, size, now);
+        make_segment(connection, packet, size);
         *ret_connection = connection;
         return packet;
     }

@@ -16,8 +16,9 @@ enum peer_tcp_role { PEER_TCP_ECHO, PEER_TCP_SINK, PEER_TCP_SOURCE };
 struct peer_connection {
     struct iov_tcp tcp;
     struct iov_tcp_timer timer;
-    uint32_t owed;    /* bytes to send; of a source without end */
-    uint32_t leaving; /* sequence numbers of the answer that was made last */
+    bool endless;     /* a source's: there is always more */
+    uint32_t written; /* else: sequence number behind what is to be sent */
+    uint32_t leaving; /* sequence numbers of the segment that was made last */
 };
 
 struct peer_tcp {
@@ -38,13 +39,15 @@ void peer_tcp_clear(struct peer_tcp *self);
  */
 bool peer_tcp_take(struct peer_tcp *self, struct iov_packet *packet, iov_time now, bool *ret_is_tcp,
                    struct peer_connection **ret_connection);
-/* The answer that was made leaves at `when`. */
+/* The connection's segment that was made last, an answer or the next, leaves at `when`. */
 void peer_tcp_left(struct peer_connection *connection, iov_time when);
 /* When the connection takes what it sent for lost, or IOV_TIME_MAX. */
 iov_time peer_tcp_due(const struct peer_connection *connection);
-/* The next segment of some connection that has to send and may; NULL: none. Each connection in its
- * turn. */
-struct iov_packet *peer_tcp_next(struct peer_tcp *self, struct iov_packet_pool *pool, iov_time now,
+/* The connection has to send, and may. */
+bool peer_tcp_may_go(const struct peer_tcp *self, const struct peer_connection *connection);
+/* The next segment of some connection that does; NULL: none. Each connection in its turn. LIMIT: of
+ * zeros, what is echoed once more too. */
+struct iov_packet *peer_tcp_next(struct peer_tcp *self, struct iov_packet_pool *pool,
                                  struct peer_connection **ret_connection);
 /* Connections whose time has come send again what is on its way. Returns when the next one's
  * does. */

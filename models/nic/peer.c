@@ -258,11 +258,10 @@ static void clients_init(IovPeer *self)
 
 /* ---- TCP ---- */
 
-/* What came in may have made room. While the wire sets the pace, the next segment is on its way
- * anyway. */
+/* While the wire sets the pace, the next segment is on its way anyway. */
 static void stream_go_on(IovPeer *self)
 {
-    if (self->role == ROLE_SOURCE && !iov_event_armed(&self->stream))
+    if (!iov_event_armed(&self->stream))
         iov_event_in(&self->stream, 0);
 }
 
@@ -291,13 +290,17 @@ static void on_stream(struct iov_event *event)
 {
     IovPeer *self = iov_container_of(event, IovPeer, stream);
     struct peer_connection *connection;
-    struct iov_packet *packet =
-        peer_tcp_next(&self->tcp, self->pool, iov_now(self->parent_instance.kernel), &connection);
-    iov_time busy;
+    struct iov_packet *packet = peer_tcp_next(&self->tcp, self->pool, &connection);
+    iov_time busy = 0;
 
     if (packet == NULL)
         return;
-    busy = send(self, packet);
+    if (self->role == ROLE_SOURCE) {
+        peer_tcp_left(connection, iov_now(self->parent_instance.kernel));
+        busy = send(self, packet);
+    } else {
+        peer_tcp_left(connection, answer(self, packet));
+    }
     iov_event_disarm(event); /* what was sent may have brought an answer: the wire is busy */
     iov_event_in(event, MAX(busy, IOV_NS));
     look_later(self, connection);
@@ -313,7 +316,8 @@ static bool take_tcp(IovPeer *self, struct iov_packet *packet)
 
     if (!is_tcp)
         return false;
-    stream_go_on(self);
+    if (connection != NULL && peer_tcp_may_go(&self->tcp, connection))
+        stream_go_on(self);
     if (has_answer)
         peer_tcp_left(connection, answer(self, packet));
     else

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The far end answers datagrams, pings and ARP requests with right frames at the right time. */
 #include "core/net/ethernet-regs.h"
+#include "core/net/tcp.h"
 #include "tests/models/bench.h"
 
 static struct bench *bench;
@@ -414,4 +415,109 @@ Test(peer, the_turn_round_is_marked)
     run();
     cr_assert(eq(ptr, end.queue.first->span, &span));
     cr_assert(eq(u64, span.parts[IOV_PART_PEER], 10 * IOV_US));
+}
+
+/* ---- TCP ---- */
+
+static struct iov_tcp client;
+
+static void sends(uint32_t size)
+{
+    struct iov_packet *packet = iov_packet_new(end.pool, IOV_TCP_PAYLOAD_AT + size);
+
+    memset(packet->data, 0, packet->size);
+    packet->size = iov_tcp_build(&client, packet->data, size, false);
+    iov_packet_send(&end.port, packet);
+}
+
+/* Takes what has come `later`; returns the sum of payloads that were the next in order. */
+static uint32_t hears(iov_time later)
+{
+    uint32_t sum = 0;
+
+    iov_kernel_run_until(bench->run.kernel, iov_now(bench->run.kernel) + later);
+    while (end.queue.first != NULL) {
+        struct iov_packet *packet = iov_packet_queue_pop(&end.queue);
+        struct iov_tcp_segment segment;
+
+        cr_assert(iov_tcp_parse(packet->data, packet->size, client.own.ip, client.own.port, false,
+                                0, &segment));
+        if (iov_tcp_take(&client, &segment, packet->data) & IOV_TCP_DATA)
+            sum += segment.size;
+        iov_packet_free(packet);
+    }
+    return sum;
+}
+
+/* What comes `later` is lost. */
+static unsigned misses(iov_time later)
+{
+    unsigned count;
+
+    iov_kernel_run_until(bench->run.kernel, iov_now(bench->run.kernel) + later);
+    count = end.queue.count;
+    iov_packet_queue_clear(&end.queue);
+    return count;
+}
+
+static void opens(void)
+{
+    static const struct iov_net_end own = { { 0x52, 0x54, 0, 0, 0, 1 }, 0x0a000001, 40000 };
+    static const struct iov_net_end far = { { 0x52, 0x54, 0, 0, 0, 2 }, 0x0a000002, 7 };
+
+    bench_start(bench);
+    iov_tcp_init(&client, &own, 131072);
+    iov_tcp_connect(&client, &far);
+    sends(0);
+    hears(20 * IOV_US);
+    cr_assert(eq(int, client.state, IOV_TCP_ESTABLISHED));
+    sends(0);
+}
+
+Test(peer, an_echo_that_is_lost_comes_again_after_200_ms_and_then_400)
+{
+    opens();
+    sends(100);
+    cr_assert(eq(uint, misses(20 * IOV_US), 1));
+    cr_assert(eq(uint, misses(199 * IOV_MS), 0));
+    cr_assert(eq(uint, misses(2 * IOV_MS), 1));
+    cr_assert(eq(uint, misses(398 * IOV_MS), 0));
+    cr_assert(eq(u32, hears(4 * IOV_MS), 100));
+}
+
+Test(peer, an_echo_that_is_acknowledged_does_not_come_again)
+{
+    opens();
+    sends(100);
+    cr_assert(eq(u32, hears(20 * IOV_US), 100));
+    sends(0);
+    cr_assert(eq(uint, misses(10 * IOV_SEC), 0));
+}
+
+/* The first of four is lost; the client misses it with each of the others, and sends more. */
+Test(peer, an_echo_that_is_missed_three_times_comes_again_before_new_ones)
+{
+    opens();
+    sends(100);
+    misses(20 * IOV_US);
+    for (unsigned i = 0; i < 3; i++)
+        sends(50);
+    cr_assert(zero(u32, hears(20 * IOV_US)));
+    for (unsigned i = 0; i < 3; i++)
+        sends(0);
+    sends(30);
+    cr_assert(eq(u32, hears(IOV_MS), 100 + 3 * 50 + 30));
+}
+
+Test(peer, more_than_a_frame_takes_is_echoed_in_several)
+{
+    struct iov_packet *packet = iov_packet_new(end.pool, IOV_TCP_PAYLOAD_AT + 3000);
+
+    opens();
+    memset(packet->data, 0, packet->size);
+    packet->size = iov_tcp_build(&client, packet->data, 3000, false);
+    packet->segment_size = IOV_TCP_MSS;
+    packet->flags = IOV_PACKET_CHECKSUM_GOOD;
+    iov_packet_send(&end.port, packet);
+    cr_assert(eq(u32, hears(100 * IOV_US), 3000));
 }
