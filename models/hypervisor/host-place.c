@@ -83,7 +83,7 @@ static void call_back(struct iov_host_cpu *cpu, struct iov_thread *thread)
 /* The thread comes to the processor's queue, or runs there. */
 static void settle_at(struct iov_thread *thread, struct iov_host_cpu *cpu)
 {
-    iov_time bonus = thread->host->time_slice / 2;
+    iov_time bonus = thread->host->scale * thread->host->latency / 2; /* GENTLE_FAIR_SLEEPERS */
     iov_time floor = cpu->vruntime_floor > bonus ? cpu->vruntime_floor - bonus : 0;
 
     if (thread->cpu == NULL) {
@@ -107,6 +107,7 @@ void iov_host_enqueue_at(struct iov_exec *waker, struct iov_thread *thread,
                          struct iov_host_cpu *cpu)
 {
     struct iov_thread *current = cpu->current;
+    iov_time granularity = thread->host->scale * thread->host->wakeup_granularity;
 
     if (!current->idle)
         iov_host_account(current);
@@ -115,7 +116,7 @@ void iov_host_enqueue_at(struct iov_exec *waker, struct iov_thread *thread,
     cpu->left = NULL;
     iov_host_queue_insert(cpu, thread);
     iov_host_slice_arm(cpu);
-    if (!current->idle && current->vruntime < thread->vruntime + thread->host->wakeup_granularity)
+    if (!current->idle && current->vruntime < thread->vruntime + granularity)
         return;
     if (cpu->need_resched)
         return; /* it knows */
@@ -219,7 +220,7 @@ struct iov_host_cpu *iov_host_refuge(struct iov_host_cpu *cpu, iov_time interrup
     now = iov_now(cpu->host->parent_instance.kernel);
     period = now - cpu->period_begin;
     cpu->interrupted += interrupted;
-    if (period < cpu->host->time_slice)
+    if (period < cpu->host->scale * cpu->host->latency / 2)
         return NULL;
     left = period - cpu->interrupted;
     cpu->period_begin = now;

@@ -7,6 +7,7 @@
 #include "models/hypervisor/host.h"
 
 enum iov_host_idle { IDLE_HLT, IDLE_POLL };
+enum iov_host_scaling { SCALING_NONE, SCALING_LOGARITHMIC, SCALING_LINEAR };
 enum { IOV_HOST_IDLE_PAST = 8, IOV_HOST_IDLE_STATES = 3 }; /* C1, C1E, C6 */
 
 /* A runnable thread; who puts it in its place looks at none of the others. */
@@ -44,7 +45,8 @@ struct iov_host_cpu {
     uint8_t irq_depth;
     bool in_softirq;
     struct iov_event slice;
-    bool slice_over; /* a timer interrupt is on its way to say so */
+    iov_time slice_begin; /* while it is armed: somebody waits since then */
+    bool slice_over;      /* a timer interrupt is on its way to say so */
     struct iov_host_irq *irqs[256];
     unsigned next_vector;
     struct iov_host_softirq *softirqs;
@@ -69,8 +71,10 @@ struct _IovLinuxHost {
     uint64_t crowded;                         /* by processor: its slice is armed */
     struct iov_model_list cpus;               /* property */
     struct iov_count_list isolate;            /* property */
-    iov_time time_slice;                      /* property */
+    iov_time latency;                         /* property */
+    iov_time min_granularity;                 /* property */
     iov_time wakeup_granularity;              /* property */
+    int tunable_scaling;                      /* property: enum iov_host_scaling */
     iov_time migration_cost;                  /* property */
     int idle;                                 /* property: enum iov_host_idle */
     uint32_t idle_states;                     /* property */
@@ -90,6 +94,7 @@ struct _IovLinuxHost {
     struct iov_program program;
     struct iov_host_cpu *processors;
     unsigned count;
+    unsigned scale; /* what the three times above are multiplied by */
     struct iov_thread *threads;
     unsigned thread_count, queue_room; /* what each processor's queue has room for: all threads */
     uint16_t vpids;
@@ -141,7 +146,8 @@ struct iov_thread *iov_host_pull(struct iov_host_cpu *cpu);
 void iov_host_share_waiting(struct iov_host_cpu *cpu);
 /*
  * The processor was `interrupted` for so long. Where its thread had better go on, if interrupts
- * took much of the last period of a time slice and an idle processor is there for it; else NULL.
+ * took much of the last period of half the latency and an idle processor is there for it; else
+ * NULL.
  * LIMIT: Linux looks at an average that decays over 32 ms.
  */
 struct iov_host_cpu *iov_host_refuge(struct iov_host_cpu *cpu, iov_time interrupted);

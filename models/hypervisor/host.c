@@ -5,7 +5,9 @@
  *
  * Each processor has a run queue in the order of virtual run time, so that threads share it fairly;
  * a time slice is armed only while somebody waits. The hand-over of a processor takes no time, the
- * context switch is paid by the thread that comes. LIMIT: no priorities, no groups, no NUMA.
+ * context switch is paid by the thread that comes. LIMIT: no priorities, no groups, no NUMA; a turn
+ * begins when somebody begins to wait and ends on time, where Linux counts from the thread's coming
+ * and looks at each tick.
  */
 #include <string.h>
 
@@ -17,6 +19,7 @@
 enum { APIC_SVR = 0xf0, APIC_ENABLED = 0x1ff }; /* SPEC: SDM vol. 3A, 11.9 */
 static const char *const idle_stats[IOV_HOST_IDLE_STATES] = { "idle-c1", "idle-c1e", "idle-c6" };
 static const char *const idle_kinds[] = { "hlt", "poll", NULL };
+static const char *const scalings[] = { "none", "logarithmic", "linear", NULL };
 
 G_DEFINE_TYPE(IovLinuxHost, iov_linux_host, IOV_TYPE_MODEL)
 
@@ -82,11 +85,24 @@ iov_time iov_thread_cpu_time(const struct iov_thread *thread)
     return thread->cpu_time + iov_now(thread->host->parent_instance.kernel) - thread->since;
 }
 
+/* SPEC: Linux 6.1, sched_slice(), of threads of one weight. */
+static iov_time turn(const struct iov_host_cpu *cpu)
+{
+    const IovLinuxHost *host = cpu->host;
+
+    return host->scale * MAX(host->latency / (cpu->queued + 1), host->min_granularity);
+}
+
 void iov_host_slice_arm(struct iov_host_cpu *cpu)
 {
-    if (cpu->queued == 0 || cpu->current->idle || iov_event_armed(&cpu->slice))
+    iov_time now = iov_now(cpu->host->parent_instance.kernel);
+
+    if (cpu->queued == 0 || cpu->current->idle)
         return;
-    iov_event_in(&cpu->slice, cpu->host->time_slice);
+    if (!iov_event_armed(&cpu->slice))
+        cpu->slice_begin = now;
+    iov_event_disarm(&cpu->slice);
+    iov_event_at(&cpu->slice, MAX(now, cpu->slice_begin + turn(cpu)));
     cpu->host->crowded |= UINT64_C(1) << cpu->index;
 }
 
@@ -456,6 +472,22 @@ struct iov_thread *iov_thread_new(IovLinuxHost *host, const char *name, uint64_t
 
 /* ---- Life ---- */
 
+/* SPEC: Linux 6.1, get_update_sysctl_factor(). */
+static unsigned scale_of(const IovLinuxHost *self)
+{
+    unsigned count = MIN(self->count, 8);
+
+    switch ((enum iov_host_scaling)self->tunable_scaling) {
+    case SCALING_LOGARITHMIC:
+        return g_bit_storage(count);
+    case SCALING_LINEAR:
+        return count;
+    case SCALING_NONE:
+        break;
+    }
+    return 1;
+}
+
 static bool iov_linux_host_realize(IovModel *model, GError **error)
 {
     IovLinuxHost *self = (IovLinuxHost *)(void *)model;
@@ -465,6 +497,7 @@ static bool iov_linux_host_realize(IovModel *model, GError **error)
                               self->cpus.count);
     self->measure = model->run->measure;
     self->count = self->cpus.count;
+    self->scale = scale_of(self);
     self->program.ops = &iov_host_program_ops;
     self->processors = g_new0(struct iov_host_cpu, self->count);
     for (unsigned i = 0; i < self->count; i++) {
@@ -571,10 +604,15 @@ static void iov_linux_host_class_init(IovLinuxHostClass *klass)
     IOV_PROP_REF_LIST(mc, IovLinuxHost, cpus, "cpu", true, "Processors of the host");
     IOV_PROP_COUNT_LIST(mc, IovLinuxHost, isolate, 0, 63,
                         "Processors that only threads use that name them, as with isolcpus");
-    IOV_PROP_TIME(mc, IovLinuxHost, time_slice, 10 * IOV_US, IOV_SEC, 3 * IOV_MS,
-                  "Turn of a thread while others wait for its processor");
+    IOV_PROP_TIME(mc, IovLinuxHost, latency, 10 * IOV_US, IOV_SEC, 6 * IOV_MS,
+                  "Threads that want one processor share it out among them");
+    IOV_PROP_TIME(mc, IovLinuxHost, min_granularity, 10 * IOV_US, IOV_SEC, 750 * IOV_US,
+                  "Least turn of a thread while others wait for its processor");
     IOV_PROP_TIME(mc, IovLinuxHost, wakeup_granularity, 0, IOV_SEC, IOV_MS,
                   "A woken thread preempts one that has run this much longer");
+    IOV_PROP_ENUM(mc, IovLinuxHost, tunable_scaling, scalings, SCALING_LOGARITHMIC,
+                  "How these three grow with the processors, up to eight: not; by one for each "
+                  "doubling; with their number");
     IOV_PROP_TIME(mc, IovLinuxHost, migration_cost, 0, IOV_SEC, 500 * IOV_US,
                   "A processor without work takes a thread over that waits elsewhere and has not "
                   "run for so long");

@@ -4,10 +4,10 @@
  * domains as its threads, and with Xen's prices for a wake-up, a switch of vCPUs and an interrupt.
  *
  * The credit scheduler's turn of 30 ms and its boost of a vCPU that wakes are settings of the
- * parent (time-slice, wakeup-granularity 0). The switch to the idle vCPU is lazy: who comes back to
- * where it was before finds its state in place. LIMIT: credits are virtual run time; no weights,
- * caps or rate limit; the idle domain's vCPUs are the parent's idle threads; state that lies on a
- * processor which its vCPU has left costs no IPI there.
+ * parent (latency and min-granularity, wakeup-granularity 0). The switch to the idle vCPU is lazy:
+ * who comes back to where it was before finds its state in place. LIMIT: credits are virtual run
+ * time; no weights, caps or rate limit; the idle domain's vCPUs are the parent's idle threads;
+ * state that lies on a processor which its vCPU has left costs no IPI there.
  */
 #include "models/hypervisor/host-private.h"
 #include "models/hypervisor/xen-regs.h"

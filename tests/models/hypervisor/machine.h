@@ -11,7 +11,7 @@
 #include "models/hypervisor/kvm-regs.h"
 #include "tests/models/bench.h"
 
-#define MACHINE_CPUS 4
+#define MACHINE_CPUS 16
 
 struct machine {
     struct bench *bench;

@@ -112,6 +112,42 @@ Test(host, two_threads_on_one_processor_share_it_in_turns)
     cr_assert(lt(u64, MAX(a.finished, b.finished), 61 * IOV_MS));
 }
 
+/* The mean of `threads` that never sleep on one of `cpus` processors, in steps of 150 us. */
+static iov_time turn_among(unsigned threads, unsigned cpus)
+{
+    struct worker workers[16] = { 0 };
+
+    teardown();
+    machine_new(&machine, costs, cpus);
+    machine_wire(&machine);
+    start();
+    for (unsigned i = 0; i < threads; i++) {
+        workers[i].work = 10 * IOV_SEC;
+        worker_start(&workers[i], "busy", 1, work_main);
+    }
+    machine_run(&machine, 100 * IOV_MS);
+    machine.host->preemptions = 0;
+    machine_run(&machine, IOV_SEC);
+    return (IOV_SEC / machine.host->preemptions + 75 * IOV_US) / (150 * IOV_US) * 150 * IOV_US;
+}
+
+Test(host, threads_share_out_the_latency_until_their_turns_are_of_the_least_length)
+{
+    cr_assert(eq(u64, turn_among(2, 1) / IOV_US, 3000));
+    cr_assert(eq(u64, turn_among(4, 1) / IOV_US, 1500));
+    cr_assert(eq(u64, turn_among(8, 1) / IOV_US, 750));
+    cr_assert(eq(u64, turn_among(16, 1) / IOV_US, 750));
+}
+
+Test(host, turns_are_longer_by_one_with_each_doubling_of_the_processors_up_to_eight)
+{
+    cr_assert(eq(u64, turn_among(2, 2) / IOV_US, 6000));
+    cr_assert(eq(u64, turn_among(2, 4) / IOV_US, 9000));
+    cr_assert(eq(u64, turn_among(2, 7) / IOV_US, 9000));
+    cr_assert(eq(u64, turn_among(2, 8) / IOV_US, 12000));
+    cr_assert(eq(u64, turn_among(2, 16) / IOV_US, 12000));
+}
+
 Test(host, threads_that_may_run_anywhere_use_both_processors)
 {
     struct worker a = { .work = 10 * IOV_MS };
@@ -154,7 +190,7 @@ Test(host, a_timer_does_not_end_a_turn)
     iov_host_timer_arm(&metronome.timer, 0, 100 * IOV_US);
     machine_run(&machine, 90 * IOV_MS);
     cr_assert(lt(uint, 800, metronome.beats));
-    cr_assert(le(u64, a.thread->switches + b.thread->switches, 31));
+    cr_assert(le(u64, a.thread->switches + b.thread->switches, 16));
 }
 
 static void nap_main(void *argument)
@@ -316,6 +352,35 @@ Test(host, a_woken_thread_preempts_one_that_has_run_long)
     cr_assert(eq(u64, hog.finished, 0));
 }
 
+/* Does a thread that wakes have the processor at once from one that has run 1.5 ms more? */
+static bool preempts(unsigned cpus)
+{
+    struct worker hog = { .work = 500 * IOV_MS };
+    struct worker b = { .rounds = 1 };
+    struct worker a = { 0 };
+
+    teardown();
+    machine_new(&machine, costs, cpus);
+    machine_wire(&machine);
+    b.other = &a;
+    start();
+    worker_start(&a, "a", 1, work_main);
+    worker_start(&b, "b", 1, pong_main);
+    machine_run(&machine, 10 * IOV_US);
+    worker_start(&hog, "hog", 1, work_main);
+    machine_run(&machine, 1500 * IOV_US);
+    b.tokens = 1;
+    iov_thread_wake(NULL, b.thread, NULL);
+    machine_run(&machine, 10 * IOV_US);
+    return b.finished > 0;
+}
+
+Test(host, a_woken_thread_is_less_eager_among_more_processors)
+{
+    cr_assert(preempts(1));
+    cr_assert(not(preempts(2)));
+}
+
 static void sleep_main(void *argument)
 {
     struct worker *worker = argument;
@@ -454,25 +519,25 @@ Test(host, who_waits_moves_to_a_processor_that_has_become_idle)
     machine_run(&machine, 30 * IOV_MS);
     cr_assert(eq(uint, waits.thread->cpu->index, 1));
     /* One of the two has waited for a slice, then each had a processor. */
-    cr_assert(lt(u64, waits.finished, (1 + 3 + 10) * IOV_MS + 100 * IOV_US));
-    cr_assert(lt(u64, stays.finished, (3 + 20) * IOV_MS + 100 * IOV_US));
+    cr_assert(lt(u64, waits.finished, (1 + 6 + 10) * IOV_MS + 100 * IOV_US));
+    cr_assert(lt(u64, stays.finished, (6 + 20) * IOV_MS + 100 * IOV_US));
 }
 
 /*
- * Where a thread is that had to give way after 3 ms, when the other processor has lost its work
+ * Where a thread is that had to give way after 6 ms, when the other processor has lost its work
  * some time later.
  */
 static unsigned where_it_waits(uint64_t affinity, iov_time idle_after)
 {
     struct worker waits = { .work = 20 * IOV_MS };
-    struct worker leaves = { .work = 3 * IOV_MS + idle_after };
+    struct worker leaves = { .work = 6 * IOV_MS + idle_after };
     struct worker preempts = { .work = 20 * IOV_MS };
 
     start();
     worker_start(&waits, "waits", affinity, work_main);
     worker_start(&leaves, "leaves", 2, work_main);
     worker_start(&preempts, "preempts", 1, work_main);
-    machine_run(&machine, 3 * IOV_MS + idle_after + 100 * IOV_US);
+    machine_run(&machine, 6 * IOV_MS + idle_after + 100 * IOV_US);
     return waits.thread->cpu->index;
 }
 

@@ -223,7 +223,6 @@ static void note_time(struct iov_exec *exec)
 Test(vfio_messages, posting_to_a_preempted_vcpu_disturbs_nobody_and_waits_for_its_turn)
 {
     on_taken = note_time;
-    bench_number((IovModel *)guest.machine.host, "time-slice", 6 * IOV_MS);
     start(main_preempted);
     cr_assert(guest.done);
     cr_assert(eq(uint, taken, 1));
