@@ -107,7 +107,6 @@ void iov_host_enqueue_at(struct iov_exec *waker, struct iov_thread *thread,
                          struct iov_host_cpu *cpu)
 {
     struct iov_thread *current = cpu->current;
-    iov_time granularity = thread->host->scale * thread->host->wakeup_granularity;
 
     if (!current->idle)
         iov_host_account(current);
@@ -116,7 +115,8 @@ void iov_host_enqueue_at(struct iov_exec *waker, struct iov_thread *thread,
     cpu->left = NULL;
     iov_host_queue_insert(cpu, thread);
     iov_host_slice_arm(cpu);
-    if (!current->idle && current->vruntime < thread->vruntime + granularity)
+    if (!current->idle &&
+        current->vruntime < thread->vruntime + iov_host_wakeup_granularity(thread->host))
         return;
     if (cpu->need_resched)
         return; /* it knows */
@@ -161,12 +161,6 @@ void iov_thread_wake(struct iov_exec *waker, struct iov_thread *thread, struct i
 
 /* ---- Balance ---- */
 
-static void queue_remove(struct iov_host_cpu *cpu, unsigned place)
-{
-    cpu->queued--;
-    memmove(&cpu->queue[place], &cpu->queue[place + 1], (cpu->queued - place) * sizeof *cpu->queue);
-}
-
 void iov_host_share_waiting(struct iov_host_cpu *cpu)
 {
     for (unsigned i = cpu->queued; i > 0 && cpu->host->free != 0; i--) {
@@ -175,8 +169,7 @@ void iov_host_share_waiting(struct iov_host_cpu *cpu)
 
         if (to == NULL)
             continue;
-        queue_remove(cpu, i - 1);
-        iov_host_enqueue_at(NULL, thread, to);
+        iov_host_enqueue_at(NULL, iov_host_queue_take(cpu, i - 1), to);
     }
 }
 
@@ -204,9 +197,8 @@ struct iov_thread *iov_host_pull(struct iov_host_cpu *cpu)
     if (from == NULL)
         return NULL;
 
-    struct iov_thread *thread = from->queue[place].thread;
+    struct iov_thread *thread = iov_host_queue_take(from, place);
 
-    queue_remove(from, place);
     settle_at(thread, cpu);
     return thread;
 }

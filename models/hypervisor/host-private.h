@@ -27,10 +27,11 @@ struct iov_host_cpu {
     const struct iov_thread *holds; /* whose state its registers have: idleness changes nothing */
     struct iov_host_waiting *queue; /* the last one runs next: least vruntime, then first come */
     unsigned queued;
-    iov_time vruntime_floor; /* where a newcomer starts */
-    iov_time used;           /* by threads, since ever */
-    iov_time period_begin;   /* since then ... */
-    iov_time interrupted;    /* ... by interrupts and softirqs */
+    const struct iov_thread *skipped; /* it has yielded and not run since; or NULL */
+    iov_time vruntime_floor;          /* where a newcomer starts */
+    iov_time used;                    /* by threads, since ever */
+    iov_time period_begin;            /* since then ... */
+    iov_time interrupted;             /* ... by interrupts and softirqs */
     iov_time idle_since;
     iov_time idle_past[IOV_HOST_IDLE_PAST]; /* the last idle times, in a ring */
     unsigned idle_count;
@@ -120,10 +121,17 @@ static inline struct iov_thread *iov_thread_of(struct iov_exec *exec)
     return iov_container_of(exec, struct iov_thread, exec);
 }
 
+/* On this machine. */
+static inline iov_time iov_host_wakeup_granularity(const IovLinuxHost *host)
+{
+    return host->scale * host->wakeup_granularity;
+}
+
 /* host.c */
 /* Books the time that a running thread has had its processor. */
 void iov_host_account(struct iov_thread *thread);
 void iov_host_queue_insert(struct iov_host_cpu *cpu, struct iov_thread *thread);
+struct iov_thread *iov_host_queue_take(struct iov_host_cpu *cpu, unsigned place);
 /* Somebody may wait now. */
 void iov_host_slice_arm(struct iov_host_cpu *cpu);
 /* Gives the processor to the next thread if that is another one; comes back when `thread` runs

@@ -35,10 +35,30 @@ void iov_host_queue_insert(struct iov_host_cpu *cpu, struct iov_thread *thread)
     cpu->host->free &= ~(UINT64_C(1) << cpu->index);
 }
 
-/* NULL: nobody waits. */
+struct iov_thread *iov_host_queue_take(struct iov_host_cpu *cpu, unsigned place)
+{
+    struct iov_thread *thread = cpu->queue[place].thread;
+
+    if (cpu->skipped == thread)
+        cpu->skipped = NULL;
+    cpu->queued--;
+    memmove(&cpu->queue[place], &cpu->queue[place + 1], (cpu->queued - place) * sizeof *cpu->queue);
+    return thread;
+}
+
+/* NULL: nobody waits. SPEC: Linux 6.1, pick_next_entity() and its skip buddy: who yields is passed
+ * over unless the next one has had so much more that it would be preempted at once. */
 static struct iov_thread *queue_pop(struct iov_host_cpu *cpu)
 {
-    return cpu->queued > 0 ? cpu->queue[--cpu->queued].thread : NULL;
+    unsigned place = cpu->queued - 1;
+
+    if (cpu->queued == 0)
+        return NULL;
+    if (place > 0 && cpu->queue[place].thread == cpu->skipped &&
+        cpu->queue[place - 1].vruntime <=
+            cpu->queue[place].vruntime + iov_host_wakeup_granularity(cpu->host))
+        place--;
+    return iov_host_queue_take(cpu, place);
 }
 
 /* Every thread may wait for the same processor. */
@@ -335,8 +355,7 @@ void iov_thread_yield(struct iov_thread *thread)
     iov_host_account(thread);
     if (cpu->queued == 0)
         return;
-    /* Behind whoever waits now. */
-    thread->vruntime = MAX(thread->vruntime, cpu->queue[0].vruntime);
+    cpu->skipped = thread;
     iov_host_schedule(thread);
 }
 

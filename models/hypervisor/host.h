@@ -91,7 +91,8 @@ void iov_thread_wake(struct iov_exec *waker, struct iov_thread *thread, struct i
 /* A place where a thread gives way if another should run: the return to user space, the entry of a
  * guest. */
 void iov_thread_resched(struct iov_thread *thread);
-/* Lets others of the same processor run first. */
+/* Lets another of the same processor run first, unless that has run the wake-up granularity longer.
+ * It costs no virtual run time. LIMIT: KVM names the vCPU that it yields to. */
 void iov_thread_yield(struct iov_thread *thread);
 /* Nobody waits for the running thread's processor. */
 bool iov_thread_alone(const struct iov_thread *thread);

@@ -618,6 +618,47 @@ Test(host, a_pinned_thread_stays_where_interrupts_take_the_time)
     cr_assert(lt(u64, 40 * IOV_MS, done_under_burden(1, true)));
 }
 
+/* ---- Yielding ---- */
+
+static void yield_main(void *argument)
+{
+    struct worker *worker = argument;
+
+    for (;;) {
+        iov_thread_compute(worker->thread, 100 * IOV_US, IOV_PART_EMULATOR);
+        iov_thread_yield(worker->thread);
+        worker->rounds++;
+    }
+}
+
+Test(host, who_yields_all_the_time_gets_its_share_all_the_same)
+{
+    struct worker yields = { 0 };
+    struct worker takes = { .work = IOV_SEC };
+
+    start();
+    worker_start(&yields, "yields", 1, yield_main);
+    worker_start(&takes, "takes", 1, work_main);
+    machine_run(&machine, 500 * IOV_MS);
+    cr_assert(lt(u64, 240 * IOV_MS, iov_thread_cpu_time(yields.thread)));
+    cr_assert(lt(u64, 240 * IOV_MS, iov_thread_cpu_time(takes.thread)));
+}
+
+/* The other has run 7.5 ms when its turn ends; 2 ms are the wake-up granularity. */
+Test(host, a_yield_is_for_who_has_run_no_more_than_the_wake_up_granularity_longer)
+{
+    struct worker yields = { 0 };
+    struct worker takes = { .work = IOV_SEC };
+
+    start();
+    worker_start(&takes, "takes", 1, work_main);
+    machine_run(&machine, 1500 * IOV_US);
+    worker_start(&yields, "yields", 1, yield_main);
+    machine_run(&machine, 13 * IOV_MS);
+    cr_assert(lt(u64, 5400 * IOV_US, iov_thread_cpu_time(yields.thread)));
+    cr_assert(lt(u64, iov_thread_cpu_time(yields.thread), 5700 * IOV_US));
+}
+
 /* ---- No lost wake-ups ---- */
 
 enum { STORM_THREADS = 8, STORM_OPERATIONS = 100000 };
