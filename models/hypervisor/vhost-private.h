@@ -47,7 +47,7 @@ struct iov_vhost_pair {
     struct iov_span *kicked;       /* request of the last kick */
     bool refilled;                 /* the driver was asked for receive buffers, and gave some */
     bool more;                     /* the device stands still and may have more to send */
-    uint64_t sent;                 /* frames of the present step */
+    uint64_t sent, sent_bytes;     /* frames of the present step */
     struct iov_packet_queue received;
     struct iov_thread *batching; /* this thread's interrupts wait for the end of a batch */
     struct iov_vhost_call calls[IOV_VHOST_CALLS];
@@ -61,7 +61,7 @@ struct _IovVhost {
     IovModel *worker_ref;
     struct iov_count_list cpus;
     uint64_t queue_pairs;
-    uint64_t weight;
+    uint64_t weight, byte_weight;
     uint64_t batch;
     bool transmit_copy;
     bool receive_copy;

@@ -7,9 +7,9 @@
  * Each pair of queues belongs to a worker. Transmit: a kick queues the pair's work; a turn lets the
  * device's engine take what is in the ring, pays for copies, frames and interrupts in order, and
  * goes on while the engine says that there may be more; notifications stay off all the while. After
- * `weight` frames the rest waits behind other work. A polling worker looks at the ring instead, one
- * burst a look. Receive: frames that wait are given to the device one after the other; their
- * interrupts go out at the end of the batch.
+ * `weight` frames or `byte-weight` bytes the rest waits behind other work. A polling worker looks
+ * at the ring instead, one burst a look. Receive: frames that wait are given to the device one
+ * after the other; their interrupts go out at the end of the batch.
  *
  * The pair that receives a frame is the one that last sent for its flow, as the tap has it: Linux's
  * automatic flow steering.
@@ -149,7 +149,7 @@ static unsigned step(IovVhost *self, struct iov_vhost_pair *pair, unsigned which
     unsigned count;
 
     pair->more = false;
-    pair->sent = 0;
+    pair->sent = pair->sent_bytes = 0;
     self->stepping = pair;
     if (iov_mem_write_req(&self->device, &req) != IOV_STATUS_OK)
         self->faults++;
@@ -166,11 +166,16 @@ static void busy_wait(IovVhost *self, struct iov_vhost_pair *pair, struct iov_th
     (void)iov_io_worker_busy_wait(pair->worker, self->busy_poll);
 }
 
+static bool exceeds_weight(const IovVhost *self, uint64_t frames, uint64_t bytes)
+{
+    return frames >= self->weight || bytes >= self->byte_weight;
+}
+
 static void transmit_run(struct iov_work *work, struct iov_thread *thread)
 {
     struct iov_vhost_pair *pair = iov_container_of(work, struct iov_vhost_pair, transmit);
     IovVhost *self = pair->vhost;
-    uint64_t sent = 0; /* not the statistic, which begins anew with the measurement */
+    uint64_t sent = 0, bytes = 0; /* not statistics, which begin anew with the measurement */
 
     thread->exec.span = pair->kicked;
     pair->kicked = NULL;
@@ -180,9 +185,10 @@ static void transmit_run(struct iov_work *work, struct iov_thread *thread)
     do {
         step(self, pair, QUEUE_TRANSMIT, thread);
         sent += pair->sent;
+        bytes += pair->sent_bytes;
         if (pair->more && self->busy_poll > 0) /* notifications are still off */
             busy_wait(self, pair, thread);
-    } while (pair->more && sent < self->weight);
+    } while (pair->more && !exceeds_weight(self, sent, bytes));
     if (!pair->more)
         return;
     self->requeues++;
@@ -224,7 +230,7 @@ static void receive_run(struct iov_work *work, struct iov_thread *thread)
     struct iov_vhost_pair *pair = iov_container_of(work, struct iov_vhost_pair, receive);
     IovVhost *self = pair->vhost;
     struct iov_packet *packet;
-    uint64_t done = 0;
+    uint64_t done = 0, bytes = 0;
 
     self->receive_turns++;
     if (pair->refilled) {
@@ -234,7 +240,9 @@ static void receive_run(struct iov_work *work, struct iov_thread *thread)
             iov_notify_signal(&self->used, NULL);
     }
     pair->batching = thread;
-    while (done < self->weight && (packet = iov_packet_queue_pop(&pair->received)) != NULL) {
+    while (!exceeds_weight(self, done, bytes) &&
+           (packet = iov_packet_queue_pop(&pair->received)) != NULL) {
+        bytes += packet->size;
         deliver(self, pair, thread, packet, done == 0 ? self->begin_cost : 0);
         if (++done % self->batch == 0)
             batch_end(self, pair, thread);
@@ -326,6 +334,7 @@ static iov_time frames_receive(struct iov_packet_port *port, struct iov_packet *
 
     if (self->stepping != NULL) {
         self->stepping->sent++;
+        self->stepping->sent_bytes += packet->size;
         if (self->queue_pairs > 1)
             iov_flow_sent(self->flows, iov_flow_hash(packet->data, packet->size),
                           self->stepping->index, now(self));
@@ -505,7 +514,9 @@ static void iov_vhost_class_init(IovVhostClass *klass)
     IOV_PROP_COUNT_LIST(mc, IovVhost, cpus, 0, 63, "Host processors of its own workers; none: any");
     IOV_PROP_COUNT(mc, IovVhost, queue_pairs, 1, IOV_VHOST_PAIRS, 1, "Pairs of queues");
     IOV_PROP_COUNT(mc, IovVhost, weight, 1, UINT32_MAX, 256,
-                   "Frames of one turn; the rest waits behind other work");
+                   "Frames of one turn; the rest waits behind other work (VHOST_NET_PKT_WEIGHT)");
+    IOV_PROP_SIZE(mc, IovVhost, byte_weight, 1, UINT32_MAX, 0x80000,
+                  "Bytes of one turn, likewise (VHOST_NET_WEIGHT)");
     IOV_PROP_COUNT(mc, IovVhost, batch, 1, UINT32_MAX, 64,
                    "Received frames that share an interrupt while more wait");
     IOV_PROP_COUNT(mc, IovVhost, queue_length, 1, 65536, LINUX_TX_QUEUE_LENGTH,

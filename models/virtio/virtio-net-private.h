@@ -97,6 +97,7 @@ struct _IovVirtioNet {
     uint16_t mtu;
     char *mac;
     uint32_t tx_burst;
+    uint64_t tx_burst_size;
     uint32_t backlog;
     uint32_t fetch_ahead;
     /* costs */

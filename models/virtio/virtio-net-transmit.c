@@ -220,13 +220,18 @@ void iov_virtio_net_pause(struct iov_virtio_net_engine *engine)
     iov_notify_signal(&engine->net->more, NULL);
 }
 
+static bool burst_over(const IovVirtioNet *net, uint32_t frames, uint64_t bytes)
+{
+    return frames >= net->tx_burst || (net->tx_burst_size > 0 && bytes >= net->tx_burst_size);
+}
+
 void iov_virtio_net_on_transmit(struct iov_event *event)
 {
     struct iov_virtio_net_engine *engine =
         iov_container_of(event, struct iov_virtio_net_engine, event);
-    uint32_t burst = engine->net->tx_burst;
+    uint64_t before = engine->net->tx_bytes;
 
-    for (uint32_t sent = 0; sent < burst;) {
+    for (uint32_t sent = 0; !burst_over(engine->net, sent, engine->net->tx_bytes - before);) {
         if (engine->state == IOV_VIRTIO_NET_SEND) {
             sent++;
             if (!tx_send(engine))

@@ -379,6 +379,8 @@ static void iov_virtio_net_class_init(IovVirtioNetClass *klass)
                     "Station address; auto: one that the part's path gives");
     IOV_PROP_COUNT(mc, IovVirtioNet, tx_burst, 1, 65536, 256,
                    "Frames sent before others of the same instant have a turn");
+    IOV_PROP_SIZE_OR(mc, IovVirtioNet, tx_burst_size, "none", 1, UINT32_MAX, 0,
+                     "So have they when this much was sent");
     IOV_PROP_COUNT(mc, IovVirtioNet, backlog, 1, 65536, 256,
                    "Received frames that may wait for the device, a pair");
     IOV_PROP_COUNT(mc, IovVirtioNet, fetch_ahead, 1, IOV_VIRTIO_NET_AHEAD_MAX, 8,

@@ -132,6 +132,25 @@ Test(vhost, net_shares_its_worker_after_its_weight)
     iov_experiment_free(run);
 }
 
+/* 10000 frames of 1514 bytes, 64 KiB of which are 44. */
+Test(vhost, net_shares_its_worker_after_its_bytes)
+{
+    static const char *const ways[][2] = { { "udp-stream.yaml", "costs.vhost-transmit.value=3us" },
+                                           { "udp-stream-rx.yaml",
+                                             "costs.vhost-receive.value=3us" } };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(ways); i++) {
+        struct iov_experiment *run =
+            RUN(ways[i][0], "strategy=vhost-net", ways[i][1], "workload.size=1472B",
+                "parts.peer.source-interval=0ns", "parts.vhost.byte-weight=64KiB",
+                "parts.nic.tx-burst-size=64KiB");
+
+        cr_assert(lt(u64, 100, stat_of(run, "vm0/vhost", "requeues")), "%s", ways[i][0]);
+        cr_assert(lt(u64, stat_of(run, "vm0/vhost", "requeues"), 11000 / 44), "%s", ways[i][0]);
+        iov_experiment_free(run);
+    }
+}
+
 Test(vhost, net_that_polls_before_it_sleeps_trades_host_cpu_for_latency)
 {
     struct iov_experiment *sleeps = RUN("net-rr.yaml", "strategy=vhost-net");
