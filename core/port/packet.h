@@ -88,7 +88,8 @@ struct iov_packet_port {
  * done when the frame left its device. */
 static inline void iov_packet_drop(struct iov_packet *packet)
 {
-    iov_span_release(iov_span_leaving(packet->span));
+    if (!iov_span_ends_when_sent(packet->span))
+        iov_span_release(packet->span);
     iov_packet_free(packet);
 }
 

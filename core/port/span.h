@@ -60,8 +60,10 @@ struct iov_span {
     iov_time cursor;
     struct iov_span_log *log; /* or NULL: set after iov_span_begin() */
     iov_time parts[IOV_PART_COUNT];
-    /* The request is done when its frame was sent: it does not go out on a wire. */
-    bool ends_at_device;
+    /* The request is done when its frame was sent. This one then goes on with the frame to whoever
+     * receives it, only to say whose it is: requests share it and nobody asks where its time went.
+     * NULL: the request goes on. */
+    struct iov_span *sequel;
     uint32_t payload; /* bytes that then arrive at the far end, or are lost */
     uint32_t guest;   /* whose: its number in the measurement */
     uint64_t id;      /* number of the request within its workload */
@@ -140,11 +142,16 @@ static inline void iov_span_note(struct iov_span *span, iov_time when, const cha
         span->log->note(span->log, when, text);
 }
 
-/* What goes out of the machine with a frame: the span, or NULL if its request ends at the
- * device. */
-static inline struct iov_span *iov_span_leaving(struct iov_span *span)
+/* Is the request done when its frame was sent? */
+static inline bool iov_span_ends_when_sent(const struct iov_span *span)
 {
-    return span != NULL && !span->ends_at_device ? span : NULL;
+    return span != NULL && span->sequel != NULL;
+}
+
+/* What goes with a frame that has left its sender's device. */
+static inline struct iov_span *iov_span_after_sending(struct iov_span *span)
+{
+    return iov_span_ends_when_sent(span) ? span->sequel : span;
 }
 
 static inline bool iov_span_held(const struct iov_span *span, const void *holder)

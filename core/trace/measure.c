@@ -303,7 +303,7 @@ void iov_measure_guest_request(struct iov_measure *measure, unsigned guest, stru
     iov_histogram_record(use->latency, iov_now(measure->kernel) - span->begin);
     use->operations++;
     use->bytes += bytes;
-    if (span->ends_at_device) {
+    if (iov_span_ends_when_sent(span)) {
         use->delivery.sent++;
         use->delivery.sent_bytes += bytes;
     }
@@ -359,7 +359,7 @@ void iov_measure_request(struct iov_measure *measure, struct iov_span *span, uin
     iov_histogram_record(measure->latency, latency);
     measure->operations++;
     measure->bytes += bytes;
-    if (span->ends_at_device) {
+    if (iov_span_ends_when_sent(span)) {
         measure->delivery.sent++;
         measure->delivery.sent_bytes += bytes;
     }

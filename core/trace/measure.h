@@ -81,7 +81,7 @@ struct iov_thread_use {
 };
 
 /*
- * Requests that are done when their frame was sent (iov_span.ends_at_device), and those of them
+ * Requests that are done when their frame was sent (iov_span.sequel), and those of them
  * whose frame reached the far end: the throughput is made of the latter, since back ends lose what
  * the wire does not take.
  */

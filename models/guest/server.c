@@ -34,8 +34,8 @@ static void note_arrival(IovServer *self, struct iov_span *span, uint32_t size)
 {
     self->messages++;
     self->bytes += size;
-    if (span != NULL && span->ends_at_device)
-        iov_measure_arrived(self->parent_instance.measure, span->guest, size);
+    if (iov_span_ends_when_sent(span))
+        iov_measure_arrived(self->parent_instance.measure, span->sequel->guest, size);
 }
 
 static void serve_udp(IovServer *self, struct iov_guest_cpu *cpu)

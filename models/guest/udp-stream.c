@@ -31,6 +31,7 @@ struct _IovUdpStream {
     uint64_t rate, packet_rate; /* properties */
     int arrivals;               /* property */
     uint64_t backlog;           /* property */
+    struct iov_span sequel;     /* of all that it sends */
     uint64_t offered, dropped;  /* statistics */
 };
 
@@ -49,11 +50,12 @@ static void on_sent(void *context, struct iov_guest_cpu *cpu, const struct iov_g
     iov_span_release(sent->span); /* the host's path is not part of it */
 }
 
-static void ends_when_sent(const IovWorkload *workload, struct iov_span *span)
+static struct iov_span *begin_datagram(IovUdpStream *self, struct iov_guest_cpu *cpu)
 {
-    span->ends_at_device = true;
-    span->payload = (uint32_t)workload->size;
-    span->guest = workload->guest;
+    struct iov_span *span = iov_workload_begin(&self->parent_instance, cpu);
+
+    span->sequel = &self->sequel;
+    return span;
 }
 
 /* A task's flows take turns. */
@@ -65,16 +67,16 @@ static void next_flow(const IovWorkload *workload, struct iov_guest_cpu *cpu)
     socket->flow = (uint16_t)(flow < workload->flows ? flow : iov_workload_flow(cpu, 0));
 }
 
-static void transmit(IovWorkload *workload, struct iov_guest_cpu *cpu)
+static void transmit(IovUdpStream *self, struct iov_guest_cpu *cpu)
 {
+    IovWorkload *workload = &self->parent_instance;
     uint8_t payload[IOV_GUEST_PAYLOAD_MAX] = { 0 };
 
     cpu->guest->net.on_sent = on_sent;
     cpu->guest->net.sent_context = workload;
     while (!workload->done) {
-        struct iov_span *span = iov_workload_begin(workload, cpu);
+        struct iov_span *span = begin_datagram(self, cpu);
 
-        ends_when_sent(workload, span);
         iov_guest_work_for(cpu, span);
         iov_guest_charge(cpu, cpu->guest->costs.application);
         next_flow(workload, cpu);
@@ -112,10 +114,9 @@ static void offer(IovUdpStream *self, struct iov_guest_cpu *cpu, iov_time due, i
             iov_guest_charge(cpu, cpu->guest->costs.syscall_entry + cpu->guest->costs.syscall_exit);
         return;
     }
-    span = iov_workload_begin(workload, cpu);
+    span = begin_datagram(self, cpu);
     span->begin = span->cursor = due;
     iov_span_mark(span, cpu->exec->holder, IOV_PART_QUEUE, iov_guest_now(cpu));
-    ends_when_sent(workload, span);
     iov_guest_work_for(cpu, span);
     iov_guest_charge(cpu, cpu->guest->costs.application);
     next_flow(workload, cpu);
@@ -175,13 +176,16 @@ static void udp_stream_run(IovWorkload *workload, struct iov_guest_cpu *cpu)
 {
     IovUdpStream *self = (IovUdpStream *)(void *)workload;
 
+    self->sequel = (struct iov_span){ .sequel = &self->sequel,
+                                      .payload = (uint32_t)workload->size,
+                                      .guest = workload->guest };
     iov_workload_start(workload);
     if (self->direction == TX && self->service == DISCARD)
         cpu->guest->net.peer.port = IOV_NET_PORT_DISCARD;
     if (self->direction == TX && interval_of(self, cpu) != 0)
         transmit_at_rate(self, cpu, interval_of(self, cpu));
     else if (self->direction == TX)
-        transmit(workload, cpu);
+        transmit(self, cpu);
     else
         receive(workload, cpu);
 }

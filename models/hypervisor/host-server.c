@@ -205,8 +205,8 @@ static void note_arrival(IovHostServer *self, const struct iov_span *span, uint3
 {
     self->messages++;
     self->bytes += size;
-    if (span != NULL && span->ends_at_device)
-        iov_measure_arrived(self->measure, span->guest, size);
+    if (iov_span_ends_when_sent(span))
+        iov_measure_arrived(self->measure, span->sequel->guest, size);
 }
 
 static bool is_answered(const IovHostServer *self, const struct iov_packet *packet)

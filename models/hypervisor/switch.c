@@ -40,6 +40,7 @@ static void send(IovSwitch *self, int port, struct iov_exec *exec, struct iov_pa
     unsigned frames;
 
     if (port != IOV_SWITCH_NIC) {
+        packet->span = iov_span_after_sending(packet->span);
         IOV_SWITCH_GET_CLASS(self)->port_send(self, port, exec, packet, owed);
         return;
     }

@@ -11,15 +11,12 @@
  * come to an end within its budget, the rest is ksoftirqd's, which shares the processor with who
  * else runs there.
  *
- * A request that is done when its frame was sent (iov_span.ends_at_device) is done with the copy:
- * the back end gives the guest its buffers back while the card still reads ours. So its span stays
- * here, and the frame goes to the card with one of its slot, which says whose bytes arrive and
- * which nobody measures.
+ * A request that is done when its frame was sent (iov_span.sequel) is done with the copy: the back
+ * end gives the guest its buffers back while the card still reads ours.
  *
- * LIMIT: a slot's span may begin anew while its last frame waits in the card's packet buffer (256
- * frames later, of the same guest); a received buffer is given back when the frame is handed over,
- * while its copy is paid by the back end; no checksum or segmentation offload; no interrupt
- * throttling, so a rate just below what a processor can take leaves it time for little else.
+ * LIMIT: a received buffer is given back when the frame is handed over, while its copy is paid by
+ * the back end; no checksum or segmentation offload; no interrupt throttling, so a rate just below
+ * what a processor can take leaves it time for little else.
  */
 #include <glib.h>
 
@@ -53,7 +50,6 @@ struct _IovVmdqQueue {
     unsigned pool;
     iov_hpa tx_ring, rx_ring, tx_buffers, rx_buffers;
     uint32_t tx_use, tx_clean, rx_use, rx_clean;
-    struct iov_span leaving[RING]; /* of frames in tx_buffers whose requests are done */
     struct iov_host_irq irq;
     struct iov_ksoftirqd ksoftirqd;
     uint8_t vector;
@@ -101,18 +97,6 @@ static void clean_sent(IovVmdqQueue *self, struct iov_exec *exec)
     }
 }
 
-/* What goes to the card with the frame of the next slot. */
-static struct iov_span *span_for_card(IovVmdqQueue *self, struct iov_span *span)
-{
-    struct iov_span *mine = &self->leaving[self->tx_use];
-
-    if (iov_span_leaving(span) == span)
-        return span;
-    *mine =
-        (struct iov_span){ .ends_at_device = true, .payload = span->payload, .guest = span->guest };
-    return mine;
-}
-
 static iov_time guest_receive(struct iov_packet_port *port, struct iov_packet *packet)
 {
     IovVmdqQueue *self = iov_container_of(port, IovVmdqQueue, guest);
@@ -153,7 +137,7 @@ static iov_time guest_receive(struct iov_packet_port *port, struct iov_packet *p
     iov_thread_compute(thread, self->copy_fixed + self->copy_kib * packet->size / 1024,
                        IOV_PART_COPY);
     iov_exec_put_payload(&thread->exec, buffer, packet->data, packet->size,
-                         span_for_card(self, packet->span));
+                         iov_span_after_sending(packet->span));
     iov_exec_put(&thread->exec, self->tx_ring + self->tx_use * IGB_DESCRIPTOR_SIZE, &descriptor,
                  sizeof descriptor);
     self->tx_use = next_index(self->tx_use);

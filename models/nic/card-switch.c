@@ -98,6 +98,7 @@ static iov_time function_receive(struct iov_packet_port *port, struct iov_packet
         to = find(self, packet);
         if (to != NULL && to != from) {
             self->frames_local++;
+            packet->span = iov_span_after_sending(packet->span);
             iov_packet_send(&to->port, packet);
             return 0;
         }

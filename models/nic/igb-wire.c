@@ -125,6 +125,7 @@ void igb_wire_forward(struct igb_queue *queue, struct iov_packet *packet)
         self->frames_looped++;
         if (!outside) {
             igb_wire_leave(self, packet->size);
+            packet->span = iov_span_after_sending(packet->span);
             igb_rx_deliver(self, packet, pools);
             return;
         }

@@ -336,9 +336,9 @@ static iov_time wire_receive(struct iov_packet_port *port, struct iov_packet *pa
     self->frames_received++;
     self->bytes_received += packet->size;
     tag_remove(packet);
-    if (packet->span != NULL && packet->span->ends_at_device) { /* no wire between */
-        iov_measure_arrived(self->parent_instance.run->measure, packet->span->guest,
-                            packet->span->payload);
+    if (iov_span_ends_when_sent(packet->span)) { /* no wire between */
+        iov_measure_arrived(self->parent_instance.run->measure, packet->span->sequel->guest,
+                            packet->span->sequel->payload);
         packet->span = NULL;
     }
     if (iov_answer_arp(packet, &self->own) || iov_answer_ping(packet)) {

@@ -115,11 +115,11 @@ static iov_time carry(IovWire *self, struct direction *direction, struct iov_pac
         capture_frame(self, packet, begin);
     direction->busy_until = begin + taken;
     packet->stamp = direction->busy_until + self->delay;
-    if (packet->span != NULL && packet->span->ends_at_device) {
-        packet->payload = packet->span->payload;
-        packet->guest = packet->span->guest;
+    if (iov_span_ends_when_sent(packet->span)) {
+        packet->payload = packet->span->sequel->payload;
+        packet->guest = packet->span->sequel->guest;
+        packet->span = NULL;
     }
-    packet->span = iov_span_leaving(packet->span);
     iov_span_claim(packet->span, direction, IOV_PART_QUEUE, begin);
     iov_span_mark(packet->span, direction, IOV_PART_QUEUE, begin);
     iov_span_mark(packet->span, direction, IOV_PART_WIRE, packet->stamp);

@@ -105,6 +105,7 @@ Test(guest_to_guest, no_datagram_of_a_stream_is_lost_without_being_counted)
         cr_assert(le(dbl, fabs(accounted - 4000), 1200), "%s: %.0f arrived, %.0f with drops",
                   strategies[i], arrived, accounted);
         cr_assert(eq(dbl, (double)measure->delivery.arrived, arrived), "%s", strategies[i]);
+        cr_assert(eq(u64, measure->mismatches, 0), "%s", strategies[i]);
         cr_assert(eq(u64, stat_of(run, "wire", "frames"), 0), "%s", strategies[i]);
         iov_experiment_free(run);
     }

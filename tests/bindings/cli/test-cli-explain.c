@@ -85,6 +85,20 @@ Test(cli_explain, names_a_program_of_the_host)
     says(out, "  server              copy ");
 }
 
+/* A datagram of a stream is done when it was sent: its receiver's time is not its own. */
+Test(cli_explain, ends_the_story_of_a_datagram_where_it_was_sent)
+{
+    static const char *const between[] = { "strategy=vhost-user", "strategy=vdpa" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(between); i++) {
+        iovsim("explain", IOV_SOURCE_DIR "/configs/guest-to-guest.yaml", "--set", between[i],
+               "--set", "workload.kind=udp-stream", "--set", "vms[0].workload.role=sink", "--set",
+               "workload.operations=200");
+        ended_with(0);
+        cr_assert(eq(ptr, strstr(out, " server/"), NULL), "%s", out);
+    }
+}
+
 Test(cli_explain, draws_a_sequence_diagram)
 {
     iovsim("explain", NET_RR, "--set", "workload.operations=10", "-n", "3", "--mermaid");
