@@ -224,6 +224,14 @@ static bool ring(struct iov_vcpu *vcpu, struct iov_thread *sender, uint8_t vecto
     return true;
 }
 
+/* Its EOI-exit bitmap does not know of all lines: it must come out to load it, or an EOI stays
+ * unheard. LIMIT: KVM has it do so when the I/O APIC's entry is written, once, not at the first
+ * interrupt. */
+static bool misses_eois(const struct iov_vcpu *vcpu)
+{
+    return vcpu->eoi_exit_generation != vcpu->vm->eoi_exit_generation;
+}
+
 void iov_vcpu_interrupt(struct iov_vcpu *vcpu, uint8_t vector, bool level, struct iov_span *span)
 {
     bool is_first;
@@ -236,7 +244,7 @@ void iov_vcpu_interrupt(struct iov_vcpu *vcpu, uint8_t vector, bool level, struc
     }
     is_first = post(vcpu, vector, level);
     vcpu->request_event = true;
-    if (!vcpu->in_guest || vcpu->thread->exec.processor == NULL)
+    if (!vcpu->in_guest || vcpu->thread->exec.processor == NULL || (level && misses_eois(vcpu)))
         iov_vcpu_kick(vcpu, span);
     else if (is_first)
         vcpu->vm->posted += ring(vcpu, iov_host_current(vcpu->vm->host), IOV_HOST_VECTOR_POSTED);
@@ -305,7 +313,7 @@ static void inject_virtual(struct iov_vcpu *vcpu)
     request = highest(vcpu->apic, IOV_APIC_IRR);
     status = (status & 0xff00) | (request >= 0 ? (unsigned)request : 0u);
     iov_vcpu_write(vcpu, IOV_VMCS_GUEST_INTERRUPT_STATUS, status);
-    if (vcpu->eoi_exit_generation != vcpu->vm->eoi_exit_generation) {
+    if (misses_eois(vcpu)) {
         vcpu->eoi_exit_generation = vcpu->vm->eoi_exit_generation;
         for (unsigned i = 0; i < 4; i++)
             iov_vcpu_write(vcpu, IOV_VMCS_EOI_EXIT_BITMAP0 + 2 * i, vcpu->vm->eoi_exit_bitmap[i]);

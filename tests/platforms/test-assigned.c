@@ -81,6 +81,21 @@ Test(assigned, posting_to_a_running_vcpu_causes_no_exit_at_all)
     iov_experiment_free(run);
 }
 
+/* The host takes the line on processor 0, so nothing else brings the vCPU out of the guest. */
+Test(assigned, the_eoi_of_a_line_that_was_posted_to_a_running_vcpu_is_heard)
+{
+    static const char *const idles[] = { "guest.idle=halt", "guest.idle=poll" };
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct iov_experiment *run =
+            RUN("net-rr.yaml", "strategy=assigned-e1000", "vm.apic-virtualisation=on",
+                "vms[0].pin=[1]", "workload.operations=200", idles[i]);
+
+        cr_assert(ge(u64, stat_of(run, "vm0/vfio", "unmasks"), 200));
+        iov_experiment_free(run);
+    }
+}
+
 Test(assigned, a_halted_vcpu_is_woken_by_the_wake_up_vector_and_has_exited_for_its_hlt_only)
 {
     struct iov_experiment *run = run_variant(POSTED, "guest.idle=halt");
