@@ -332,10 +332,9 @@ static void walk_threads(const struct iov_measure *measure, struct report_visito
     for (unsigned i = 0; i < measure->thread_count; i++) {
         const struct iov_thread_use *thread = &measure->threads[i];
 
-        visitor->number(
-            visitor, thread->name,
-            iov_report_ratio(buffer, thread->busy, MAX(measure->operations, 1) * IOV_NS, 3), "ns",
-            "Processor time of this thread of the host");
+        visitor->number(visitor, thread->name,
+                        iov_report_ratio(buffer, thread->busy, measure->operations * IOV_NS, 3),
+                        "ns", "Processor time of this thread of the host");
     }
     visitor->end(visitor, false);
     put_count(visitor, "dedicated_cores", iov_report_dedicated(measure), "",

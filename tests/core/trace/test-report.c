@@ -330,11 +330,22 @@ Test(report, two_equal_runs_give_equal_bytes_but_for_the_last_member)
     free_run(runs[1]);
 }
 
+static iov_time time_of(const void *thread)
+{
+    return *(const iov_time *)thread;
+}
+
 Test(report, a_run_without_operations_divides_by_nothing)
 {
     struct iov_kernel *kernel = iov_kernel_new();
     struct iov_measure *measure = iov_measure_new(kernel);
     struct iov_report report = { .measure = measure, .strategy = "none", .workload = NULL };
+    iov_time busy = 0;
+
+    iov_measure_watch_thread(measure, "worker", time_of, &busy);
+    iov_measure_begin(measure);
+    busy = IOV_US;
+    iov_measure_end(measure, true);
     g_autofree char *json = iov_report_json(&report);
     g_autofree char *text = iov_report_text(&report);
     g_autofree char *csv = iov_report_csv(&report);
@@ -344,6 +355,7 @@ Test(report, a_run_without_operations_divides_by_nothing)
     expect_number(root, "exits_per_op.total", 0);
     expect_number(root, "throughput_ops_per_s", 0);
     expect_number(root, "latency_ns.p999", 0);
+    expect_number(root, "host_thread_ns_per_op.worker", 0);
     json_node_unref(root);
     iov_measure_free(measure);
     iov_kernel_free(kernel);
