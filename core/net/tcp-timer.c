@@ -81,7 +81,8 @@ static iov_time retransmission(const struct iov_tcp_timer *timer)
 /* The acknowledgement of one segment alone may be a delayed one. */
 static bool is_probe(const struct iov_tcp_timer *timer, const struct iov_tcp *tcp)
 {
-    return !timer->probed && timer->round_trip > 0 && tcp->next - tcp->unacknowledged > IOV_TCP_MSS;
+    return timer->probes && !timer->probed && timer->round_trip > 0 &&
+           tcp->next - tcp->unacknowledged > IOV_TCP_MSS;
 }
 
 iov_time iov_tcp_timer_due(const struct iov_tcp_timer *timer, const struct iov_tcp *tcp)

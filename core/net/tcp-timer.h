@@ -7,8 +7,8 @@
  * begins with the first segment on its way, again with each that is acknowledged, and doubles when
  * nothing is. As in Linux the smoothed round trip plus four times its variation is never less than
  * the round trip and IOV_TCP_RETRANSMIT. RFC 8985 7.2: when several segments are on their way and
- * nothing has been sent for two round trips, that is a first end of the wait; not in less than
- * IOV_TCP_PROBE.
+ * nothing has been sent for two round trips, that is a first end of the wait (`probes`); not in
+ * less than IOV_TCP_PROBE.
  * LIMIT: that probe sends all again, not the last segment; no timestamps (RFC 7323), so one sample
  * a round trip.
  */
@@ -33,6 +33,7 @@ struct iov_tcp_timer {
     iov_time began;                /* the round trip that is measured */
     uint32_t measured;             /* its end's acknowledgement */
     bool measures;                 /* one */
+    bool probes;                   /* the owner's choice: with RFC 8985's first end */
     bool probed;                   /* since something was acknowledged */
     unsigned expired;              /* waits in a row, not counting the probe */
     uint32_t acknowledged, resent; /* up to these sequence numbers; the second for what was lost */

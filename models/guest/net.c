@@ -274,7 +274,7 @@ static void poll_device(struct iov_guest_cpu *cpu, struct iov_guest_net *net, io
     for (;;) {
         iov_time now = iov_guest_now(cpu);
 
-        if (iov_guest_socket(cpu)->ack.due <= now)
+        if (iov_guest_tcp_due(iov_guest_socket(cpu)) <= now)
             iov_guest_tcp_timer(cpu);
         net->changed = false;
         cpu->guest->napi_polls++;

@@ -19,6 +19,7 @@
 #define IOV_GUEST_NET_H
 
 #include "core/net/tcp-ack.h"
+#include "core/net/tcp-timer.h"
 #include "core/net/tcp-window.h"
 #include "core/net/tcp.h"
 #include "core/port/exec.h"
@@ -51,7 +52,9 @@ struct iov_guest_socket {
     struct iov_tcp tcp;           /* the connection */
     struct iov_tcp_window window; /* what it offers */
     struct iov_tcp_ack ack;       /* when it acknowledges */
-    struct iov_guest_cpu *timer;  /* whose timer will see to that */
+    struct iov_tcp_timer again;   /* when it takes what it sent for lost */
+    struct iov_guest_cpu *timer;  /* whose timer will see to both */
+    bool sending;                 /* its task does, and sends again what was lost */
     bool listens;                 /* a server's: for one, or has it */
     uint32_t written;             /* sequence number behind what the program gave it to send */
     uint32_t left; /* its writer waits for room for some of this; 0: for whatever comes */
@@ -172,8 +175,9 @@ void iov_guest_charge_checksum(struct iov_guest_cpu *cpu, uint32_t size);
 /* A segment of the connection: false if the frame is none. */
 bool iov_guest_tcp_deliver(struct iov_guest_cpu *cpu, const struct iov_guest_frame *frame);
 
-/* Sends the acknowledgements that have waited for long enough. From the softirq, or a program that
- * polls. */
+/* When an acknowledgement has waited for long enough, or what was sent must be sent again. */
+iov_time iov_guest_tcp_due(const struct iov_guest_socket *socket);
+/* Does so. From the softirq, or a program that polls. */
 void iov_guest_tcp_timer(struct iov_guest_cpu *cpu);
 
 /* ---- System calls of the task on `cpu`: may block ---- */

@@ -13,9 +13,9 @@
  * leaves is used when it is a third of it, or all that is wanted (Linux's tcp_tso_should_defer()),
  * else acknowledgements would cut everything into pairs.
  *
- * Times are rows of the cost table. What is lost is sent again after IOV_TCP_RETRANSMIT, by the
- * task that waits.
- * LIMIT: a retransmission by time needs a task that waits; each write is sent at once, so its last
+ * Times are rows of the cost table. What is lost is sent again by the task while it sends, after
+ * IOV_TCP_RETRANSMIT, else by the softirq, after the time of core/net/tcp-timer.h.
+ * LIMIT: no probe for the last segments (TLP); each write is sent at once, so its last
  * segment is short (as with TCP_NODELAY); with windows that grow, nothing but them keeps a sender
  * from filling the queues below (Linux's TCP small queues do). Sums that the device does not take
  * are charged only where GSO or GRO handles the bytes.
@@ -45,7 +45,8 @@ static void send_segment(struct iov_guest_cpu *cpu, struct iov_guest_socket *soc
 
     if (frame == NULL)
         return; /* an acknowledgement that finds no frame: the next one tells as much */
-    const uint8_t *payload = size > 0 ? net->pattern + socket->tcp.next % PATTERN : NULL;
+    uint32_t next = socket->tcp.next;
+    const uint8_t *payload = size > 0 ? net->pattern + next % PATTERN : NULL;
     bool large = size > IOV_TCP_MSS, offload = net->checksum_offload || large;
 
     offer_window(socket);
@@ -57,6 +58,9 @@ static void send_segment(struct iov_guest_cpu *cpu, struct iov_guest_socket *soc
     }
     frame->size = iov_tcp_build(&socket->tcp, frame->data, size, offload);
     iov_tcp_ack_sent(&socket->ack, size, iov_guest_now(cpu));
+    if (socket->tcp.next != next)
+        iov_tcp_timer_sent(&socket->again, &socket->tcp, socket->tcp.next - next,
+                           iov_guest_now(cpu));
     frame->checksum_start = 0;
     frame->checksum_offset = 0;
     if (offload) {
@@ -147,16 +151,37 @@ static void answer(struct iov_guest_cpu *cpu, struct iov_guest_socket *socket, u
         send_segment(cpu, socket, 0, NULL, cpu->guest->costs.tcp_ack);
 }
 
-/* The socket's acknowledgement waits, with a timer of this processor. */
-static void acknowledge_later(struct iov_guest_cpu *cpu, struct iov_guest_socket *socket)
+/* What was sent and is not on its way any more, as far as it may go. */
+static void resend(struct iov_guest_cpu *cpu, struct iov_guest_socket *socket)
+{
+    struct iov_tcp *tcp = &socket->tcp;
+    uint32_t left, piece;
+
+    while ((left = tcp->highest - tcp->next) > 0 &&
+           (piece = next_piece(&cpu->guest->net, socket, left)) > 0) {
+        tcp->push = piece == left;
+        send_segment(cpu, socket, piece, NULL, cpu->guest->costs.tcp_tx);
+    }
+}
+
+iov_time iov_guest_tcp_due(const struct iov_guest_socket *socket)
+{
+    return socket->sending ? socket->ack.due
+                           : MIN(socket->ack.due, iov_tcp_timer_due(&socket->again, &socket->tcp));
+}
+
+/* What is due of the socket, if anything, is the business of this processor's timer. */
+static void set_timer(struct iov_guest_cpu *cpu, struct iov_guest_socket *socket)
 {
     const struct iov_guest_net *net = &cpu->guest->net;
     iov_time first = IOV_TIME_MAX;
 
+    if (iov_guest_tcp_due(socket) == IOV_TIME_MAX)
+        return;
     socket->timer = cpu;
     for (unsigned i = 0; i < net->socket_count; i++) {
         if (net->sockets[i].timer == cpu)
-            first = MIN(first, net->sockets[i].ack.due);
+            first = MIN(first, iov_guest_tcp_due(&net->sockets[i]));
     }
     if (net->dev->ops->poll == NULL) /* who polls looks for himself */
         iov_guest_set_timer(cpu, &cpu->acknowledge, first);
@@ -175,8 +200,12 @@ void iov_guest_tcp_timer(struct iov_guest_cpu *cpu)
             iov_tcp_ack_late(&socket->ack, iov_guest_now(cpu));
             answer(cpu, socket, 1);
         }
-        if (socket->ack.due != IOV_TIME_MAX)
-            acknowledge_later(cpu, socket);
+        if (iov_guest_tcp_due(socket) <= iov_guest_now(cpu)) {
+            iov_tcp_timer_expired(&socket->again, &socket->tcp, iov_guest_now(cpu));
+            iov_tcp_go_back(&socket->tcp);
+            resend(cpu, socket);
+        }
+        set_timer(cpu, socket);
     }
 }
 
@@ -198,6 +227,7 @@ bool iov_guest_tcp_deliver(struct iov_guest_cpu *cpu, const struct iov_guest_fra
         return true;
     }
     result = iov_tcp_take(&socket->tcp, &segment, frame->data);
+    iov_tcp_timer_heard(&socket->again, &socket->tcp, iov_guest_now(cpu));
     result = iov_tcp_ack_take(&socket->ack, result, &segment, socket->tcp.receive_window,
                               iov_guest_now(cpu));
     if (result & IOV_TCP_DATA) {
@@ -206,14 +236,15 @@ bool iov_guest_tcp_deliver(struct iov_guest_cpu *cpu, const struct iov_guest_fra
     }
     if (result & IOV_TCP_ANSWER)
         answer(cpu, socket, iov_tcp_answers(result, &segment));
-    else if (socket->ack.due != IOV_TIME_MAX)
-        acknowledge_later(cpu, socket);
     if (result & (IOV_TCP_ROOM | IOV_TCP_OPENED)) {
+        if (!socket->sending)
+            resend(cpu, socket);
         if (result & IOV_TCP_OPENED || iov_guest_tcp_may_go(net, socket))
             iov_guest_net_wake_writer(cpu, socket);
         if (socket->on_acknowledged != NULL)
             socket->on_acknowledged(socket->context, cpu, socket->tcp.unacknowledged);
     }
+    set_timer(cpu, socket);
     return true;
 }
 
@@ -281,6 +312,7 @@ bool iov_guest_tcp_connect(struct iov_guest_cpu *cpu)
     for (unsigned tries = 0; tries < TRIES; tries++) {
         iov_time deadline = iov_guest_now(cpu) + IOV_TCP_RETRANSMIT;
 
+        socket->again = (struct iov_tcp_timer){ .since = iov_guest_now(cpu) };
         send_segment(cpu, socket, 0, NULL, cpu->guest->costs.tcp_tx);
         while (socket->tcp.state != IOV_TCP_ESTABLISHED && iov_guest_now(cpu) < deadline)
             iov_guest_net_wait_writer(cpu, deadline, NULL);
@@ -318,24 +350,29 @@ bool iov_guest_tcp_send(struct iov_guest_cpu *cpu, uint32_t size, struct iov_spa
     iov_guest_work_for(cpu, span);
     iov_guest_charge(cpu, cpu->guest->costs.syscall_entry);
     iov_guest_charge_copy(cpu, size);
+    socket->sending = true;
     while (socket->tcp.next != socket->written) {
         if (!send_or_wait(cpu, span, &tries))
             return false;
     }
+    socket->sending = false;
+    set_timer(cpu, socket);
     iov_guest_charge(cpu, cpu->guest->costs.tx_return + cpu->guest->costs.syscall_exit);
     return true;
 }
 
 bool iov_guest_tcp_wait(struct iov_guest_cpu *cpu)
 {
-    const struct iov_tcp *tcp = &iov_guest_socket(cpu)->tcp;
-    uint32_t before = tcp->unacknowledged;
+    struct iov_guest_socket *socket = iov_guest_socket(cpu);
+    uint32_t before = socket->tcp.unacknowledged;
     unsigned tries = 0;
 
-    while (tcp->unacknowledged == before) {
+    socket->sending = true;
+    while (socket->tcp.unacknowledged == before) {
         if (!send_or_wait(cpu, NULL, &tries))
             return false;
     }
+    socket->sending = false;
     return true;
 }
 

@@ -115,7 +115,7 @@ bool peer_tcp_take(struct peer_tcp *self, struct iov_packet *packet, iov_time no
     *ret_connection = connection;
     result = iov_tcp_take(&connection->tcp, &segment, packet->data);
     if (segment.flags & TCP_FLAG_SYN)
-        connection->timer = (struct iov_tcp_timer){ .acknowledged = connection->tcp.next };
+        connection->timer = (struct iov_tcp_timer){ .probes = true };
     iov_tcp_timer_heard(&connection->timer, &connection->tcp, now);
     if (result & IOV_TCP_OPENED)
         connection->written = connection->tcp.next;

@@ -219,3 +219,24 @@ Test(tcp_workloads, over_a_wire_of_5_ms_goes_a_window_in_each_round_trip)
     iov_experiment_free(rx);
     iov_experiment_free(tx);
 }
+
+/* A third guest's datagrams fill the queue of the server's tap. */
+Test(tcp_workloads, a_request_or_an_answer_that_is_lost_goes_again_while_the_program_waits)
+{
+    struct iov_experiment *run =
+        RUN("guest-to-guest.yaml", "strategy=virtio-net",
+            "vms=[{ name: server, guest: { address: 10.0.0.3 }, workload: { kind: server, "
+            "protocol: tcp } }, { name: client, guest: { peer-address: 10.0.0.3 } }, { name: "
+            "noise, guest: { address: 10.0.0.4, peer-address: 10.0.0.3 }, workload: { kind: "
+            "udp-stream, size: 64B, operations: 2000 } }]",
+            "workload.kind=tcp-rr", "workload.operations=300", "workload.warmup=0",
+            "workload.timeout=10s");
+    const struct iov_measure *measure = iov_experiment_measure(run);
+
+    cr_assert(measure->complete);
+    cr_assert(gt(u64, measure->counters.drops, 0));
+    cr_assert(eq(u64, measure->mismatches, 0));
+    cr_assert(zero(u64, stat_of(run, "client/workload", "lost")));
+    cr_assert(gt(dbl, seconds(run), 0.2)); /* what was lost went again after that */
+    iov_experiment_free(run);
+}

@@ -12,7 +12,7 @@ static iov_time now;
 static void open_one(void)
 {
     now = IOV_SEC;
-    timer = (struct iov_tcp_timer){ .acknowledged = 1000 };
+    timer = (struct iov_tcp_timer){ .acknowledged = 1000, .probes = true };
     tcp = (struct iov_tcp){
         .state = IOV_TCP_ESTABLISHED, .unacknowledged = 1000, .next = 1000, .highest = 1000
     };
