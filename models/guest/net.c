@@ -79,7 +79,8 @@ static void give_frame(struct iov_guest_net *net, struct iov_guest_frame *frame)
 
 void iov_guest_net_open(struct iov_guest_net *net, unsigned socket)
 {
-    unsigned count = IOV_GUEST_FRAMES + (net->tcp_window == 0 ? IOV_GUEST_FRAMES_GROWN : 0);
+    uint32_t window = net->tcp_window == 0 ? IOV_TCP_WINDOW_GROWN : net->tcp_window;
+    unsigned count = IOV_GUEST_FRAMES + (window > IOV_GUEST_WINDOW ? window / IOV_TCP_MSS : 0);
     struct iov_guest_frame *frames = g_new0(struct iov_guest_frame, count);
 
     net->sockets[socket].frames = frames;

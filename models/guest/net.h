@@ -26,9 +26,9 @@
 #include "models/guest/linux-regs.h"
 #include "models/guest/netdev.h"
 
-#define IOV_GUEST_PAYLOAD_MAX 1472 /* of a UDP datagram in one frame: MTU 1500 */
-#define IOV_GUEST_FRAMES 640       /* in the socket's queues, sent and received */
-#define IOV_GUEST_FRAMES_GROWN (IOV_TCP_WINDOW_GROWN / IOV_TCP_MSS) /* more, if windows grow */
+#define IOV_GUEST_PAYLOAD_MAX 1472  /* of a UDP datagram in one frame: MTU 1500 */
+#define IOV_GUEST_FRAMES 640        /* in the socket's queues, sent and received */
+#define IOV_GUEST_WINDOW (1u << 19) /* one that is larger brings frames for its segments */
 
 struct _IovLinuxGuest;
 

@@ -240,3 +240,14 @@ Test(tcp_workloads, a_request_or_an_answer_that_is_lost_goes_again_while_the_pro
     cr_assert(gt(dbl, seconds(run), 0.2)); /* what was lost went again after that */
     iov_experiment_free(run);
 }
+
+/* Segments that nobody puts together, each in a frame of the guest's. */
+Test(tcp_workloads, the_largest_window_that_is_offered_is_also_kept)
+{
+    struct iov_experiment *run =
+        RUN("tcp-stream.yaml", "workload.direction=rx", "parts.peer.role=source", "guest.gro=off",
+            "workload.think-time=200us", "guest.tcp-window=1MiB", "workload.operations=4000");
+
+    cr_assert(lt(dbl, per_op(run, counters_of(run)->drops), 0.01)); /* before it was full */
+    iov_experiment_free(run);
+}
