@@ -30,7 +30,7 @@ struct row {
     double p99_us;
     double p999_us;
     double gbps;
-    unsigned dedicated;
+    double dedicated; /* threads that never let their processor go */
     double parts_us[IOV_PART_COUNT];
     double mean_us;
     GArray *threads; /* struct cell */

@@ -6,6 +6,8 @@
 
 #include "bindings/cli/compare-private.h"
 
+enum { TEXT_SIZE = 32 }; /* of a number */
+
 /* ---- Blocks of the table ---- */
 
 static const struct row *row_at(const GPtrArray *rows, unsigned index)
@@ -22,52 +24,98 @@ static int name_width(const GPtrArray *rows, const char *title)
     return (int)width;
 }
 
+/* What each row has one of, in the order of the columns; in the CSV all, in the table those that
+ * have a name there. */
+static const struct {
+    const char *name;
+    const char *heading; /* of the CSV */
+    size_t offset;       /* of a double in struct row */
+    int digits, csv_digits;
+} figures[] = {
+#define FIGURE(name, heading, member, digits, csv_digits) \
+    { \
+        name, heading, G_STRUCT_OFFSET(struct row, member), digits, csv_digits \
+    }
+    FIGURE("exits", "exits_per_op", exits_total, 2, 4),
+    FIGURE(NULL, "device_accesses_per_op", device_accesses, 0, 4),
+    FIGURE("device", "device_exits_per_op", device_exits, 2, 4),
+    FIGURE("to user", "user_exits_per_op", user_exits, 2, 4),
+    FIGURE("irqs", "interrupts_per_op", interrupts, 2, 4),
+    FIGURE("switches", "context_switches_per_op", switches, 2, 4),
+    FIGURE("copies", "copies_per_op", copies, 2, 4),
+    FIGURE("p50 us", "p50_us", figures.p50_us, 2, 3),
+    FIGURE("p99 us", "p99_us", p99_us, 2, 3),
+    FIGURE("p99.9 us", "p999_us", p999_us, 2, 3),
+    FIGURE(NULL, "mean_us", mean_us, 0, 3),
+    FIGURE("ops/s", "ops_per_s", figures.rate, 0, 1),
+    FIGURE("Gb/s", "gbps", gbps, 2, 4),
+    FIGURE("CPU us", "host_cpu_us_per_op", figures.cpu_us, 2, 3),
+    FIGURE("full", "dedicated_cores", dedicated, 0, 0),
+    FIGURE(NULL, "drops_per_op", drops, 0, 4),
+    FIGURE(NULL, "dropped_share", drop_share, 0, 4),
+#undef FIGURE
+};
+
+static double figure_of(const struct row *row, unsigned figure)
+{
+    return G_STRUCT_MEMBER(double, row, figures[figure].offset);
+}
+
+static const char *figure_text(const struct row *row, const char *column, char *buffer)
+{
+    unsigned figure = 0;
+
+    while (g_strcmp0(figures[figure].name, column) != 0)
+        figure++;
+    g_snprintf(buffer, TEXT_SIZE, "%.*f", figures[figure].digits, figure_of(row, figure));
+    return buffer;
+}
+
+/* The columns of a block: each as wide as what stands in it, and not narrower than most. */
+static void add_block(GString *out, const GPtrArray *rows, const char *title, int width,
+                      const GPtrArray *columns,
+                      const char *(*text)(const struct row *row, const char *column, char *buffer))
+{
+    g_autofree int *widths = g_new(int, columns->len);
+    char buffer[TEXT_SIZE];
+
+    if (out->len > 0)
+        g_string_append_c(out, '\n');
+    g_string_append_printf(out, "%-*s", width, title);
+    for (unsigned column = 0; column < columns->len; column++) {
+        const char *name = g_ptr_array_index(columns, column);
+        size_t widest = MAX(strlen(name), 6);
+
+        for (unsigned i = 0; i < rows->len; i++)
+            widest = MAX(widest, strlen(text(row_at(rows, i), name, buffer)));
+        widths[column] = (int)widest;
+        g_string_append_printf(out, "  %*s", widths[column], name);
+    }
+    g_string_append_c(out, '\n');
+    for (unsigned i = 0; i < rows->len; i++) {
+        g_string_append_printf(out, "%-*s", width, row_at(rows, i)->name);
+        for (unsigned column = 0; column < columns->len; column++)
+            g_string_append_printf(
+                out, "  %*s", widths[column],
+                text(row_at(rows, i), g_ptr_array_index(columns, column), buffer));
+        g_string_append_c(out, '\n');
+    }
+}
+
 static void add_figures(GString *out, const GPtrArray *rows, const char *title, int width)
 {
-    g_string_append_printf(out,
-                           "%-*s   exits  device  to user    irqs  switches  copies  p50 us  p99 "
-                           "us  p99.9 us     ops/s   Gb/s  CPU us  "
-                           " full\n",
-                           width, title);
-    for (unsigned i = 0; i < rows->len; i++) {
-        const struct row *row = row_at(rows, i);
+    g_autoptr(GPtrArray) columns = g_ptr_array_new();
 
-        g_string_append_printf(out,
-                               "%-*s  %6.2f  %6.2f  %7.2f  %6.2f  %8.2f  %6.2f  %6.2f  %6.2f  "
-                               "%8.2f  %8.0f  %5.2f  %6.2f  %5u\n",
-                               width, row->name, row->exits_total, row->device_exits,
-                               row->user_exits, row->interrupts, row->switches, row->copies,
-                               row->figures.p50_us, row->p99_us, row->p999_us, row->figures.rate,
-                               row->gbps, row->figures.cpu_us, row->dedicated);
+    for (unsigned i = 0; i < G_N_ELEMENTS(figures); i++) {
+        if (figures[i].name != NULL)
+            g_ptr_array_add(columns, (char *)(uintptr_t)figures[i].name);
     }
+    add_block(out, rows, title, width, columns, figure_text);
     g_string_append_printf(
         out,
         "%-*s  exits, device (of its registers), to user, irqs, switches, "
         "copies, CPU: for each operation; full: threads that never let their processor go\n",
         width, "");
-}
-
-/* A block with a column for each of `columns`; text() gives "" for nothing. */
-static void add_block(GString *out, const GPtrArray *rows, const char *title, int width,
-                      const GPtrArray *columns,
-                      const char *(*text)(const struct row *row, const char *column, char *buffer))
-{
-    char buffer[32];
-
-    g_string_append_printf(out, "\n%-*s", width, title);
-    for (unsigned column = 0; column < columns->len; column++)
-        g_string_append_printf(out, "  %6s", (const char *)g_ptr_array_index(columns, column));
-    g_string_append_c(out, '\n');
-    for (unsigned i = 0; i < rows->len; i++) {
-        g_string_append_printf(out, "%-*s", width, row_at(rows, i)->name);
-        for (unsigned column = 0; column < columns->len; column++) {
-            const char *name = g_ptr_array_index(columns, column);
-
-            g_string_append_printf(out, "  %*s", (int)MAX(strlen(name), 6),
-                                   text(row_at(rows, i), name, buffer));
-        }
-        g_string_append_c(out, '\n');
-    }
 }
 
 static const char *part_column(unsigned column)
@@ -77,7 +125,7 @@ static const char *part_column(unsigned column)
 
 static const char *number_text(char *buffer, double value)
 {
-    g_snprintf(buffer, 32, "%.2f", value);
+    g_snprintf(buffer, TEXT_SIZE, "%.2f", value);
     return buffer;
 }
 
@@ -355,14 +403,9 @@ static void add_cells(GString *out, const GArray *cells, const GPtrArray *column
 
 static void add_row(GString *out, const struct row *row, const struct csv_blocks *blocks)
 {
-    g_string_append_printf(
-        out,
-        "%s,%" G_GUINT64_FORMAT
-        ",%.4f,%.4f,%.4f,%.4f,%.4f,%.4f,%.4f,%.3f,%.3f,%.3f,%.3f,%.3f,%.1f,%.4f,%u,%.4f,%.4f",
-        row->name, row->operations, row->exits_total, row->device_accesses, row->device_exits,
-        row->user_exits, row->interrupts, row->switches, row->copies, row->figures.p50_us,
-        row->p99_us, row->p999_us, row->mean_us, row->figures.cpu_us, row->figures.rate, row->gbps,
-        row->dedicated, row->drops, row->drop_share);
+    g_string_append_printf(out, "%s,%" G_GUINT64_FORMAT, row->name, row->operations);
+    for (unsigned i = 0; i < G_N_ELEMENTS(figures); i++)
+        g_string_append_printf(out, ",%.*f", figures[i].csv_digits, figure_of(row, i));
     for (unsigned part = 0; part < IOV_PART_COUNT; part++)
         g_string_append_printf(out, ",%.4f", row->parts_us[part]);
     for (unsigned i = 0; i < blocks->exits->len; i++)
@@ -385,11 +428,9 @@ char *compare_csv(const GPtrArray *rows, const char *key)
     g_autoptr(GPtrArray) facts = cell_columns(rows, G_STRUCT_OFFSET(struct row, facts));
     const struct csv_blocks blocks = { exits, threads, guests, doubt, facts };
 
-    g_string_append(
-        out,
-        ",operations,exits_per_op,device_accesses_per_op,device_exits_per_op,user_exits_per_op,"
-        "interrupts_per_op,context_switches_per_op,copies_per_op,p50_us,p99_us,p999_us,mean_us,"
-        "host_cpu_us_per_op,ops_per_s,gbps,dedicated_cores,drops_per_op,dropped_share");
+    g_string_append(out, ",operations");
+    for (unsigned i = 0; i < G_N_ELEMENTS(figures); i++)
+        g_string_append_printf(out, ",%s", figures[i].heading);
     for (unsigned part = 0; part < IOV_PART_COUNT; part++)
         g_string_append_printf(out, ",%s_us", part_column(part));
     add_headings(out, &blocks);

@@ -257,6 +257,25 @@ Test(cli_run, compare_prints_a_row_for_each_value)
     cr_assert(eq(uint, count_files("out"), 4));
 }
 
+/* 5 us have fewer digits than 5 s, a driver in user space has a longer name than igbvf. */
+Test(cli_run, compare_keeps_columns_straight_whatever_stands_in_them)
+{
+    g_auto(GStrv) wide = NULL, facts = NULL;
+
+    iovsim("compare", "ticker.yaml", "--over", "workload.latency=5us,5s", "--set",
+           "workload.operations=10", "--quiet");
+    ended_with(0);
+    wide = g_strsplit(out, "\n", 4);
+    cr_assert(eq(sz, strlen(wide[0]), strlen(wide[1])), "%s", out);
+    cr_assert(eq(sz, strlen(wide[0]), strlen(wide[2])), "%s", out);
+    iovsim("compare", IOV_SOURCE_DIR "/configs/net-rr.yaml", "--over",
+           "strategy=sriov-vf,guest-dpdk-vf", "--set", "workload.operations=10", "--quiet");
+    ended_with(0);
+    facts = g_strsplit(strstr(out, "what it needs"), "\n", 4);
+    cr_assert(eq(sz, strlen(facts[0]), strlen(facts[1])), "%s", out);
+    cr_assert(eq(sz, strlen(facts[0]), strlen(facts[2])), "%s", out);
+}
+
 Test(cli_run, compare_says_so_where_there_are_no_exits)
 {
     g_autofree char *csv = NULL;
