@@ -108,4 +108,12 @@ void wires_connect(const struct parts *parts);
 /* Compares what workloads need with what the far ends do that are wired. */
 void services_check(const struct parts *parts);
 
+/* ---- blame.c ---- */
+
+struct iov_measure;
+
+/* Sentences about who works in a run that is given up now and has ended: host processor, thread,
+ * vCPU, likely cause and what to do. May be empty. */
+char *blame(const struct iov_measure *measure, iov_time now);
+
 #endif

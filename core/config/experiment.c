@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/config/config-private.h"
 #include "core/config/quantity.h"
 #include "core/kernel/backend.h"
 #include "core/trace/measure.h"
@@ -222,12 +223,18 @@ static const char *look_for_life(struct signs *signs, const struct iov_measure *
     return NULL;
 }
 
-static bool give_up(GError **error, iov_time now, const char *why)
+static bool give_up(const struct iov_experiment *self, GError **error, iov_time now,
+                    const char *why)
 {
+    struct iov_measure *measure = iov_platform_run(self->platform)->measure;
     g_autofree char *when = iov_quantity_format(IOV_DIMENSION_TIME, now);
+    g_autofree char *where = NULL;
 
+    if (!measure->ended)
+        iov_measure_end(measure, false);
+    where = blame(measure, now);
     g_set_error(error, IOV_ERROR, IOV_ERROR_RUN,
-                "the workload did not finish: at %s of simulated time %s", when, why);
+                "the workload did not finish: at %s of simulated time %s%s", when, why, where);
     return false;
 }
 
@@ -268,13 +275,13 @@ static bool run_slices(struct iov_experiment *self, struct iov_progress *progres
         if (until == last || (progress != NULL && !progress->report(progress, self)))
             return true;
         if (!iov_kernel_next(run->kernel, &next))
-            return give_up(error, until, "nothing is left that could happen");
+            return give_up(self, error, until, "nothing is left that could happen");
         if ((trouble = look_for_life(&signs, run->measure, until)) != NULL) {
             g_autofree char *patience =
                 iov_quantity_format(IOV_DIMENSION_TIME, run->measure->patience);
             g_autofree char *why = g_strdup_printf("%s for more than %s", trouble, patience);
 
-            return give_up(error, until, why);
+            return give_up(self, error, until, why);
         }
     }
 }

@@ -135,6 +135,27 @@ static void sum_processors(struct iov_measure *measure)
     measure->use = use;
 }
 
+bool iov_measure_busiest(const struct iov_measure *measure, unsigned *ret_processor,
+                         struct iov_processor_use *ret_use)
+{
+    const GArray *list = measure->private_data->watched;
+    iov_time busiest = 0;
+
+    for (unsigned i = 0; i < list->len; i++) {
+        const struct watched *watched = &g_array_index(list, struct watched, i);
+
+        iov_processor_settle(watched->processor);
+        if (i > 0 && watched->processor->busy - watched->busy <= busiest)
+            continue;
+        busiest = watched->processor->busy - watched->busy;
+        *ret_processor = i;
+        *ret_use = (struct iov_processor_use){ .processors = 1, .busy = busiest };
+        for (unsigned part = 0; part < IOV_PART_COUNT; part++)
+            ret_use->used[part] = watched->processor->used[part] - watched->used[part];
+    }
+    return list->len > 0;
+}
+
 void iov_measure_watch_thread(struct iov_measure *measure, const char *name,
                               iov_time (*busy)(const void *thread), const void *thread)
 {

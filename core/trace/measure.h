@@ -156,6 +156,10 @@ IOV_API void iov_measure_free(struct iov_measure *measure); /* accepts NULL */
 /* From now on this processor, which outlives the measurement, counts as one of the host's. Slow
  * plane. */
 IOV_API void iov_measure_watch(struct iov_measure *measure, struct iov_processor *processor);
+/* Which of them was busy most since the measurement began, and with what (`idle` is not filled in);
+ * false: there are none. */
+IOV_API bool iov_measure_busiest(const struct iov_measure *measure, unsigned *ret_processor,
+                                 struct iov_processor_use *ret_use);
 /*
  * From now on this thread's processor time is told apart. `busy` gives what it has used so far, and
  * may go back to less only when the models' statistics are reset. The name is copied. Slow plane.
