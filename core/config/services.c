@@ -4,9 +4,10 @@
  * would be busy, or silent, until it is given up.
  *
  * A VM is served by far ends of its own, if it has any that are wired, else by the machine's; and
- * by programs in other VMs. Where there are none, or kinds that say nothing of themselves, nothing
- * is refused. LIMIT: who can be reached, and who is asked, is not looked at: with several far ends
- * one that does it is enough.
+ * by programs in other VMs and of the host. If one of them has the address that the guest talks to
+ * (`peer-address`), what the guest asks for is its business alone. Where there are none, or kinds
+ * that say nothing of themselves, nothing is refused. LIMIT: who can be reached is not looked at,
+ * and else one of several that does it is enough.
  */
 #include "core/config/config-private.h"
 
@@ -61,6 +62,51 @@ static void add_programs(const struct parts *parts, GPtrArray *found)
     }
 }
 
+static const char *text_of(IovModel *model, const char *name)
+{
+    const struct iov_property *row = iov_model_find_property(model, name);
+
+    return row != NULL && row->type == IOV_VALUE_STRING
+               ? *(char *const *)G_STRUCT_MEMBER_P(model, row->offset)
+               : NULL;
+}
+
+/* Of the guest's kernel of a VM: whom it talks to ("peer-address"), who it is ("address"). */
+static const char *text_of_guest(const struct parts *parts, int vm, const char *name)
+{
+    for (guint i = 0; i < parts->list->len; i++) {
+        const struct part *part = g_ptr_array_index(parts->list, i);
+
+        if (part->vm == vm && text_of(part->model, "peer-address") != NULL)
+            return text_of(part->model, name);
+    }
+    return NULL;
+}
+
+static bool is_asked(const struct parts *parts, const struct part *far_end, const char *whom)
+{
+    const char *own = text_of(far_end->model, "address");
+
+    if (own == NULL && far_end->vm >= 0)
+        own = text_of_guest(parts, far_end->vm, "address");
+    return g_strcmp0(own, whom) == 0;
+}
+
+/* Without the others, if there is somebody of that name. */
+static void keep_asked(const struct parts *parts, GPtrArray *found, const char *whom)
+{
+    g_autoptr(GPtrArray) asked = g_ptr_array_new();
+
+    for (guint i = 0; i < found->len; i++) {
+        if (is_asked(parts, g_ptr_array_index(found, i), whom))
+            g_ptr_array_add(asked, g_ptr_array_index(found, i));
+    }
+    if (asked->len == 0)
+        return;
+    g_ptr_array_set_size(found, 0);
+    g_ptr_array_extend(found, asked, NULL, NULL);
+}
+
 /* Told where the first far end's property is written, else where the workload is. */
 static void refuse(const struct parts *parts, const struct part *workload, enum iov_service service,
                    const struct part *far_end)
@@ -85,6 +131,9 @@ static void check(const struct parts *parts, const struct part *workload, enum i
         found = far_ends(parts, -1);
     }
     add_programs(parts, found);
+    if (service != IOV_SERVICE_SOURCE &&
+        service != IOV_SERVICE_CLIENTS) /* these begin themselves */
+        keep_asked(parts, found, text_of_guest(parts, workload->vm, "peer-address"));
     for (guint i = 0; i < found->len; i++) {
         const struct part *part = g_ptr_array_index(found, i);
 

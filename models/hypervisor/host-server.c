@@ -34,24 +34,25 @@ static iov_time now(const IovHostServer *self)
 
 /* ---- Time ---- */
 
-void iov_server_charge(struct iov_exec *exec, iov_time cost)
+void iov_host_server_charge(struct iov_exec *exec, iov_time cost)
 {
     if (exec != NULL)
         iov_exec_compute(exec, cost, IOV_PART_HOST);
 }
 
-void iov_server_work(struct iov_server_task *task, iov_time cost)
+void iov_host_server_work(struct iov_host_server_task *task, iov_time cost)
 {
     iov_thread_compute(task->thread, cost, IOV_PART_PEER);
 }
 
-void iov_server_copy(struct iov_server_task *task, uint32_t size)
+void iov_host_server_copy(struct iov_host_server_task *task, uint32_t size)
 {
     iov_measure_copy(task->server->measure, size);
     iov_thread_compute(task->thread, task->server->costs.copy * size / 1024, IOV_PART_COPY);
 }
 
-iov_time iov_server_sum(const IovHostServer *self, const struct iov_packet *packet, uint32_t size)
+iov_time iov_host_server_sum(const IovHostServer *self, const struct iov_packet *packet,
+                             uint32_t size)
 {
     bool known = packet->flags & (IOV_PACKET_NEEDS_CHECKSUM | IOV_PACKET_CHECKSUM_GOOD);
 
@@ -60,7 +61,8 @@ iov_time iov_server_sum(const IovHostServer *self, const struct iov_packet *pack
 
 /* ---- Waiting ---- */
 
-void iov_server_wake(struct iov_server_task *task, struct iov_exec *exec, struct iov_span *span)
+void iov_host_server_wake(struct iov_host_server_task *task, struct iov_exec *exec,
+                          struct iov_span *span)
 {
     if (task->waits_for == NULL || !task->waits_for(task)) {
         iov_span_claim(span, task->server, IOV_PART_HOST, now(task->server));
@@ -70,11 +72,11 @@ void iov_server_wake(struct iov_server_task *task, struct iov_exec *exec, struct
     iov_thread_wake(exec, task->thread, span);
 }
 
-bool iov_server_wait(struct iov_server_task *task,
-                     bool (*ready)(const struct iov_server_task *task), iov_time deadline)
+bool iov_host_server_wait(struct iov_host_server_task *task,
+                          bool (*ready)(const struct iov_host_server_task *task), iov_time deadline)
 {
     while (!ready(task)) {
-        iov_server_work(task, task->server->costs.socket_block);
+        iov_host_server_work(task, task->server->costs.socket_block);
         if (ready(task))
             break;
         if (now(task->server) >= deadline)
@@ -86,7 +88,7 @@ bool iov_server_wait(struct iov_server_task *task,
     return true;
 }
 
-void iov_server_take_up(struct iov_server_task *task, struct iov_span *span)
+void iov_host_server_take_up(struct iov_host_server_task *task, struct iov_span *span)
 {
     iov_span_claim(span, task->thread->exec.holder, IOV_PART_QUEUE, now(task->server));
     task->thread->exec.span = span;
@@ -94,20 +96,20 @@ void iov_server_take_up(struct iov_server_task *task, struct iov_span *span)
 
 /* ---- Frames ---- */
 
-bool iov_server_answers(const IovHostServer *self)
+bool iov_host_server_answers(const IovHostServer *self)
 {
     return self->role == ECHO;
 }
 
-void iov_server_send(IovHostServer *self, struct iov_exec *exec, struct iov_packet *packet,
-                     iov_time owed)
+void iov_host_server_send(IovHostServer *self, struct iov_exec *exec, struct iov_packet *packet,
+                          iov_time owed)
 {
     self->sent_frames++;
     iov_bridge_send(self->bridge, &self->port, exec, packet, owed);
 }
 
 /* The task whose socket a datagram's port belongs to, or NULL. */
-static struct iov_server_task *task_of(IovHostServer *self, uint16_t port)
+static struct iov_host_server_task *task_of(IovHostServer *self, uint16_t port)
 {
     unsigned first = port < IOV_NET_PORT_DISCARD ? IOV_NET_PORT_ECHO : IOV_NET_PORT_DISCARD;
 
@@ -119,20 +121,20 @@ static bool deliver_datagram(IovHostServer *self, struct iov_exec *exec, struct 
 {
     uint32_t length;
     const uint8_t *ip = iov_datagram_in(packet, &length);
-    struct iov_server_task *task =
+    struct iov_host_server_task *task =
         ip != NULL ? task_of(self, iov_net_get16(ip + IPV4_HEADER + UDP_DESTINATION)) : NULL;
 
     if (task == NULL)
         return false;
     packet->payload = length - UDP_HEADER;
-    iov_server_charge(exec,
-                      owed + self->costs.udp_rx + iov_server_sum(self, packet, packet->payload));
+    iov_host_server_charge(exec, owed + self->costs.udp_rx +
+                                     iov_host_server_sum(self, packet, packet->payload));
     if (task->received.count >= LINUX_RECEIVE_DATAGRAMS) {
         iov_measure_drop(self->measure, &self->drops, packet);
         return true;
     }
     iov_packet_queue_push(&task->received, packet);
-    iov_server_wake(task, exec, packet->span);
+    iov_host_server_wake(task, exec, packet->span);
     return true;
 }
 
@@ -146,58 +148,58 @@ static void port_deliver(struct iov_switch_port *port, struct iov_exec *exec,
                          struct iov_packet *packet, iov_time owed)
 {
     IovHostServer *self = iov_container_of(port, IovHostServer, port);
-    const struct iov_server_costs *costs = &self->costs;
+    const struct iov_host_server_costs *costs = &self->costs;
 
     self->received_frames++;
     if (iov_answer_arp(packet, &self->own)) {
-        iov_server_send(self, exec, packet, owed + costs->udp_rx + costs->udp_tx);
+        iov_host_server_send(self, exec, packet, owed + costs->udp_rx + costs->udp_tx);
         return;
     }
     if (is_for_host(self, packet)) {
         if (iov_answer_ping(packet)) {
-            iov_server_send(self, exec, packet, owed + costs->icmp_rx + costs->icmp_tx);
+            iov_host_server_send(self, exec, packet, owed + costs->icmp_rx + costs->icmp_tx);
             return;
         }
-        if (self->protocol == TCP ? iov_server_tcp_deliver(self, exec, packet, owed)
+        if (self->protocol == TCP ? iov_host_server_tcp_deliver(self, exec, packet, owed)
                                   : deliver_datagram(self, exec, packet, owed))
             return;
     }
     self->ignored++;
-    iov_server_charge(exec, owed);
+    iov_host_server_charge(exec, owed);
     iov_packet_drop(packet);
 }
 
 /* ---- The program ---- */
 
-static bool has_message(const struct iov_server_task *task)
+static bool has_message(const struct iov_host_server_task *task)
 {
     return task->received.first != NULL;
 }
 
-static struct iov_packet *receive_datagram(struct iov_server_task *task)
+static struct iov_packet *receive_datagram(struct iov_host_server_task *task)
 {
-    const struct iov_server_costs *costs = &task->server->costs;
+    const struct iov_host_server_costs *costs = &task->server->costs;
     struct iov_packet *packet;
 
-    iov_server_work(task, costs->syscall_entry);
-    iov_server_wait(task, has_message, IOV_TIME_MAX);
+    iov_host_server_work(task, costs->syscall_entry);
+    iov_host_server_wait(task, has_message, IOV_TIME_MAX);
     packet = iov_packet_queue_pop(&task->received);
-    iov_server_take_up(task, packet->span);
-    iov_server_work(task, costs->socket_receive);
-    iov_server_copy(task, packet->payload);
-    iov_server_work(task, costs->syscall_exit);
+    iov_host_server_take_up(task, packet->span);
+    iov_host_server_work(task, costs->socket_receive);
+    iov_host_server_copy(task, packet->payload);
+    iov_host_server_work(task, costs->syscall_exit);
     return packet;
 }
 
-static void send_datagram(struct iov_server_task *task, struct iov_packet *packet)
+static void send_datagram(struct iov_host_server_task *task, struct iov_packet *packet)
 {
-    const struct iov_server_costs *costs = &task->server->costs;
+    const struct iov_host_server_costs *costs = &task->server->costs;
 
-    iov_server_work(task, costs->syscall_entry);
-    iov_server_copy(task, packet->payload);
-    iov_server_send(task->server, &task->thread->exec, packet, costs->udp_tx);
+    iov_host_server_work(task, costs->syscall_entry);
+    iov_host_server_copy(task, packet->payload);
+    iov_host_server_send(task->server, &task->thread->exec, packet, costs->udp_tx);
     task->thread->exec.span = NULL;
-    iov_server_work(task, costs->tx_return + costs->syscall_exit);
+    iov_host_server_work(task, costs->tx_return + costs->syscall_exit);
 }
 
 /* What a sender's operation does not wait for is counted where it arrives. */
@@ -216,7 +218,7 @@ static bool is_answered(const IovHostServer *self, const struct iov_packet *pack
     return self->role == ECHO && iov_net_get16(udp + UDP_DESTINATION) < IOV_NET_PORT_DISCARD;
 }
 
-static void serve_datagrams(struct iov_server_task *task)
+static void serve_datagrams(struct iov_host_server_task *task)
 {
     IovHostServer *self = task->server;
 
@@ -224,7 +226,7 @@ static void serve_datagrams(struct iov_server_task *task)
         struct iov_packet *packet = receive_datagram(task);
 
         note_arrival(self, packet->span, packet->payload);
-        iov_server_work(task, self->costs.application);
+        iov_host_server_work(task, self->costs.application);
         if (is_answered(self, packet) && iov_answer_datagram(packet))
             send_datagram(task, packet);
         else
@@ -234,23 +236,23 @@ static void serve_datagrams(struct iov_server_task *task)
     }
 }
 
-static void serve_connection(struct iov_server_task *task)
+static void serve_connection(struct iov_host_server_task *task)
 {
     IovHostServer *self = task->server;
     uint32_t size;
 
-    iov_server_tcp_accept(task);
+    iov_host_server_tcp_accept(task);
     for (;;) {
-        size = iov_server_tcp_read(task);
+        size = iov_host_server_tcp_read(task);
         note_arrival(self, NULL, size);
-        iov_server_work(task, self->costs.application);
+        iov_host_server_work(task, self->costs.application);
         while (self->role == SOURCE) { /* whoever has asked gets all there is */
-            iov_server_tcp_write(task, (uint32_t)self->message);
-            iov_server_work(task, self->costs.application);
+            iov_host_server_tcp_write(task, (uint32_t)self->message);
+            iov_host_server_work(task, self->costs.application);
             iov_thread_resched(task->thread);
         }
         if (self->role == ECHO)
-            iov_server_tcp_write(task, size);
+            iov_host_server_tcp_write(task, size);
         task->thread->exec.span = NULL;
         iov_thread_resched(task->thread);
     }
@@ -258,7 +260,7 @@ static void serve_connection(struct iov_server_task *task)
 
 static void task_main(void *argument)
 {
-    struct iov_server_task *task = argument;
+    struct iov_host_server_task *task = argument;
 
     if (task->server->protocol == TCP)
         serve_connection(task);
@@ -272,10 +274,8 @@ static bool iov_host_server_serves(const IovModel *model, enum iov_service wante
                                    const char **ret_property, const char **ret_remedy)
 {
     const IovHostServer *self = (const IovHostServer *)(const void *)model;
-    int role = wanted == IOV_SERVICE_TCP ? SINK : wanted == IOV_SERVICE_TCP_SOURCE ? SOURCE : ECHO;
 
     *ret_property = "role";
-    *ret_remedy = "protocol: tcp and the role that is wanted";
     switch (wanted) {
     case IOV_SERVICE_PING:
         return true;
@@ -283,10 +283,16 @@ static bool iov_host_server_serves(const IovModel *model, enum iov_service wante
         *ret_remedy = "role: echo, protocol: udp";
         return self->protocol == UDP && self->role == ECHO;
     case IOV_SERVICE_TCP:
+        *ret_remedy = "role: sink, protocol: tcp";
+        return self->protocol == TCP && self->role == SINK;
     case IOV_SERVICE_TCP_ECHO:
+        *ret_remedy = "role: echo, protocol: tcp";
+        return self->protocol == TCP && self->role == ECHO;
     case IOV_SERVICE_TCP_SOURCE:
-        return self->protocol == TCP && self->role == role;
-    default:
+        *ret_remedy = "role: source, protocol: tcp";
+        return self->protocol == TCP && self->role == SOURCE;
+    default: /* it begins nothing */
+        *ret_remedy = "the far end's address in place of it as the guest's peer-address";
         return false;
     }
 }
@@ -327,8 +333,8 @@ static bool iov_host_server_realize(IovModel *model, GError **error)
     self->port.has_address = true;
     memcpy(self->port.address, self->own.mac, ETHERNET_ADDRESS);
     for (unsigned i = 0; i < self->flows; i++) {
-        self->tasks[i] = (struct iov_server_task){ .server = self };
-        iov_server_tcp_init(&self->tasks[i]);
+        self->tasks[i] = (struct iov_host_server_task){ .server = self };
+        iov_host_server_tcp_init(&self->tasks[i]);
     }
     return iov_switch_attach(IOV_SWITCH(self->bridge_ref), &self->port) ||
            iov_model_fail(model, error, "bridge: all ports of '%s' are taken",
@@ -404,7 +410,7 @@ static void iov_host_server_class_init(IovHostServerClass *klass)
                   "much as goes to whoever has sent it a byte");
     IOV_PROP_ENUM(mc, IovHostServer, protocol, protocols, UDP,
                   "tcp: a connection for each of `flows`");
-    IOV_PROP_COUNT(mc, IovHostServer, flows, 1, IOV_SERVER_TASKS, 1,
+    IOV_PROP_COUNT(mc, IovHostServer, flows, 1, IOV_HOST_SERVER_TASKS, 1,
                    "Threads, each with a connection, or its share of UDP's ports");
     IOV_PROP_SIZE(mc, IovHostServer, message, 1, 1 << 20, 128 << 10,
                   "Of a stream: what it writes at once, and reads at most");

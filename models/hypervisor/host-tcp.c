@@ -18,19 +18,19 @@
 #include "models/guest/linux-regs.h"
 #include "models/hypervisor/host-server.h"
 
-static iov_time now(const struct iov_server_task *task)
+static iov_time now(const struct iov_host_server_task *task)
 {
     return iov_now(task->server->parent_instance.kernel);
 }
 
 /* ---- How much may be sent ---- */
 
-static uint32_t on_its_way(const struct iov_server_task *task)
+static uint32_t on_its_way(const struct iov_host_server_task *task)
 {
     return task->tcp.next - task->tcp.unacknowledged;
 }
 
-static uint32_t next_piece(const struct iov_server_task *task)
+static uint32_t next_piece(const struct iov_host_server_task *task)
 {
     uint32_t wanted = MIN(task->written - task->tcp.next, IOV_TCP_LARGE), room;
 
@@ -42,27 +42,27 @@ static uint32_t next_piece(const struct iov_server_task *task)
     return room >= wanted ? wanted : iov_tcp_part(&task->tcp, room, UINT32_MAX);
 }
 
-static uint32_t send_buffer(const struct iov_server_task *task)
+static uint32_t send_buffer(const struct iov_host_server_task *task)
 {
     return MIN(2 * MAX(task->tcp.congestion_window, IOV_TCP_FIRST), LINUX_TCP_WMEM_MAX);
 }
 
-static uint32_t buffered(const struct iov_server_task *task)
+static uint32_t buffered(const struct iov_host_server_task *task)
 {
     return task->written - task->tcp.unacknowledged;
 }
 
-static bool has_room(const struct iov_server_task *task)
+static bool has_room(const struct iov_host_server_task *task)
 {
     return buffered(task) <= send_buffer(task) / 3 * 2;
 }
 
-static bool is_open(const struct iov_server_task *task)
+static bool is_open(const struct iov_host_server_task *task)
 {
     return task->tcp.state == IOV_TCP_ESTABLISHED;
 }
 
-static bool has_data(const struct iov_server_task *task)
+static bool has_data(const struct iov_host_server_task *task)
 {
     return task->received.first != NULL;
 }
@@ -70,7 +70,7 @@ static bool has_data(const struct iov_server_task *task)
 /* ---- Sending ---- */
 
 /* The request that an answer takes along: with data the program's, with none the one that came. */
-static struct iov_span *take_request(struct iov_server_task *task, uint32_t size)
+static struct iov_span *take_request(struct iov_host_server_task *task, uint32_t size)
 {
     bool last = size > 0 && task->tcp.next + size == task->written;
     struct iov_span **from = size == 0 ? &task->asked : last ? &task->given : NULL, *span;
@@ -82,7 +82,7 @@ static struct iov_span *take_request(struct iov_server_task *task, uint32_t size
     return span;
 }
 
-static void send_segment(struct iov_server_task *task, struct iov_exec *exec, uint32_t size)
+static void send_segment(struct iov_host_server_task *task, struct iov_exec *exec, uint32_t size)
 {
     IovHostServer *self = task->server;
     struct iov_packet *packet = iov_packet_new(self->pool, IOV_TCP_PAYLOAD_AT + size);
@@ -96,11 +96,11 @@ static void send_segment(struct iov_server_task *task, struct iov_exec *exec, ui
     task->tcp.push = task->tcp.next + size == task->written;
     task->answers = size > 0 || task->answers == 0 ? 0 : task->answers - 1;
     iov_segment_next(&task->tcp, packet, size);
-    iov_server_send(self, exec, packet, cost);
+    iov_host_server_send(self, exec, packet, cost);
 }
 
 /* What is due and may go, unless somebody is at it. */
-static void transmit(struct iov_server_task *task, struct iov_exec *exec)
+static void transmit(struct iov_host_server_task *task, struct iov_exec *exec)
 {
     uint32_t size;
 
@@ -114,14 +114,14 @@ static void transmit(struct iov_server_task *task, struct iov_exec *exec)
 
 /* ---- What arrives ---- */
 
-static struct iov_server_task *find_task(IovHostServer *self, const uint8_t *ip)
+static struct iov_host_server_task *find_task(IovHostServer *self, const uint8_t *ip)
 {
     uint32_t address = iov_net_get32(ip + IPV4_SOURCE);
     uint16_t port = iov_net_get16(ip + IPV4_HEADER + TCP_SOURCE);
-    struct iov_server_task *free = NULL;
+    struct iov_host_server_task *free = NULL;
 
     for (unsigned i = (unsigned)self->flows; i-- > 0;) {
-        struct iov_server_task *task = &self->tasks[i];
+        struct iov_host_server_task *task = &self->tasks[i];
 
         if (task->tcp.state == IOV_TCP_CLOSED)
             free = task;
@@ -132,7 +132,7 @@ static struct iov_server_task *find_task(IovHostServer *self, const uint8_t *ip)
 }
 
 /* Whoever only takes has answered when it acknowledges. */
-static struct iov_span *queue_data(struct iov_server_task *task, struct iov_packet *packet,
+static struct iov_span *queue_data(struct iov_host_server_task *task, struct iov_packet *packet,
                                    uint32_t size)
 {
     struct iov_span *span = packet->span;
@@ -141,7 +141,7 @@ static struct iov_span *queue_data(struct iov_server_task *task, struct iov_pack
     packet->payload = size;
     task->held += size;
     iov_packet_queue_push(&task->received, packet);
-    if (iov_server_answers(task->server))
+    if (iov_host_server_answers(task->server))
         return span;
     packet->span = NULL;
     if (span != NULL)
@@ -149,8 +149,8 @@ static struct iov_span *queue_data(struct iov_server_task *task, struct iov_pack
     return NULL;
 }
 
-static void take(struct iov_server_task *task, struct iov_exec *exec, struct iov_packet *packet,
-                 const struct iov_tcp_segment *segment)
+static void take(struct iov_host_server_task *task, struct iov_exec *exec,
+                 struct iov_packet *packet, const struct iov_tcp_segment *segment)
 {
     unsigned result = iov_tcp_take(&task->tcp, segment, packet->data);
     struct iov_span *span = NULL;
@@ -166,20 +166,21 @@ static void take(struct iov_server_task *task, struct iov_exec *exec, struct iov
         iov_packet_drop(packet);
     transmit(task, exec);
     iov_span_claim(task->asked, task->server, IOV_PART_HOST, now(task));
-    iov_server_wake(task, exec, span);
+    iov_host_server_wake(task, exec, span);
 }
 
-bool iov_server_tcp_deliver(IovHostServer *self, struct iov_exec *exec, struct iov_packet *packet,
-                            iov_time owed)
+bool iov_host_server_tcp_deliver(IovHostServer *self, struct iov_exec *exec,
+                                 struct iov_packet *packet, iov_time owed)
 {
     bool summed = packet->flags & (IOV_PACKET_NEEDS_CHECKSUM | IOV_PACKET_CHECKSUM_GOOD);
     struct iov_tcp_segment segment;
-    struct iov_server_task *task;
+    struct iov_host_server_task *task;
 
     if (!iov_tcp_parse(packet->data, packet->size, self->own.ip, self->own.port, summed,
                        packet->segment_size, &segment))
         return false;
-    iov_server_charge(exec, owed + self->costs.tcp_rx + iov_server_sum(self, packet, segment.size));
+    iov_host_server_charge(exec, owed + self->costs.tcp_rx +
+                                     iov_host_server_sum(self, packet, segment.size));
     task = find_task(self, packet->data + ETHERNET_HEADER);
     if (task == NULL) {
         self->ignored++;
@@ -194,19 +195,19 @@ bool iov_server_tcp_deliver(IovHostServer *self, struct iov_exec *exec, struct i
 
 /* ---- System calls ---- */
 
-void iov_server_tcp_init(struct iov_server_task *task)
+void iov_host_server_tcp_init(struct iov_host_server_task *task)
 {
     iov_tcp_window_init(&task->window, (uint32_t)task->server->tcp_window);
     iov_tcp_init(&task->tcp, &task->server->own, iov_tcp_window_room(&task->window, 0));
 }
 
-void iov_server_tcp_accept(struct iov_server_task *task)
+void iov_host_server_tcp_accept(struct iov_host_server_task *task)
 {
-    iov_server_wait(task, is_open, IOV_TIME_MAX);
+    iov_host_server_wait(task, is_open, IOV_TIME_MAX);
 }
 
 /* The peer may go on: it knows of less than half of what there is again. */
-static bool is_window_news(const struct iov_server_task *task)
+static bool is_window_news(const struct iov_host_server_task *task)
 {
     uint32_t half = iov_tcp_window_room(&task->window, 0) / 2;
 
@@ -214,29 +215,29 @@ static bool is_window_news(const struct iov_server_task *task)
            iov_tcp_window_room(&task->window, task->held) >= half;
 }
 
-static void read_segment(struct iov_server_task *task)
+static void read_segment(struct iov_host_server_task *task)
 {
     struct iov_packet *packet = iov_packet_queue_pop(&task->received);
 
     if (packet->span != NULL) {
-        iov_server_take_up(task, packet->span);
+        iov_host_server_take_up(task, packet->span);
         task->given = packet->span;
         packet->span = NULL;
     }
-    iov_server_copy(task, packet->payload);
+    iov_host_server_copy(task, packet->payload);
     task->held -= packet->payload;
     iov_tcp_window_read(&task->window, packet->payload, now(task));
     iov_packet_free(packet);
 }
 
-uint32_t iov_server_tcp_read(struct iov_server_task *task)
+uint32_t iov_host_server_tcp_read(struct iov_host_server_task *task)
 {
     const IovHostServer *self = task->server;
     uint32_t size = 0, next;
 
-    iov_server_work(task, self->costs.syscall_entry);
-    iov_server_wait(task, has_data, IOV_TIME_MAX);
-    iov_server_work(task, self->costs.socket_receive);
+    iov_host_server_work(task, self->costs.syscall_entry);
+    iov_host_server_wait(task, has_data, IOV_TIME_MAX);
+    iov_host_server_work(task, self->costs.socket_receive);
     while (task->received.first != NULL) {
         next = task->received.first->payload;
         if (size > 0 && size + next > self->message)
@@ -247,27 +248,27 @@ uint32_t iov_server_tcp_read(struct iov_server_task *task)
     if (is_window_news(task))
         task->answers = MAX(task->answers, 1);
     transmit(task, &task->thread->exec);
-    iov_server_work(task, self->costs.syscall_exit);
+    iov_host_server_work(task, self->costs.syscall_exit);
     return size;
 }
 
 /* Nothing was acknowledged for too long: from there again. */
-static void wait_for_room(struct iov_server_task *task)
+static void wait_for_room(struct iov_host_server_task *task)
 {
     uint32_t before = task->tcp.unacknowledged;
 
-    if (iov_server_wait(task, has_room, now(task) + IOV_TCP_RETRANSMIT) ||
+    if (iov_host_server_wait(task, has_room, now(task) + IOV_TCP_RETRANSMIT) ||
         task->tcp.unacknowledged != before || on_its_way(task) == 0)
         return;
     iov_tcp_go_back(&task->tcp);
     transmit(task, &task->thread->exec);
 }
 
-void iov_server_tcp_write(struct iov_server_task *task, uint32_t size)
+void iov_host_server_tcp_write(struct iov_host_server_task *task, uint32_t size)
 {
     const IovHostServer *self = task->server;
 
-    iov_server_work(task, self->costs.syscall_entry);
+    iov_host_server_work(task, self->costs.syscall_entry);
     while (size > 0) {
         uint32_t piece;
 
@@ -276,11 +277,11 @@ void iov_server_tcp_write(struct iov_server_task *task, uint32_t size)
             continue;
         }
         piece = MIN(MIN(size, IOV_TCP_LARGE), send_buffer(task) - buffered(task));
-        iov_server_copy(task, piece);
+        iov_host_server_copy(task, piece);
         task->written += piece;
         size -= piece;
         transmit(task, &task->thread->exec);
     }
     task->thread->exec.span = NULL;
-    iov_server_work(task, self->costs.tx_return + self->costs.syscall_exit);
+    iov_host_server_work(task, self->costs.tx_return + self->costs.syscall_exit);
 }

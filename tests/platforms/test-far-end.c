@@ -97,6 +97,22 @@ Test(far_end, a_far_end_of_the_vms_own_counts_in_place_of_the_machines)
     WORKS("hostile-neighbour.yaml", "vms[1].parts.peer.role=sink");
 }
 
+/* The peer of the machine, idle beside it, would do what is wanted. */
+Test(far_end, the_program_that_the_guest_talks_to_must_do_it_itself)
+{
+    REFUSED("tcp-host.yaml",
+            "--set parts.server.role: 'tcp-rr' needs a far end that sends back what comes over a "
+            "TCP connection, which 'server' does not; write role: echo, protocol: tcp",
+            "workload.kind=tcp-rr", "parts.server.role=sink");
+    REFUSED("tcp-host.yaml", "which 'server' does not; write role: echo, protocol: udp",
+            "workload.kind=udp-rr");
+    REFUSED("tcp-host.yaml", "which 'server' does not; write role: source, protocol: tcp", RX,
+            SOURCE);
+    REFUSED("guest-to-guest.yaml", "'tcp-rr' needs a far end", "vms[1].workload.kind=tcp-rr");
+    WORKS("tcp-host.yaml", "workload.kind=tcp-rr", "parts.server.role=echo", SINK);
+    WORKS("tcp-host.yaml", "workload.kind=ping");
+}
+
 Test(far_end, one_that_nothing_leads_to_does_not_count)
 {
     /* The NIC is wired to the machine's network, whatever `netdev` says. */

@@ -140,7 +140,7 @@ Test(host_server, each_of_several_guests_has_a_connection_and_a_thread)
 
 Test(host_server, what_it_cannot_be_is_refused)
 {
-    REFUSED("tcp-host.yaml", "role: a source sends over TCP; protocol: tcp",
+    REFUSED("tcp-host.yaml", "role: a source sends over TCP; protocol: tcp", "workload.kind=ping",
             "parts.server.role=source", "parts.server.protocol=udp");
     REFUSED("tcp-host.yaml", "bridge: 'bridge' is a domain's, not the host's", "strategy=xen-pv");
     REFUSED("tcp-host.yaml", "address: '10.0.0' is not an address like 10.0.0.254",
