@@ -8,7 +8,8 @@
 
 enum iov_host_idle { IDLE_HLT, IDLE_POLL };
 enum iov_host_scaling { SCALING_NONE, SCALING_LOGARITHMIC, SCALING_LINEAR };
-enum { IOV_HOST_IDLE_PAST = 8, IOV_HOST_IDLE_STATES = 3 }; /* C1, C1E, C6 */
+/* C1, C1E, C6. */
+enum { IOV_HOST_IDLE_STATES = 3, IOV_HOST_IDLE_PAST = 8, IOV_HOST_IDLE_BUCKETS = 6 };
 
 /* A runnable thread; who puts it in its place looks at none of the others. */
 struct iov_host_waiting {
@@ -35,6 +36,9 @@ struct iov_host_cpu {
     iov_time idle_since;
     iov_time idle_past[IOV_HOST_IDLE_PAST]; /* the last idle times, in a ring */
     unsigned idle_count;
+    iov_time idle_timer; /* was so far away when it went idle */
+    /* By how far it is, the part of that time that it was idle lately. */
+    unsigned idle_factor[IOV_HOST_IDLE_BUCKETS];
     unsigned idle_state;
     struct iov_rest rest;
     bool rests;        /* idles without its idle thread's fiber, where that can be */

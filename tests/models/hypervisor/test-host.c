@@ -789,6 +789,47 @@ Test(host, short_naps_stay_in_c1)
     cr_assert(eq(u64, nap(3, 15 * IOV_US, 5 * IOV_MS), LATE_C1));
 }
 
+/* Wakes the other after computing for a short and a long time in turn. */
+static void knock_main(void *argument)
+{
+    struct worker *worker = argument;
+
+    for (unsigned i = 0; i < worker->rounds; i++) {
+        iov_thread_compute(worker->thread, i % 2 != 0 ? 95 * IOV_US : 15 * IOV_US,
+                           IOV_PART_EMULATOR);
+        worker->other->tokens++;
+        iov_thread_wake(&worker->thread->exec, worker->other->thread, NULL);
+    }
+}
+
+static void open_main(void *argument)
+{
+    struct worker *worker = argument;
+
+    for (unsigned i = 0; i < worker->rounds; i++, worker->tokens--) {
+        while (worker->tokens == 0)
+            iov_thread_block(worker->thread);
+    }
+    worker->finished = machine_now(&machine);
+}
+
+/* Neither alike, nor ended by the timer that is some milliseconds away. */
+Test(host, who_is_woken_long_before_its_timer_learns_not_to_sleep_deeply)
+{
+    struct napper far = { .nap = 5 * IOV_MS };
+    struct worker opens = { .rounds = 2000 }, knocks = { .rounds = 2000, .other = &opens };
+
+    machine.host->idle_states = 3;
+    start();
+    far.thread = iov_thread_new(machine.host, "far", 1, naps_main, &far);
+    worker_start(&opens, "opens", 1, open_main);
+    worker_start(&knocks, "knocks", 2, knock_main);
+    machine_run(&machine, 120 * IOV_MS);
+    cr_assert(lt(u64, 0, opens.finished));
+    cr_assert(lt(u64, 1500, machine.host->idle_entries[0] + machine.host->idle_entries[1]));
+    cr_assert(lt(u64, machine.host->idle_entries[2], 100));
+}
+
 Test(host, with_one_idle_state_every_nap_is_spent_in_it)
 {
     cr_assert(eq(u64, nap(1, 5 * IOV_MS, 200 * IOV_MS), LATE_C1));
