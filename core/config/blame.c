@@ -4,8 +4,6 @@
  * which thread, and what that hints at. LIMIT: the time since the measurement began counts, not
  * only that in which nothing was finished.
  */
-#include <inttypes.h>
-
 #include "core/config/config-private.h"
 #include "core/trace/measure.h"
 
@@ -69,14 +67,13 @@ static const char *advice(enum iov_part part, bool interrupted)
 
 char *blame(const struct iov_measure *measure, iov_time now)
 {
-    g_autoptr(GString) text = g_string_new(NULL);
+    GString *text = g_string_new(NULL);
     iov_time window = now - measure->begin;
     struct iov_processor_use use;
-    enum iov_part part;
     unsigned busiest, busy;
 
     if (!iov_measure_busiest(measure, &busiest, &use))
-        return g_strdup("");
+        return g_string_free(text, FALSE);
     busy = percent(use.busy, window);
     if (busy < BUSY_LEAST) {
         g_string_append_printf(text,
@@ -84,12 +81,14 @@ char *blame(const struct iov_measure *measure, iov_time now)
                                "waited for was lost, or nobody sends it: look for drops, and for "
                                "what the far end received, in the statistics (-o)",
                                busiest, busy);
-        return g_string_free(g_steal_pointer(&text), FALSE);
+    } else {
+        enum iov_part part = main_part(&use);
+
+        g_string_append_printf(text,
+                               ". Host processor %u was busy %u %% of the time, %u %% with '%s'",
+                               busiest, busy, percent(use.used[part], window), iov_part_name(part));
+        add_thread(text, measure, window);
+        g_string_append_printf(text, ". %s", advice(part, add_virtual(text, measure, window)));
     }
-    part = main_part(&use);
-    g_string_append_printf(text, ". Host processor %u was busy %u %% of the time, %u %% with '%s'",
-                           busiest, busy, percent(use.used[part], window), iov_part_name(part));
-    add_thread(text, measure, window);
-    g_string_append_printf(text, ". %s", advice(part, add_virtual(text, measure, window)));
-    return g_string_free(g_steal_pointer(&text), FALSE);
+    return g_string_free(text, FALSE);
 }

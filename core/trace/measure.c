@@ -117,41 +117,46 @@ void iov_measure_watch(struct iov_measure *measure, struct iov_processor *proces
 
 /* LIMIT: an access to another simulator's model that begins before the measurement counts as a
  * whole. */
+static struct iov_processor_use use_of(const struct watched *watched)
+{
+    struct iov_processor_use use = { .processors = 1 };
+
+    iov_processor_settle(watched->processor);
+    use.busy = watched->processor->busy - watched->busy;
+    for (unsigned part = 0; part < IOV_PART_COUNT; part++)
+        use.used[part] = watched->processor->used[part] - watched->used[part];
+    return use;
+}
+
 static void sum_processors(struct iov_measure *measure)
 {
     const GArray *list = measure->private_data->watched;
-    struct iov_processor_use use = { .processors = list->len };
+    struct iov_processor_use sum = { .processors = list->len };
     iov_time all = list->len * (measure->end - measure->begin);
 
     for (unsigned i = 0; i < list->len; i++) {
-        const struct watched *watched = &g_array_index(list, struct watched, i);
+        struct iov_processor_use use = use_of(&g_array_index(list, struct watched, i));
 
-        iov_processor_settle(watched->processor);
-        use.busy += watched->processor->busy - watched->busy;
+        sum.busy += use.busy;
         for (unsigned part = 0; part < IOV_PART_COUNT; part++)
-            use.used[part] += watched->processor->used[part] - watched->used[part];
+            sum.used[part] += use.used[part];
     }
-    use.idle = all > use.busy ? all - use.busy : 0;
-    measure->use = use;
+    sum.idle = all > sum.busy ? all - sum.busy : 0;
+    measure->use = sum;
 }
 
 bool iov_measure_busiest(const struct iov_measure *measure, unsigned *ret_processor,
                          struct iov_processor_use *ret_use)
 {
     const GArray *list = measure->private_data->watched;
-    iov_time busiest = 0;
 
     for (unsigned i = 0; i < list->len; i++) {
-        const struct watched *watched = &g_array_index(list, struct watched, i);
+        struct iov_processor_use use = use_of(&g_array_index(list, struct watched, i));
 
-        iov_processor_settle(watched->processor);
-        if (i > 0 && watched->processor->busy - watched->busy <= busiest)
+        if (i > 0 && use.busy <= ret_use->busy)
             continue;
-        busiest = watched->processor->busy - watched->busy;
         *ret_processor = i;
-        *ret_use = (struct iov_processor_use){ .processors = 1, .busy = busiest };
-        for (unsigned part = 0; part < IOV_PART_COUNT; part++)
-            ret_use->used[part] = watched->processor->used[part] - watched->used[part];
+        *ret_use = use;
     }
     return list->len > 0;
 }

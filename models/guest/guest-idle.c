@@ -67,7 +67,7 @@ static iov_time next_timer(const struct iov_guest_cpu *cpu)
 {
     iov_time tick = cpu->tick_stopped ? IOV_TIME_MAX : cpu->tick;
 
-    return MIN(MIN(tick, cpu->sleep), MIN(cpu->flush, cpu->acknowledge));
+    return MIN(MIN(tick, cpu->sleep), MIN(cpu->flush, cpu->tcp_timer));
 }
 
 static iov_time tick_period(const struct iov_guest_cpu *cpu)
@@ -81,7 +81,7 @@ void iov_guest_start_timer(struct iov_guest_cpu *cpu)
 
     cpu->sleep = IOV_TIME_MAX;
     cpu->flush = IOV_TIME_MAX;
-    cpu->acknowledge = IOV_TIME_MAX;
+    cpu->tcp_timer = IOV_TIME_MAX;
     cpu->programmed = IOV_TIME_MAX;
     cpu->tick = IOV_TIME_MAX;
     if (!cpu->tsc_deadline)
@@ -120,8 +120,8 @@ void iov_guest_timer_interrupt(struct iov_guest_cpu *cpu)
         iov_guest_wake(cpu, cpu);
     }
     iov_guest_dma_timer(cpu);
-    if (cpu->acknowledge <= now) {
-        cpu->acknowledge = IOV_TIME_MAX;
+    if (cpu->tcp_timer <= now) {
+        cpu->tcp_timer = IOV_TIME_MAX;
         iov_guest_raise_softirq(cpu, IOV_GUEST_TIMER);
     }
     write_timer(cpu, next_timer(cpu));
@@ -185,7 +185,7 @@ static void stop_tick(struct iov_guest_cpu *cpu)
     if (cpu->guest->tick != IOV_GUEST_TICKLESS || cpu->tick_stopped)
         return;
     iov_time now = iov_guest_now(cpu);
-    iov_time timer = MIN(cpu->sleep, cpu->acknowledge), sleep = timer > now ? timer - now : 0;
+    iov_time timer = MIN(cpu->sleep, cpu->tcp_timer), sleep = timer > now ? timer - now : 0;
     iov_time typical = has_forecast(cpu->guest) ? typical_interval(cpu) : IOV_TIME_MAX;
 
     if ((sleep < typical ? sleep : typical) < tick_period(cpu))

@@ -142,7 +142,7 @@ struct iov_guest_cpu {
     iov_time tick;                              /* when the next is due */
     iov_time sleep;                             /* end of the task's sleep, or IOV_TIME_MAX */
     iov_time flush;                             /* of mappings that are given back later */
-    iov_time acknowledge;                       /* the first that waits to go by itself */
+    iov_time tcp_timer;                         /* the first of iov_guest_tcp_due() */
     iov_time programmed;                        /* what the timer is set to, or IOV_TIME_MAX */
     uint32_t intervals_us[IOV_GUEST_INTERVALS]; /* past idle periods */
     unsigned interval;

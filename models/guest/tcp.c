@@ -184,7 +184,7 @@ static void set_timer(struct iov_guest_cpu *cpu, struct iov_guest_socket *socket
             first = MIN(first, iov_guest_tcp_due(&net->sockets[i]));
     }
     if (net->dev->ops->poll == NULL) /* who polls looks for himself */
-        iov_guest_set_timer(cpu, &cpu->acknowledge, first);
+        iov_guest_set_timer(cpu, &cpu->tcp_timer, first);
 }
 
 void iov_guest_tcp_timer(struct iov_guest_cpu *cpu)

@@ -83,7 +83,7 @@ static void call_back(struct iov_host_cpu *cpu, struct iov_thread *thread)
 /* The thread comes to the processor's queue, or runs there. */
 static void settle_at(struct iov_thread *thread, struct iov_host_cpu *cpu)
 {
-    iov_time bonus = thread->host->scale * thread->host->latency / 2; /* GENTLE_FAIR_SLEEPERS */
+    iov_time bonus = iov_host_latency(thread->host) / 2; /* GENTLE_FAIR_SLEEPERS */
     iov_time floor = cpu->vruntime_floor > bonus ? cpu->vruntime_floor - bonus : 0;
 
     if (thread->cpu == NULL) {
@@ -212,7 +212,7 @@ struct iov_host_cpu *iov_host_refuge(struct iov_host_cpu *cpu, iov_time interrup
     now = iov_now(cpu->host->parent_instance.kernel);
     period = now - cpu->period_begin;
     cpu->interrupted += interrupted;
-    if (period < cpu->host->scale * cpu->host->latency / 2)
+    if (period < iov_host_latency(cpu->host) / 2)
         return NULL;
     left = period - cpu->interrupted;
     cpu->period_begin = now;

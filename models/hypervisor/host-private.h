@@ -126,6 +126,11 @@ static inline struct iov_thread *iov_thread_of(struct iov_exec *exec)
 }
 
 /* On this machine. */
+static inline iov_time iov_host_latency(const IovLinuxHost *host)
+{
+    return host->scale * host->latency;
+}
+
 static inline iov_time iov_host_wakeup_granularity(const IovLinuxHost *host)
 {
     return host->scale * host->wakeup_granularity;

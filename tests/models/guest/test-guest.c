@@ -320,9 +320,9 @@ static void wait_always(struct iov_guest_cpu *cpu)
     }
 }
 
-Test(guest, short_waits_do_not_touch_the_timer)
+/* Waits of 50 us each; returns where the log of 2000 begins. */
+static unsigned log_short_waits(struct machine *machine)
 {
-    struct machine *machine = boot(wait_always);
     struct waker waker;
 
     machine_start(machine);
@@ -332,9 +332,17 @@ Test(guest, short_waits_do_not_touch_the_timer)
 
     iov_kernel_run_until(machine->kernel, 110 * IOV_MS);
     cr_assert(eq(uint, machine_count(machine, from, 'i', 0x26), 2000));
+    iov_event_disarm(&waker.event);
+    return from;
+}
+
+Test(guest, short_waits_do_not_touch_the_timer)
+{
+    struct machine *machine = boot(wait_always);
+    unsigned from = log_short_waits(machine);
+
     cr_assert(eq(uint, machine_count(machine, from, 'i', IOV_GUEST_VECTOR_TIMER), 25));
     cr_assert(eq(uint, timer_writes(machine, from), 25));
-    iov_event_disarm(&waker.event);
     machine_free(machine);
 }
 
@@ -345,21 +353,14 @@ Test(guest, without_a_governor_every_wait_writes_the_timer_twice)
 
     for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
         struct machine *machine = boot(wait_always);
-        struct waker waker;
+        unsigned from;
 
         machine_choose(machine->guest, "idle", kinds[i]);
         machine_set(machine->guest, "haltpoll", 0);
         machine_set(machine->guest, "cpuidle",
                     i == 1); /* haltpoll is one that does not look ahead */
-        machine_start(machine);
-        start_waker(&waker, machine, 50 * IOV_US, 50 * IOV_US);
-        iov_kernel_run_until(machine->kernel, 10 * IOV_MS);
-        unsigned from = machine->logged;
-
-        iov_kernel_run_until(machine->kernel, 110 * IOV_MS);
-        cr_assert(eq(uint, machine_count(machine, from, 'i', 0x26), 2000));
+        from = log_short_waits(machine);
         cr_assert(eq(uint, timer_writes(machine, from), 4000), "%s", kinds[i]);
-        iov_event_disarm(&waker.event);
         machine_free(machine);
     }
 }
