@@ -65,6 +65,19 @@ Test(tcp_timer, who_has_measured_nothing_waits_for_a_second)
     cr_assert(eq(u64, patience(), IOV_SEC));
 }
 
+/* SPEC: RFC 6298 5.3. */
+Test(tcp_timer, with_each_segment_that_is_acknowledged_the_wait_begins_again)
+{
+    timer.probes = false;
+    sends(1);
+    hears(5 * IOV_MS);
+    sends(2);
+    now += 3 * IOV_MS;
+    tcp.unacknowledged += IOV_TCP_MSS;
+    iov_tcp_timer_heard(&timer, &tcp, now);
+    cr_assert(eq(u64, patience(), (5000 - 5000 / 8 + 3000 / 8) * IOV_US + 200 * IOV_MS));
+}
+
 Test(tcp_timer, one_segment_has_a_round_trip_and_200_ms)
 {
     sends(1);
