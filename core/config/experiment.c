@@ -252,6 +252,16 @@ static bool is_end(struct iov_platform *platform, GError **error)
     return false;
 }
 
+/* It came to its end: with something that was measured? */
+static bool is_worth_it(const struct iov_experiment *self, GError **error)
+{
+    const struct iov_measure *measure = iov_experiment_measure(self);
+
+    return !measure->complete || measure->operations > 0 || measure->settled == 0 ||
+           give_up(self, error, measure->end - measure->end % IOV_US,
+                   "all of its operations had been lost");
+}
+
 /* One slice after the other until the run ends; false with an error if it cannot go on. */
 static bool run_slices(struct iov_experiment *self, struct iov_progress *progress, GError **error)
 {
@@ -267,7 +277,7 @@ static bool run_slices(struct iov_experiment *self, struct iov_progress *progres
         int64_t before = g_get_monotonic_time(), took;
 
         if (!iov_kernel_run_until(run->kernel, until))
-            return is_end(self->platform, error);
+            return is_end(self->platform, error) && is_worth_it(self, error);
         took = g_get_monotonic_time() - before;
         slice = took < SLICE_WALL_US / 2   ? MIN(slice * 2, IOV_SEC)
                 : took > SLICE_WALL_US * 2 ? slice / 2 + 1

@@ -101,6 +101,16 @@ Test(memcached, far_above_the_knee_the_server_still_answers_and_the_run_ends)
     }
 }
 
+/* The server is slower by so much that no place in the clients' window is still the request's when
+ * its answer comes. */
+Test(memcached, a_run_whose_requests_are_all_lost_has_measured_nothing_and_fails)
+{
+    REFUSED("memcached.yaml",
+            "all of its operations had been lost. Host processor 1 was busy 100 % of the time",
+            "strategy=sriov-vf", "costs.guest-memcached=200ms", "parts.peer.source-interval=5us",
+            "workload.operations=20000", "workload.warmup=10000");
+}
+
 Test(memcached, each_of_several_servers_has_clients_of_its_own)
 {
     struct iov_experiment *run =
