@@ -70,6 +70,7 @@ struct part {
     struct iov_origin origin;
     int vm; /* index, or -1: the machine's */
     IovModel *model;
+    uint64_t connections; /* of TCP, that workloads ask it for */
 };
 
 /* All parts that the tree describes, before there is a model. */

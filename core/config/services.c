@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether somebody is at the far end who does what a guest's workload needs. Without that a run
- * would be busy, or silent, until it is given up.
+ * Whether somebody is at the far end who does what a guest's workload needs, for as many as need
+ * it. Without that a run would be busy, or silent, until it is given up.
  *
  * A VM is served by far ends of its own, if it has any that are wired, else by the machine's; and
  * by programs in other VMs and of the host. If one of them has the address that the guest talks to
@@ -9,6 +9,8 @@
  * that say nothing of themselves, nothing is refused. LIMIT: who can be reached is not looked at,
  * and else one of several that does it is enough.
  */
+#include <inttypes.h>
+
 #include "core/config/config-private.h"
 
 static const char *const service_names[] = {
@@ -121,10 +123,14 @@ static void refuse(const struct parts *parts, const struct part *workload, enum 
                         workload->kind, service_names[service], far_end->name, remedy);
 }
 
-static void check(const struct parts *parts, const struct part *workload, enum iov_service service)
+/* Who does it; NULL: nobody, or any of several. */
+static struct part *check(const struct parts *parts, const struct part *workload,
+                          enum iov_service service)
 {
     g_autoptr(GPtrArray) found = far_ends(parts, workload->vm);
     const char *property, *remedy;
+    struct part *server = NULL;
+    unsigned count = 0;
 
     if (found->len == 0) {
         g_ptr_array_unref(found);
@@ -135,13 +141,46 @@ static void check(const struct parts *parts, const struct part *workload, enum i
         service != IOV_SERVICE_CLIENTS) /* these begin themselves */
         keep_asked(parts, found, text_of_guest(parts, workload->vm, "peer-address"));
     for (guint i = 0; i < found->len; i++) {
-        const struct part *part = g_ptr_array_index(found, i);
+        struct part *part = g_ptr_array_index(found, i);
 
-        if (IOV_MODEL_GET_CLASS(part->model)->serves(part->model, service, &property, &remedy))
-            return;
+        if (!IOV_MODEL_GET_CLASS(part->model)->serves(part->model, service, &property, &remedy))
+            continue;
+        server = part;
+        count++;
     }
-    if (found->len > 0)
+    if (count == 0 && found->len > 0)
         refuse(parts, workload, service, g_ptr_array_index(found, 0));
+    return count == 1 ? server : NULL;
+}
+
+static bool is_tcp(enum iov_service service)
+{
+    return service == IOV_SERVICE_TCP || service == IOV_SERVICE_TCP_ECHO ||
+           service == IOV_SERVICE_TCP_SOURCE;
+}
+
+static uint64_t connections_of(const struct part *part, uint64_t otherwise)
+{
+    const IovModelClass *class = IOV_MODEL_GET_CLASS(part->model);
+
+    return class->connections != NULL ? class->connections(part->model) : otherwise;
+}
+
+/* Far ends that are asked for more connections than they take. */
+static void check_connections(const struct parts *parts)
+{
+    for (guint i = 0; i < parts->list->len; i++) {
+        const struct part *part = g_ptr_array_index(parts->list, i);
+        const struct iov_node *flows = iov_node_get(part->node, "flows");
+        bool has_flows = iov_model_find_property(part->model, "flows") != NULL;
+
+        if (part->connections <= connections_of(part, UINT64_MAX))
+            continue;
+        iov_diagnostics_add(
+            parts->config->diagnostics, flows != NULL ? flows->origin : part->origin,
+            "'%s' takes %" PRIu64 " TCP connections%s, and the guests ask it for %" PRIu64,
+            part->path, connections_of(part, 0), has_flows ? " (flows)" : "", part->connections);
+    }
 }
 
 void services_check(const struct parts *parts)
@@ -151,8 +190,13 @@ void services_check(const struct parts *parts)
         const IovModelClass *class = IOV_MODEL_GET_CLASS(part->model);
         enum iov_service service =
             class->needs != NULL ? class->needs(part->model) : IOV_SERVICE_NONE;
+        struct part *server;
 
-        if (service != IOV_SERVICE_NONE)
-            check(parts, part, service);
+        if (service == IOV_SERVICE_NONE)
+            continue;
+        server = check(parts, part, service);
+        if (server != NULL && is_tcp(service))
+            server->connections += connections_of(part, 1);
     }
+    check_connections(parts);
 }

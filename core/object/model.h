@@ -119,6 +119,8 @@ struct _IovModelClass {
                    const char **ret_remedy);
     /* The service that it cannot do without. NULL: none. */
     enum iov_service (*needs)(const IovModel *self);
+    /* Of TCP: how many it makes, or as a far end takes. NULL: one, or any number. */
+    uint64_t (*connections)(const IovModel *self);
 };
 
 /* ---- Rows ---- */

@@ -95,6 +95,11 @@ static void join(IovWorkload *self)
     self->guest = iov_measure_join(self->measure, name);
 }
 
+static uint64_t workload_connections(const IovModel *model)
+{
+    return ((const IovWorkload *)(const void *)model)->flows;
+}
+
 static bool workload_realize(IovModel *model, GError **error)
 {
     IovWorkload *self = IOV_WORKLOAD(model);
@@ -130,6 +135,7 @@ static void iov_workload_class_init(IovWorkloadClass *klass)
 
     mc->realize = workload_realize;
     mc->unrealize = workload_unrealize;
+    mc->connections = workload_connections;
     iov_model_class_describe(mc, "workload", "Parent of all workloads: it cannot be made itself");
     IOV_PROP_COUNT(mc, IovWorkload, operations, 1, UINT32_MAX, 10000,
                    "Operations that are measured");

@@ -297,6 +297,11 @@ static bool iov_host_server_serves(const IovModel *model, enum iov_service wante
     }
 }
 
+static uint64_t iov_host_server_connections(const IovModel *model)
+{
+    return ((const IovHostServer *)(const void *)model)->flows;
+}
+
 static bool check(IovHostServer *self, GError **error)
 {
     IovModel *model = &self->parent_instance;
@@ -428,6 +433,7 @@ static void iov_host_server_class_init(IovHostServerClass *klass)
     IOV_STAT(mc, IovHostServer, drops, "Frames that found a socket full");
     IOV_STAT_TIME(mc, IovHostServer, thread_time, "CPU time of its threads");
     mc->serves = iov_host_server_serves;
+    mc->connections = iov_host_server_connections;
     mc->realize = iov_host_server_realize;
     mc->start = iov_host_server_start;
     mc->update_statistics = iov_host_server_update_statistics;

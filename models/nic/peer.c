@@ -427,6 +427,12 @@ static bool iov_peer_serves(const IovModel *model, enum iov_service wanted,
     }
 }
 
+static uint64_t iov_peer_connections(const IovModel *model)
+{
+    (void)model;
+    return PEER_TCP_CONNECTIONS;
+}
+
 static void iov_peer_unrealize(IovModel *model)
 {
     IovPeer *self = (IovPeer *)(void *)model;
@@ -492,6 +498,7 @@ static void iov_peer_class_init(IovPeerClass *klass)
     mc->realize = iov_peer_realize;
     mc->unrealize = iov_peer_unrealize;
     mc->serves = iov_peer_serves;
+    mc->connections = iov_peer_connections;
     G_OBJECT_CLASS(klass)->finalize = iov_peer_finalize;
 }
 

@@ -127,3 +127,10 @@ Test(far_end, where_nobody_says_what_he_does_nothing_is_refused)
     cr_assert(iov_experiment_run(run, NULL, &error));
     iov_experiment_free(run);
 }
+
+Test(far_end, more_connections_than_it_takes_are_refused)
+{
+    REFUSED("tcp-rr.yaml", "'peer' takes 256 TCP connections, and the guests ask it for 260",
+            "include=machines/skylake-1s-16.yaml", "vms=[{ name: vm, count: 65, vcpus: 4 }]",
+            "workload.flows=4", "strategy=vhost-net");
+}
