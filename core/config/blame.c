@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where the time of a run goes that is given up: which processor works meanwhile, at what, for
- * which thread, and what that hints at. LIMIT: the time since the measurement began counts, not
- * only that in which nothing was finished.
+ * Where the time of a run goes that is given up: who waits for a connection, which processor works
+ * meanwhile, at what, for which thread, and what that hints at. LIMIT: the time since the
+ * measurement began counts, not only that in which nothing was finished.
  */
 #include "core/config/config-private.h"
 #include "core/trace/measure.h"
@@ -65,6 +65,17 @@ static const char *advice(enum iov_part part, bool interrupted)
     return "Somebody has more to do than gets done: less load, or more processors";
 }
 
+/* Before its first operation. */
+static void add_missing(GString *text, const struct iov_measure *measure)
+{
+    for (unsigned i = 0; i < measure->guest_count; i++) {
+        const struct iov_guest_use *use = &measure->guests[i];
+
+        if (use->connections_missing > 0)
+            g_string_append_printf(text, ". No TCP connection came about for '%s'", use->name);
+    }
+}
+
 char *blame(const struct iov_measure *measure, iov_time now)
 {
     GString *text = g_string_new(NULL);
@@ -72,6 +83,7 @@ char *blame(const struct iov_measure *measure, iov_time now)
     struct iov_processor_use use;
     unsigned busiest, busy;
 
+    add_missing(text, measure);
     if (!iov_measure_busiest(measure, &busiest, &use))
         return g_string_free(text, FALSE);
     busy = percent(use.busy, window);

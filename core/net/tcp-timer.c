@@ -5,6 +5,7 @@
 #define FIRST IOV_SEC           /* SPEC: RFC 6298 2.1 */
 #define LONGEST (120 * IOV_SEC) /* TCP_RTO_MAX */
 #define TRIES 15u               /* tcp_retries2 */
+#define SYN_TRIES 6u            /* tcp_syn_retries */
 
 static bool before(uint32_t a, uint32_t b)
 {
@@ -14,6 +15,14 @@ static bool before(uint32_t a, uint32_t b)
 static iov_time longest(iov_time a, iov_time b)
 {
     return a > b ? a : b;
+}
+
+/* SPEC: RFC 6298 3, Karn's algorithm. */
+static bool was_sent_before(const struct iov_tcp_timer *timer, const struct iov_tcp *tcp,
+                            uint32_t from)
+{
+    return tcp->state == IOV_TCP_SYN_SENT ? timer->expired > 0
+                                          : timer->go_backs > 0 && before(from, timer->resent);
 }
 
 void iov_tcp_timer_sent(struct iov_tcp_timer *timer, const struct iov_tcp *tcp, uint32_t size,
@@ -29,7 +38,7 @@ void iov_tcp_timer_sent(struct iov_tcp_timer *timer, const struct iov_tcp *tcp, 
     timer->sent = now;
     if (from == tcp->unacknowledged)
         timer->since = now;
-    if (timer->measures || (timer->go_backs > 0 && before(from, timer->resent)))
+    if (timer->measures || was_sent_before(timer, tcp, from))
         return;
     timer->measures = true;
     timer->measured = tcp->next;
@@ -87,6 +96,8 @@ static bool is_probe(const struct iov_tcp_timer *timer, const struct iov_tcp *tc
 
 iov_time iov_tcp_timer_due(const struct iov_tcp_timer *timer, const struct iov_tcp *tcp)
 {
+    if (tcp->state == IOV_TCP_SYN_SENT)
+        return timer->expired > SYN_TRIES ? IOV_TIME_MAX : timer->since + retransmission(timer);
     if (tcp->state != IOV_TCP_ESTABLISHED || tcp->next == tcp->unacknowledged ||
         timer->expired > TRIES)
         return IOV_TIME_MAX;
@@ -97,6 +108,7 @@ iov_time iov_tcp_timer_due(const struct iov_tcp_timer *timer, const struct iov_t
 
 void iov_tcp_timer_expired(struct iov_tcp_timer *timer, const struct iov_tcp *tcp, iov_time now)
 {
+    timer->measures = false;
     timer->expired += !is_probe(timer, tcp);
     timer->probed = true;
     timer->since = now;

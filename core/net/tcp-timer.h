@@ -8,9 +8,9 @@
  * nothing is. As in Linux the smoothed round trip plus four times its variation is never less than
  * the round trip and IOV_TCP_RETRANSMIT. RFC 8985 7.2: when several segments are on their way and
  * nothing has been sent for two round trips, that is a first end of the wait (`probes`); not in
- * less than IOV_TCP_PROBE.
+ * less than IOV_TCP_PROBE. A SYN's wait begins with a second.
  * LIMIT: that probe sends all again, not the last segment; no timestamps (RFC 7323), so one sample
- * a round trip.
+ * a round trip; a SYN that was lost leaves the wait as it was (RFC 6298 5.7: three seconds).
  */
 #ifndef IOV_NET_TCP_TIMER_H
 #define IOV_NET_TCP_TIMER_H
@@ -48,7 +48,7 @@ IOV_API void iov_tcp_timer_heard(struct iov_tcp_timer *timer, const struct iov_t
                                  iov_time now);
 /* When it is too late; IOV_TIME_MAX: nothing is on its way, or the other end has gone. */
 IOV_API iov_time iov_tcp_timer_due(const struct iov_tcp_timer *timer, const struct iov_tcp *tcp);
-/* It was: the owner goes back (iov_tcp_go_back()) and sends. */
+/* It was: the owner goes back (iov_tcp_go_back()), unless it was a SYN, and sends. */
 IOV_API void iov_tcp_timer_expired(struct iov_tcp_timer *timer, const struct iov_tcp *tcp,
                                    iov_time now);
 

@@ -109,6 +109,7 @@ struct iov_guest_use {
     bool ready;                    /* its warm-up is over */
     bool finished;                 /* it has done what it was asked to; it goes on until all have */
     bool stands_by;                /* it has no operations of its own */
+    unsigned connections_missing;  /* of TCP: nobody has answered yet */
 };
 
 struct iov_waterfall; /* core/trace/waterfall.h */

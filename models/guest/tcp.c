@@ -302,26 +302,42 @@ void iov_guest_tcp_accept(struct iov_guest_cpu *cpu)
     socket->written = socket->tcp.next;
 }
 
+/* False: the SYN's time is over. */
+static bool await_connection(struct iov_guest_cpu *cpu, struct iov_guest_socket *socket)
+{
+    iov_time deadline = iov_tcp_timer_due(&socket->again, &socket->tcp);
+
+    while (socket->tcp.state != IOV_TCP_ESTABLISHED && iov_guest_now(cpu) < deadline)
+        iov_guest_net_wait_writer(cpu, deadline, NULL);
+    if (socket->tcp.state == IOV_TCP_ESTABLISHED)
+        return true;
+    iov_tcp_timer_expired(&socket->again, &socket->tcp, iov_guest_now(cpu));
+    return false;
+}
+
 bool iov_guest_tcp_connect(struct iov_guest_cpu *cpu)
 {
     struct iov_guest_net *net = &cpu->guest->net;
     struct iov_guest_socket *socket = iov_guest_socket(cpu);
 
+    unsigned number = IOV_WORKLOAD(net->guest->workload)->guest;
+    unsigned *missing = &net->guest->measure->guests[number].connections_missing;
+
     open_socket(net, socket, socket->port);
     iov_tcp_connect(&socket->tcp, &net->peer);
-    for (unsigned tries = 0; tries < TRIES; tries++) {
-        iov_time deadline = iov_guest_now(cpu) + IOV_TCP_RETRANSMIT;
-
-        socket->again = (struct iov_tcp_timer){ .since = iov_guest_now(cpu) };
+    socket->again = (struct iov_tcp_timer){ .since = iov_guest_now(cpu) };
+    socket->sending = true;
+    (*missing)++;
+    do {
         send_segment(cpu, socket, 0, NULL, cpu->guest->costs.tcp_tx);
-        while (socket->tcp.state != IOV_TCP_ESTABLISHED && iov_guest_now(cpu) < deadline)
-            iov_guest_net_wait_writer(cpu, deadline, NULL);
-        if (socket->tcp.state == IOV_TCP_ESTABLISHED) {
-            socket->written = socket->tcp.next;
-            return true;
-        }
-    }
-    return false;
+    } while (!await_connection(cpu, socket) &&
+             iov_tcp_timer_due(&socket->again, &socket->tcp) != IOV_TIME_MAX);
+    if (socket->tcp.state != IOV_TCP_ESTABLISHED)
+        return false;
+    (*missing)--;
+    socket->sending = false;
+    socket->written = socket->tcp.next;
+    return true;
 }
 
 /* The next segment of what is written, or a wait until it may go: where the connection went back,

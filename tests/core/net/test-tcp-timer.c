@@ -162,3 +162,54 @@ Test(tcp_timer, after_sixteen_waits_the_other_end_has_gone)
     }
     cr_assert(eq(uint, waits, 16));
 }
+
+/* ---- SYN ---- */
+
+static void connects(void)
+{
+    tcp = (struct iov_tcp){ .state = IOV_TCP_SYN_SENT, .unacknowledged = 999, .next = 1000 };
+    timer = (struct iov_tcp_timer){ .acknowledged = 999 };
+    iov_tcp_timer_sent(&timer, &tcp, 1, now);
+}
+
+static void connects_again(void)
+{
+    now = iov_tcp_timer_due(&timer, &tcp);
+    iov_tcp_timer_expired(&timer, &tcp, now);
+    iov_tcp_timer_sent(&timer, &tcp, 1, now);
+}
+
+static void is_connected(iov_time later)
+{
+    tcp.state = IOV_TCP_ESTABLISHED;
+    hears(later);
+}
+
+Test(tcp_timer, a_syn_is_lost_after_a_second_then_twice_that_and_so_on_six_times)
+{
+    connects();
+    for (unsigned tries = 0; tries < 7; tries++) {
+        cr_assert(eq(u64, patience(), IOV_SEC << tries));
+        connects_again();
+    }
+    cr_assert(eq(u64, iov_tcp_timer_due(&timer, &tcp), IOV_TIME_MAX));
+}
+
+Test(tcp_timer, the_answer_to_a_syn_is_the_first_round_trip)
+{
+    connects();
+    is_connected(3 * IOV_MS);
+    cr_assert(eq(u64, timer.round_trip, 3 * IOV_MS));
+}
+
+Test(tcp_timer, but_not_if_it_was_sent_twice)
+{
+    connects();
+    connects_again();
+    is_connected(3 * IOV_MS);
+    cr_assert(eq(u64, timer.round_trip, 0));
+    sends(1);
+    cr_assert(eq(u64, patience(), IOV_SEC));
+    hears(IOV_MS);
+    cr_assert(eq(u64, timer.round_trip, IOV_MS));
+}

@@ -72,7 +72,8 @@ static inline void fake_net_check(struct fake_net *net, const struct iov_packet 
     pseudo[9] = packet->data[23];
     pseudo[10] = (uint8_t)(length >> 8);
     pseudo[11] = (uint8_t)length;
-    uint32_t sum = packet->data[23] == 17 ? iov_net_sum(0, pseudo, sizeof pseudo) : 0;
+    bool ping = packet->data[23] == 1; /* its sum has no pseudo header */
+    uint32_t sum = ping ? 0 : iov_net_sum(0, pseudo, sizeof pseudo);
 
     if (iov_net_sum(0, packet->data + 14, 20) != 0xffff ||
         iov_net_sum(sum, packet->data + 34, length) != 0xffff)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Workloads: what they count, when they measure, how they wait. The device is the real
  * virtio-net. */
+#include "core/kernel/backend.h"
 #include "tests/models/guest/fake-net.h"
 
 struct bench {
@@ -72,6 +73,25 @@ Test(workload, the_peer_is_part_of_the_latency)
     cr_assert(le(u64, difference, 51 * IOV_US));
     close_bench(&near);
     close_bench(&far);
+}
+
+/* SPEC: Linux, tcp_syn_retries: after 1 s, and twice as long each time. */
+Test(workload, a_connection_is_asked_for_seven_times_in_127_s)
+{
+    static const unsigned seconds[] = { 0, 1, 3, 7, 15, 31, 63, 127 };
+    struct bench bench = open_bench("tcp-rr", 10, 0);
+    struct iov_kernel *kernel = bench.machine->kernel;
+
+    bench.net->swallow = true;
+    fake_net_start(bench.net);
+    for (unsigned i = 1; i < G_N_ELEMENTS(seconds); i++) {
+        iov_kernel_run_until(kernel, seconds[i] * IOV_SEC - IOV_MS);
+        cr_expect(eq(uint, bench.net->frames, i), "before %u s", seconds[i]);
+    }
+    cr_assert_null(iov_kernel_failure(kernel));
+    iov_kernel_run_until(kernel, 128 * IOV_SEC);
+    cr_assert_not_null(strstr(iov_kernel_failure(kernel), "no TCP connection came about"));
+    close_bench(&bench);
 }
 
 Test(workload, a_request_without_an_answer_is_given_up_after_the_timeout)
