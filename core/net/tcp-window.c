@@ -64,3 +64,10 @@ void iov_tcp_window_read(struct iov_tcp_window *window, uint32_t size, iov_time 
     window->read = 0;
     window->since = now;
 }
+
+bool iov_tcp_window_is_news(const struct iov_tcp_window *window, uint32_t offered, uint32_t held)
+{
+    uint32_t half = iov_tcp_window_room(window, 0) / 2;
+
+    return offered < half && iov_tcp_window_room(window, held) >= half;
+}

@@ -50,6 +50,10 @@ IOV_API uint32_t iov_tcp_window_room(const struct iov_tcp_window *window, uint32
 IOV_API void iov_tcp_window_arrived(struct iov_tcp_window *window, uint32_t size, iov_time now);
 /* The program has taken `size` bytes. */
 IOV_API void iov_tcp_window_read(struct iov_tcp_window *window, uint32_t size, iov_time now);
+/* That `held` bytes are left of what came is worth a word to the peer, who knows of `offered`: it
+ * may go on. */
+IOV_API bool iov_tcp_window_is_news(const struct iov_tcp_window *window, uint32_t offered,
+                                    uint32_t held);
 
 IOV_END_DECLS
 

@@ -194,6 +194,14 @@ static unsigned take_data(struct iov_tcp *tcp, const struct iov_tcp_segment *seg
            (tcp->segments >= tcp->acknowledge_every ? IOV_TCP_ANSWER : IOV_TCP_DELAYED);
 }
 
+bool iov_tcp_is_with(const struct iov_tcp *tcp, const uint8_t *frame)
+{
+    const uint8_t *ip = frame + ETHERNET_HEADER;
+
+    return tcp->state != IOV_TCP_CLOSED && tcp->peer.ip == iov_net_get32(ip + IPV4_SOURCE) &&
+           tcp->peer.port == iov_net_get16(ip + IPV4_HEADER + TCP_SOURCE);
+}
+
 unsigned iov_tcp_take(struct iov_tcp *tcp, const struct iov_tcp_segment *segment,
                       const uint8_t *frame)
 {

@@ -88,6 +88,8 @@ IOV_API void iov_tcp_connect(struct iov_tcp *tcp, const struct iov_net_end *peer
 IOV_API bool iov_tcp_parse(const uint8_t *frame, uint32_t size, uint32_t ip, uint16_t port,
                            bool verified, uint32_t segment_size,
                            struct iov_tcp_segment *ret_segment);
+/* It is connected with the sender of a frame that holds a segment. */
+IOV_API bool iov_tcp_is_with(const struct iov_tcp *tcp, const uint8_t *frame);
 /* Takes a segment; a closed end takes a SYN of `from` (a frame), too. Returns what it brought
  * about. */
 IOV_API unsigned iov_tcp_take(struct iov_tcp *tcp, const struct iov_tcp_segment *segment,

@@ -109,10 +109,8 @@ bool iov_guest_tcp_may_go(const struct iov_guest_net *net, const struct iov_gues
 /* ---- From the softirq ---- */
 
 /* A server's: the one that is connected with the sender, else one that listens still. */
-static struct iov_guest_socket *find_served(struct iov_guest_net *net, const uint8_t *ip)
+static struct iov_guest_socket *find_served(struct iov_guest_net *net, const uint8_t *frame)
 {
-    uint32_t address = iov_net_get32(ip + IPV4_SOURCE);
-    uint16_t port = iov_net_get16(ip + IPV4_HEADER + TCP_SOURCE);
     struct iov_guest_socket *free = NULL;
 
     for (unsigned i = net->socket_count; i-- > 0;) {
@@ -120,10 +118,10 @@ static struct iov_guest_socket *find_served(struct iov_guest_net *net, const uin
 
         if (!socket->listens)
             continue;
+        if (iov_tcp_is_with(&socket->tcp, frame))
+            return socket;
         if (socket->tcp.state == IOV_TCP_CLOSED)
             free = socket;
-        else if (socket->tcp.peer.ip == address && socket->tcp.peer.port == port)
-            return socket;
     }
     return free;
 }
@@ -137,7 +135,7 @@ static struct iov_guest_socket *find_socket(struct iov_guest_net *net,
     if (frame->size < IOV_TCP_PAYLOAD_AT)
         return NULL;
     if (net->serves)
-        return find_served(net, ip);
+        return find_served(net, frame->data);
     unsigned index = (unsigned)iov_net_get16(ip + IPV4_HEADER + TCP_DESTINATION) - net->port;
 
     if (index >= net->socket_count || net->sockets[index].tcp.state == IOV_TCP_CLOSED)
@@ -396,18 +394,12 @@ bool iov_guest_tcp_receive(struct iov_guest_cpu *cpu, iov_time deadline, uint32_
                            struct iov_span **ret_span)
 {
     struct iov_guest_socket *socket = iov_guest_socket(cpu);
-    uint32_t offered, half;
 
     if (!iov_guest_receive(cpu, deadline, NULL, UINT32_MAX, ret_size, ret_span))
         return false;
     iov_tcp_window_read(&socket->window, *ret_size, iov_guest_now(cpu));
-    half = iov_tcp_window_room(&socket->window, 0) / 2;
-    offered = socket->tcp.receive_window; /* what the peer knows */
-    offer_window(socket);
-    if ((offered < half && socket->tcp.receive_window >= half) /* the peer may go on */
-        || iov_tcp_ack_read(&socket->ack, socket->held))
+    if (iov_tcp_window_is_news(&socket->window, socket->tcp.receive_window, socket->held) ||
+        iov_tcp_ack_read(&socket->ack, socket->held))
         send_segment(cpu, socket, 0, NULL, cpu->guest->costs.tcp_ack);
-    else
-        socket->tcp.receive_window = offered;
     return true;
 }

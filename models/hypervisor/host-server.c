@@ -72,20 +72,17 @@ void iov_host_server_wake(struct iov_host_server_task *task, struct iov_exec *ex
     iov_thread_wake(exec, task->thread, span);
 }
 
-bool iov_host_server_wait(struct iov_host_server_task *task,
-                          bool (*ready)(const struct iov_host_server_task *task), iov_time deadline)
+void iov_host_server_wait(struct iov_host_server_task *task,
+                          bool (*ready)(const struct iov_host_server_task *task))
 {
     while (!ready(task)) {
         iov_host_server_work(task, task->server->costs.socket_block);
         if (ready(task))
             break;
-        if (now(task->server) >= deadline)
-            return false;
         task->waits_for = ready;
-        iov_thread_block_until(task->thread, deadline);
+        iov_thread_block(task->thread);
         task->waits_for = NULL;
     }
-    return true;
 }
 
 void iov_host_server_take_up(struct iov_host_server_task *task, struct iov_span *span)
@@ -182,7 +179,7 @@ static struct iov_packet *receive_datagram(struct iov_host_server_task *task)
     struct iov_packet *packet;
 
     iov_host_server_work(task, costs->syscall_entry);
-    iov_host_server_wait(task, has_message, IOV_TIME_MAX);
+    iov_host_server_wait(task, has_message);
     packet = iov_packet_queue_pop(&task->received);
     iov_host_server_take_up(task, packet->span);
     iov_host_server_work(task, costs->socket_receive);
@@ -373,7 +370,7 @@ static void iov_host_server_unrealize(IovModel *model)
     IovHostServer *self = (IovHostServer *)(void *)model;
 
     for (unsigned i = 0; i < self->flows; i++)
-        iov_packet_queue_clear(&self->tasks[i].received);
+        iov_host_server_tcp_finish(&self->tasks[i]);
     iov_packet_pool_unref(self->pool, model->kernel);
     self->pool = NULL;
 }

@@ -10,8 +10,9 @@
 #ifndef IOV_HYPERVISOR_HOST_SERVER_H
 #define IOV_HYPERVISOR_HOST_SERVER_H
 
+#include "core/net/tcp-ack.h"
+#include "core/net/tcp-timer.h"
 #include "core/net/tcp-window.h"
-#include "core/net/tcp.h"
 #include "core/trace/measure.h"
 #include "models/hypervisor/bridge.h"
 
@@ -37,12 +38,17 @@ struct iov_host_server_task {
     /* of TCP */
     struct iov_tcp tcp;
     struct iov_tcp_window window;
-    uint32_t held;          /* payload in `received` */
-    uint32_t written;       /* sequence number behind what the program gave it to send */
-    unsigned answers;       /* acknowledgements that are due */
-    bool transmitting;      /* somebody sends what is due */
-    struct iov_span *asked; /* the request that came with what is not acknowledged */
-    struct iov_span *given; /* the one that the program's next data answers */
+    struct iov_tcp_ack ack;
+    struct iov_tcp_timer again;
+    struct iov_host_timer timer;      /* of both */
+    iov_time looks_at;                /* it is armed for then; IOV_TIME_MAX: it is not */
+    struct iov_host_softirq by_timer; /* what it leads to */
+    uint32_t held;                    /* payload in `received` */
+    uint32_t written;                 /* sequence number behind what the program gave it to send */
+    unsigned answers;                 /* acknowledgements that are due */
+    bool transmitting;                /* somebody sends what is due */
+    struct iov_span *asked;           /* the request that came with what is not acknowledged */
+    struct iov_span *given;           /* the one that the program's next data answers */
 };
 
 struct _IovHostServer {
@@ -85,10 +91,9 @@ void iov_host_server_send(IovHostServer *self, struct iov_exec *exec, struct iov
  * lies in the queue. */
 void iov_host_server_wake(struct iov_host_server_task *task, struct iov_exec *exec,
                           struct iov_span *span);
-/* On the thread: sleeps until `ready`, or `deadline`; false: it came first. */
-bool iov_host_server_wait(struct iov_host_server_task *task,
-                          bool (*ready)(const struct iov_host_server_task *task),
-                          iov_time deadline);
+/* On the thread: sleeps until `ready`. */
+void iov_host_server_wait(struct iov_host_server_task *task,
+                          bool (*ready)(const struct iov_host_server_task *task));
 /* It sends back what it receives. */
 bool iov_host_server_answers(const IovHostServer *self);
 /* The thread works for a request that has waited for it, or for none. */
@@ -96,8 +101,9 @@ void iov_host_server_take_up(struct iov_host_server_task *task, struct iov_span 
 
 /* ---- host-tcp.c ---- */
 
-/* A closed connection, for somebody to connect with. */
+/* A closed connection, for somebody to connect with; and its end. */
 void iov_host_server_tcp_init(struct iov_host_server_task *task);
+void iov_host_server_tcp_finish(struct iov_host_server_task *task);
 /* Takes the frame, and what it owes, if it is a segment to the server; else false. */
 bool iov_host_server_tcp_deliver(IovHostServer *self, struct iov_exec *exec,
                                  struct iov_packet *packet, iov_time owed);

@@ -5,12 +5,13 @@
  *   read:   what the softirq has queued, up to `message` bytes; the window follows what is read
  *   write:  a copy into the send buffer, and from there what the windows allow, in segments of up
  *           to IOV_TCP_LARGE; the program blocks while more than two thirds of the buffer are used
- *   arrival: acknowledgements at once (core/net/tcp.h); what they make room for goes out on the
+ *   arrival: acknowledgements as core/net/tcp-ack.h says; what they make room for goes out on the
  *           stream that brought them
+ *   timer:  what has waited for long enough, and what is lost (core/net/tcp-timer.h), by softirq
  *
  * SPEC: Linux 6.1: tcp_sndbuf_expand(), sk_stream_write_space(), tcp_nagle_test().
- * LIMIT: what it sends is zeros; a retransmission by time needs a program that waits to write; a
- * connection lasts to the end of the run.
+ * LIMIT: what it sends is zeros; no probe for the last segments (TLP); a connection lasts to the
+ * end of the run.
  */
 #include "core/net/ethernet-regs.h"
 #include "core/net/internet.h"
@@ -87,6 +88,7 @@ static void send_segment(struct iov_host_server_task *task, struct iov_exec *exe
     IovHostServer *self = task->server;
     struct iov_packet *packet = iov_packet_new(self->pool, IOV_TCP_PAYLOAD_AT + size);
     iov_time cost = size > 0 ? self->costs.tcp_tx : self->costs.tcp_ack;
+    uint32_t next;
 
     packet->span = take_request(task, size);
     if (exec != NULL)
@@ -95,8 +97,29 @@ static void send_segment(struct iov_host_server_task *task, struct iov_exec *exe
     iov_tcp_offer(&task->tcp, iov_tcp_window_room(&task->window, task->held));
     task->tcp.push = task->tcp.next + size == task->written;
     task->answers = size > 0 || task->answers == 0 ? 0 : task->answers - 1;
+    iov_tcp_ack_sent(&task->ack, size, now(task));
+    next = task->tcp.next;
     iov_segment_next(&task->tcp, packet, size);
+    if (task->tcp.next != next)
+        iov_tcp_timer_sent(&task->again, &task->tcp, task->tcp.next - next, now(task));
     iov_host_server_send(self, exec, packet, cost);
+}
+
+static iov_time due(const struct iov_host_server_task *task)
+{
+    return MIN(task->ack.due, iov_tcp_timer_due(&task->again, &task->tcp));
+}
+
+/* On this processor. As Linux's it is not put off: it finds out that it is early. */
+static void set_timer(struct iov_host_server_task *task)
+{
+    const struct iov_thread *current = iov_host_current(task->server->host);
+
+    if (due(task) >= task->looks_at)
+        return;
+    task->looks_at = due(task);
+    iov_host_timer_arm(&task->timer, iov_host_cpu_index((current ?: task->thread)->cpu),
+                       task->looks_at);
 }
 
 /* What is due and may go, unless somebody is at it. */
@@ -110,23 +133,45 @@ static void transmit(struct iov_host_server_task *task, struct iov_exec *exec)
     while ((size = next_piece(task)) > 0 || task->answers > 0)
         send_segment(task, exec, size);
     task->transmitting = false;
+    set_timer(task);
+}
+
+static void on_timer(struct iov_host_timer *timer, struct iov_exec *exec)
+{
+    iov_host_softirq_raise(exec,
+                           &iov_container_of(timer, struct iov_host_server_task, timer)->by_timer);
+}
+
+static void on_softirq(struct iov_host_softirq *softirq, struct iov_exec *exec)
+{
+    struct iov_host_server_task *task =
+        iov_container_of(softirq, struct iov_host_server_task, by_timer);
+
+    task->looks_at = IOV_TIME_MAX;
+    if (task->ack.due <= now(task)) {
+        iov_tcp_ack_late(&task->ack, now(task));
+        task->answers = MAX(task->answers, 1);
+    }
+    if (due(task) <= now(task)) {
+        iov_tcp_timer_expired(&task->again, &task->tcp, now(task));
+        iov_tcp_go_back(&task->tcp);
+    }
+    transmit(task, exec);
 }
 
 /* ---- What arrives ---- */
 
-static struct iov_host_server_task *find_task(IovHostServer *self, const uint8_t *ip)
+static struct iov_host_server_task *find_task(IovHostServer *self, const uint8_t *frame)
 {
-    uint32_t address = iov_net_get32(ip + IPV4_SOURCE);
-    uint16_t port = iov_net_get16(ip + IPV4_HEADER + TCP_SOURCE);
     struct iov_host_server_task *free = NULL;
 
     for (unsigned i = (unsigned)self->flows; i-- > 0;) {
         struct iov_host_server_task *task = &self->tasks[i];
 
+        if (iov_tcp_is_with(&task->tcp, frame))
+            return task;
         if (task->tcp.state == IOV_TCP_CLOSED)
             free = task;
-        else if (task->tcp.peer.ip == address && task->tcp.peer.port == port)
-            return task;
     }
     return free;
 }
@@ -155,6 +200,8 @@ static void take(struct iov_host_server_task *task, struct iov_exec *exec,
     unsigned result = iov_tcp_take(&task->tcp, segment, packet->data);
     struct iov_span *span = NULL;
 
+    iov_tcp_timer_heard(&task->again, &task->tcp, now(task));
+    result = iov_tcp_ack_take(&task->ack, result, segment, task->tcp.receive_window, now(task));
     if (result & IOV_TCP_OPENED)
         task->written = task->tcp.next;
     if (result & IOV_TCP_ANSWER)
@@ -181,7 +228,7 @@ bool iov_host_server_tcp_deliver(IovHostServer *self, struct iov_exec *exec,
         return false;
     iov_host_server_charge(exec, owed + self->costs.tcp_rx +
                                      iov_host_server_sum(self, packet, segment.size));
-    task = find_task(self, packet->data + ETHERNET_HEADER);
+    task = find_task(self, packet->data);
     if (task == NULL) {
         self->ignored++;
         iov_packet_drop(packet);
@@ -199,20 +246,21 @@ void iov_host_server_tcp_init(struct iov_host_server_task *task)
 {
     iov_tcp_window_init(&task->window, (uint32_t)task->server->tcp_window);
     iov_tcp_init(&task->tcp, &task->server->own, iov_tcp_window_room(&task->window, 0));
+    iov_tcp_ack_init(&task->ack);
+    iov_host_timer_init(&task->timer, task->server->host, on_timer);
+    task->looks_at = IOV_TIME_MAX;
+    task->by_timer.run = on_softirq;
+}
+
+void iov_host_server_tcp_finish(struct iov_host_server_task *task)
+{
+    iov_host_timer_cancel(&task->timer);
+    iov_packet_queue_clear(&task->received);
 }
 
 void iov_host_server_tcp_accept(struct iov_host_server_task *task)
 {
-    iov_host_server_wait(task, is_open, IOV_TIME_MAX);
-}
-
-/* The peer may go on: it knows of less than half of what there is again. */
-static bool is_window_news(const struct iov_host_server_task *task)
-{
-    uint32_t half = iov_tcp_window_room(&task->window, 0) / 2;
-
-    return task->tcp.receive_window < half &&
-           iov_tcp_window_room(&task->window, task->held) >= half;
+    iov_host_server_wait(task, is_open);
 }
 
 static void read_segment(struct iov_host_server_task *task)
@@ -236,7 +284,7 @@ uint32_t iov_host_server_tcp_read(struct iov_host_server_task *task)
     uint32_t size = 0, next;
 
     iov_host_server_work(task, self->costs.syscall_entry);
-    iov_host_server_wait(task, has_data, IOV_TIME_MAX);
+    iov_host_server_wait(task, has_data);
     iov_host_server_work(task, self->costs.socket_receive);
     while (task->received.first != NULL) {
         next = task->received.first->payload;
@@ -245,23 +293,12 @@ uint32_t iov_host_server_tcp_read(struct iov_host_server_task *task)
         read_segment(task);
         size += next;
     }
-    if (is_window_news(task))
+    if (iov_tcp_window_is_news(&task->window, task->tcp.receive_window, task->held) ||
+        iov_tcp_ack_read(&task->ack, task->held))
         task->answers = MAX(task->answers, 1);
     transmit(task, &task->thread->exec);
     iov_host_server_work(task, self->costs.syscall_exit);
     return size;
-}
-
-/* Nothing was acknowledged for too long: from there again. */
-static void wait_for_room(struct iov_host_server_task *task)
-{
-    uint32_t before = task->tcp.unacknowledged;
-
-    if (iov_host_server_wait(task, has_room, now(task) + IOV_TCP_RETRANSMIT) ||
-        task->tcp.unacknowledged != before || on_its_way(task) == 0)
-        return;
-    iov_tcp_go_back(&task->tcp);
-    transmit(task, &task->thread->exec);
 }
 
 void iov_host_server_tcp_write(struct iov_host_server_task *task, uint32_t size)
@@ -272,10 +309,7 @@ void iov_host_server_tcp_write(struct iov_host_server_task *task, uint32_t size)
     while (size > 0) {
         uint32_t piece;
 
-        if (!has_room(task)) {
-            wait_for_room(task);
-            continue;
-        }
+        iov_host_server_wait(task, has_room);
         piece = MIN(MIN(size, IOV_TCP_LARGE), send_buffer(task) - buffered(task));
         iov_host_server_copy(task, piece);
         task->written += piece;

@@ -53,11 +53,13 @@ static bool make_segment(struct peer_connection *connection, struct iov_packet *
 
     iov_segment_next(&connection->tcp, packet, size);
     connection->leaving = connection->tcp.next - next;
+    connection->owes = false;
     return true;
 }
 
 void peer_tcp_left(struct peer_connection *connection, iov_time when)
 {
+    iov_tcp_ack_sent(&connection->ack, connection->leaving, when);
     if (connection->leaving > 0)
         iov_tcp_timer_sent(&connection->timer, &connection->tcp, connection->leaving, when);
 }
@@ -93,7 +95,11 @@ static bool answer_data(struct peer_tcp *self, struct peer_connection *connectio
     }
     if (self->role == PEER_TCP_ECHO && echo(connection, packet, segment))
         return true;
-    return result & IOV_TCP_ANSWER && make_segment(connection, packet, 0);
+    if (connection->endless && peer_tcp_may_go(self, connection))
+        return false; /* what it sends takes the acknowledgement along */
+    /* Its program reads at once. */
+    return (result & IOV_TCP_ANSWER || iov_tcp_ack_read(&connection->ack, 0)) &&
+           make_segment(connection, packet, 0);
 }
 
 bool peer_tcp_take(struct peer_tcp *self, struct iov_packet *packet, iov_time now, bool *ret_is_tcp,
@@ -114,9 +120,13 @@ bool peer_tcp_take(struct peer_tcp *self, struct iov_packet *packet, iov_time no
         return false;
     *ret_connection = connection;
     result = iov_tcp_take(&connection->tcp, &segment, packet->data);
-    if (segment.flags & TCP_FLAG_SYN)
+    if (segment.flags & TCP_FLAG_SYN) {
         connection->timer = (struct iov_tcp_timer){ .probes = true };
+        iov_tcp_ack_init(&connection->ack);
+    }
     iov_tcp_timer_heard(&connection->timer, &connection->tcp, now);
+    result =
+        iov_tcp_ack_take(&connection->ack, result, &segment, connection->tcp.receive_window, now);
     if (result & IOV_TCP_OPENED)
         connection->written = connection->tcp.next;
     if (result & IOV_TCP_DATA)
@@ -140,7 +150,7 @@ static uint32_t next_size(const struct peer_tcp *self, const struct peer_connect
 
 bool peer_tcp_may_go(const struct peer_tcp *self, const struct peer_connection *connection)
 {
-    return next_size(self, connection) > 0;
+    return connection->owes || next_size(self, connection) > 0;
 }
 
 struct iov_packet *peer_tcp_next(struct peer_tcp *self, struct iov_packet_pool *pool,
@@ -151,7 +161,7 @@ struct iov_packet *peer_tcp_next(struct peer_tcp *self, struct iov_packet_pool *
         uint32_t size = next_size(self, connection);
         struct iov_packet *packet;
 
-        if (size == 0)
+        if (!peer_tcp_may_go(self, connection))
             continue;
         self->turn = (self->turn + i + 1) % self->count;
         packet = iov_packet_new(pool, IOV_TCP_PAYLOAD_AT + size);
@@ -165,7 +175,7 @@ struct iov_packet *peer_tcp_next(struct peer_tcp *self, struct iov_packet_pool *
 
 iov_time peer_tcp_due(const struct peer_connection *connection)
 {
-    return iov_tcp_timer_due(&connection->timer, &connection->tcp);
+    return MIN(connection->ack.due, iov_tcp_timer_due(&connection->timer, &connection->tcp));
 }
 
 iov_time peer_tcp_look(struct peer_tcp *self, iov_time now)
@@ -174,14 +184,16 @@ iov_time peer_tcp_look(struct peer_tcp *self, iov_time now)
 
     for (unsigned i = 0; i < self->count; i++) {
         struct peer_connection *connection = &self->connections[i];
-        iov_time due = peer_tcp_due(connection);
 
-        if (due > now) {
-            next = MIN(next, due);
-            continue;
+        if (connection->ack.due <= now) {
+            iov_tcp_ack_late(&connection->ack, now);
+            connection->owes = true;
         }
-        iov_tcp_timer_expired(&connection->timer, &connection->tcp, now);
-        iov_tcp_go_back(&connection->tcp);
+        if (peer_tcp_due(connection) <= now) {
+            iov_tcp_timer_expired(&connection->timer, &connection->tcp, now);
+            iov_tcp_go_back(&connection->tcp);
+        }
+        next = MIN(next, peer_tcp_due(connection));
     }
     return next;
 }

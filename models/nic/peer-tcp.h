@@ -6,6 +6,7 @@
 #ifndef IOV_NIC_PEER_TCP_H
 #define IOV_NIC_PEER_TCP_H
 
+#include "core/net/tcp-ack.h"
 #include "core/net/tcp-timer.h"
 #include "core/port/packet.h"
 
@@ -16,6 +17,8 @@ enum peer_tcp_role { PEER_TCP_ECHO, PEER_TCP_SINK, PEER_TCP_SOURCE };
 struct peer_connection {
     struct iov_tcp tcp;
     struct iov_tcp_timer timer;
+    struct iov_tcp_ack ack;
+    bool owes;        /* an acknowledgement that has waited for long enough */
     bool endless;     /* a source's: there is always more */
     uint32_t written; /* else: sequence number behind what is to be sent */
     uint32_t leaving; /* sequence numbers of the segment that was made last */
@@ -41,7 +44,8 @@ bool peer_tcp_take(struct peer_tcp *self, struct iov_packet *packet, iov_time no
                    struct peer_connection **ret_connection);
 /* The connection's segment that was made last, an answer or the next, leaves at `when`. */
 void peer_tcp_left(struct peer_connection *connection, iov_time when);
-/* When the connection takes what it sent for lost, or IOV_TIME_MAX. */
+/* When the connection takes what it sent for lost, or has put off an acknowledgement for long
+ * enough; or IOV_TIME_MAX. */
 iov_time peer_tcp_due(const struct peer_connection *connection);
 /* The connection has to send, and may. */
 bool peer_tcp_may_go(const struct peer_tcp *self, const struct peer_connection *connection);
@@ -49,8 +53,8 @@ bool peer_tcp_may_go(const struct peer_tcp *self, const struct peer_connection *
  * zeros, what is echoed once more too. */
 struct iov_packet *peer_tcp_next(struct peer_tcp *self, struct iov_packet_pool *pool,
                                  struct peer_connection **ret_connection);
-/* Connections whose time has come send again what is on its way. Returns when the next one's
- * does. */
+/* Connections whose time has come go back, or acknowledge: peer_tcp_next() sends that. Returns when
+ * the next one's does. */
 iov_time peer_tcp_look(struct peer_tcp *self, iov_time now);
 
 #endif

@@ -10,8 +10,8 @@
  * Answers come after `turn-round`, one after the other, as drawn from its distribution; with
  * `local` they are given in the call that brings the frame, as a peer in the same host's memory
  * would. Frames are real: addresses and ports are swapped, checksums right. TCP connections
- * (peer-tcp.c) are echoed, counted with an acknowledgement for every second segment, or sent to as
- * fast as window and wire allow.
+ * (peer-tcp.c) are echoed, counted and acknowledged as Linux does, or sent to as fast as window and
+ * wire allow.
  * LIMIT: IPv4 without options only; no fragments.
  */
 #include "core/net/address.h"

@@ -23,7 +23,7 @@ static uint8_t frame[2048];
 static const struct iov_net_end own = { { 2, 0, 0, 0, 0, 1 }, 0x0a000001, 40000 };
 static const struct iov_net_end far_end = { { 2, 0, 0, 0, 0, 0xfe }, 0x0a0000fe, 7 };
 
-static void setup(const char *protocol)
+static void setup_role(const char *protocol, const char *role)
 {
     IovModel *bridge, *tap;
 
@@ -37,7 +37,7 @@ static void setup(const char *protocol)
     cr_assert(iov_model_set_ref(server, "host", (IovModel *)machine.host, NULL));
     cr_assert(iov_model_set_ref(server, "bridge", bridge, NULL));
     bench_string(server, "mac", "02:00:00:00:00:fe");
-    bench_string(server, "role", "sink");
+    bench_string(server, "role", role);
     bench_string(server, "protocol", protocol);
     bench_number(server, "tcp-window", 4096);
     machine_wire(&machine);
@@ -45,6 +45,11 @@ static void setup(const char *protocol)
     bench_end_connect(machine.bench, &wire_end, bridge, "wire");
     bench_start(machine.bench);
     machine_run(&machine, IOV_MS);
+}
+
+static void setup(const char *protocol)
+{
+    setup_role(protocol, "sink");
 }
 
 static void teardown(void)
@@ -61,9 +66,10 @@ static void send(uint32_t size)
     iov_packet_send(&guest_end.port, bench_end_frame(&guest_end, frame, size));
 }
 
-/* The client takes what came back. */
-static void take_answers(void)
+/* The client takes what came back. How much was that? */
+static unsigned take_answers(void)
 {
+    unsigned count = guest_end.queue.count;
     struct iov_packet *packet;
     struct iov_tcp_segment segment;
 
@@ -72,6 +78,13 @@ static void take_answers(void)
             iov_tcp_take(&client, &segment, packet->data);
         iov_packet_free(packet);
     }
+    return count;
+}
+
+static unsigned answers(iov_time later)
+{
+    machine_run(&machine, later);
+    return take_answers();
 }
 
 static void open_connection(void)
@@ -88,6 +101,17 @@ static uint32_t build(uint32_t payload)
 {
     memset(frame, 0, sizeof frame);
     return iov_tcp_build(&client, frame, payload, false);
+}
+
+/* One that has got past its first two segments, which are acknowledged at once. */
+static void open_long_connection(void)
+{
+    open_connection();
+    client.push = false;
+    for (unsigned i = 0; i < 2; i++) {
+        send(build(IOV_TCP_MSS));
+        cr_assert(eq(uint, answers(IOV_MS), 1));
+    }
 }
 
 Test(host_server, what_a_guest_sends_beyond_the_window_is_dropped)
@@ -137,13 +161,56 @@ static void write_on_a_thread(uint32_t size)
 Test(host_server, who_writes_to_the_tap_pays_for_tcp_and_for_waking_the_program)
 {
     setup("tcp");
-    open_connection();
-    write_on_a_thread(build(1000)); /* not acknowledged: the first of two */
+    open_long_connection();
+    write_on_a_thread(build(IOV_TCP_MSS)); /* not acknowledged: the first of two */
     cr_assert(eq(u64, sent_in, (1000 + 300 + 900 + 400) * IOV_NS));
-    write_on_a_thread(build(1000));
+    write_on_a_thread(build(IOV_TCP_MSS));
     cr_assert(eq(u64, sent_in,
                  (1000 + 300 + 900 + 400) * IOV_NS + (500 + 300 + 200) * IOV_NS)); /* it is */
-    cr_assert(eq(u64, bench_stat(server, "bytes"), 2000));
+    cr_assert(eq(u64, bench_stat(server, "bytes"), 4 * IOV_TCP_MSS));
+}
+
+Test(host_server, a_segment_that_stays_alone_is_acknowledged_after_40_ms)
+{
+    setup("tcp");
+    open_long_connection();
+    send(build(IOV_TCP_MSS));
+    cr_assert(eq(uint, answers(39 * IOV_MS), 0));
+    cr_assert(eq(uint, answers(2 * IOV_MS), 1));
+    cr_assert(eq(u32, client.unacknowledged, client.next));
+    cr_assert(eq(uint, answers(10 * IOV_SEC), 0));
+}
+
+Test(host_server, the_end_of_a_write_is_acknowledged_when_the_program_reads_it)
+{
+    setup("tcp");
+    open_long_connection();
+    client.push = true;
+    send(build(1000));
+    cr_assert(eq(uint, answers(IOV_MS), 1));
+}
+
+/* The program does not write meanwhile: it waits for the next request. */
+Test(host_server, what_it_sent_and_was_lost_goes_again_after_200_ms_and_then_400)
+{
+    setup_role("tcp", "echo");
+    open_connection();
+    send(build(100));
+    answers(IOV_MS);
+    send(build(0)); /* the round trip was a millisecond */
+    send(build(100));
+    machine_run(&machine, IOV_MS);
+    cr_assert(le(uint, 1, guest_end.queue.count));
+    iov_packet_queue_clear(&guest_end.queue);
+    machine_run(&machine, 190 * IOV_MS);
+    cr_assert(zero(uint, guest_end.queue.count));
+    machine_run(&machine, 20 * IOV_MS);
+    cr_assert(eq(uint, guest_end.queue.count, 1));
+    iov_packet_queue_clear(&guest_end.queue);
+    cr_assert(eq(uint, answers(380 * IOV_MS), 0));
+    cr_assert(eq(uint, answers(40 * IOV_MS), 1));
+    send(build(0));
+    cr_assert(eq(uint, answers(10 * IOV_SEC), 0));
 }
 
 /* Any bit of a frame may be wrong but those of its source, and it may end anywhere. */

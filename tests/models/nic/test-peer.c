@@ -521,3 +521,53 @@ Test(peer, more_than_a_frame_takes_is_echoed_in_several)
     iov_packet_send(&end.port, packet);
     cr_assert(eq(u32, hears(100 * IOV_US), 3000));
 }
+
+/* ---- Acknowledgements ---- */
+
+static unsigned acknowledgements(iov_time later)
+{
+    unsigned count;
+
+    iov_kernel_run_until(bench->run.kernel, iov_now(bench->run.kernel) + later);
+    count = end.queue.count;
+    hears(0);
+    return count;
+}
+
+/* A connection with a sink that has got past its first segments, which it acknowledges at once. */
+static void opens_a_long_stream(void)
+{
+    bench_string(peer, "role", "sink");
+    opens();
+    client.push = false;
+    for (unsigned i = 0; i < 16; i++) {
+        sends(IOV_TCP_MSS);
+        cr_assert(eq(uint, acknowledgements(20 * IOV_US), 1));
+    }
+}
+
+Test(peer, of_a_long_stream_every_second_segment_is_acknowledged)
+{
+    opens_a_long_stream();
+    for (unsigned i = 0; i < 4; i++)
+        sends(IOV_TCP_MSS);
+    cr_assert(eq(uint, acknowledgements(20 * IOV_US), 2));
+}
+
+Test(peer, a_segment_that_stays_alone_is_acknowledged_after_40_ms)
+{
+    opens_a_long_stream();
+    sends(IOV_TCP_MSS);
+    cr_assert(eq(uint, acknowledgements(39 * IOV_MS), 0));
+    cr_assert(eq(uint, acknowledgements(2 * IOV_MS), 1));
+    cr_assert(eq(u32, client.unacknowledged, client.next));
+    cr_assert(eq(uint, acknowledgements(10 * IOV_SEC), 0));
+}
+
+Test(peer, the_end_of_a_write_is_acknowledged_when_the_program_reads_it)
+{
+    opens_a_long_stream();
+    client.push = true;
+    sends(100);
+    cr_assert(eq(uint, acknowledgements(20 * IOV_US), 1));
+}
