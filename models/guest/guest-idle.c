@@ -185,6 +185,8 @@ static void stop_tick(struct iov_guest_cpu *cpu)
     if (cpu->guest->tick != IOV_GUEST_TICKLESS || cpu->tick_stopped)
         return;
     iov_time now = iov_guest_now(cpu);
+    /* Linux asks for the flush of deferred mappings as well, but lets it wait for the tick: here it
+     * comes at its own time, for as many writes of the timer. */
     iov_time timer = MIN(cpu->sleep, cpu->tcp_timer), sleep = timer > now ? timer - now : 0;
     iov_time typical = has_forecast(cpu->guest) ? typical_interval(cpu) : IOV_TIME_MAX;
 

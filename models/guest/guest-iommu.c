@@ -48,7 +48,7 @@ struct iov_guest_iommu {
     unsigned free_count;
     uint64_t *deferred;
     unsigned deferred_count;
-    iov_time deferred_since;
+    bool flushing; /* some processor gives back the first of them */
     unsigned remap_count;
 };
 
@@ -259,8 +259,9 @@ static void flush_deferred(struct iov_guest_cpu *cpu)
     struct iov_guest_iommu *iommu = iommu_of(cpu);
     unsigned count = iommu->deferred_count;
 
-    if (count == 0)
+    if (count == 0 || iommu->flushing)
         return;
+    iommu->flushing = true;
     cpu->guest->iommu_flushes++;
     submit(cpu, vtd_inv_iotlb(VTD_GRANULARITY_DOMAIN, DOMAIN), 0);
     /* What came into the list meanwhile is not covered: it stays. */
@@ -269,18 +270,17 @@ static void flush_deferred(struct iov_guest_cpu *cpu)
     iommu->deferred_count -= count;
     memmove(iommu->deferred, iommu->deferred + count,
             iommu->deferred_count * sizeof *iommu->deferred);
-    iommu->deferred_since = iov_guest_now(cpu);
-    cpu->flush = IOV_TIME_MAX;
+    iommu->flushing = false;
+    cpu->flush = iommu->deferred_count > 0 ? iov_guest_now(cpu) + cpu->guest->iommu_flush_time
+                                           : IOV_TIME_MAX;
 }
 
 static void defer(struct iov_guest_cpu *cpu, uint64_t page)
 {
     struct iov_guest_iommu *iommu = iommu_of(cpu);
 
-    if (iommu->deferred_count == 0) {
-        iommu->deferred_since = iov_guest_now(cpu);
-        cpu->flush = iommu->deferred_since + cpu->guest->iommu_flush_time;
-    }
+    if (iommu->deferred_count == 0)
+        cpu->flush = iov_guest_now(cpu) + cpu->guest->iommu_flush_time;
     if (iommu->deferred_count < cpu->guest->iommu_flush_entries + DEFERRED_ROOM)
         iommu->deferred[iommu->deferred_count++] = page;
     if (iommu->deferred_count >= cpu->guest->iommu_flush_entries)
@@ -292,7 +292,7 @@ void iov_guest_dma_timer(struct iov_guest_cpu *cpu)
     if (cpu->flush > iov_guest_now(cpu))
         return;
     cpu->flush = IOV_TIME_MAX;
-    if (iommu_of(cpu) != NULL && !iommu_of(cpu)->locked)
+    if (iommu_of(cpu) != NULL)
         flush_deferred(cpu);
 }
 

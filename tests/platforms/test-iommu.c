@@ -4,6 +4,7 @@
  * figures are those of a recorded Linux driver with a strict IOMMU (tests/data/traces/README.md)
  * and of the policies' definition.
  */
+#include "models/guest/guest-private.h"
 #include "tests/platforms/platform.h"
 
 static const struct iov_region_count *region_of(const struct iov_counters *counters,
@@ -81,6 +82,39 @@ Test(iommu, deferred_flushes_after_10_ms_when_little_happens)
 
     cr_assert(eq(u64, stat_of(run, "vm0/guest", "iommu-flushes"),
                  stat_of(run, "vm0/guest", "dma-unmaps")));
+    iov_experiment_free(run);
+}
+
+#define FOUR_PROCESSORS \
+    "strategy=bare-metal-igb", "vms=[{ name: vm0, cpus: [cpu0, cpu1, cpu2, cpu3] }]"
+
+/* While one waits for the unit, the others' pages fill the list again. */
+Test(iommu, deferred_mappings_of_several_processors_are_given_back_once)
+{
+    struct iov_experiment *run = RUN("multi-queue.yaml", FOUR_PROCESSORS, "guest.iommu=deferred");
+    double pages = (double)stat_of(run, "vm0/guest", "dma-unmaps"),
+           flushes = (double)stat_of(run, "vm0/guest", "iommu-flushes");
+
+    cr_assert(eq(u64, iov_experiment_measure(run)->operations, 20000));
+    cr_assert(ge(dbl, pages / flushes, 240));
+    cr_assert(le(dbl, pages / flushes, 260));
+    expect_no_fault(run, "iommu");
+    iov_experiment_free(run);
+}
+
+/* Four answers come at once, and each page would be flushed at once, but while that is going on. */
+Test(iommu, what_another_processor_adds_during_a_flush_has_a_time_of_its_own)
+{
+    struct iov_experiment *run = RUN("multi-queue.yaml", FOUR_PROCESSORS, "guest.iommu=deferred",
+                                     "guest.iommu-flush-entries=1", "workload.flows=4",
+                                     "workload.think-time=30ms", "workload.operations=400");
+    const IovLinuxGuest *guest =
+        (const void *)iov_platform_find(iov_experiment_platform(run), "vm0/guest");
+    unsigned timers = 0;
+
+    for (unsigned i = 0; i < 4; i++)
+        timers += guest->cpus[i].flush != IOV_TIME_MAX;
+    cr_assert(lt(uint, 0, timers));
     iov_experiment_free(run);
 }
 
