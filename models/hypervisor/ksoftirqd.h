@@ -3,7 +3,9 @@
  * A softirq of the host's kernel that takes frames, and ksoftirqd, which goes on where one budget
  * was not the end: so a flood leaves who else runs on the processor his share.
  *
- * LIMIT: each of these has a thread of its own, where Linux has one a processor.
+ * LIMIT: each of these has a thread of its own, where Linux has one a processor; it takes over
+ * after one budget, where Linux begins ten, in two milliseconds, if no thread is to have the
+ * processor.
  */
 #ifndef IOV_HYPERVISOR_KSOFTIRQD_H
 #define IOV_HYPERVISOR_KSOFTIRQD_H
