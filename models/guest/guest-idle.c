@@ -4,21 +4,18 @@
  *
  * A processor has several timers: the tick (HZ a second), the end of its task's sleep, and those of
  * its kernel. The first is programmed, by a write of the TSC deadline or of the APIC timer's
- * initial count. The tick stops in idle if the governor expects a sleep of at least one period: the
- * shorter of the next timer and the typical length of the last eight idle periods (Linux's menu
- * governor without its correction factors). Leaving idle starts it again. So a short wait costs no
- * timer writes and a long one costs one to stop, one an expiry and one to restart. Without that
- * governor every wait does.
+ * initial count. The tick stops in idle if the governor expects that to last for at least one
+ * period, and leaving idle starts it again. So a short wait costs no timer writes and a long one
+ * costs one to stop, one an expiry and one to restart. Without a governor every wait does.
  *
- * LIMIT: no timer slack, no timer wheel granularity, no high-resolution switch; one idle state.
+ * LIMIT: no timer slack, no timer wheel granularity, no high-resolution switch; one idle state,
+ * which is left in no time, as ACPI tells a virtual machine.
  */
 #include "models/cpu/apic-regs.h"
 #include "models/cpu/msr-regs.h"
 #include "models/guest/guest-private.h"
 
-#define POLL_START (50 * IOV_US)    /* halt polling begins with this and doubles */
-#define LONG_INTERVAL (45 * IOV_MS) /* what counts for a sleep that only the tick has ended */
-#define INTERVAL_MAX_US 100000000u
+#define POLL_START (50 * IOV_US) /* halt polling begins with this and doubles */
 #define CLOCK_DIVIDE_BY_16 0x3
 
 iov_time iov_guest_now(const struct iov_guest_cpu *cpu)
@@ -129,50 +126,6 @@ void iov_guest_timer_interrupt(struct iov_guest_cpu *cpu)
 
 /* ---- Idle ---- */
 
-/* Whether `n` intervals are close together, and then their mean. */
-static inline bool are_alike(const uint32_t *intervals_us, unsigned n, iov_time *ret_mean)
-{
-    uint64_t mean = 0;
-    uint64_t variance = 0;
-
-    for (unsigned i = 0; i < n; i++)
-        mean += intervals_us[i];
-    mean /= n;
-    for (unsigned i = 0; i < n; i++) {
-        int64_t distance = (int64_t)intervals_us[i] - (int64_t)mean;
-
-        variance += (uint64_t)distance * (uint64_t)distance;
-    }
-    variance /= n;
-    *ret_mean = mean * IOV_US;
-    return variance <= 400 || mean * mean > 36 * variance;
-}
-
-/*
- * The typical idle period: the mean of the past ones when they are close together. One or two that
- * are longer than the rest are left out.
- */
-static iov_time typical_interval(const struct iov_guest_cpu *cpu)
-{
-    uint32_t sorted[IOV_GUEST_INTERVALS];
-    iov_time mean;
-
-    if (are_alike(cpu->intervals_us, IOV_GUEST_INTERVALS, &mean))
-        return mean;
-    for (unsigned i = 0; i < IOV_GUEST_INTERVALS; i++) {
-        unsigned place = i;
-
-        for (; place > 0 && sorted[place - 1] > cpu->intervals_us[i]; place--)
-            sorted[place] = sorted[place - 1];
-        sorted[place] = cpu->intervals_us[i];
-    }
-    for (unsigned n = IOV_GUEST_INTERVALS - 1; n >= IOV_GUEST_INTERVALS * 3 / 4; n--) {
-        if (are_alike(sorted, n, &mean))
-            return mean;
-    }
-    return IOV_TIME_MAX;
-}
-
 /* SPEC: Linux, cpuidle_idle_call(): without a driver, and with the governor haltpoll before an HLT,
  * nobody asks how long the sleep will be. */
 static bool has_forecast(const IovLinuxGuest *guest)
@@ -182,18 +135,26 @@ static bool has_forecast(const IovLinuxGuest *guest)
 
 static void stop_tick(struct iov_guest_cpu *cpu)
 {
-    if (cpu->guest->tick != IOV_GUEST_TICKLESS || cpu->tick_stopped)
-        return;
     iov_time now = iov_guest_now(cpu);
     /* Linux asks for the flush of deferred mappings as well, but lets it wait for the tick: here it
      * comes at its own time, for as many writes of the timer. */
-    iov_time timer = MIN(cpu->sleep, cpu->tcp_timer), sleep = timer > now ? timer - now : 0;
-    iov_time typical = has_forecast(cpu->guest) ? typical_interval(cpu) : IOV_TIME_MAX;
+    iov_time timer = MIN(cpu->sleep, cpu->tcp_timer), expected = timer > now ? timer - now : 0;
 
-    if ((sleep < typical ? sleep : typical) < tick_period(cpu))
+    if (has_forecast(cpu->guest))
+        expected = iov_menu_expect(&cpu->menu, expected);
+    if (cpu->guest->tick != IOV_GUEST_TICKLESS || cpu->tick_stopped || expected < tick_period(cpu))
         return;
     cpu->tick_stopped = true;
     write_timer(cpu, next_timer(cpu));
+}
+
+/* From an idle period. One that the tick has ended, which would not have come but for a forecast,
+ * was to be long. */
+static void learn(struct iov_guest_cpu *cpu, iov_time slept)
+{
+    bool ended_early = cpu->tick_woke && cpu->menu.timer > tick_period(cpu);
+
+    iov_menu_learn(&cpu->menu, ended_early ? IOV_MENU_LONG : slept, 0);
 }
 
 static void restart_tick(struct iov_guest_cpu *cpu)
@@ -257,14 +218,6 @@ static void adjust_poll_limit(struct iov_guest_cpu *cpu, iov_time slept)
     }
 }
 
-static void remember_interval(struct iov_guest_cpu *cpu, iov_time slept)
-{
-    uint64_t us = slept / IOV_US;
-
-    cpu->intervals_us[cpu->interval++ % IOV_GUEST_INTERVALS] =
-        us < INTERVAL_MAX_US ? (uint32_t)us : INTERVAL_MAX_US;
-}
-
 /* One pass of the idle loop, entered with interrupts off and left with interrupts on. */
 static void idle_once(struct iov_guest_cpu *cpu)
 {
@@ -295,7 +248,7 @@ static void idle_once(struct iov_guest_cpu *cpu)
     cpu->asleep = false;
     iov_time slept = iov_guest_now(cpu) - begin;
 
-    remember_interval(cpu, cpu->tick_woke && slept < LONG_INTERVAL ? LONG_INTERVAL : slept);
+    learn(cpu, slept);
     adjust_poll_limit(cpu, slept - polled);
 }
 

@@ -10,6 +10,7 @@
 #ifndef IOV_GUEST_PRIVATE_H
 #define IOV_GUEST_PRIVATE_H
 
+#include "core/linux/menu.h"
 #include "core/object/model.h"
 #include "core/trace/measure.h"
 #include "models/guest/guest-iommu.h"
@@ -17,7 +18,6 @@
 #include "models/guest/workload.h"
 
 #define IOV_GUEST_CPUS 64
-#define IOV_GUEST_INTERVALS 8 /* idle periods that the governor looks back on */
 
 /* Vectors as Linux gives them out. */
 #define IOV_GUEST_VECTOR_DEVICE 0x26 /* the first device's */
@@ -138,15 +138,14 @@ struct iov_guest_cpu {
     struct iov_guest_polls polls; /* to be polled */
 
     bool tick_stopped;
-    bool tick_woke;                             /* the tick came while the processor was asleep */
-    iov_time tick;                              /* when the next is due */
-    iov_time sleep;                             /* end of the task's sleep, or IOV_TIME_MAX */
-    iov_time flush;                             /* of mappings that are given back later */
-    iov_time tcp_timer;                         /* the first of iov_guest_tcp_due() */
-    iov_time programmed;                        /* what the timer is set to, or IOV_TIME_MAX */
-    uint32_t intervals_us[IOV_GUEST_INTERVALS]; /* past idle periods */
-    unsigned interval;
-    iov_time poll_limit; /* of halt polling, now */
+    bool tick_woke;       /* the tick came while the processor was asleep */
+    iov_time tick;        /* when the next is due */
+    iov_time sleep;       /* end of the task's sleep, or IOV_TIME_MAX */
+    iov_time flush;       /* of mappings that are given back later */
+    iov_time tcp_timer;   /* the first of iov_guest_tcp_due() */
+    iov_time programmed;  /* what the timer is set to, or IOV_TIME_MAX */
+    struct iov_menu menu; /* expects how long it will be idle */
+    iov_time poll_limit;  /* of halt polling, now */
 };
 
 struct iov_guest_irq {

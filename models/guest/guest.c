@@ -205,6 +205,7 @@ static void program_start(struct iov_program *program, struct iov_exec *exec, un
         .sleep = IOV_TIME_MAX,
         .flush = IOV_TIME_MAX,
     };
+    iov_menu_init(&cpu->menu, 0);
     iov_exec_do(exec, IOV_OP_CLI);
     iov_guest_boot_apic(cpu);
     iov_guest_start_timer(cpu);

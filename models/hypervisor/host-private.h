@@ -4,12 +4,12 @@
 #ifndef IOV_HYPERVISOR_HOST_PRIVATE_H
 #define IOV_HYPERVISOR_HOST_PRIVATE_H
 
+#include "core/linux/menu.h"
 #include "models/hypervisor/host.h"
 
 enum iov_host_idle { IDLE_HLT, IDLE_POLL };
 enum iov_host_scaling { SCALING_NONE, SCALING_LOGARITHMIC, SCALING_LINEAR };
-/* C1, C1E, C6. */
-enum { IOV_HOST_IDLE_STATES = 3, IOV_HOST_IDLE_PAST = 8, IOV_HOST_IDLE_BUCKETS = 6 };
+enum { IOV_HOST_IDLE_STATES = 3 }; /* C1, C1E, C6 */
 
 /* A runnable thread; who puts it in its place looks at none of the others. */
 struct iov_host_waiting {
@@ -34,11 +34,7 @@ struct iov_host_cpu {
     iov_time period_begin;            /* since then ... */
     iov_time interrupted;             /* ... by interrupts and softirqs */
     iov_time idle_since;
-    iov_time idle_past[IOV_HOST_IDLE_PAST]; /* the last idle times, in a ring */
-    unsigned idle_count;
-    iov_time idle_timer; /* was so far away when it went idle */
-    /* By how far it is, the part of that time that it was idle lately. */
-    unsigned idle_factor[IOV_HOST_IDLE_BUCKETS];
+    struct iov_menu menu; /* expects how long it will be idle */
     unsigned idle_state;
     struct iov_rest rest;
     bool rests;        /* idles without its idle thread's fiber, where that can be */

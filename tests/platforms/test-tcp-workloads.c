@@ -229,7 +229,7 @@ Test(tcp_workloads, a_request_or_an_answer_that_is_lost_goes_again_while_the_pro
             "protocol: tcp } }, { name: client, guest: { peer-address: 10.0.0.3 } }, { name: "
             "noise, guest: { address: 10.0.0.4, peer-address: 10.0.0.3 }, workload: { kind: "
             "udp-stream, size: 64B, operations: 2000 } }]",
-            "workload.kind=tcp-rr", "workload.operations=300", "workload.warmup=0",
+            "workload.kind=tcp-rr", "workload.operations=1000", "workload.warmup=0",
             "workload.timeout=10s");
     const struct iov_measure *measure = iov_experiment_measure(run);
 

@@ -242,16 +242,23 @@ Test(guest, a_sleep_ends_when_it_should_with_any_kind_of_tick)
     }
 }
 
-/* Another processor's or a device's wake-up after 50 us, again and again; then a sleep until the
- * next round. */
+/* As a program does that waits for an answer: no longer than `until`. */
+static void wait_until(struct iov_guest_cpu *cpu, iov_time until)
+{
+    iov_guest_wait_prepare(cpu);
+    cpu->sleep = until;
+    iov_guest_wait_block(cpu);
+    iov_guest_wait_done(cpu);
+    cpu->sleep = IOV_TIME_MAX;
+}
+
+/* As ping: an answer after 50 us, waited for until the next round; then a sleep until that. */
 static void wait_and_sleep(struct iov_guest_cpu *cpu)
 {
     for (;;) {
         iov_time begin = iov_guest_now(cpu);
 
-        iov_guest_wait_prepare(cpu);
-        iov_guest_wait_block(cpu);
-        iov_guest_wait_done(cpu);
+        wait_until(cpu, begin + 20 * IOV_MS);
         iov_guest_sleep_until(cpu, begin + 20 * IOV_MS);
     }
 }
@@ -343,6 +350,34 @@ Test(guest, short_waits_do_not_touch_the_timer)
 
     cr_assert(eq(uint, machine_count(machine, from, 'i', IOV_GUEST_VECTOR_TIMER), 25));
     cr_assert(eq(uint, timer_writes(machine, from), 25));
+    machine_free(machine);
+}
+
+/* An answer after 50 us that a second is left for, and a sleep, from 1 ms on every 2 ms. */
+static void wait_long_and_sleep(struct iov_guest_cpu *cpu)
+{
+    for (iov_time begin = IOV_MS;; begin += 2 * IOV_MS) {
+        iov_guest_sleep_until(cpu, begin);
+        wait_until(cpu, begin + IOV_SEC);
+    }
+}
+
+/* Short waits and long ones in turn, which are not alike: but no timer has ever come that was so
+ * far away. Programmed are the sleep, and what comes after it. */
+Test(guest, a_wait_that_ends_long_before_its_timer_each_time_does_not_stop_the_tick)
+{
+    struct machine *machine = boot(wait_long_and_sleep);
+    struct waker waker;
+
+    machine_start(machine);
+    start_waker(&waker, machine, 1050 * IOV_US, 2 * IOV_MS);
+    iov_kernel_run_until(machine->kernel, 410 * IOV_MS);
+    unsigned from = machine->logged;
+
+    iov_kernel_run_until(machine->kernel, 810 * IOV_MS);
+    cr_assert(eq(uint, machine_count(machine, from, 'i', 0x26), 200));
+    cr_assert(le(uint, timer_writes(machine, from), 2 * 200));
+    iov_event_disarm(&waker.event);
     machine_free(machine);
 }
 

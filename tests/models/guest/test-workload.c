@@ -154,6 +154,18 @@ Test(workload, ping_sends_at_its_interval)
     close_bench(&bench);
 }
 
+/* The tick stops in both waits, as recorded: the one for the reply might last as long. */
+Test(workload, ping_waits_for_a_reply_until_the_next_request_is_due)
+{
+    struct bench bench = open_bench("ping", 50, 5);
+
+    machine_set(bench.machine->workload, "interval", 20 * IOV_MS);
+    bench.net->delay = 50 * IOV_US;
+    run(&bench);
+    cr_assert(le(u64, 54 * 5, ((IovLinuxGuest *)(void *)bench.machine->guest)->timer_writes));
+    close_bench(&bench);
+}
+
 Test(workload, a_stream_is_as_fast_as_the_wire_and_blocks_the_sender)
 {
     struct bench bench = open_bench("udp-stream", 3000, 1000);
