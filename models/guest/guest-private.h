@@ -10,6 +10,7 @@
 #ifndef IOV_GUEST_PRIVATE_H
 #define IOV_GUEST_PRIVATE_H
 
+#include "core/linux/fair.h"
 #include "core/linux/menu.h"
 #include "core/object/model.h"
 #include "core/trace/measure.h"
@@ -176,6 +177,9 @@ struct _IovLinuxGuest {
     int idle;
     iov_time haltpoll;
     bool cpuidle;
+    iov_time sched_latency;
+    iov_time sched_min_granularity;
+    iov_time sched_wakeup_granularity;
     uint32_t interrupt_throttle_rate;
     bool paravirtual_eoi;
     uint64_t interrupt_cpu;
@@ -231,6 +235,7 @@ struct _IovLinuxGuest {
     uint64_t faults;
     /* state */
     struct iov_measure *measure;
+    struct iov_fair fair; /* on this machine */
     struct iov_guest_netdev *netdev;
     bool tasks_started;
     struct iov_guest_iommu *iommu;

@@ -1,21 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The guest kernel's scheduler: who of a processor's two threads has it, the task or ksoftirqd. It
- * is Linux's CFS for two threads of one weight: each has a virtual run time, the smaller one goes
- * first, and one that wakes up is put at most half a period behind the least. A thread that wakes
- * up preempts one that is ahead of it by more than a granularity; the tick ends a turn of half a
- * period. So ksoftirqd, which seldom runs, goes first when it is woken, and has half of the
- * processor when it always has work. Time in interrupts and in softirqs outside of ksoftirqd is
- * nobody's (Linux's IRQ_TIME_ACCOUNTING).
+ * is Linux's CFS (core/linux/fair.h) for two threads: each has a virtual run time, and the smaller
+ * one goes first; the tick ends a turn. So ksoftirqd, which seldom runs, goes first when it is
+ * woken, and has half of the processor when it always has work. Time in interrupts and in softirqs
+ * outside of ksoftirqd is nobody's (Linux's IRQ_TIME_ACCOUNTING).
  */
 #include "models/guest/guest-private.h"
-#include "models/guest/linux-regs.h"
-
-static iov_time scaled(const struct iov_guest_cpu *cpu, iov_time time)
-{
-    return time *
-           g_bit_storage(MIN(iov_guest_processors(cpu->guest), LINUX_SCHED_SCALING_PROCESSORS));
-}
 
 static bool is_runnable(const struct iov_guest_cpu *cpu, enum iov_guest_thread thread)
 {
@@ -64,14 +55,12 @@ void iov_guest_sched_switch(struct iov_guest_cpu *cpu, enum iov_guest_thread thr
 void iov_guest_sched_wake(struct iov_guest_cpu *cpu, enum iov_guest_thread thread)
 {
     struct iov_guest_sched *sched = &cpu->sched;
-    iov_time credit = scaled(cpu, LINUX_SCHED_LATENCY) / 2;
+    const struct iov_fair *fair = &cpu->guest->fair;
 
     account(cpu);
-    if (sched->least > credit)
-        sched->vruntime[thread] = MAX(sched->vruntime[thread], sched->least - credit);
+    sched->vruntime[thread] = iov_fair_place(fair, sched->vruntime[thread], sched->least);
     if (sched->current == IOV_GUEST_NOBODY ||
-        sched->vruntime[sched->current] >
-            sched->vruntime[thread] + scaled(cpu, LINUX_SCHED_WAKEUP_GRANULARITY))
+        iov_fair_preempts(fair, sched->vruntime[sched->current], sched->vruntime[thread]))
         cpu->need_resched = true;
 }
 
@@ -82,7 +71,7 @@ void iov_guest_sched_tick(struct iov_guest_cpu *cpu)
     account(cpu);
     if (is_runnable(cpu, IOV_GUEST_TASK) && is_runnable(cpu, IOV_GUEST_KSOFTIRQD) &&
         sched->current != IOV_GUEST_NOBODY &&
-        sched->vruntime[sched->current] - sched->began > scaled(cpu, LINUX_SCHED_LATENCY) / 2)
+        sched->vruntime[sched->current] - sched->began > iov_fair_turn(&cpu->guest->fair, 2))
         cpu->need_resched = true;
 }
 

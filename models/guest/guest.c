@@ -191,11 +191,22 @@ static struct iov_virtual_use *join(const IovLinuxGuest *self, unsigned index)
     return iov_measure_virtual(self->measure, name);
 }
 
+/* As a machine with its processors shares them out. */
+static struct iov_fair fair_of(const IovLinuxGuest *self)
+{
+    struct iov_fair fair = { self->sched_latency, self->sched_min_granularity,
+                             self->sched_wakeup_granularity };
+
+    iov_fair_scale(&fair, IOV_FAIR_LOGARITHMIC, iov_guest_processors(self));
+    return fair;
+}
+
 static void program_start(struct iov_program *program, struct iov_exec *exec, unsigned index)
 {
     IovLinuxGuest *self = iov_container_of(program, IovLinuxGuest, program);
 
     IOV_REQUIRE(index < IOV_GUEST_CPUS);
+    self->fair = fair_of(self);
     struct iov_guest_cpu *cpu = &self->cpus[index];
 
     *cpu = (struct iov_guest_cpu){
@@ -543,6 +554,14 @@ static void iov_linux_guest_class_init(IovLinuxGuestClass *klass)
                   "Longest polling before HLT with idle: haltpoll");
     IOV_PROP_BOOL(mc, IovLinuxGuest, cpuidle, true,
                   "A driver of cpuidle, so a governor that expects a sleep before the tick stops");
+    IOV_PROP_TIME(mc, IovLinuxGuest, sched_latency, 10 * IOV_US, IOV_SEC, IOV_FAIR_LATENCY,
+                  "Task and ksoftirqd share this out between them; like the next two it grows by "
+                  "one for each doubling of the processors, up to eight");
+    IOV_PROP_TIME(mc, IovLinuxGuest, sched_min_granularity, 10 * IOV_US, IOV_SEC,
+                  IOV_FAIR_MIN_GRANULARITY, "Least turn of one while the other waits");
+    IOV_PROP_TIME(mc, IovLinuxGuest, sched_wakeup_granularity, 0, IOV_SEC,
+                  IOV_FAIR_WAKEUP_GRANULARITY,
+                  "Who is woken preempts the other if that has run this much longer");
     IOV_PROP_BOOL(mc, IovLinuxGuest, paravirtual_eoi, true,
                   "Use KVM's paravirtual EOI if it is offered");
     IOV_PROP_COUNT(mc, IovLinuxGuest, interrupt_cpu, 0, IOV_GUEST_CPUS - 1, 0,

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Constants of Linux 6.1's kernel, which a guest and a host follow alike: how long softirqs may go
- * on before ksoftirqd has them, how many frames one of them takes and a device's queue holds, what
- * the scheduler gives each of two threads.
+ * on before ksoftirqd has them, how many frames one of them takes and a device's queue holds.
  */
 #ifndef IOV_GUEST_LINUX_REGS_H
 #define IOV_GUEST_LINUX_REGS_H
@@ -23,10 +22,5 @@
 #define LINUX_RECEIVE_DATAGRAMS 278
 /* net/ipv4/tcp.c: tcp_wmem, the most that a connection's send buffer grows to */
 #define LINUX_TCP_WMEM_MAX (4u << 20)
-
-/* kernel/sched/fair.c; both once more for each doubling of up to eight processors */
-#define LINUX_SCHED_LATENCY (6 * IOV_MS)
-#define LINUX_SCHED_WAKEUP_GRANULARITY (1 * IOV_MS)
-#define LINUX_SCHED_SCALING_PROCESSORS 8
 
 #endif

@@ -83,17 +83,12 @@ static void call_back(struct iov_host_cpu *cpu, struct iov_thread *thread)
 /* The thread comes to the processor's queue, or runs there. */
 static void settle_at(struct iov_thread *thread, struct iov_host_cpu *cpu)
 {
-    iov_time bonus = iov_host_latency(thread->host) / 2; /* GENTLE_FAIR_SLEEPERS */
-    iov_time floor = cpu->vruntime_floor > bonus ? cpu->vruntime_floor - bonus : 0;
-
-    if (thread->cpu == NULL) {
-        thread->vruntime = floor;
-    } else if (thread->cpu != cpu) {
+    if (thread->cpu != NULL && thread->cpu != cpu) {
         move_clock(thread, cpu);
         thread->host->migrations++;
     }
     thread->cpu = cpu;
-    thread->vruntime = MAX(thread->vruntime, floor);
+    thread->vruntime = iov_fair_place(&cpu->host->fair, thread->vruntime, cpu->vruntime_floor);
 }
 
 /* It can be woken: it has begun, and it is not itself that goes elsewhere. */
@@ -116,7 +111,7 @@ void iov_host_enqueue_at(struct iov_exec *waker, struct iov_thread *thread,
     iov_host_queue_insert(cpu, thread);
     iov_host_slice_arm(cpu);
     if (!current->idle &&
-        current->vruntime < thread->vruntime + iov_host_wakeup_granularity(thread->host))
+        !iov_fair_preempts(&thread->host->fair, current->vruntime, thread->vruntime))
         return;
     if (cpu->need_resched)
         return; /* it knows */
@@ -212,7 +207,7 @@ struct iov_host_cpu *iov_host_refuge(struct iov_host_cpu *cpu, iov_time interrup
     now = iov_now(cpu->host->parent_instance.kernel);
     period = now - cpu->period_begin;
     cpu->interrupted += interrupted;
-    if (period < iov_host_latency(cpu->host) / 2)
+    if (period < cpu->host->fair.latency / 2)
         return NULL;
     left = period - cpu->interrupted;
     cpu->period_begin = now;

@@ -4,11 +4,11 @@
 #ifndef IOV_HYPERVISOR_HOST_PRIVATE_H
 #define IOV_HYPERVISOR_HOST_PRIVATE_H
 
+#include "core/linux/fair.h"
 #include "core/linux/menu.h"
 #include "models/hypervisor/host.h"
 
 enum iov_host_idle { IDLE_HLT, IDLE_POLL };
-enum iov_host_scaling { SCALING_NONE, SCALING_LOGARITHMIC, SCALING_LINEAR };
 enum { IOV_HOST_IDLE_STATES = 3 }; /* C1, C1E, C6 */
 
 /* A runnable thread; who puts it in its place looks at none of the others. */
@@ -75,7 +75,7 @@ struct _IovLinuxHost {
     iov_time latency;                         /* property */
     iov_time min_granularity;                 /* property */
     iov_time wakeup_granularity;              /* property */
-    int tunable_scaling;                      /* property: enum iov_host_scaling */
+    int tunable_scaling;                      /* property: enum iov_fair_scaling */
     iov_time migration_cost;                  /* property */
     int idle;                                 /* property: enum iov_host_idle */
     uint32_t idle_states;                     /* property */
@@ -95,7 +95,7 @@ struct _IovLinuxHost {
     struct iov_program program;
     struct iov_host_cpu *processors;
     unsigned count;
-    unsigned scale; /* what the three times above are multiplied by */
+    struct iov_fair fair; /* the three times above, on this machine */
     struct iov_thread *threads;
     unsigned thread_count, queue_room; /* what each processor's queue has room for: all threads */
     uint16_t vpids;
@@ -119,17 +119,6 @@ extern const struct iov_program_ops iov_host_program_ops;
 static inline struct iov_thread *iov_thread_of(struct iov_exec *exec)
 {
     return iov_container_of(exec, struct iov_thread, exec);
-}
-
-/* On this machine. */
-static inline iov_time iov_host_latency(const IovLinuxHost *host)
-{
-    return host->scale * host->latency;
-}
-
-static inline iov_time iov_host_wakeup_granularity(const IovLinuxHost *host)
-{
-    return host->scale * host->wakeup_granularity;
 }
 
 /* host.c */

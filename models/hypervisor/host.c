@@ -55,8 +55,8 @@ static struct iov_thread *queue_pop(struct iov_host_cpu *cpu)
     if (cpu->queued == 0)
         return NULL;
     if (place > 0 && cpu->queue[place].thread == cpu->skipped &&
-        cpu->queue[place - 1].vruntime <=
-            cpu->queue[place].vruntime + iov_host_wakeup_granularity(cpu->host))
+        !iov_fair_preempts(&cpu->host->fair, cpu->queue[place - 1].vruntime,
+                           cpu->queue[place].vruntime))
         place--;
     return iov_host_queue_take(cpu, place);
 }
@@ -105,14 +105,6 @@ iov_time iov_thread_cpu_time(const struct iov_thread *thread)
     return thread->cpu_time + iov_now(thread->host->parent_instance.kernel) - thread->since;
 }
 
-/* SPEC: Linux 6.1, sched_slice(), of threads of one weight. */
-static iov_time turn(const struct iov_host_cpu *cpu)
-{
-    const IovLinuxHost *host = cpu->host;
-
-    return host->scale * MAX(host->latency / (cpu->queued + 1), host->min_granularity);
-}
-
 void iov_host_slice_arm(struct iov_host_cpu *cpu)
 {
     iov_time now = iov_now(cpu->host->parent_instance.kernel);
@@ -122,7 +114,8 @@ void iov_host_slice_arm(struct iov_host_cpu *cpu)
     if (!iov_event_armed(&cpu->slice))
         cpu->slice_begin = now;
     iov_event_disarm(&cpu->slice);
-    iov_event_at(&cpu->slice, MAX(now, cpu->slice_begin + turn(cpu)));
+    iov_event_at(&cpu->slice,
+                 MAX(now, cpu->slice_begin + iov_fair_turn(&cpu->host->fair, cpu->queued + 1)));
     cpu->host->crowded |= UINT64_C(1) << cpu->index;
 }
 
@@ -491,22 +484,6 @@ struct iov_thread *iov_thread_new(IovLinuxHost *host, const char *name, uint64_t
 
 /* ---- Life ---- */
 
-/* SPEC: Linux 6.1, get_update_sysctl_factor(). */
-static unsigned scale_of(const IovLinuxHost *self)
-{
-    unsigned count = MIN(self->count, 8);
-
-    switch ((enum iov_host_scaling)self->tunable_scaling) {
-    case SCALING_LOGARITHMIC:
-        return g_bit_storage(count);
-    case SCALING_LINEAR:
-        return count;
-    case SCALING_NONE:
-        break;
-    }
-    return 1;
-}
-
 static bool iov_linux_host_realize(IovModel *model, GError **error)
 {
     IovLinuxHost *self = (IovLinuxHost *)(void *)model;
@@ -516,7 +493,9 @@ static bool iov_linux_host_realize(IovModel *model, GError **error)
                               self->cpus.count);
     self->measure = model->run->measure;
     self->count = self->cpus.count;
-    self->scale = scale_of(self);
+    self->fair =
+        (struct iov_fair){ self->latency, self->min_granularity, self->wakeup_granularity };
+    iov_fair_scale(&self->fair, (enum iov_fair_scaling)self->tunable_scaling, self->count);
     self->program.ops = &iov_host_program_ops;
     self->processors = g_new0(struct iov_host_cpu, self->count);
     for (unsigned i = 0; i < self->count; i++) {
@@ -623,13 +602,13 @@ static void iov_linux_host_class_init(IovLinuxHostClass *klass)
     IOV_PROP_REF_LIST(mc, IovLinuxHost, cpus, "cpu", true, "Processors of the host");
     IOV_PROP_COUNT_LIST(mc, IovLinuxHost, isolate, 0, 63,
                         "Processors that only threads use that name them, as with isolcpus");
-    IOV_PROP_TIME(mc, IovLinuxHost, latency, 10 * IOV_US, IOV_SEC, 6 * IOV_MS,
+    IOV_PROP_TIME(mc, IovLinuxHost, latency, 10 * IOV_US, IOV_SEC, IOV_FAIR_LATENCY,
                   "Threads that want one processor share it out among them");
-    IOV_PROP_TIME(mc, IovLinuxHost, min_granularity, 10 * IOV_US, IOV_SEC, 750 * IOV_US,
+    IOV_PROP_TIME(mc, IovLinuxHost, min_granularity, 10 * IOV_US, IOV_SEC, IOV_FAIR_MIN_GRANULARITY,
                   "Least turn of a thread while others wait for its processor");
-    IOV_PROP_TIME(mc, IovLinuxHost, wakeup_granularity, 0, IOV_SEC, IOV_MS,
+    IOV_PROP_TIME(mc, IovLinuxHost, wakeup_granularity, 0, IOV_SEC, IOV_FAIR_WAKEUP_GRANULARITY,
                   "A woken thread preempts one that has run this much longer");
-    IOV_PROP_ENUM(mc, IovLinuxHost, tunable_scaling, scalings, SCALING_LOGARITHMIC,
+    IOV_PROP_ENUM(mc, IovLinuxHost, tunable_scaling, scalings, IOV_FAIR_LOGARITHMIC,
                   "How these three grow with the processors, up to eight: not; by one for each "
                   "doubling; with their number");
     IOV_PROP_TIME(mc, IovLinuxHost, migration_cost, 0, IOV_SEC, 500 * IOV_US,

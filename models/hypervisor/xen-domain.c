@@ -10,6 +10,7 @@
  * looked at between pieces of work, not in the middle of one; no timer tick; tasks do not share a
  * turn by time; switches between tasks make no hypercalls of their own.
  */
+#include "core/linux/fair.h"
 #include "core/trace/measure.h"
 #include "models/guest/linux-regs.h"
 #include "models/hypervisor/xen-regs.h"
@@ -114,7 +115,7 @@ static struct iov_xen_work *next_work(IovXenDomain *self)
     if (!is_ksoftirqds(self))
         return pop(&self->softirqs);
     if (now >= self->turn_ends) {
-        self->turn_ends = now + LINUX_SCHED_LATENCY / 2;
+        self->turn_ends = now + IOV_FAIR_LATENCY / 2;
         self->is_tasks_turn = !self->is_tasks_turn;
     }
     return self->is_tasks_turn ? pop(&self->tasks) : pop(&self->softirqs);

@@ -32,8 +32,8 @@ static void on_device(void *context, struct iov_guest_cpu *cpu)
     iov_guest_napi_schedule(cpu, &device);
 }
 
-static struct machine *boot(void (*function)(struct iov_guest_cpu *cpu), unsigned wanted,
-                            iov_time each)
+static struct machine *boot_with(void (*function)(struct iov_guest_cpu *cpu), unsigned wanted,
+                                 iov_time each, iov_time latency)
 {
     struct machine *machine = machine_new(100 * IOV_NS);
 
@@ -43,8 +43,15 @@ static struct machine *boot(void (*function)(struct iov_guest_cpu *cpu), unsigne
     wakes = NULL;
     machine_set_task(machine, function);
     machine_choose(machine->guest, "tick", tick);
+    machine_set(machine->guest, "sched-latency", latency);
     machine_start(machine);
     return machine;
+}
+
+static struct machine *boot(void (*function)(struct iov_guest_cpu *cpu), unsigned wanted,
+                            iov_time each)
+{
+    return boot_with(function, wanted, each, 6 * IOV_MS);
 }
 
 static const IovLinuxGuest *guest_of(const struct machine *machine)
@@ -139,6 +146,17 @@ Test(softirq, a_device_that_always_wants_to_be_polled_takes_half_of_the_processo
     cr_assert(lt(u64, took, 23 * WORK / 10), "%" PRIu64, took);
     /* Turns end at ticks, of which a second has 250. */
     cr_assert(le(u64, guest_of(machine)->context_switches, 250 + 2));
+    machine_free(machine);
+}
+
+Test(softirq, with_a_longer_period_turns_are_longer)
+{
+    struct machine *machine = boot_with(work, UINT_MAX, 100 * IOV_US, 60 * IOV_MS);
+
+    interrupt_at(machine, 2 * IOV_MS);
+    iov_kernel_run_until(machine->kernel, IOV_SEC);
+    cr_assert(lt(u64, WORK, took));
+    cr_assert(le(u64, guest_of(machine)->context_switches, 1000 / 30 + 2));
     machine_free(machine);
 }
 
