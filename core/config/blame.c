@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where the time of a run goes that is given up: who waits for a connection, which processor works
- * meanwhile, at what, for which thread, and what that hints at. LIMIT: the time since the
- * measurement began counts, not only that in which nothing was finished.
+ * Where the time of a run goes that is given up: who waits for a connection, whether frames were
+ * dropped, which processor works meanwhile, at what, for which thread, and what that hints at.
+ * LIMIT: the time since the measurement began counts, not only that in which nothing was finished.
  */
+#include <inttypes.h>
+
 #include "core/config/config-private.h"
 #include "core/trace/measure.h"
 
@@ -76,6 +78,16 @@ static void add_missing(GString *text, const struct iov_measure *measure)
     }
 }
 
+/* What is waited for may be among them. */
+static void add_drops(GString *text, const struct iov_measure *measure)
+{
+    if (measure->counters.drops > 0)
+        g_string_append_printf(text,
+                               ". %" PRIu64 " frames were dropped for want of room: the statistics "
+                               "(-o) tell by whom",
+                               measure->counters.drops);
+}
+
 char *blame(const struct iov_measure *measure, iov_time now)
 {
     GString *text = g_string_new(NULL);
@@ -84,6 +96,7 @@ char *blame(const struct iov_measure *measure, iov_time now)
     unsigned busiest, busy;
 
     add_missing(text, measure);
+    add_drops(text, measure);
     if (!iov_measure_busiest(measure, &busiest, &use))
         return g_string_free(text, FALSE);
     busy = percent(use.busy, window);
