@@ -121,13 +121,23 @@ static inline struct iov_thread *iov_thread_of(struct iov_exec *exec)
     return iov_container_of(exec, struct iov_thread, exec);
 }
 
-/* host.c */
-/* Books the time that a running thread has had its processor. */
-void iov_host_account(struct iov_thread *thread);
+/* host-queue.c */
 void iov_host_queue_insert(struct iov_host_cpu *cpu, struct iov_thread *thread);
 struct iov_thread *iov_host_queue_take(struct iov_host_cpu *cpu, unsigned place);
+/* Who runs next; NULL: nobody waits. */
+struct iov_thread *iov_host_queue_pop(struct iov_host_cpu *cpu);
+/* Every thread may wait for the same processor. */
+void iov_host_queues_fit(IovLinuxHost *host);
+/* Books the time that a running thread has had its processor. */
+void iov_host_account(struct iov_thread *thread);
+void iov_host_slice_init(struct iov_host_cpu *cpu);
 /* Somebody may wait now. */
 void iov_host_slice_arm(struct iov_host_cpu *cpu);
+/* Nobody waits behind the running thread, or the slice is over. */
+void iov_host_slice_end(struct iov_host_cpu *cpu);
+/* From a timer interrupt: is the time slice of the running thread over? */
+void iov_host_slice_check(struct iov_host_cpu *cpu);
+/* host.c */
 /* Gives the processor to the next thread if that is another one; comes back when `thread` runs
  * again. */
 void iov_host_schedule(struct iov_thread *thread);
@@ -172,7 +182,5 @@ void iov_host_idle_rested(struct iov_host_cpu *cpu);
 void iov_host_idle_settle(struct iov_host_cpu *cpu);
 /* The idle thread, not on its fiber, gives its processor to the first that waits. */
 void iov_host_idle_give(struct iov_host_cpu *cpu);
-/* From a timer interrupt: is the time slice of the running thread over? */
-void iov_host_slice_check(struct iov_host_cpu *cpu);
 
 #endif
