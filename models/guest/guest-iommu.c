@@ -26,9 +26,7 @@
 #define TOP \
     UINT64_C(0xfffff000) /* the highest page below 4 GiB: addresses are given from there down */
 #define BOTTOM UINT64_C(0x80000000)
-#define FREE_MAX 16384u
-#define TRIES 100000u     /* looks at a register before the unit counts as dead */
-#define DEFERRED_ROOM 64u /* for what comes while a flush is on its way */
+#define TRIES 100000u /* looks at a register before the unit counts as dead */
 #define REMAP_ENTRIES 256u
 #define REMAP_SIZE_FIELD 7u /* 2 to the power of this plus 1 */
 
@@ -43,12 +41,10 @@ struct iov_guest_iommu {
     uint64_t leaf_address; /* what it translates */
     uint32_t tail;         /* of the queue, in descriptors */
     bool locked;
-    uint64_t next;  /* the lowest address that was given out */
-    uint64_t *free; /* addresses of pages, the last one goes first */
-    unsigned free_count;
-    uint64_t *deferred;
-    unsigned deferred_count;
-    bool flushing; /* some processor gives back the first of them */
+    uint64_t next;    /* the lowest address that was given out */
+    GArray *free;     /* addresses of pages, the last one goes first */
+    GArray *deferred; /* those that are to be given back */
+    bool flushing;    /* some processor does that with the first of them */
     unsigned remap_count;
 };
 
@@ -206,8 +202,12 @@ static uint64_t pages_of(uint64_t address, uint64_t size)
 /* The first of `count` pages of device addresses; 0 if there are none left. */
 static uint64_t address_take(struct iov_guest_iommu *iommu, uint64_t count)
 {
-    if (count == 1 && iommu->free_count > 0)
-        return iommu->free[--iommu->free_count];
+    if (count == 1 && iommu->free->len > 0) {
+        uint64_t page = g_array_index(iommu->free, uint64_t, iommu->free->len - 1);
+
+        g_array_set_size(iommu->free, iommu->free->len - 1);
+        return page;
+    }
     if (iommu->next - BOTTOM < count * PAGE)
         return 0;
     iommu->next -= count * PAGE;
@@ -216,8 +216,7 @@ static uint64_t address_take(struct iov_guest_iommu *iommu, uint64_t count)
 
 static void address_give(struct iov_guest_iommu *iommu, uint64_t page)
 {
-    if (iommu->free_count < FREE_MAX)
-        iommu->free[iommu->free_count++] = page;
+    g_array_append_val(iommu->free, page);
 }
 
 bool iov_guest_dma_translates(const struct iov_guest_cpu *cpu)
@@ -257,7 +256,7 @@ uint64_t iov_guest_dma_share(struct iov_guest_cpu *cpu, iov_gpa memory, uint64_t
 static void flush_deferred(struct iov_guest_cpu *cpu)
 {
     struct iov_guest_iommu *iommu = iommu_of(cpu);
-    unsigned count = iommu->deferred_count;
+    unsigned count = iommu->deferred->len;
 
     if (count == 0 || iommu->flushing)
         return;
@@ -266,24 +265,21 @@ static void flush_deferred(struct iov_guest_cpu *cpu)
     submit(cpu, vtd_inv_iotlb(VTD_GRANULARITY_DOMAIN, DOMAIN), 0);
     /* What came into the list meanwhile is not covered: it stays. */
     for (unsigned i = 0; i < count; i++)
-        address_give(iommu, iommu->deferred[i]);
-    iommu->deferred_count -= count;
-    memmove(iommu->deferred, iommu->deferred + count,
-            iommu->deferred_count * sizeof *iommu->deferred);
+        address_give(iommu, g_array_index(iommu->deferred, uint64_t, i));
+    g_array_remove_range(iommu->deferred, 0, count);
     iommu->flushing = false;
-    cpu->flush = iommu->deferred_count > 0 ? iov_guest_now(cpu) + cpu->guest->iommu_flush_time
-                                           : IOV_TIME_MAX;
+    cpu->flush =
+        iommu->deferred->len > 0 ? iov_guest_now(cpu) + cpu->guest->iommu_flush_time : IOV_TIME_MAX;
 }
 
 static void defer(struct iov_guest_cpu *cpu, uint64_t page)
 {
     struct iov_guest_iommu *iommu = iommu_of(cpu);
 
-    if (iommu->deferred_count == 0)
+    if (iommu->deferred->len == 0)
         cpu->flush = iov_guest_now(cpu) + cpu->guest->iommu_flush_time;
-    if (iommu->deferred_count < cpu->guest->iommu_flush_entries + DEFERRED_ROOM)
-        iommu->deferred[iommu->deferred_count++] = page;
-    if (iommu->deferred_count >= cpu->guest->iommu_flush_entries)
+    g_array_append_val(iommu->deferred, page);
+    if (iommu->deferred->len >= cpu->guest->iommu_flush_entries)
         flush_deferred(cpu);
 }
 
@@ -418,8 +414,8 @@ bool iov_guest_iommu_boot(struct iov_guest_cpu *cpu)
     iommu->guest = guest;
     iommu->registers = guest->iommu_registers;
     iommu->next = TOP + PAGE;
-    iommu->free = g_new(uint64_t, FREE_MAX);
-    iommu->deferred = g_new(uint64_t, guest->iommu_flush_entries + DEFERRED_ROOM);
+    iommu->free = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+    iommu->deferred = g_array_new(FALSE, FALSE, sizeof(uint64_t));
     if (reg_read(cpu, VTD_VER, 4) == UINT32_MAX)
         return false;
     cap = reg_read(cpu, VTD_CAP, 8);
@@ -440,7 +436,7 @@ void iov_guest_iommu_free(struct iov_guest_iommu *iommu)
 {
     if (iommu == NULL)
         return;
-    g_free(iommu->free);
-    g_free(iommu->deferred);
+    g_array_unref(iommu->free);
+    g_array_unref(iommu->deferred);
     g_free(iommu);
 }
