@@ -327,20 +327,27 @@ static void wait_always(struct iov_guest_cpu *cpu)
     }
 }
 
-/* Waits of 50 us each; returns where the log of 2000 begins. */
-static unsigned log_short_waits(struct machine *machine)
+/* Somebody wakes it from `first` on and every `period`; returns where the log of `count` such waits
+ * begins, the first after `settled`. */
+static unsigned log_waits(struct machine *machine, iov_time first, iov_time period,
+                          iov_time settled, unsigned count)
 {
     struct waker waker;
 
     machine_start(machine);
-    start_waker(&waker, machine, 50 * IOV_US, 50 * IOV_US);
-    iov_kernel_run_until(machine->kernel, 10 * IOV_MS);
+    start_waker(&waker, machine, first, period);
+    iov_kernel_run_until(machine->kernel, settled);
     unsigned from = machine->logged;
 
-    iov_kernel_run_until(machine->kernel, 110 * IOV_MS);
-    cr_assert(eq(uint, machine_count(machine, from, 'i', 0x26), 2000));
+    iov_kernel_run_until(machine->kernel, settled + count * period);
+    cr_assert(eq(uint, machine_count(machine, from, 'i', 0x26), count));
     iov_event_disarm(&waker.event);
     return from;
+}
+
+static unsigned log_short_waits(struct machine *machine)
+{
+    return log_waits(machine, 50 * IOV_US, 50 * IOV_US, 10 * IOV_MS, 2000);
 }
 
 Test(guest, short_waits_do_not_touch_the_timer)
@@ -367,17 +374,9 @@ static void wait_long_and_sleep(struct iov_guest_cpu *cpu)
 Test(guest, a_wait_that_ends_long_before_its_timer_each_time_does_not_stop_the_tick)
 {
     struct machine *machine = boot(wait_long_and_sleep);
-    struct waker waker;
+    unsigned from = log_waits(machine, 1050 * IOV_US, 2 * IOV_MS, 410 * IOV_MS, 200);
 
-    machine_start(machine);
-    start_waker(&waker, machine, 1050 * IOV_US, 2 * IOV_MS);
-    iov_kernel_run_until(machine->kernel, 410 * IOV_MS);
-    unsigned from = machine->logged;
-
-    iov_kernel_run_until(machine->kernel, 810 * IOV_MS);
-    cr_assert(eq(uint, machine_count(machine, from, 'i', 0x26), 200));
     cr_assert(le(uint, timer_writes(machine, from), 2 * 200));
-    iov_event_disarm(&waker.event);
     machine_free(machine);
 }
 
